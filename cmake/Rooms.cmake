@@ -1,0 +1,34 @@
+# spliced_room(NAME LINKS lib...): the static library of src/NAME, with the project's warnings and sanitizers.
+set(SPLICED_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
+add_library(spliced_options INTERFACE)
+target_compile_options(spliced_options INTERFACE ${SPLICED_WARNINGS} -fno-omit-frame-pointer)
+if(SPLICED_SANITIZE)
+  target_compile_options(spliced_options INTERFACE -fsanitize=${SPLICED_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(spliced_options INTERFACE -fsanitize=${SPLICED_SANITIZE})
+  if(SPLICED_SANITIZE MATCHES "thread")
+    # GCC warns that TSan does not model fences; the project uses none, a library header does.
+    target_compile_options(spliced_options INTERFACE -Wno-tsan)
+  endif()
+endif()
+target_link_libraries(spliced_options INTERFACE Threads::Threads)
+
+execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+                OUTPUT_VARIABLE SPLICED_REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT SPLICED_REVISION)
+  set(SPLICED_REVISION unknown)
+endif()
+
+# One file knows it, so that a commit does not rebuild the world.
+set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/daemon/version.cpp PROPERTY COMPILE_DEFINITIONS
+             SPLICED_REVISION="${SPLICED_REVISION}")
+
+function(spliced_room name)
+  cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  add_library(spliced_${name} STATIC ${sources})
+  target_include_directories(spliced_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_compile_definitions(spliced_${name} PRIVATE SPLICED_VERSION="${PROJECT_VERSION}"
+                             SPLICED_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  target_link_libraries(spliced_${name} PUBLIC ${ROOM_LINKS} spliced_options)
+endfunction()

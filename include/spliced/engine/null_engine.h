@@ -1,0 +1,18 @@
+#pragma once
+#include "spliced/engine/engine.h"
+
+namespace spliced::engine {
+
+// Moves nothing and succeeds at once. What is measured with it is the rest of the program.
+class NullEngine final : public Engine {
+ public:
+  explicit NullEngine(util::Clock& clock) : clock_(clock) {}
+  void run(std::span<Transfer> transfers) override;
+  [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
+
+ private:
+  util::Clock& clock_;
+  EngineCounters counters_;
+};
+
+}  // namespace spliced::engine

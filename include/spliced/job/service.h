@@ -1,0 +1,93 @@
+// The one door to jobs and devices: what HTTP, D-Bus and the metrics are adapters of.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "spliced/device/target.h"
+#include "spliced/engine/capabilities.h"
+#include "spliced/job/engine_factory.h"
+#include "spliced/job/snapshot.h"
+#include "spliced/job/store.h"
+#include "spliced/util/clock.h"
+#include "spliced/util/log.h"
+
+namespace spliced::job {
+
+struct ServiceLimits {
+  std::size_t running_jobs = 256;
+  std::size_t worker_threads = 4096;  // of all running jobs
+  std::size_t kept_jobs = 1000;       // ended jobs that can still be asked for
+};
+
+struct ServiceSetup {
+  util::Clock& clock;
+  util::Logger& log;
+  device::Gate& gate;
+  JobStore& store;
+  EngineFactory engines = splice_engines();
+  // How a job is written into the store (the form is the API's affair).
+  std::function<std::string(const JobSnapshot&)> document = [](const JobSnapshot&) { return std::string(); };
+  ServiceLimits limits = {};
+};
+
+struct JobFilter {
+  std::optional<State> state;
+  std::string device;  // kernel name or path; "" for any
+};
+
+struct StateChange {
+  std::string job_id;
+  std::string name;
+  State state;
+  Verdict verdict;
+  bool destructive;
+};
+
+// Thread-safe. No call waits for a disk, except that submit() and validate() look at the targets they were given.
+class JobService {
+ public:
+  explicit JobService(ServiceSetup setup);
+  ~JobService();
+  JobService(const JobService&) = delete;
+  JobService& operator=(const JobService&) = delete;
+
+  // Takes over the jobs of an earlier daemon; those that had not ended become INTERRUPTED. Before anything else.
+  [[nodiscard]] util::Status restore();
+
+  // Plans, claims and starts. Errors: invalid, conflict, exhausted, unavailable, system.
+  [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec);
+  [[nodiscard]] PlanReport validate(const JobSpec& spec) const;
+  [[nodiscard]] std::vector<JobSnapshot> list(const JobFilter& filter) const;  // newest first
+  [[nodiscard]] util::Result<JobSnapshot> get(const std::string& id) const;
+  // Returns when the job has ended, the time is over or the daemon shuts down, whichever comes first.
+  [[nodiscard]] util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout) const;
+  [[nodiscard]] util::Result<JobSnapshot> cancel(const std::string& id);  // idempotent
+  [[nodiscard]] util::Status forget(const std::string& id);               // conflict while it runs
+
+  [[nodiscard]] std::vector<DeviceStatus> devices() const;
+  [[nodiscard]] util::Result<DeviceStatus> device(const std::string& name) const;
+  [[nodiscard]] const engine::Capabilities& capabilities() const;
+  [[nodiscard]] Telemetry telemetry() const;
+  // Makes devices that may be used known to the metrics before any job names them.
+  void introduce_devices();
+
+  // Called after each change of a job's state, from one thread at a time, without any lock held. Set before the first
+  // job; must not call back into the service in a way that waits.
+  void on_state_change(std::function<void(const StateChange&)> listener);
+
+  // Whether the supervisor has been round within `limit`.
+  [[nodiscard]] bool alive(util::Nanos limit) const;
+  [[nodiscard]] bool accepting() const;
+  void begin_shutdown();  // from now on submit() answers `unavailable`
+  // Stops every job and waits for its workers. false: some are stuck in the kernel; their jobs are INTERRUPTED all the
+  // same, and the process must end without joining them.
+  [[nodiscard]] bool stop_all(util::Nanos limit);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spliced::job

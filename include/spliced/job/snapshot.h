@@ -1,0 +1,127 @@
+// What is shown of jobs and devices: plain values, copied out of the running machinery.
+#pragma once
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spliced/device/target.h"
+#include "spliced/job/spec.h"
+#include "spliced/job/totals.h"
+#include "spliced/workload/block_range.h"
+
+namespace spliced::job {
+
+enum class State : std::uint8_t { pending, running, stopping, succeeded, failed, cancelled, interrupted };
+inline constexpr std::size_t kStates = 7;
+inline constexpr std::array<std::string_view, kStates> kStateNames{
+    "PENDING", "RUNNING", "STOPPING", "SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED"};
+[[nodiscard]] constexpr bool is_final(State state) { return state >= State::succeeded; }
+[[nodiscard]] constexpr std::string_view state_name(State state) { return kStateNames[static_cast<std::size_t>(state)]; }
+
+enum class Verdict : std::uint8_t { none, pass, fail };
+inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
+
+using WallTime = std::chrono::system_clock::time_point;
+
+struct ErrorEntry {
+  util::Op op = util::Op::read;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::string error;  // errno name, or "EOF" where the target ended without one
+  std::uint64_t count = 0;
+  std::string message;
+};
+
+struct LatencySummary {
+  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  // seconds
+};
+[[nodiscard]] LatencySummary summarize(const workload::Histogram& histogram);
+
+struct OpSnapshot {
+  std::uint64_t bytes = 0, operations = 0, errors = 0;
+  double bytes_per_second = 0, operations_per_second = 0;  // over the last second; over the whole run once it ended
+  LatencySummary latency;
+};
+
+struct DeviceSnapshot {
+  device::TargetFacts facts;
+  workload::BlockRange range;
+  State state = State::pending;
+  std::string reason;  // why it failed, "" otherwise
+  double progress = 0;                 // 0 to 1
+  std::optional<double> eta_seconds;   // unknown before anything was moved
+  std::array<OpSnapshot, util::kOpClasses> ops;
+  EngineTotals engine;
+  engine::ReadPath read_path = engine::ReadPath::map;
+  bool has_read = false;               // whether read_path means anything
+  std::uint64_t pipe_size_bytes = 0;
+  std::vector<ErrorEntry> errors;
+  std::uint64_t errors_omitted = 0;    // distinct errors beyond those that are kept
+  std::uint64_t safety_read_bytes = 0; // read from the device by the checks before the job
+  std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
+};
+
+struct JobSnapshot {
+  std::string id;
+  JobSpec spec;
+  State state = State::pending;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+  WallTime created_at;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> ended_at;
+  std::vector<DeviceSnapshot> devices;
+  // Of a job from before the daemon's last start: the job as it was stored. `spec` and `devices` are empty then, but
+  // for the devices' names.
+  std::string stored_document;
+};
+
+// What validating a job says of one target.
+struct PlanEntry {
+  device::TargetFacts facts;
+  workload::BlockRange range;
+  std::optional<double> estimated_seconds;
+  std::vector<util::FieldError> errors;
+  std::vector<device::Refusal> refusals;
+};
+struct PlanReport {
+  std::vector<PlanEntry> targets;
+  std::vector<util::FieldError> errors;  // of the spec as a whole
+  [[nodiscard]] bool accepted() const;
+};
+
+// A disk or a target as the daemon sees it.
+struct DeviceStatus {
+  device::TargetFacts facts;
+  bool read_only = false;
+  std::vector<std::string> refusals;  // why it may not be written; empty: it may
+  std::string job;                    // the job that holds it, "" for none
+};
+
+// For the scrape.
+enum class DeviceActivity : std::uint8_t { idle, running, stopping, stalled, failed };
+inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running", "stopping", "stalled", "failed"};
+
+struct DeviceTelemetry {
+  device::TargetFacts facts;
+  DeviceTotals totals;  // over the life of the daemon
+  DeviceActivity activity = DeviceActivity::idle;
+  std::uint64_t inflight = 0;
+  double oldest_inflight_seconds = 0;
+  std::optional<WallTime> last_completion;
+  std::uint64_t pipe_size_bytes = 0;
+  double progress = 0;
+  std::string job_id, job_name;  // of the running job, "" for none
+};
+
+struct Telemetry {
+  std::vector<DeviceTelemetry> devices;
+  std::array<std::uint64_t, kStates> jobs{};  // known jobs by state
+  std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
+};
+
+}  // namespace spliced::job

@@ -1,0 +1,46 @@
+// What was counted, as plain values: sums over the workers of a device, over a job's run or over the daemon's life.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "spliced/engine/counters.h"
+#include "spliced/util/op.h"
+#include "spliced/workload/histogram.h"
+
+namespace spliced::job {
+
+// Why an operation failed, in the classes of the `error` label.
+enum class ErrorClass : std::uint8_t { io, no_space, timeout, removed, unsupported, invalid, other };
+inline constexpr std::size_t kErrorClasses = 7;
+inline constexpr std::array<std::string_view, kErrorClasses> kErrorClassNames{
+    "io", "no_space", "timeout", "removed", "unsupported", "invalid", "other"};
+
+// A medium error is ENODATA with O_DIRECT and EIO through the page cache; a device that went away answers ENXIO,
+// ENODEV or ENOMEDIUM.
+[[nodiscard]] ErrorClass classify_errno(int error);
+
+struct OpTotals {
+  std::uint64_t bytes = 0;
+  std::uint64_t operations = 0;  // completed without error
+  std::array<std::uint64_t, kErrorClasses> errors{};
+  workload::Histogram latency;   // of the completed ones
+  [[nodiscard]] std::uint64_t error_count() const;
+};
+
+struct EngineTotals {
+  std::array<std::array<std::uint64_t, engine::kFallbackErrors.size()>, engine::kFallbacks> fallbacks{};
+  std::array<std::uint64_t, engine::kRetryErrors.size()> retries{};
+  std::array<std::uint64_t, util::kOpClasses> short_transfers{};
+  std::uint64_t pipe_resets = 0;
+  void add(const engine::EngineCounters& live);
+};
+
+struct DeviceTotals {
+  std::array<OpTotals, util::kOpClasses> ops;  // by util::OpClass
+  EngineTotals engine;
+  void merge(const DeviceTotals& other);
+};
+
+}  // namespace spliced::job

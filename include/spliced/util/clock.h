@@ -1,0 +1,26 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+namespace spliced::util {
+
+// Nanoseconds of CLOCK_MONOTONIC. 0 means "not set".
+using Nanos = std::int64_t;
+inline constexpr Nanos kSecond = 1'000'000'000;
+
+// Time and sleep, injected so that a test advances a fake clock instead of sleeping. Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual Nanos now() = 0;
+  // Sleeps until `when`; may return early when a signal arrives. The caller looks at its stop token and calls again.
+  virtual void sleep_until(Nanos when) = 0;
+};
+
+// The kernel's clock. The object has no state and lives as long as the program.
+[[nodiscard]] Clock& system_clock();
+
+// Wall-clock time of a monotonic instant, as of now (the two clocks drift apart over time).
+[[nodiscard]] std::chrono::system_clock::time_point to_wall_time(Nanos monotonic, Nanos now);
+
+}  // namespace spliced::util

@@ -1,0 +1,44 @@
+// Where events go. The daemon chooses the sink (journal or stderr) and hands it down; there is no global logger.
+#pragma once
+#include <atomic>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "spliced/util/result.h"
+
+namespace spliced::util {
+
+// The numbers are those of syslog(3).
+enum class LogLevel { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
+
+struct LogField {
+  std::string_view key;  // upper case, as the journal wants it: JOB_ID, DEVICE, ERRNO
+  std::string value;
+};
+
+// Thread-safe. Never called on the path of an I/O.
+class Logger {
+ public:
+  virtual ~Logger() = default;
+  void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    if (level <= level_.load(std::memory_order_relaxed)) write(level, message, fields);
+  }
+  void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+
+ protected:
+  virtual void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) = 0;
+
+ private:
+  std::atomic<LogLevel> level_{LogLevel::info};
+};
+
+class NullLogger final : public Logger {
+ protected:
+  void write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+};
+
+// "error", "warning", "notice", "info" or "debug".
+[[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
+
+}  // namespace spliced::util

@@ -1,0 +1,54 @@
+// Error model of the whole program: functions that can fail for a reason outside the program return Result<T>.
+#pragma once
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace spliced::util {
+
+// What kind of failure it is. One table per adapter maps these to an HTTP status and to a D-Bus error name.
+enum class Errc {
+  invalid,      // the request is well formed but cannot be carried out as it stands
+  not_found,    // no such job, device or file
+  conflict,     // the target is busy or unsafe, or the object is in the wrong state
+  exhausted,    // a limit is reached; later it may work
+  unavailable,  // shutting down
+  system,       // a system call failed
+  internal,     // a defect of this program
+};
+
+// One thing that is wrong with one field of a request. `pointer` is an RFC 6901 JSON pointer, "" for the whole.
+struct FieldError {
+  std::string pointer;
+  std::string detail;
+};
+
+struct Error {
+  Errc code = Errc::internal;
+  std::string message;
+  int sys_errno = 0;                // 0 when no system call is behind it
+  std::vector<FieldError> details;  // every cause, when there is more than one or a field is known
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+using Status = Result<void>;
+
+[[nodiscard]] inline tl::unexpected<Error> fail(Errc code, std::string message, int sys_errno = 0) {
+  return tl::unexpected<Error>(Error{code, std::move(message), sys_errno, {}});
+}
+
+// "what: strerror(err)", with Errc::system.
+[[nodiscard]] tl::unexpected<Error> fail_errno(std::string_view what, int err);
+
+// The same error with "context: " in front of its message.
+[[nodiscard]] Error with_context(Error error, std::string_view context);
+
+// "EIO" for EIO; "errno 4711" for a number without a name.
+[[nodiscard]] std::string errno_name(int err);
+
+// "Input/output error" for EIO. Thread-safe, unlike strerror(3).
+[[nodiscard]] std::string errno_text(int err);
+
+}  // namespace spliced::util

@@ -1,0 +1,40 @@
+// What a written block holds.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "spliced/util/page_buffer.h"
+#include "spliced/util/result.h"
+
+namespace spliced::verify {
+
+enum class Payload : std::uint8_t { stamp, random, zero };
+inline constexpr std::array<std::string_view, 3> kPayloadNames{"stamp", "random", "zero"};
+inline constexpr std::size_t kStampBytes = 16;
+
+// The contents of blocks, as a function of (kind, seed, offset) alone, so that any tool can recompute a block:
+//   pool[i]  = the i-th output of xoshiro256** seeded with `seed`, as little-endian u64; kPoolPages pages more than a
+//              block has
+//   block    = the bytes of the pool from page mix64(seed ^ offset) % kPoolPages on
+//   stamp    = in addition, the first 16 bytes are u64 offset, u64 seed, little endian
+// Nothing is generated per write: a block is a window into the pool, so a write costs one hash and two stores.
+inline constexpr std::size_t kPoolPages = 64;
+
+// One per worker; belongs to one thread.
+class PayloadSource {
+ public:
+  [[nodiscard]] static util::Result<PayloadSource> create(Payload kind, std::uint64_t seed, std::size_t block);
+
+  // The contents of the block at `offset`, page-aligned. Valid until the next call.
+  [[nodiscard]] std::byte* fill(std::uint64_t offset);
+
+ private:
+  Payload kind_ = Payload::zero;
+  std::uint64_t seed_ = 0;
+  util::PageBuffer pool_;
+  std::byte* stamped_ = nullptr;
+  std::array<std::byte, kStampBytes> under_stamp_{};
+};
+
+}  // namespace spliced::verify

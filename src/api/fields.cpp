@@ -1,0 +1,99 @@
+#include "fields.h"
+
+#include <limits>
+
+namespace spliced::api {
+
+using nlohmann::json;
+
+std::string quote(const json& value) {
+  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  constexpr std::size_t kMax = 80;
+  return text.size() > kMax ? text.substr(0, kMax) + "…" : text;
+}
+
+Fields::Fields(const json& object, std::string pointer, std::vector<util::FieldError>& errors)
+    : object_(object), pointer_(std::move(pointer)), errors_(errors) {}
+
+const json* Fields::find(const char* key) {
+  known_.insert(key);
+  const auto found = object_.find(key);
+  return found == object_.end() ? nullptr : &*found;
+}
+
+void Fields::wrong(const char* key, std::string_view expected, const json& found) {
+  error(key, fmt::format("{} is given; {} is expected", quote(found), expected));
+}
+
+void Fields::read(const char* key, bool& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  value->is_boolean() ? void(out = value->get<bool>()) : wrong(key, "true or false", *value);
+}
+
+void Fields::read(const char* key, std::string& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  value->is_string() ? void(out = value->get<std::string>()) : wrong(key, "a string", *value);
+}
+
+void Fields::read(const char* key, std::vector<std::string>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return wrong(key, "an array of strings", *value);
+  out.clear();
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const json& item = (*value)[i];
+    if (item.is_string()) {
+      out.push_back(item.get<std::string>());
+    } else {
+      errors_.push_back({fmt::format("{}/{}", at(key), i), fmt::format("{} is given; a string is expected", quote(item))});
+    }
+  }
+}
+
+void Fields::read(const char* key, std::uint64_t& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > kMax) {
+    return wrong(key, "a whole number from 0 to 2^63-1", *value);
+  }
+  out = value->get<std::uint64_t>();
+}
+
+void Fields::read(const char* key, unsigned& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > std::numeric_limits<unsigned>::max()) {
+    return wrong(key, "a whole number from 0 to 2^32-1", *value);
+  }
+  out = value->get<unsigned>();
+}
+
+void Fields::read_size(const char* key, std::uint64_t& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_string()) return read(key, out);
+  const auto size = util::parse_size(value->get_ref<const std::string&>());
+  size ? void(out = *size) : error(key, size.error().message);
+}
+
+void Fields::read_duration(const char* key, util::Nanos& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_string() && !value->is_number()) return wrong(key, "a duration such as \"30s\"", *value);
+  const auto duration = value->is_string() ? util::parse_duration(value->get_ref<const std::string&>())
+                                           : util::seconds_to_nanos(value->get<double>());
+  duration ? void(out = *duration) : error(key, duration.error().message);
+}
+
+void Fields::finish() {
+  for (const auto& [key, value] : object_.items()) {
+    if (!known_.contains(key)) {
+      errors_.push_back({at(key), fmt::format("unknown key; known are {}", fmt::join(known_, ", "))});
+    }
+  }
+}
+
+}  // namespace spliced::api

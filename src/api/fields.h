@@ -1,0 +1,71 @@
+#pragma once
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "spliced/util/result.h"
+#include "spliced/util/units.h"
+
+namespace spliced::api {
+
+// Reads the members of one JSON object into variables. A member that is absent leaves its variable as it is; one that is
+// wrong, or that nobody asked for, becomes an error with its pointer. All errors are gathered.
+class Fields {
+ public:
+  Fields(const nlohmann::json& object, std::string pointer, std::vector<util::FieldError>& errors);
+
+  void read(const char* key, bool& out);
+  void read(const char* key, std::string& out);
+  void read(const char* key, std::vector<std::string>& out);
+  void read(const char* key, std::uint64_t& out);  // a whole number, 0 to 2^63-1
+  void read(const char* key, unsigned& out);
+  void read_size(const char* key, std::uint64_t& out);
+  void read_duration(const char* key, util::Nanos& out);
+
+  // The member, or nullptr; counts as asked for. For what has a notation of its own.
+  [[nodiscard]] const nlohmann::json* find(const char* key);
+  // Reads a nested object; `read` is called with its Fields when it is there.
+  template <class Read>
+  void nested(const char* key, Read&& read) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_object()) return wrong(key, "an object", *value);
+    Fields fields(*value, at(key), errors_);
+    read(fields);
+    fields.finish();
+  }
+  // One of a table of names.
+  template <class Enum, class Names>
+  void read_name(const char* key, const Names& names, Enum& out) {
+    const nlohmann::json* value = find(key);
+    if (value == nullptr) return;
+    for (std::size_t i = 0; i < names.size() && value->is_string(); ++i) {
+      if (value->get_ref<const std::string&>() == names[i]) {
+        out = static_cast<Enum>(i);
+        return;
+      }
+    }
+    wrong(key, fmt::format("one of {}", fmt::join(names, ", ")), *value);
+  }
+
+  void wrong(const char* key, std::string_view expected, const nlohmann::json& found);
+  void error(const char* key, std::string detail) { errors_.push_back({at(key), std::move(detail)}); }
+  // Complains about members that nobody asked for.
+  void finish();
+
+ private:
+  [[nodiscard]] std::string at(std::string_view key) const { return pointer_ + "/" + std::string(key); }
+
+  const nlohmann::json& object_;
+  std::string pointer_;
+  std::vector<util::FieldError>& errors_;
+  std::set<std::string> known_;
+};
+
+// A value as it is quoted in a message: JSON, cut to a bearable length.
+[[nodiscard]] std::string quote(const nlohmann::json& value);
+
+}  // namespace spliced::api

@@ -1,0 +1,214 @@
+#include "render.h"
+
+#include <fmt/format.h>
+
+#include "spliced/util/units.h"
+
+namespace spliced::api {
+namespace {
+
+using job::DeviceSnapshot;
+using job::JobSnapshot;
+
+Json time_or_null(const std::optional<job::WallTime>& when) {
+  if (!when) return nullptr;
+  return util::format_time(*when);
+}
+
+Json text_or_null(std::string_view text) {
+  if (text.empty()) return nullptr;
+  return text;
+}
+
+Json verdict_of(job::Verdict verdict) { return text_or_null(job::kVerdictNames[static_cast<std::size_t>(verdict)]); }
+
+Json operation(const job::OpSnapshot& op) {
+  const job::LatencySummary& l = op.latency;
+  return {{"bytes", op.bytes},
+          {"operations", op.operations},
+          {"errors", op.errors},
+          {"bytes_per_second", op.bytes_per_second},
+          {"operations_per_second", op.operations_per_second},
+          {"latency_seconds",
+           {{"mean", l.mean}, {"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"p999", l.p999}, {"max", l.max}}}};
+}
+
+Json fallbacks_of(const job::EngineTotals& totals) {
+  Json list = Json::array();
+  for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
+    for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
+      if (totals.fallbacks[event][i] == 0) continue;
+      list.push_back({{"from", engine::kFallbackNames[event].from},
+                      {"to", engine::kFallbackNames[event].to},
+                      {"errno", util::errno_name(engine::kFallbackErrors[i])},
+                      {"count", totals.fallbacks[event][i]}});
+    }
+  }
+  return list;
+}
+
+template <class Array>
+std::uint64_t sum(const Array& values) {
+  std::uint64_t total = 0;
+  for (const auto value : values) total += value;
+  return total;
+}
+
+Json splice_of(const DeviceSnapshot& device) {
+  Json path = nullptr;
+  if (device.has_read) path = engine::kReadPathNames[static_cast<std::size_t>(device.read_path)];
+  return {{"read_path", path},
+          {"pipe_size_bytes", device.pipe_size_bytes},
+          {"retries", sum(device.engine.retries)},
+          {"pipe_resets", device.engine.pipe_resets},
+          {"short_transfers", sum(device.engine.short_transfers)},
+          {"fallbacks", fallbacks_of(device.engine)}};
+}
+
+Json errors_of(const DeviceSnapshot& device) {
+  Json list = Json::array();
+  for (const auto& error : device.errors) {
+    list.push_back({{"op", util::op_name(error.op)},
+                    {"offset", error.offset},
+                    {"length", error.length},
+                    {"errno", error.error},
+                    {"count", error.count},
+                    {"message", error.message}});
+  }
+  return list;
+}
+
+Json kernel_of(const std::optional<device::KernelCounters>& kernel) {
+  if (!kernel) return nullptr;
+  return {{"read_bytes", kernel->read_bytes},   {"read_operations", kernel->read_ios},
+          {"write_bytes", kernel->write_bytes}, {"write_operations", kernel->write_ios},
+          {"trim_bytes", kernel->discard_bytes}, {"trim_operations", kernel->discard_ios}};
+}
+
+Json render_run(const DeviceSnapshot& device) {
+  Json io;
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) io[std::string(util::kOpClassNames[i])] = operation(device.ops[i]);
+  Json eta = nullptr;
+  if (device.eta_seconds) eta = *device.eta_seconds;
+  return {{"device", device.facts.name},
+          {"path", device.facts.path},
+          {"state", job::state_name(device.state)},
+          {"reason", text_or_null(device.reason)},
+          {"progress", device.progress},
+          {"eta_seconds", eta},
+          {"offset_bytes", device.range.offset},
+          {"size_bytes", device.range.size},
+          {"io", io},
+          {"splice", splice_of(device)},
+          {"errors", errors_of(device)},
+          {"errors_omitted", device.errors_omitted},
+          {"safety_read_bytes", device.safety_read_bytes},
+          {"kernel", kernel_of(device.kernel)}};
+}
+
+// A job from before the daemon's last start: as it was stored, but for what the store knows better.
+Json restore_document(const JobSnapshot& job) {
+  Json document = Json::parse(job.stored_document, nullptr, false);
+  if (!document.is_object()) document = {{"id", job.id}, {"name", job.spec.name}};
+  document["state"] = job::state_name(job.state);
+  document["verdict"] = verdict_of(job.verdict);
+  document["reason"] = text_or_null(job.reason);
+  document["ended_at"] = time_or_null(job.ended_at);
+  if (document.contains("devices") && document["devices"].is_array()) {
+    for (auto& device : document["devices"]) {
+      const bool open = device.value("state", "") == "RUNNING" || device.value("state", "") == "PENDING" ||
+                        device.value("state", "") == "STOPPING";
+      if (open) device["state"] = job::state_name(job.state);
+    }
+  }
+  return document;
+}
+
+Json field_errors(const std::vector<util::FieldError>& errors) {
+  Json list = Json::array();
+  for (const auto& error : errors) list.push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  return list;
+}
+
+}  // namespace
+
+std::string to_text(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json render_job(const JobSnapshot& job) {
+  if (!job.stored_document.empty()) return restore_document(job);
+  Json out = {{"id", job.id},
+              {"state", job::state_name(job.state)},
+              {"verdict", verdict_of(job.verdict)},
+              {"reason", text_or_null(job.reason)},
+              {"created_at", util::format_time(job.created_at)},
+              {"started_at", time_or_null(job.started_at)},
+              {"ended_at", time_or_null(job.ended_at)}};
+  out.update(render_spec(job.spec));
+  out["devices"] = Json::array();
+  for (const auto& device : job.devices) out["devices"].push_back(render_run(device));
+  return out;
+}
+
+Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
+  Json targets = Json::array();
+  for (const auto& entry : report.targets) {
+    Json refused = Json::array();
+    for (const auto& refusal : entry.refusals) refused.push_back(refusal.reason);
+    Json estimate = nullptr;
+    if (entry.estimated_seconds) estimate = *entry.estimated_seconds;
+    targets.push_back({{"target", entry.facts.given},
+                       {"device", entry.facts.name},
+                       {"path", entry.facts.path},
+                       {"would_create", !entry.facts.exists && entry.refusals.empty()},
+                       {"capacity_bytes", entry.facts.size},
+                       {"alignment_bytes", entry.facts.alignment},
+                       {"offset_bytes", entry.range.offset},
+                       {"size_bytes", entry.range.size},
+                       {"blocks", entry.range.size == 0 ? 0 : entry.range.count()},
+                       {"workers", spec.workload.workers},
+                       {"estimated_seconds", estimate},
+                       {"refusals", refused},
+                       {"errors", field_errors(entry.errors)}});
+  }
+  return {{"accepted", report.accepted()}, {"spec", render_spec(spec)}, {"targets", targets}};
+}
+
+Json render_device(const job::DeviceStatus& device) {
+  return {{"device", device.facts.name},
+          {"path", device.facts.path},
+          {"capacity_bytes", device.facts.size},
+          {"alignment_bytes", device.facts.alignment},
+          {"read_only", device.read_only},
+          {"wwn", text_or_null(device.facts.info.wwn)},
+          {"model", text_or_null(device.facts.info.model)},
+          {"serial", text_or_null(device.facts.info.serial)},
+          {"revision", text_or_null(device.facts.info.revision)},
+          {"transport", text_or_null(device.facts.info.transport)},
+          {"rotational", device.facts.info.rotational},
+          {"may_write", device.refusals.empty()},
+          {"refusals", device.refusals},
+          {"job", text_or_null(device.job)}};
+}
+
+Json render_capabilities(const engine::Capabilities& caps) {
+  const auto probe = [](const engine::PathProbe& result) {
+    Json error = nullptr;
+    if (!result.works) error = util::errno_name(result.error);
+    return Json{{"works", result.works}, {"errno", error}};
+  };
+  Json paths;
+  for (std::size_t i = 0; i < caps.read_paths.size(); ++i) {
+    paths[std::string(engine::kReadPathNames[i])] = probe(caps.read_paths[i]);
+  }
+  return {{"kernel_release", caps.kernel_release},
+          {"read_paths", paths},
+          {"vmsplice_write", probe(caps.vmsplice_write)},
+          {"vmsplice_aliases_pages", caps.vmsplice_aliases_pages},
+          {"one_byte_calls_to_fill_pipe", caps.one_byte_calls_to_fill},
+          {"default_pipe_bytes", caps.default_pipe_bytes},
+          {"largest_pipe_bytes", caps.largest_pipe_bytes},
+          {"pipe_max_size", caps.pipe_max_size},
+          {"pipe_user_pages_soft", caps.pipe_user_pages_soft}};
+}
+
+}  // namespace spliced::api

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include "render.h"
+#include "spliced/util/units.h"
+
+namespace spliced::api {
+namespace {
+
+using util::format_duration;
+using util::format_size;
+
+Json amount(const workload::Amount& value) {
+  if (value.relative) return fmt::format("{}%", value.percent);
+  return value.bytes;
+}
+
+Json size_or_auto(std::uint64_t value) {
+  if (value == 0) return "auto";
+  return value;
+}
+
+std::string distribution(const workload::Distribution& value) {
+  const auto name = workload::kDistributionNames[static_cast<std::size_t>(value.kind)];
+  if (value.kind == workload::Distribution::Kind::uniform) return std::string(name);
+  return fmt::format("{}:{}", name, value.parameter);
+}
+
+Json workload_of(const job::JobSpec& spec) {
+  const workload::WorkloadSpec& w = spec.workload;
+  return {{"rw", workload::kModeNames[static_cast<std::size_t>(w.rw)]},
+          {"rwmixread", w.rwmixread},
+          {"bs", format_size(w.bs)},
+          {"offset", amount(w.offset)},
+          {"size", amount(w.size)},
+          {"runtime", format_duration(w.runtime)},
+          {"time_based", w.time_based},
+          {"loops", w.loops},
+          {"workers", w.workers},
+          {"direct", w.direct},
+          {"rate", format_size(w.rate)},
+          {"rate_iops", w.rate_iops},
+          {"thinktime", format_duration(w.thinktime)},
+          {"seed", w.seed},
+          {"random_distribution", distribution(w.distribution)},
+          {"fsync", w.fsync},
+          {"fdatasync", w.fdatasync},
+          {"sync_file_range", w.sync_file_range},
+          {"end_fsync", w.end_fsync},
+          {"payload", verify::kPayloadNames[static_cast<std::size_t>(spec.payload)]}};
+}
+
+}  // namespace
+
+Json render_spec(const job::JobSpec& spec) {
+  const auto& path = spec.engine.read_path;
+  return {{"name", spec.name},
+          {"targets", spec.targets},
+          {"workload", workload_of(spec)},
+          {"engine",
+           {{"read_path", path ? engine::kReadPathNames[static_cast<std::size_t>(*path)] : "auto"},
+            {"pipe_size", size_or_auto(spec.engine.pipe_size)},
+            {"batch", size_or_auto(spec.engine.batch)},
+            {"gift", spec.engine.gift}}},
+          {"error_policy",
+           {{"max_errors", spec.error_policy.max_errors},
+            {"stall_timeout", format_duration(spec.error_policy.stall_timeout)}}},
+          {"destructive", spec.destructive},
+          {"allow_in_use", spec.allow_in_use},
+          {"overwrite_signatures", spec.overwrite_signatures}};
+}
+
+}  // namespace spliced::api

@@ -1,0 +1,235 @@
+#include "routes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+
+#include "render.h"
+#include "spec_reader.h"
+#include "spliced/util/units.h"
+
+namespace spliced::api {
+
+using http::problem;
+using http::Request;
+using http::Response;
+using job::JobService;
+
+namespace {
+
+constexpr util::Nanos kMaxWait = 300 * util::kSecond;  // of GET ?wait=
+constexpr int kMaxWaiting = 16;                        // clients that wait at the same time; each holds a thread
+constexpr std::size_t kDefaultPage = 50;
+constexpr std::size_t kMaxPage = 500;
+
+Response json(int status, const Json& body) {
+  Response response;
+  response.status = status;
+  response.body = to_text(body);
+  return response;
+}
+
+bool is_json(const std::string& content_type) {
+  const std::string media = content_type.substr(0, content_type.find(';'));
+  const auto end = media.find_last_not_of(' ');
+  std::string trimmed = media.substr(0, end == media.npos ? 0 : end + 1);
+  std::transform(trimmed.begin(), trimmed.end(), trimmed.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  return trimmed == "application/json";
+}
+
+Response refuse_query(const char* key, const std::string& value, const std::string& expected) {
+  const std::string detail = fmt::format("query {}=\"{}\": {} is expected", key, value, expected);
+  return problem(400, detail, {{"", detail}});
+}
+
+// Reads the body into a spec and hands it on.
+template <class Next>
+Response with_spec(const Request& request, Next&& next) {
+  if (!is_json(request.content_type)) {
+    return problem(415, fmt::format("Content-Type is \"{}\"; application/json is expected", request.content_type),
+                   {{"", "send the job definition as application/json"}});
+  }
+  auto spec = read_spec(request.body);
+  if (spec) return next(*spec);
+  const SpecError& refused = spec.error();
+  if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors);
+  return problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
+                 refused.errors);
+}
+
+class Handlers {
+ public:
+  Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)) {}
+
+  Response create(const Request& request) {
+    return with_spec(request, [&](const job::JobSpec& spec) {
+      const auto created = service_.submit(spec);
+      if (!created) return answer_error(created.error());
+      Response response = json(201, render_job(*created));
+      response.headers.emplace_back("Location", "/v1/jobs/" + created->id);
+      return response;
+    });
+  }
+
+  Response validate(const Request& request) {
+    return with_spec(request, [&](const job::JobSpec& spec) {
+      return json(200, render_plan(service_.validate(spec), spec));
+    });
+  }
+
+  Response list(const Request& request) {
+    job::JobFilter filter;
+    std::size_t page = kDefaultPage;
+    for (const auto& [key, value] : request.query) {
+      if (key == "state") {
+        const auto found = std::find(job::kStateNames.begin(), job::kStateNames.end(), value);
+        if (found == job::kStateNames.end()) {
+          return refuse_query("state", value, fmt::format("one of {}", fmt::join(job::kStateNames, ", ")));
+        }
+        filter.state = static_cast<job::State>(found - job::kStateNames.begin());
+      } else if (key == "device") {
+        filter.device = value;
+      } else if (key == "page_size") {
+        const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), page);
+        if (error != std::errc() || stop != value.data() + value.size() || page < 1 || page > kMaxPage) {
+          return refuse_query("page_size", value, fmt::format("a number from 1 to {}", kMaxPage));
+        }
+      } else if (key != "page_token") {
+        return refuse_query(key.c_str(), value, "state, device, page_size or page_token");
+      }
+    }
+    return page_of(service_.list(filter), request.query_value("page_token"), page);
+  }
+
+  Response get(const Request& request) {
+    const std::string id = request.path_values.at("id");
+    const std::string wait = request.query_value("wait");
+    if (wait.empty()) return show(service_.get(id));
+    const auto time = util::parse_duration(wait);
+    if (!time || *time > kMaxWait) return refuse_query("wait", wait, "a duration up to 300s");
+    const Waiting waiting(waiting_);
+    if (waiting.count > kMaxWaiting) return problem(429, fmt::format("{} clients are waiting already", kMaxWaiting));
+    return show(service_.wait(id, *time));
+  }
+
+  Response cancel(const Request& request) { return show(service_.cancel(request.path_values.at("id"))); }
+
+  Response forget(const Request& request) {
+    const auto status = service_.forget(request.path_values.at("id"));
+    if (!status) return answer_error(status.error());
+    Response response;
+    response.status = 204;
+    return response;
+  }
+
+  Response devices(const Request&) {
+    Json list = Json::array();
+    for (const auto& device : service_.devices()) list.push_back(render_device(device));
+    return json(200, {{"devices", list}});
+  }
+
+  Response device(const Request& request) {
+    const auto device = service_.device(request.path_values.at("name"));
+    return device ? json(200, render_device(*device)) : answer_error(device.error());
+  }
+
+  Response capabilities(const Request&) { return json(200, render_capabilities(service_.capabilities())); }
+
+  Response version(const Request&) {
+    return json(200, {{"name", "spliced"},
+                      {"version", version_.version},
+                      {"revision", version_.revision},
+                      {"compiler", version_.compiler},
+                      {"api", "v1"}});
+  }
+
+  static Response openapi(const Request&) {
+    Response response;
+    response.content_type = "application/yaml";
+    response.body = embedded::openapi_yaml;
+    return response;
+  }
+
+ private:
+  // Counts the clients that wait at this moment.
+  struct Waiting {
+    explicit Waiting(std::atomic<int>& counter) : all(counter), count(++counter) {}
+    ~Waiting() { --all; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    std::atomic<int>& all;
+    const int count;
+  };
+
+  static Response show(const util::Result<job::JobSnapshot>& job) {
+    return job ? json(200, render_job(*job)) : answer_error(job.error());
+  }
+
+  // A page begins after the job that the token names.
+  static Response page_of(const std::vector<job::JobSnapshot>& jobs, const std::string& token, std::size_t size) {
+    auto first = jobs.begin();
+    if (!token.empty()) {
+      first = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.id == token; });
+      if (first == jobs.end()) return refuse_query("page_token", token, "a next_page_token of an earlier answer");
+      ++first;
+    }
+    const auto count = std::min(size, static_cast<std::size_t>(jobs.end() - first));
+    const auto last = first + static_cast<std::ptrdiff_t>(count);
+    Json list = Json::array();
+    for (auto job = first; job != last; ++job) list.push_back(render_job(*job));
+    Json next = nullptr;
+    if (last != jobs.end() && count > 0) next = (last - 1)->id;
+    return json(200, {{"jobs", list}, {"next_page_token", next}});
+  }
+
+  JobService& service_;
+  const Version version_;
+  std::atomic<int> waiting_{0};
+};
+
+}  // namespace
+
+int status_of(util::Errc code) {
+  switch (code) {
+    case util::Errc::invalid: return 422;
+    case util::Errc::not_found: return 404;
+    case util::Errc::conflict: return 409;
+    case util::Errc::exhausted: return 429;
+    case util::Errc::unavailable: return 503;
+    case util::Errc::system:
+    case util::Errc::internal: break;
+  }
+  return 500;
+}
+
+Response answer_error(const util::Error& error) {
+  Response response = problem(status_of(error.code), error.message, error.details);
+  if (error.code == util::Errc::unavailable || error.code == util::Errc::exhausted) {
+    response.headers.emplace_back("Retry-After", "10");
+  }
+  return response;
+}
+
+std::string job_document(const job::JobSnapshot& job) { return render_job(job).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::vector<http::Route> api_routes(JobService& service, const Version& version) {
+  const auto h = std::make_shared<Handlers>(service, version);
+  const auto to = [&](Response (Handlers::*method)(const Request&)) {
+    return [h, method](const Request& request) { return (h.get()->*method)(request); };
+  };
+  return {{"POST", "/v1/jobs", to(&Handlers::create)},
+          {"POST", "/v1/jobs:validate", to(&Handlers::validate)},
+          {"GET", "/v1/jobs", to(&Handlers::list)},
+          {"GET", "/v1/jobs/{id}", to(&Handlers::get)},
+          {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel)},
+          {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget)},
+          {"GET", "/v1/devices", to(&Handlers::devices)},
+          {"GET", "/v1/devices/{name}", to(&Handlers::device)},
+          {"GET", "/v1/capabilities", to(&Handlers::capabilities)},
+          {"GET", "/v1/version", to(&Handlers::version)},
+          {"GET", "/openapi.yaml", &Handlers::openapi}};
+}
+
+}  // namespace spliced::api

@@ -1,0 +1,28 @@
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+#include "spliced/job/service.h"
+
+namespace spliced::embedded {
+extern const std::string_view openapi_yaml;
+}
+
+namespace spliced::api {
+
+struct Version {
+  std::string version, revision, compiler;
+};
+
+// Every route of the control API but those that the metrics room brings. `service` must outlive them.
+[[nodiscard]] std::vector<http::Route> api_routes(job::JobService& service, const Version& version);
+
+// Errc → HTTP status.
+[[nodiscard]] int status_of(util::Errc code);
+[[nodiscard]] http::Response answer_error(const util::Error& error);
+
+// How a job is kept in the store: as the API shows it.
+[[nodiscard]] std::string job_document(const job::JobSnapshot& job);
+
+}  // namespace spliced::api

@@ -1,0 +1,158 @@
+#include "spec_reader.h"
+
+#include <charconv>
+
+#include "fields.h"
+#include "strict_json.h"
+
+namespace spliced::api {
+
+using nlohmann::json;
+using workload::Amount;
+using workload::Distribution;
+
+namespace {
+
+bool parse_decimal(std::string_view text, double& out) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && stop == text.data() + text.size() && !text.empty();
+}
+
+void read_amount(Fields& fields, const char* key, Amount& out) {
+  const json* value = fields.find(key);
+  if (value == nullptr) return;
+  if (value->is_string()) {
+    const auto& text = value->get_ref<const std::string&>();
+    if (text.ends_with('%')) {
+      double percent = 0;
+      if (!parse_decimal(std::string_view(text).substr(0, text.size() - 1), percent) || !(percent >= 0)) {
+        return fields.wrong(key, "a percentage such as \"50%\"", *value);
+      }
+      out = {true, 0, percent};
+      return;
+    }
+  }
+  out.relative = false;
+  fields.read_size(key, out.bytes);
+}
+
+void read_mode(Fields& fields, workload::Mode& out) {
+  const json* value = fields.find("rw");
+  if (value != nullptr && *value == "readwrite") {
+    out = workload::Mode::rw;
+  } else {
+    fields.read_name("rw", workload::kModeNames, out);
+  }
+}
+
+// "uniform" (fio's "random" too), "zipf:1.2", "pareto:0.2", "normal:10".
+void read_distribution(Fields& fields, Distribution& out) {
+  constexpr const char* kKey = "random_distribution";
+  const json* value = fields.find(kKey);
+  if (value == nullptr) return;
+  const std::string text = value->is_string() ? value->get<std::string>() : "";
+  const auto colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  for (std::size_t i = 0; i < workload::kDistributionNames.size(); ++i) {
+    if (name != workload::kDistributionNames[i] && !(i == 0 && name == "random")) continue;
+    out.kind = static_cast<Distribution::Kind>(i);
+    const bool wants_parameter = out.kind != Distribution::Kind::uniform;
+    if (wants_parameter != (colon != text.npos)) break;
+    if (!wants_parameter || parse_decimal(std::string_view(text).substr(colon + 1), out.parameter)) return;
+    break;
+  }
+  fields.wrong(kKey, "\"uniform\", \"zipf:θ\", \"pareto:h\" or \"normal:σ\"", *value);
+}
+
+void read_workload(Fields& fields, job::JobSpec& spec) {
+  workload::WorkloadSpec& w = spec.workload;
+  read_mode(fields, w.rw);
+  fields.read("rwmixread", w.rwmixread);
+  fields.read_size("bs", w.bs);
+  read_amount(fields, "offset", w.offset);
+  read_amount(fields, "size", w.size);
+  fields.read_duration("runtime", w.runtime);
+  fields.read("time_based", w.time_based);
+  fields.read("loops", w.loops);
+  fields.read("workers", w.workers);
+  fields.read("direct", w.direct);
+  fields.read_size("rate", w.rate);
+  fields.read("rate_iops", w.rate_iops);
+  fields.read_duration("thinktime", w.thinktime);
+  fields.read("seed", w.seed);
+  read_distribution(fields, w.distribution);
+  fields.read("fsync", w.fsync);
+  fields.read("fdatasync", w.fdatasync);
+  fields.read("sync_file_range", w.sync_file_range);
+  fields.read("end_fsync", w.end_fsync);
+  fields.read_name("payload", verify::kPayloadNames, spec.payload);
+}
+
+// A number, or "auto" for 0.
+void read_size_or_auto(Fields& fields, const char* key, std::uint64_t& out) {
+  const json* value = fields.find(key);
+  if (value == nullptr || *value == "auto") return;
+  fields.read_size(key, out);
+  if (out == 0) fields.error(key, "0 is given; \"auto\" or a number above 0 is expected");
+}
+
+void read_engine(Fields& fields, job::EngineSpec& engine) {
+  const json* path = fields.find("read_path");
+  if (path != nullptr && *path != "auto") {
+    engine::ReadPath pinned = engine::ReadPath::copy;
+    fields.read_name("read_path", engine::kReadPathNames, pinned);
+    engine.read_path = pinned;
+  }
+  read_size_or_auto(fields, "pipe_size", engine.pipe_size);
+  read_size_or_auto(fields, "batch", engine.batch);
+  fields.read("gift", engine.gift);
+}
+
+void read_job(Fields& fields, job::JobSpec& spec) {
+  fields.read("name", spec.name);
+  fields.read("targets", spec.targets);
+  fields.nested("workload", [&](Fields& inner) { read_workload(inner, spec); });
+  fields.nested("engine", [&](Fields& inner) { read_engine(inner, spec.engine); });
+  fields.nested("error_policy", [&](Fields& inner) {
+    inner.read("max_errors", spec.error_policy.max_errors);
+    inner.read_duration("stall_timeout", spec.error_policy.stall_timeout);
+  });
+  fields.read("destructive", spec.destructive);
+  fields.read("allow_in_use", spec.allow_in_use);
+  fields.read("overwrite_signatures", spec.overwrite_signatures);
+}
+
+}  // namespace
+
+tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
+  const auto document = parse_strict(body);
+  if (!document) return tl::unexpected(SpecError{true, document.error().details});
+  if (!document->is_object()) {
+    return tl::unexpected(SpecError{false, {{"", fmt::format("{} is given; an object is expected", quote(*document))}}});
+  }
+  job::JobSpec spec;
+  SpecError refused;
+  Fields fields(*document, "", refused.errors);
+  read_job(fields, spec);
+  fields.finish();
+  // A field that could not be read keeps its default: what the checks would say of it would only confuse.
+  for (auto& error : job::check_spec(spec)) {
+    const bool known = std::any_of(refused.errors.begin(), refused.errors.end(),
+                                   [&](const auto& other) { return other.pointer.starts_with(error.pointer); });
+    if (!known) refused.errors.push_back(std::move(error));
+  }
+  if (!refused.errors.empty()) return tl::unexpected(std::move(refused));
+  return spec;
+}
+
+util::Result<job::JobSpec> read_spec_or_error(std::string_view body) {
+  auto spec = read_spec(body);
+  if (spec) return std::move(*spec);
+  util::Error error{util::Errc::invalid, {}, 0, std::move(spec.error().errors)};
+  for (const auto& field : error.details) {
+    error.message += fmt::format("{}{}: {}", error.message.empty() ? "" : "; ", field.pointer, field.detail);
+  }
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace spliced::api

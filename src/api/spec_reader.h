@@ -1,0 +1,21 @@
+#pragma once
+#include <string_view>
+
+#include "spliced/job/spec.h"
+
+namespace spliced::api {
+
+// How a client's body came to be refused, or not: `malformed` is not JSON (400), otherwise its fields are wrong (422).
+struct SpecError {
+  bool malformed = false;
+  std::vector<util::FieldError> errors;
+};
+
+// A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic checks
+// of job::check_spec are part of it.
+[[nodiscard]] tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body);
+
+// The same for callers without a notion of HTTP: Errc::invalid with all details.
+[[nodiscard]] util::Result<job::JobSpec> read_spec_or_error(std::string_view body);
+
+}  // namespace spliced::api

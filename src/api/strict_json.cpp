@@ -1,0 +1,94 @@
+#include "strict_json.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+namespace spliced::api {
+namespace {
+
+using nlohmann::json;
+
+struct Rejected {
+  std::string detail;
+};
+
+std::string escape_token(const std::string& key) {  // RFC 6901
+  std::string out;
+  for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return out;
+}
+
+// Follows the parser through the text: knows the keys of each open object and the way to the current place.
+class Watch {
+ public:
+  bool operator()(int depth, json::parse_event_t event, const json& value) {
+    switch (event) {
+      case json::parse_event_t::object_start:
+      case json::parse_event_t::array_start:
+        if (depth >= kMaxJsonDepth) throw Rejected{fmt::format("nested deeper than {} levels", kMaxJsonDepth)};
+        if (!levels_.empty() && levels_.back().is_array) levels_.back().key = std::to_string(levels_.back().index++);
+        levels_.push_back({event == json::parse_event_t::array_start, {}, {}, 0});
+        break;
+      case json::parse_event_t::object_end:
+      case json::parse_event_t::array_end: levels_.pop_back(); break;
+      case json::parse_event_t::key: {
+        const auto key = value.get<std::string>();
+        levels_.back().key = escape_token(key);
+        if (!levels_.back().keys.insert(key).second) throw Rejected{"the key is given twice"};
+        break;
+      }
+      case json::parse_event_t::value:
+        if (!levels_.empty() && levels_.back().is_array) levels_.back().key = std::to_string(levels_.back().index++);
+        break;
+    }
+    return true;
+  }
+  [[nodiscard]] std::string pointer() const {
+    std::string out;
+    for (const auto& level : levels_) {
+      if (!level.key.empty()) out += "/" + level.key;
+    }
+    return out;
+  }
+
+ private:
+  struct Level {
+    bool is_array;
+    std::set<std::string> keys;
+    std::string key;
+    std::size_t index;
+  };
+  std::vector<Level> levels_;
+};
+
+tl::unexpected<util::Error> reject(const std::string& pointer, const std::string& detail) {
+  util::Error error{util::Errc::invalid, detail, 0, {{pointer, detail}}};
+  return tl::unexpected(std::move(error));
+}
+
+// The library's messages begin with "[json.exception.parse_error.101] parse error at line 1, column 2: ".
+std::string readable(const std::string& what) {
+  const auto bracket = what.find("] ");
+  return bracket == what.npos ? what : what.substr(bracket + 2);
+}
+
+}  // namespace
+
+util::Result<json> parse_strict(std::string_view text) {
+  if (text.empty()) return reject("", "the body is empty; a JSON object is expected");
+  Watch watch;
+  try {
+    return json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
+      return watch(depth, event, value);
+    });
+  } catch (const Rejected& rejected) {
+    return reject(watch.pointer(), rejected.detail);
+  } catch (const json::exception& error) {
+    return reject(watch.pointer(), readable(error.what()));
+  }
+}
+
+}  // namespace spliced::api

@@ -1,0 +1,15 @@
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "spliced/util/result.h"
+
+namespace spliced::api {
+
+inline constexpr int kMaxJsonDepth = 16;
+
+// Parses a client's JSON (RFC 8259) strictly: UTF-8 only, no duplicate keys, no deeper nesting than kMaxJsonDepth, no
+// numbers beyond a double. The error is Errc::invalid with one detail, whose pointer names the place.
+[[nodiscard]] util::Result<nlohmann::json> parse_strict(std::string_view text);
+
+}  // namespace spliced::api

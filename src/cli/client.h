@@ -1,0 +1,35 @@
+#pragma once
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "spliced/util/result.h"
+
+namespace spliced::cli {
+
+using Json = nlohmann::ordered_json;
+
+struct Answer {
+  int status = 0;
+  Json body;  // null when there was none
+};
+
+// The daemon as seen through its HTTP API. One call at a time.
+class Client {
+ public:
+  // `server`: unix:/PATH or http://HOST:PORT; `token`: "" for none.
+  [[nodiscard]] static util::Result<Client> create(const std::string& server, const std::string& token);
+  Client(Client&&) noexcept;
+  ~Client();
+
+  // The error says that the daemon could not be reached, or did not answer as spliced does.
+  [[nodiscard]] util::Result<Answer> get(const std::string& path);
+  [[nodiscard]] util::Result<Answer> post(const std::string& path, const std::string& body);
+
+ private:
+  struct Http;
+  explicit Client(std::unique_ptr<Http> http);
+  std::unique_ptr<Http> http_;
+};
+
+}  // namespace spliced::cli

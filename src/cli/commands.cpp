@@ -1,0 +1,108 @@
+#include "commands.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "spliced/util/units.h"
+#include "text.h"
+
+namespace spliced::cli {
+namespace {
+
+void print_json(const Json& value) { fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace)); }
+
+// What most commands do: ask, and print the answer as JSON or through `text`.
+template <class Text>
+int show_answer(const Context& context, const util::Result<Answer>& answer, Text&& text) {
+  if (!answer) return no_daemon(answer.error());
+  if (answer->status >= 400) {
+    context.json ? print_json(answer->body) : print_problem(*answer);
+    return kFailed;
+  }
+  if (context.json) {
+    print_json(answer->body);
+  } else {
+    fmt::print("{}", text(answer->body));
+  }
+  return kPassed;
+}
+
+std::string list_text(const Json& body) {
+  std::string out = fmt::format("{:<36}  {:<11}  {:<7}  {:<24}  {}\n", "ID", "STATE", "VERDICT", "CREATED", "NAME");
+  for (const Json& job : body.at("jobs")) {
+    out += fmt::format("{:<36}  {:<11}  {:<7}  {:<24}  {}\n", text_of(job, "id"), text_of(job, "state"),
+                       text_of(job, "verdict"), text_of(job, "created_at"), text_of(job, "name"));
+  }
+  return out;
+}
+
+std::string devices_text(const Json& body) {
+  std::string out = fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", "DEVICE", "SIZE", "MODEL", "SERIAL", "MAY BE WRITTEN");
+  for (const Json& device : body.at("devices")) {
+    std::string answer = device.at("may_write").get<bool>() ? "yes" : "no";
+    for (const Json& reason : device.at("refusals")) answer += (answer == "no" ? ": " : "; ") + reason.get<std::string>();
+    out += fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", text_of(device, "device"),
+                       util::human_bytes(device.at("capacity_bytes").get<double>()), text_of(device, "model"),
+                       text_of(device, "serial"), answer);
+  }
+  return out;
+}
+
+}  // namespace
+
+util::Result<std::string> read_definition(const std::string& file) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream in(file);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  if (!in.good() && !in.eof()) return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read", file));
+  return text;
+}
+
+void print_problem(const Answer& answer) {
+  fmt::print(stderr, "splicectl: {} ({})\n", text_of(answer.body, "detail"), answer.status);
+  for (const Json& error : answer.body.value("errors", Json::array())) {
+    const std::string pointer = text_of(error, "pointer");
+    fmt::print(stderr, "  {}{}{}\n", pointer, pointer.empty() ? "" : ": ", text_of(error, "detail"));
+  }
+}
+
+int no_daemon(const util::Error& error) {
+  fmt::print(stderr, "splicectl: {}\n", error.message);
+  return kNoDaemon;
+}
+
+int submit(const Context& context, const std::string& file) {
+  const auto definition = read_definition(file);
+  if (!definition) {
+    fmt::print(stderr, "splicectl: {}\n", definition.error().message);
+    return kUsage;
+  }
+  return show_answer(context, context.client.post("/v1/jobs", *definition),
+                     [](const Json& job) { return text_of(job, "id") + "\n"; });
+}
+
+int list(const Context& context, const std::string& state) {
+  const std::string query = state.empty() ? "" : "&state=" + state;
+  return show_answer(context, context.client.get("/v1/jobs?page_size=500" + query), list_text);
+}
+
+int show(const Context& context, const std::string& id) {
+  return show_answer(context, context.client.get("/v1/jobs/" + id), job_text);
+}
+
+int cancel(const Context& context, const std::string& id) {
+  return show_answer(context, context.client.post("/v1/jobs/" + id + ":cancel", ""), [](const Json& job) {
+    return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state"));
+  });
+}
+
+int devices(const Context& context) { return show_answer(context, context.client.get("/v1/devices"), devices_text); }
+
+int capabilities(const Context& context) {
+  return show_answer(context, context.client.get("/v1/capabilities"), capabilities_text);
+}
+
+}  // namespace spliced::cli

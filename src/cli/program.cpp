@@ -1,0 +1,95 @@
+#include "program.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <functional>
+
+#include "commands.h"
+
+namespace spliced::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+Exit status: 0 the job passed or the command succeeded, 1 it failed or was refused, 2 wrong usage, 3 the daemon cannot be
+reached or used.
+
+Examples:
+  splicectl run job.json            submit, show progress, wait; Ctrl-C cancels the job
+  splicectl run --json - <job.json | jq .verdict
+  splicectl devices                 what may be written, and why not
+See splicectl(1).)";
+
+struct Options {
+  std::string server = "unix:/run/spliced/spliced.sock";
+  std::string token_file;
+  bool json = false;
+  std::string file, id, state;
+  std::function<int(const Context&)> command;
+};
+
+CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o, std::function<int(const Context&)> run) {
+  CLI::App* sub = app.add_subcommand(name, help);
+  sub->add_flag("--json", o.json, "Print the daemon's JSON");
+  sub->callback([&o, run] { o.command = run; });
+  return sub;
+}
+
+void add_commands(CLI::App& app, Options& o) {
+  app.add_option("--server", o.server, "unix:/PATH or http://HOST:PORT (default unix:/run/spliced/spliced.sock)")
+      ->envname("SPLICED_SERVER")
+      ->type_name("ADDRESS");
+  app.add_option("--token-file", o.token_file, "File with the bearer token for a TCP server")
+      ->envname("SPLICED_TOKEN_FILE")
+      ->type_name("FILE");
+  app.add_flag("--json", o.json, "Print the daemon's JSON");
+  app.add_flag_callback("--version", [] { throw CLI::CallForVersion("splicectl " SPLICED_VERSION, 0); },
+                        "Print the version and exit");
+  const auto file = [&](CLI::App* sub) {
+    sub->add_option("FILE", o.file, "Job definition as JSON; - for standard input")->required();
+  };
+  const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required(); };
+  file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
+  file(command(app, "run", "Submit a job, show its progress and wait for its end", o,
+               [&](const Context& c) { return run(c, o.file); }));
+  command(app, "list", "List jobs, newest first", o, [&](const Context& c) { return list(c, o.state); })
+      ->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
+  id(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); }));
+  id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return cancel(c, o.id); }));
+  command(app, "devices", "List devices and whether they may be written", o, [](const Context& c) { return devices(c); });
+  command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
+          [](const Context& c) { return capabilities(c); });
+  app.require_subcommand(1);
+}
+
+}  // namespace
+
+int program(int argc, char** argv) {
+  CLI::App app("splicectl talks to the spliced daemon.", "splicectl");
+  app.footer(kFooter);
+  app.fallthrough();
+  Options options;
+  add_commands(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kPassed : kUsage;
+  }
+  std::string token;
+  if (!options.token_file.empty()) {
+    std::ifstream in(options.token_file);
+    if (!std::getline(in, token)) {
+      fmt::print(stderr, "splicectl: --token-file {}: cannot be read\n", options.token_file);
+      return kUsage;
+    }
+  }
+  auto client = Client::create(options.server, token);
+  if (!client) {
+    fmt::print(stderr, "splicectl: {}\n", client.error().message);
+    return kUsage;
+  }
+  return options.command({*client, options.json});
+}
+
+}  // namespace spliced::cli

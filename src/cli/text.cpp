@@ -1,0 +1,133 @@
+#include "text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "spliced/util/units.h"
+
+namespace spliced::cli {
+namespace {
+
+constexpr std::array<const char*, 4> kOps{"read", "write", "trim", "sync"};
+
+struct Sum {
+  double bytes_per_second = 0, operations_per_second = 0, errors = 0;
+};
+
+Sum sum_of(const Json& device) {
+  Sum sum;
+  for (const char* op : kOps) {
+    const Json& io = device.at("io").at(op);
+    sum.bytes_per_second += io.at("bytes_per_second").get<double>();
+    sum.operations_per_second += io.at("operations_per_second").get<double>();
+    sum.errors += io.at("errors").get<double>();
+  }
+  return sum;
+}
+
+std::string device_text(const Json& device) {
+  std::string out = fmt::format("  {}: {}{}{}\n", device.at("device").get<std::string>(),
+                                device.at("state").get<std::string>(), text_of(device, "reason").empty() ? "" : ": ",
+                                text_of(device, "reason"));
+  for (const char* op : kOps) {
+    const Json& io = device.at("io").at(op);
+    if (io.at("operations") == 0 && io.at("errors") == 0) continue;
+    const Json& latency = io.at("latency_seconds");
+    out += fmt::format("    {:5} {:>10}  {:>8} ops  {:>10}/s  {:>8.0f} IOPS  p50 {}  p99 {}  max {}  {} errors\n", op,
+                       util::human_bytes(io.at("bytes").get<double>()), io.at("operations").get<std::uint64_t>(),
+                       util::human_bytes(io.at("bytes_per_second").get<double>()),
+                       io.at("operations_per_second").get<double>(), seconds_text(latency.at("p50").get<double>()),
+                       seconds_text(latency.at("p99").get<double>()), seconds_text(latency.at("max").get<double>()),
+                       io.at("errors").get<std::uint64_t>());
+  }
+  const Json& splice = device.at("splice");
+  out += fmt::format("    splice: pipe {}, {} retries, {} pipe resets",
+                     util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
+                     splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
+  for (const Json& event : splice.at("fallbacks")) {
+    out += fmt::format(", {} fell back to {} on {} ({}x)", event.at("from").get<std::string>(),
+                       event.at("to").get<std::string>(), event.at("errno").get<std::string>(),
+                       event.at("count").get<std::uint64_t>());
+  }
+  out += "\n";
+  for (const Json& error : device.at("errors")) {
+    out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(),
+                       error.at("message").get<std::string>());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string text_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.1f} µs", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.1f} ms", seconds * 1e3);
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<long long>(seconds);
+  if (seconds < 3600) return fmt::format("{}m {:02}s", whole / 60, whole % 60);
+  return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
+}
+
+std::string job_text(const Json& job) {
+  const std::string verdict = text_of(job, "verdict");
+  const std::string reason = text_of(job, "reason");
+  std::string out = fmt::format("job {}{}{}: {}{}{}\n", text_of(job, "id"), text_of(job, "name").empty() ? "" : " ",
+                                text_of(job, "name"), text_of(job, "state"), verdict.empty() ? "" : ", verdict ", verdict);
+  if (!reason.empty()) out += fmt::format("  {}\n", reason);
+  for (const Json& device : job.value("devices", Json::array())) out += device_text(device);
+  return out;
+}
+
+std::string progress_line(const Json& job) {
+  Sum total;
+  double progress = 0;
+  double eta = 0;
+  bool eta_known = false;
+  const Json& devices = job.at("devices");
+  for (const Json& device : devices) {
+    const Sum sum = sum_of(device);
+    total.bytes_per_second += sum.bytes_per_second;
+    total.operations_per_second += sum.operations_per_second;
+    total.errors += sum.errors;
+    progress += device.at("progress").get<double>() / static_cast<double>(devices.size());
+    if (device.at("eta_seconds").is_number()) {
+      eta = std::max(eta, device.at("eta_seconds").get<double>());
+      eta_known = true;
+    }
+  }
+  return fmt::format("{} {:5.1f}%  {}/s  {:.0f} IOPS  {:.0f} errors  ETA {}", text_of(job, "state"), progress * 100,
+                     util::human_bytes(total.bytes_per_second), total.operations_per_second, total.errors,
+                     eta_known ? seconds_text(eta) : "unknown");
+}
+
+std::string capabilities_text(const Json& caps) {
+  const auto row = [](const std::string& name, const std::string& value, const std::string& meaning) {
+    return fmt::format("{:<24} {:<14} {}\n", name, value, meaning);
+  };
+  const auto works = [](const Json& probe) {
+    return probe.at("works").get<bool>() ? std::string("works") : text_of(probe, "errno");
+  };
+  const Json& paths = caps.at("read_paths");
+  std::string out = row("kernel", text_of(caps, "kernel_release"), "");
+  out += row("read path map", works(paths.at("map")), "EFAULT is normal: one fallback to copy for each reading worker");
+  out += row("read path copy", works(paths.at("copy")), "vmsplice from the pipe into the buffer");
+  out += row("read path read", works(paths.at("read")), "read(2) from the pipe: what is left when vmsplice is refused");
+  out += row("read path discard", works(paths.at("discard")), "data never reaches user memory; only when asked for");
+  out += row("vmsplice for writes", works(caps.at("vmsplice_write")), "otherwise write(2) copies into the pipe");
+  out += row("vmsplice aliases pages", caps.at("vmsplice_aliases_pages").get<bool>() ? "yes" : "no",
+             "yes: writes hand over memory without a copy");
+  out += row("pipe slots", std::to_string(caps.at("one_byte_calls_to_fill_pipe").get<std::uint64_t>()),
+             "one-byte vmsplice calls that fill a default pipe");
+  out += row("default pipe", util::human_bytes(caps.at("default_pipe_bytes").get<double>()), "");
+  out += row("largest pipe", util::human_bytes(caps.at("largest_pipe_bytes").get<double>()),
+             "a block up to this size is one system call");
+  return out;
+}
+
+}  // namespace spliced::cli

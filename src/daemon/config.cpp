@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace spliced::daemon {
+
+using nlohmann::json;
+using util::Errc;
+using util::fail;
+using util::Status;
+
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 1 << 20;
+
+// A value of the file goes where the command line left room for it.
+template <class T>
+Status take(const json& file, const char* key, const char* kind, std::optional<T>& out) {
+  const auto found = file.find(key);
+  if (found == file.end() || out) return {};
+  try {
+    out = found->get<T>();
+  } catch (const json::exception&) {
+    return fail(Errc::invalid, fmt::format("key \"{}\": {} is given; {} is expected", key, found->dump(), kind));
+  }
+  return {};
+}
+
+Status merge_file(const std::string& path, CommandLine& into) {
+  std::ifstream in(path);
+  if (!in) return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  if (text.size() > kMaxFileBytes) return fail(Errc::invalid, fmt::format("--config {}: larger than 1 MiB", path));
+  json file;
+  try {
+    file = json::parse(text, nullptr, true, true);
+  } catch (const json::exception& error) {
+    return fail(Errc::invalid, fmt::format("--config {}: {}", path, error.what()));
+  }
+  if (!file.is_object()) return fail(Errc::invalid, fmt::format("--config {}: an object is expected", path));
+  constexpr std::array<std::string_view, 8> known{"listen",     "metrics_listen",   "state_dir", "allow",
+                                                  "token_file", "insecure_no_auth", "bus",       "log_level"};
+  for (const auto& [key, value] : file.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      return fail(Errc::invalid,
+                  fmt::format("--config {}: unknown key \"{}\"; known are {}", path, key, fmt::join(known, ", ")));
+    }
+  }
+  for (const auto& status :
+       {take(file, "listen", "an array of strings", into.listen), take(file, "allow", "an array of strings", into.allow),
+        take(file, "metrics_listen", "a string", into.metrics_listen),
+        take(file, "state_dir", "a string", into.state_dir), take(file, "token_file", "a string", into.token_file),
+        take(file, "bus", "a string", into.bus), take(file, "log_level", "a string", into.log_level),
+        take(file, "insecure_no_auth", "true or false", into.insecure_no_auth)}) {
+    if (!status) return tl::unexpected(util::with_context(status.error(), "--config " + path));
+  }
+  return {};
+}
+
+Status read_addresses(const CommandLine& from, Config& config) {
+  for (const auto& text : from.listen.value_or(std::vector<std::string>{"unix:/run/spliced/spliced.sock"})) {
+    auto address = http::parse_address(text);
+    if (!address) return tl::unexpected(util::with_context(address.error(), "--listen"));
+    const bool guarded = !config.token_file.empty() || (config.insecure_no_auth && address->is_loopback());
+    if (!address->is_unix() && !guarded) {
+      return fail(Errc::invalid, fmt::format("--listen {}: TCP needs --token-file FILE; on a loopback address, "
+                                             "--insecure-no-auth does without", text));
+    }
+    config.listen.push_back(std::move(*address));
+  }
+  const std::string metrics = from.metrics_listen.value_or("127.0.0.1:9650");
+  if (metrics == "none") return {};
+  auto address = http::parse_address(metrics);
+  if (!address) return tl::unexpected(util::with_context(address.error(), "--metrics-listen"));
+  config.metrics_listen = std::move(*address);
+  return {};
+}
+
+Status check_patterns(const std::vector<std::string>& patterns) {
+  for (const auto& pattern : patterns) {
+    if (pattern.empty() || pattern[0] != '/') {
+      return fail(Errc::invalid, fmt::format("--allow \"{}\": a pattern must be an absolute path", pattern));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+util::Result<Config> load_config(const CommandLine& command_line) {
+  CommandLine merged = command_line;
+  if (merged.config_file) {
+    if (auto status = merge_file(*merged.config_file, merged); !status) return tl::unexpected(status.error());
+  }
+  Config config;
+  const char* from_systemd = std::getenv("STATE_DIRECTORY");
+  config.state_dir = merged.state_dir.value_or(from_systemd != nullptr ? from_systemd : "/var/lib/spliced");
+  if (config.state_dir.empty() || config.state_dir[0] != '/') {
+    return fail(Errc::invalid, fmt::format("--state-dir \"{}\": an absolute path is expected", config.state_dir));
+  }
+  config.allow = merged.allow.value_or(std::vector<std::string>{});
+  if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
+  config.token_file = merged.token_file.value_or("");
+  config.insecure_no_auth = merged.insecure_no_auth.value_or(false);
+  config.bus = merged.bus.value_or("system");
+  if (config.bus != "system" && config.bus != "session" && config.bus != "none") {
+    return fail(Errc::invalid, fmt::format("--bus \"{}\": system, session or none is expected", config.bus));
+  }
+  const auto level = util::parse_log_level(merged.log_level.value_or("info"));
+  if (!level) return tl::unexpected(util::with_context(level.error(), "--log-level"));
+  config.log_level = *level;
+  if (auto status = read_addresses(merged, config); !status) return tl::unexpected(status.error());
+  return config;
+}
+
+}  // namespace spliced::daemon

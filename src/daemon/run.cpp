@@ -1,0 +1,77 @@
+#include "run.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace spliced::daemon {
+
+using util::Nanos;
+
+namespace {
+
+constexpr int kStatusInterval = 2000;  // milliseconds between STATUS lines
+
+util::UniqueFd open_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, signal);
+  return util::UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// The next signal within `milliseconds`, or 0.
+int next_signal(const util::UniqueFd& signals, int milliseconds) {
+  pollfd fd{signals.get(), POLLIN, 0};
+  ::poll(&fd, 1, milliseconds);
+  signalfd_siginfo info{};
+  return ::read(signals.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+// Half of WatchdogSec=, in milliseconds; 0 without a watchdog.
+int watchdog_interval() {
+  std::uint64_t usec = 0;
+  return ::sd_watchdog_enabled(0, &usec) > 0 ? static_cast<int>(std::min<std::uint64_t>(usec / 2000, 60'000)) : 0;
+}
+
+void notify_reloading() {
+  const auto usec = static_cast<long long>(util::system_clock().now() / 1000);
+  ::sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec).c_str());
+}
+
+}  // namespace
+
+util::Status check(const Config& config) {
+  if (config.token_file.empty()) return {};
+  Token token;
+  return token.load(config.token_file);
+}
+
+int run_until_stopped(App& app, const CommandLine& command_line) {
+  const util::UniqueFd signals = open_signals();
+  const int watchdog = watchdog_interval();
+  const int interval = watchdog > 0 ? std::min(watchdog, kStatusInterval) : kStatusInterval;
+  ::sd_notify(0, "READY=1");
+  for (;;) {
+    const int signal = next_signal(signals, interval);
+    if (signal == SIGTERM || signal == SIGINT) break;
+    if (signal == SIGHUP) {
+      notify_reloading();
+      app.reload(load_config(command_line));
+      ::sd_notify(0, "READY=1");
+    }
+    ::sd_notify(0, fmt::format("STATUS={}", app.status_line()).c_str());
+    if (watchdog > 0 && app.healthy()) ::sd_notify(0, "WATCHDOG=1");
+  }
+  ::sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+  if (app.stop()) return 0;
+  // A worker in the kernel can be joined by nobody: everything is recorded, so the process just ends.
+  ::_exit(0);
+}
+
+}  // namespace spliced::daemon

@@ -1,0 +1,43 @@
+#include "token.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace spliced::daemon {
+
+using util::Errc;
+using util::fail;
+
+util::Status Token::load(const std::string& path) {
+  struct stat st {};
+  std::ifstream in(path);
+  if (!in || ::stat(path.c_str(), &st) != 0) return fail(Errc::invalid, fmt::format("--token-file {}: cannot be read", path));
+  if ((st.st_mode & S_IRWXO) != 0) {
+    return fail(Errc::invalid, fmt::format("--token-file {}: open to everybody; chmod o-rwx it", path));
+  }
+  std::string line;
+  std::getline(in, line);
+  if (line.size() < kMinBytes) {
+    return fail(Errc::invalid, fmt::format("--token-file {}: the first line has {} bytes; a token has {} or more", path,
+                                           line.size(), kMinBytes));
+  }
+  const std::lock_guard lock(mutex_);
+  token_ = line;
+  return {};
+}
+
+bool Token::matches(const std::string& authorization) const {
+  const std::lock_guard lock(mutex_);
+  const std::string expected = "Bearer " + token_;
+  if (token_.empty()) return false;
+  unsigned difference = authorization.size() == expected.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const char given = i < authorization.size() ? authorization[i] : '\0';
+    difference |= static_cast<unsigned char>(given ^ expected[i]);
+  }
+  return difference == 0;
+}
+
+}  // namespace spliced::daemon

@@ -1,0 +1,120 @@
+#include "bus_adapter.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "session.h"
+#include "spliced/util/threads.h"
+
+namespace spliced::dbus {
+namespace {
+
+constexpr int kFirstPause = 500;    // milliseconds between attempts to connect, doubled up to kLongestPause
+constexpr int kLongestPause = 30'000;
+constexpr int kLongestPoll = 1000;
+
+void drain(int fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = ::read(fd, &count, sizeof count);
+}
+
+}  // namespace
+
+BusAdapter::BusAdapter(BusSetup setup)
+    : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this](const std::stop_token& stop) {
+        util::name_this_thread("bus");
+        run(stop);
+      }) {}
+
+void BusAdapter::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+void BusAdapter::on_state_change(const job::StateChange& change) {
+  {
+    const std::lock_guard lock(mutex_);
+    changes_.push_back(change);
+  }
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof one);
+}
+
+std::vector<job::StateChange> BusAdapter::take_changes() {
+  std::vector<job::StateChange> changes;
+  {
+    const std::lock_guard lock(mutex_);
+    changes.swap(changes_);
+  }
+  for (const auto& change : changes) {
+    std::erase(destructive_jobs_, change.job_id);
+    if (change.destructive && !job::is_final(change.state)) destructive_jobs_.push_back(change.job_id);
+  }
+  return changes;
+}
+
+void BusAdapter::note_state(bool connected, const std::string& reason) {
+  connected_ = connected;
+  if (connected) {
+    setup_.log.log(util::LogLevel::info, "connected to the bus");
+    reported_loss_ = false;
+  } else if (!reported_loss_) {
+    setup_.log.log(util::LogLevel::warning, fmt::format("no bus, going on without it: {}", reason));
+    reported_loss_ = true;
+  }
+}
+
+void BusAdapter::run(const std::stop_token& stop) {
+  int next_pause = kFirstPause;
+  while (!stop.stop_requested()) {
+    try {
+      Session session(setup_);
+      note_state(true, "");
+      next_pause = kFirstPause;
+      serve(stop, session);
+    } catch (const sdbus::Error& error) {
+      note_state(false, fmt::format("{} ({})", error.getMessage(), error.getName()));
+    } catch (const std::exception& error) {
+      note_state(false, error.what());
+    }
+    connected_ = false;
+    pause(stop, next_pause);
+    next_pause = std::min(next_pause * 2, kLongestPause);
+  }
+}
+
+// Changes are taken in meanwhile, so that they neither pile up nor keep the inhibitor's state from being known.
+void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
+  const util::Nanos until = util::system_clock().now() + util::Nanos{milliseconds} * 1'000'000;
+  while (!stop.stop_requested()) {
+    const util::Nanos left = until - util::system_clock().now();
+    if (left <= 0) return;
+    pollfd fd{wake_fd_.get(), POLLIN, 0};
+    ::poll(&fd, 1, static_cast<int>(left / 1'000'000 + 1));
+    drain(wake_fd_.get());
+    (void)take_changes();
+  }
+}
+
+void BusAdapter::serve(const std::stop_token& stop, Session& session) {
+  while (!stop.stop_requested()) {
+    for (const auto& change : take_changes()) session.emit(change);
+    session.hold_inhibitor(!destructive_jobs_.empty());
+    while (session.process()) {
+    }
+    const auto bus = session.poll_data();
+    pollfd fds[2] = {{bus.fd, bus.events, 0}, {wake_fd_.get(), POLLIN, 0}};
+    // The time-outs of the bus are rounded to the longest poll: nothing here depends on them to the second.
+    ::poll(fds, 2, kLongestPoll);
+    drain(wake_fd_.get());
+  }
+}
+
+}  // namespace spliced::dbus

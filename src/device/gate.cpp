@@ -1,0 +1,206 @@
+// Where a target is refused, claimed and opened.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "resolve.h"
+#include "signature.h"
+#include "spliced/device/target.h"
+#include "spliced/device/usage.h"
+
+namespace spliced::device {
+
+using util::Errc;
+
+namespace {
+
+void check_in_use(const TargetFacts& facts, const Access& access, const HostView& host,
+                  std::vector<Refusal>& refusals) {
+  if (!access.destructive && access.allow_in_use) return;
+  for (const auto& use : find_uses(facts.id, host)) refusals.push_back({use});
+}
+
+void check_kind(const TargetFacts& facts, const Access& access, const HostView& host, std::vector<Refusal>& refusals) {
+  if (facts.block_device && host.find(facts.id.device) == nullptr) {
+    refusals.push_back({"is a block device that the kernel does not know (no such device in sysfs)"});
+    return;
+  }
+  if (facts.size == 0) refusals.push_back({"has a size of zero"});
+  const BlockNode* node = facts.block_device ? host.find(facts.id.device) : nullptr;
+  if (access.destructive && node != nullptr && node->read_only) refusals.push_back({"is read-only"});
+}
+
+// Signatures are looked for where data would be lost, and nowhere else.
+void check_signatures(const Resolved& target, const Access& access, std::vector<Refusal>& refusals) {
+  if (!access.destructive || target.facts.size == 0) return;
+  const auto fd = reopen(target.handle, O_RDONLY | O_NONBLOCK);
+  if (!fd) {
+    refusals.push_back({fmt::format("cannot be opened to look for signatures: {}", util::errno_text(errno))});
+    return;
+  }
+  const auto names = find_signatures(fd.get());
+  if (!names) {
+    refusals.push_back({names.error().message});
+    return;
+  }
+  const auto& allowed = access.overwrite_signatures;
+  for (const auto& name : *names) {
+    const bool named = std::any_of(allowed.begin(), allowed.end(), [&](auto& a) { return a == name || a == "all"; });
+    if (named) continue;
+    refusals.push_back(
+        {fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
+  }
+}
+
+void check_allowed(const AllowList& allow, const TargetFacts& facts, std::vector<Refusal>& refusals) {
+  if (allow.empty()) {
+    refusals.push_back({"is not allowed: the daemon was started without --allow, so no target is"});
+  } else if (!allow.allows(facts.given)) {
+    refusals.push_back({"is outside the --allow patterns of the daemon"});
+  } else if (!allow.allows(facts.path)) {
+    refusals.push_back({fmt::format("leads to {}, which is outside the --allow patterns of the daemon", facts.path)});
+  }
+}
+
+void check_missing(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
+  if (facts.exists || access.create_bytes != 0) return;
+  refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
+}
+
+std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& paths) {
+  if (!facts.block_device) return 0;
+  const auto counters = read_kernel_counters(facts.id.device, paths);
+  return counters ? counters->read_bytes : 0;
+}
+
+Inspection inspect_resolved(const AllowList& allow, const Resolved& target, const Access& access, const HostView& host,
+                            const std::string& holder, std::vector<Refusal> refusals) {
+  const TargetFacts& facts = target.facts;
+  check_allowed(allow, facts, refusals);
+  // What is outside the patterns is neither opened nor described further.
+  if (refusals.empty() && !facts.exists) check_missing(facts, access, refusals);
+  if (refusals.empty() && facts.exists) {
+    check_kind(facts, access, host, refusals);
+    check_in_use(facts, access, host, refusals);
+    if (!holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", holder)});
+    if (refusals.empty() || !access.signatures_last) check_signatures(target, access, refusals);
+  }
+  return {facts, std::move(refusals)};
+}
+
+}  // namespace
+
+util::Error refusal_error(const std::string& path, const std::vector<Refusal>& refusals) {
+  util::Error error;
+  const bool conflict = std::any_of(refusals.begin(), refusals.end(), [](auto& r) { return r.conflict; });
+  error.code = conflict ? Errc::conflict : Errc::invalid;
+  for (const auto& refusal : refusals) {
+    const std::string reason = fmt::format("{} {}", path, refusal.reason);
+    error.message += error.message.empty() ? reason : "; " + reason;
+    error.details.push_back({"", reason});
+  }
+  return error;
+}
+
+OpenTarget::~OpenTarget() {
+  if (!created.empty()) ::unlink(created.c_str());
+}
+
+void Gate::set_allow_list(AllowList allow) {
+  const std::lock_guard lock(mutex_);
+  allow_ = std::move(allow);
+}
+
+bool Gate::allows(std::string_view path) const {
+  const std::lock_guard lock(mutex_);
+  return allow_.allows(path);
+}
+
+Inspection Gate::inspect(const std::string& path, const Access& access, const HostView& host) const {
+  std::vector<Refusal> refusals;
+  auto target = resolve(path, host, refusals);
+  if (!target) {
+    TargetFacts facts;
+    facts.given = facts.path = facts.name = path;
+    return {facts, {{target.error().message, false}}};
+  }
+  AllowList allow;
+  {
+    const std::lock_guard lock(mutex_);
+    allow = allow_;
+  }
+  const std::string holder =
+      target->facts.exists ? claims_.holder_of(target->facts.id, target->facts.whole) : std::string();
+  return inspect_resolved(allow, *target, access, host, holder, std::move(refusals));
+}
+
+util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
+  std::string holder;
+  if (claims_.take(target.facts.id, target.facts.whole, job, target.claim, holder)) return {};
+  return tl::unexpected(refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder)}}));
+}
+
+// O_EXCL on a block device (open(2)) keeps out mounts and every other exclusive opener; a file has flock(2).
+util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access) const {
+  const HostView host = read_host(paths_);
+  std::vector<Refusal> refusals;
+  auto again = resolve(target.facts.path, host, refusals);
+  if (!again) return tl::unexpected(again.error());
+  if (!(again->facts.id == target.facts.id)) {
+    return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", target.facts.path));
+  }
+  const bool shared = !access.destructive && access.allow_in_use;
+  int flags = (access.destructive ? O_RDWR : O_RDONLY) | (access.direct ? O_DIRECT : 0);
+  if (target.facts.block_device && !shared) flags |= O_EXCL;
+  target.fd = reopen(again->handle, flags);
+  if (!target.fd) {
+    const int error = errno;
+    if (error == EBUSY) {
+      return tl::unexpected(refusal_error(target.facts.given, {{"is claimed by another program or the kernel (O_EXCL: "
+                                                                "Device or resource busy)"}}));
+    }
+    if (error == EINVAL && access.direct) {
+      return util::fail(Errc::invalid, fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false",
+                                                   target.facts.given, target.facts.file_system), error);
+    }
+    return util::fail_errno(fmt::format("open {}", target.facts.path), error);
+  }
+  if (!target.facts.block_device && !shared && ::flock(target.fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return tl::unexpected(refusal_error(target.facts.given, {{"is locked by another program (flock)"}}));
+  }
+  // Checks of use and of signatures once more, now that nobody else can begin to use the target.
+  const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
+  check_in_use(again->facts, access, host, refusals);
+  check_signatures(*again, access, refusals);
+  target.safety_read_bytes += bytes_read_by_kernel(target.facts, paths_) - before;
+  if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));
+  return {};
+}
+
+util::Result<OpenTarget> Gate::open(const std::string& path, const Access& access, const std::string& job) {
+  const HostView host = read_host(paths_);
+  OpenTarget target;
+  std::vector<Refusal> refusals;
+  if (auto first = resolve(path, host, refusals)) target.facts = first->facts;
+  const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
+  Inspection inspection = inspect(path, access, host);
+  if (!inspection.refusals.empty()) return tl::unexpected(refusal_error(path, inspection.refusals));
+  target.facts = inspection.facts;
+  target.safety_read_bytes = bytes_read_by_kernel(target.facts, paths_) - before;
+  if (!target.facts.exists) {
+    if (auto made = create_file(target.facts.path, access.create_bytes); !made) return tl::unexpected(made.error());
+    target.created = target.facts.path;
+    Inspection fresh = inspect(path, access, host);
+    if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(path, fresh.refusals));
+    target.facts = fresh.facts;
+  }
+  if (auto status = take_claim(target, job); !status) return tl::unexpected(status.error());
+  if (auto status = claim_in_kernel(target, access); !status) return tl::unexpected(status.error());
+  return target;
+}
+
+}  // namespace spliced::device

@@ -1,0 +1,44 @@
+#pragma once
+#include "pipe.h"
+#include "retry.h"
+#include "spliced/engine/engine.h"
+
+namespace spliced::engine {
+
+// What the read and the write path share: one target, one pipe, one set of counters.
+struct Context {
+  const SpliceConfig& config;
+  Syscalls& sys;
+  EngineCounters& counters;
+  Pipe& pipe;
+  const Retry& retry;
+};
+
+// Ends a transfer that did not succeed, and leaves an empty pipe behind.
+inline void give_up(Context& ctx, Transfer& transfer, Outcome outcome, int error) {
+  transfer.outcome = outcome;
+  transfer.error = error;
+  ctx.pipe.reset();
+}
+
+inline void give_up(Context& ctx, Transfer& transfer, const CallResult& result) {
+  give_up(ctx, transfer, result.stopped ? Outcome::stopped : Outcome::failed, result.stopped ? 0 : result.error);
+}
+
+// A splice between target and pipe that failed. EINVAL before any splice of that direction went through means that the
+// file system has no splice operation (splice(2)): alignment and O_APPEND, the other causes, are settled at plan time.
+inline void give_up_splice(Context& ctx, Transfer& transfer, const CallResult& result, bool worked_before) {
+  if (!result.stopped && result.error == EINVAL && !worked_before) {
+    give_up(ctx, transfer, Outcome::splice_unsupported, EINVAL);
+  } else {
+    give_up(ctx, transfer, result);
+  }
+}
+
+inline void count_short(Context& ctx, const Transfer& transfer, ssize_t moved, std::size_t asked) {
+  if (static_cast<std::size_t>(moved) < asked) {
+    ctx.counters.short_transfers[static_cast<std::size_t>(util::op_class(transfer.op))].add();
+  }
+}
+
+}  // namespace spliced::engine

@@ -1,0 +1,53 @@
+#include "pipe.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+#include "spliced/util/page_buffer.h"
+
+namespace spliced::engine {
+
+int Pipe::ensure_open() {
+  if (fds_[0] >= 0) return 0;
+  if (sys_.pipe(fds_) != 0) {
+    const int error = errno;
+    fds_[0] = fds_[1] = -1;
+    return error;
+  }
+  grow();
+  const int size = sys_.get_pipe_size(fds_[1]);
+  // One page is the least that any kernel gives; to assume it is always safe.
+  capacity_ = size > 0 ? static_cast<std::size_t>(size) : util::kPageSize;
+  counters_.pipe_size_bytes.set(capacity_);
+  return 0;
+}
+
+// EPERM when the limit of an unprivileged user is in the way, EBUSY, ENOMEM: half as much is still better than nothing.
+void Pipe::grow() {
+  const int current = sys_.get_pipe_size(fds_[1]);
+  std::size_t size = std::min<std::size_t>(wanted_, INT_MAX / 2);
+  while (static_cast<int>(size) != current && size >= util::kPageSize) {
+    if (sys_.set_pipe_size(fds_[1], static_cast<int>(size)) >= 0) return;
+    size /= 2;
+    if (static_cast<int>(size) <= current) return;
+  }
+}
+
+void Pipe::reset() {
+  close();
+  counters_.pipe_resets.add();
+}
+
+void Pipe::close() {
+  for (int& fd : fds_) {
+    if (fd >= 0) sys_.close(fd);
+    fd = -1;
+  }
+}
+
+std::size_t Pipe::room_for(const std::byte* address) const {
+  return capacity_ - reinterpret_cast<std::uintptr_t>(address) % util::kPageSize;
+}
+
+}  // namespace spliced::engine

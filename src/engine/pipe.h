@@ -1,0 +1,43 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "spliced/engine/counters.h"
+#include "spliced/engine/syscalls.h"
+
+namespace spliced::engine {
+
+// The pipe through which every byte passes. It is empty at the start of every transfer: after any error it is replaced,
+// because bytes that stay behind would be carried to the offset of the next transfer.
+class Pipe {
+ public:
+  // `wanted` bytes, or as many as the system grants (pipe(7): pipe-max-size, pipe-user-pages-soft).
+  Pipe(Syscalls& sys, std::size_t wanted, EngineCounters& counters) : sys_(sys), wanted_(wanted), counters_(counters) {}
+  ~Pipe() { close(); }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  // Opens the pipe unless it is open. 0, or an errno.
+  [[nodiscard]] int ensure_open();
+  // Throws the pipe away with all that is in it, and counts that. The next ensure_open() makes a new one.
+  void reset();
+
+  [[nodiscard]] int read_end() const { return fds_[0]; }
+  [[nodiscard]] int write_end() const { return fds_[1]; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  // How many bytes from `address` on fit into the empty pipe: each page that is touched takes one slot of one page,
+  // however few bytes it carries (pipe(7), vmsplice(2)).
+  [[nodiscard]] std::size_t room_for(const std::byte* address) const;
+
+ private:
+  void close();
+  void grow();
+
+  Syscalls& sys_;
+  std::size_t wanted_;
+  EngineCounters& counters_;
+  int fds_[2] = {-1, -1};
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace spliced::engine

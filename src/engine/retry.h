@@ -1,0 +1,62 @@
+#pragma once
+#include <sys/types.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stop_token>
+
+#include "spliced/engine/counters.h"
+#include "spliced/engine/splice_engine.h"
+#include "spliced/engine/syscalls.h"
+
+namespace spliced::engine {
+
+// What one system call came to once EINTR, EAGAIN and ENODATA were dealt with.
+struct CallResult {
+  ssize_t value = -1;
+  int error = 0;         // errno when value < 0
+  bool stopped = false;  // the stop token was set when the call was interrupted
+  [[nodiscard]] bool ok() const { return value >= 0; }
+};
+
+// Repeats a call that was interrupted, and waits a bounded time for one that is not ready. Never a busy loop: a disk and
+// a file are always "ready" for poll(2), so the waits are timed, 1 ms growing to kMaxWaitMs.
+class Retry {
+ public:
+  Retry(Syscalls& sys, EngineCounters& counters, std::stop_token stop)
+      : sys_(sys), counters_(counters), stop_(std::move(stop)) {}
+
+  template <class Call>
+  [[nodiscard]] CallResult operator()(Call&& call) const {
+    const ssize_t value = call();
+    if (value >= 0) [[likely]] return {value, 0, false};
+    return again(call, errno);
+  }
+
+ private:
+  template <class Call>
+  [[nodiscard]] CallResult again(Call&& call, int error) const {
+    int waits = 0;
+    for (;;) {
+      const int bound = error == EAGAIN ? kMaxAgainWaits : error == ENODATA ? kMaxNoDataWaits : 0;
+      if (error != EINTR && waits >= bound) return {-1, error, false};
+      count(error);
+      if (stop_.stop_requested()) return {-1, error, true};
+      if (error != EINTR) sys_.wait_ms(std::min(1 << std::min(waits++, 10), kMaxWaitMs));
+      const ssize_t value = call();
+      if (value >= 0) return {value, 0, false};
+      error = errno;
+    }
+  }
+  void count(int error) const {
+    for (std::size_t i = 0; i < kRetryErrors.size(); ++i) {
+      if (kRetryErrors[i] == error) counters_.retries[i].add();
+    }
+  }
+
+  Syscalls& sys_;
+  EngineCounters& counters_;
+  std::stop_token stop_;
+};
+
+}  // namespace spliced::engine

@@ -1,0 +1,107 @@
+#include "head_guard.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace spliced::http {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+class HeadCheck {
+ public:
+  std::optional<Response> line(std::string_view text) {
+    if (++fields_ > kMaxHeaderFields) return problem(431, fmt::format("more than {} header fields", kMaxHeaderFields));
+    const auto colon = text.find(':');
+    if (colon == text.npos || colon == 0 || text[0] == ' ' || text[0] == '\t' || text[colon - 1] == ' ') {
+      return problem(400, "a header field is not of the form \"Name: value\"");
+    }
+    return field(lower(text.substr(0, colon)), trim(text.substr(colon + 1)));
+  }
+
+ private:
+  std::optional<Response> field(const std::string& name, std::string_view value) {
+    if (name == "range") return problem(400, "ranges are not supported; ask for the whole resource");
+    if (name == "transfer-encoding") {
+      return problem(411, "Transfer-Encoding is not supported; send the body with a Content-Length");
+    }
+    if (name == "content-encoding" && lower(value) != "identity") {
+      return problem(415, fmt::format("Content-Encoding \"{}\" is not supported; send the body as it is", value));
+    }
+    if (name == "content-type" && lower(value).starts_with("multipart/")) {
+      return problem(415, "multipart bodies are not supported; send application/json");
+    }
+    if (name == "content-length") return length(value);
+    return std::nullopt;
+  }
+
+  std::optional<Response> length(std::string_view value) {
+    std::uint64_t bytes = 0;
+    const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), bytes);
+    const bool overflow = error == std::errc::result_out_of_range;
+    if (!overflow && (error != std::errc() || stop != value.data() + value.size() || has_length_)) {
+      return problem(400, "Content-Length must be given once, as a number of bytes");
+    }
+    has_length_ = true;
+    if (!overflow && bytes <= kMaxBodyBytes) return std::nullopt;
+    return problem(413, fmt::format("the body has {} bytes; at most {}", value, kMaxBodyBytes));
+  }
+
+  std::size_t fields_ = 0;
+  bool has_length_ = false;
+};
+
+}  // namespace
+
+std::optional<Response> check_head(std::string_view head) {
+  const std::size_t first = head.find("\r\n");
+  if (first > kMaxRequestLine) return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
+  if (head.find('\0') != head.npos) return problem(400, "the request head contains a NUL byte");
+  HeadCheck check;
+  for (std::size_t at = first + 2; at < head.size();) {
+    const std::size_t end = head.find("\r\n", at);
+    if (end == at || end == head.npos) break;
+    if (auto refusal = check.line(head.substr(at, end - at))) return refusal;
+    at = end + 2;
+  }
+  return std::nullopt;
+}
+
+std::optional<Response> read_head(Connection& connection, util::Nanos deadline, Head& head) {
+  char chunk[4096];
+  for (;;) {
+    const std::size_t from = head.bytes.size() < 3 ? 0 : head.bytes.size() - 3;
+    const long got = connection.read(chunk, sizeof chunk, deadline);
+    if (got <= 0) {
+      if (head.bytes.empty()) return std::nullopt;
+      return got < 0 ? problem(408, "the request did not arrive in time") : problem(400, "the request is incomplete");
+    }
+    head.bytes.append(chunk, static_cast<std::size_t>(got));
+    const std::size_t end = head.bytes.find("\r\n\r\n", from);
+    head.method = head.bytes.substr(0, std::min<std::size_t>(head.bytes.find(' '), 16));
+    if (end != head.bytes.npos && end <= kMaxHeadBytes) {
+      head.length = end + 4;
+      return check_head(std::string_view(head.bytes).substr(0, head.length));
+    }
+    if (head.bytes.find("\r\n") == head.bytes.npos && head.bytes.size() > kMaxRequestLine) {
+      return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
+    }
+    if (head.bytes.size() > kMaxHeadBytes) {
+      return problem(431, fmt::format("the header fields exceed {} bytes", kMaxHeadBytes));
+    }
+  }
+}
+
+}  // namespace spliced::http

@@ -1,0 +1,171 @@
+#include "device_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spliced::job {
+
+using engine::Outcome;
+using engine::Transfer;
+using util::Nanos;
+
+namespace {
+
+constexpr Nanos kLogInterval = util::kSecond;  // at most one error line per device in this time
+
+std::string thread_name(const std::string& device, unsigned index) {
+  // 15 characters: the end of the name tells devices apart.
+  const std::string suffix = fmt::format("/{}", index);
+  const std::size_t room = 15 - suffix.size();
+  const std::string tail = device.substr(device.rfind('/') + 1);
+  return (tail.size() > room ? tail.substr(tail.size() - room) : tail) + suffix;
+}
+
+std::string describe_failure(const Transfer& transfer, const device::TargetFacts& facts) {
+  const std::string what = fmt::format("{} of {} bytes at offset {}", util::op_name(transfer.op), transfer.length,
+                                       transfer.offset);
+  switch (transfer.outcome) {
+    case Outcome::end_of_target:
+      return fmt::format("{}: {} ended after {} bytes of it", what, facts.path, transfer.moved);
+    case Outcome::splice_unsupported:
+      return fmt::format("splice_unsupported: {} on a file system of type {} cannot splice", facts.path,
+                         facts.block_device ? "block device" : facts.file_system);
+    case Outcome::path_refused:
+      return fmt::format("{}: the read path that the job pinned does not work on this kernel: {}", what,
+                         util::errno_text(transfer.error));
+    default: return fmt::format("{}: {}", what, util::errno_text(transfer.error));
+  }
+}
+
+device::KernelCounters difference(const device::KernelCounters& a, const device::KernelCounters& b) {
+  return {a.read_ios - b.read_ios,       a.read_bytes - b.read_bytes,   a.write_ios - b.write_ios,
+          a.write_bytes - b.write_bytes, a.discard_ios - b.discard_ios, a.discard_bytes - b.discard_bytes};
+}
+
+}  // namespace
+
+DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
+                     std::function<void()> on_change)
+    : environment_(environment),
+      job_id_(std::move(job_id)),
+      spec_(spec),
+      plan_(std::move(plan)),
+      on_change_(std::move(on_change)) {}
+
+util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
+                                                           const JobSpec& spec, DevicePlan plan, std::shared_ptr<StartGate> gate,
+                                                           std::function<void()> on_change) {
+  std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
+  for (unsigned i = 0; i < spec.workload.workers; ++i) {
+    auto worker = Worker::create({run->spec_, run->plan_, i, thread_name(run->facts().name, i), *run, gate,
+                                  environment.clock, environment.engines});
+    if (!worker) return tl::unexpected(util::with_context(worker.error(), run->facts().path));
+    run->workers_.push_back(std::move(*worker));
+  }
+  return run;
+}
+
+void DeviceRun::start_workers() {
+  if (facts().block_device) kernel_before_ = device::read_kernel_counters(facts().id.device);
+  for (auto& worker : workers_) {
+    active_workers_.fetch_add(1);
+    try {
+      worker->start();
+    } catch (...) {
+      active_workers_.fetch_sub(1);
+      throw;
+    }
+  }
+}
+
+void DeviceRun::began(Nanos start) {
+  started_ = start;
+  const std::lock_guard lock(mutex_);
+  sample_.at = start;
+}
+
+void DeviceRun::request_stop() {
+  stopped_ = true;
+  for (auto& worker : workers_) worker->request_stop();
+}
+
+void DeviceRun::wake_workers() {
+  for (auto& worker : workers_) worker->wake();
+}
+
+void DeviceRun::fail(const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!reason_.empty()) return;
+    reason_ = reason;
+  }
+  environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
+                       {{"JOB_ID", job_id_}, {"DEVICE", facts().name}});
+  for (auto& worker : workers_) worker->request_stop();
+  on_change_();
+}
+
+bool DeviceRun::failed() const {
+  const std::lock_guard lock(mutex_);
+  return !reason_.empty();
+}
+
+void DeviceRun::on_error(const Transfer& transfer, ErrorClass error_class) {
+  ErrorEntry entry;
+  entry.op = transfer.op;
+  entry.offset = transfer.offset;
+  entry.length = transfer.length;
+  entry.error = transfer.error != 0 ? util::errno_name(transfer.error) : "EOF";
+  entry.message = describe_failure(transfer, facts());
+  const std::uint64_t total = errors_.add(entry);
+  log_error(entry, total);
+  if (transfer.outcome == Outcome::splice_unsupported || transfer.outcome == Outcome::path_refused) {
+    fail(entry.message);
+  } else if (error_class == ErrorClass::removed) {
+    fail(fmt::format("the device went away or shrank: {}", entry.message));
+  } else if (total > spec_.error_policy.max_errors) {
+    fail(fmt::format("{} errors, {} allowed; the last: {}", total, spec_.error_policy.max_errors, entry.message));
+  }
+}
+
+void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
+  const Nanos now = environment_.clock.now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (last_log_ != 0 && now - last_log_ < kLogInterval) return;
+    last_log_ = now;
+  }
+  environment_.log.log(util::LogLevel::warning, fmt::format("{}: error {}: {}", facts().name, total, entry.message),
+                       {{"JOB_ID", job_id_}, {"DEVICE", facts().name}, {"ERRNO_NAME", entry.error}});
+}
+
+void DeviceRun::on_exit() {
+  // The count of active workers is what others see as "finished", so it goes down only when all is given back.
+  if (exited_.fetch_add(1) + 1 == workers_.size()) {
+    plan_.target.fd.reset();
+    if (kernel_before_) {
+      const auto after = device::read_kernel_counters(facts().id.device);
+      const std::lock_guard lock(mutex_);
+      if (after) kernel_ = difference(*after, *kernel_before_);
+    }
+    plan_.target.claim = device::Claim();
+    ended_ = environment_.clock.now();
+  }
+  active_workers_.fetch_sub(1, std::memory_order_release);
+  on_change_();
+}
+
+void DeviceRun::check_stall(Nanos now) {
+  if (stalled() || finished()) return;
+  for (const auto& worker : workers_) {
+    const Nanos since = worker->counters().inflight_since.load(std::memory_order_relaxed);
+    if (since == 0 || now - since < spec_.error_policy.stall_timeout) continue;
+    stalled_ = true;
+    fail(fmt::format("stalled: an operation has not come back for {:.1f} s",
+                     static_cast<double>(now - since) / 1e9));
+    return;
+  }
+}
+
+}  // namespace spliced::job

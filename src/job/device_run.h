@@ -1,0 +1,93 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "error_log.h"
+#include "spliced/util/log.h"
+#include "worker.h"
+
+namespace spliced::job {
+
+// What every part of the job room is given from outside.
+struct Environment {
+  util::Clock& clock;
+  util::Logger& log;
+  EngineFactory engines;
+};
+
+// One device under one job: its claim, its workers, its errors.
+//
+// The last worker to leave closes the target and gives the claim back, in its own thread: closing can block on a dying
+// disk, and nobody else may wait for that. Everything else is called by the supervisor or by readers, from any thread.
+class DeviceRun final : public WorkerOwner {
+ public:
+  // `on_change` is called, from a worker, when the last worker has left or the device has failed.
+  [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment,
+                                                                       const std::string& job_id, const JobSpec& spec,
+                                                                       DevicePlan plan, std::shared_ptr<StartGate> gate,
+                                                                       std::function<void()> on_change);
+
+  void start_workers();              // throws std::system_error; stop and destroy it then
+  void began(util::Nanos start);     // all workers are running
+  void request_stop();
+  void wake_workers();               // interrupts system calls; repeat until finished()
+  void fail(const std::string& reason);
+
+  [[nodiscard]] bool finished() const { return active_workers_.load(std::memory_order_acquire) == 0; }
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] bool stalled() const { return stalled_.load(std::memory_order_relaxed); }
+  // Fails the device when an operation has been in flight for longer than the job's stall timeout.
+  void check_stall(util::Nanos now);
+  // Keeps the rates of the last second.
+  void sample(util::Nanos now);
+
+  // What became of it; `stopped` is the state of a device whose workers were stopped from outside.
+  [[nodiscard]] State outcome(State stopped) const;
+  [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state) const;
+  void add_to(DeviceTotals& out) const;
+  void describe(util::Nanos now, DeviceTelemetry& out) const;
+  [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }
+  [[nodiscard]] const std::string& job_id() const { return job_id_; }
+  [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
+
+  void on_error(const engine::Transfer& transfer, ErrorClass error_class) override;
+  void on_exit() override;
+
+ private:
+  struct Sample {
+    util::Nanos at = 0;
+    std::array<std::uint64_t, util::kOpClasses> bytes{}, operations{};
+    std::array<double, util::kOpClasses> bytes_per_second{}, operations_per_second{};
+  };
+  DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
+            std::function<void()> on_change);
+  void log_error(const ErrorEntry& entry, std::uint64_t total);
+  void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
+  void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
+  [[nodiscard]] util::Nanos elapsed(util::Nanos now) const;
+
+  const Environment& environment_;
+  const std::string job_id_;
+  const JobSpec spec_;
+  DevicePlan plan_;
+  const std::function<void()> on_change_;
+  ErrorLog errors_;
+  mutable std::mutex mutex_;  // guards reason_, last_log_, sample_, kernel_
+  std::string reason_;
+  util::Nanos last_log_ = 0;
+  Sample sample_;
+  std::optional<device::KernelCounters> kernel_before_, kernel_;
+  std::atomic<util::Nanos> started_{0};
+  std::atomic<util::Nanos> ended_{0};
+  std::atomic<bool> stalled_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<std::size_t> exited_{0};
+  std::atomic<std::size_t> active_workers_{0};
+  std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined
+};
+
+}  // namespace spliced::job

@@ -1,0 +1,150 @@
+// How a device under a job looks from outside: its numbers, rates and progress.
+#include <algorithm>
+
+#include "device_run.h"
+
+namespace spliced::job {
+
+using util::Nanos;
+
+namespace {
+
+double per_second(std::uint64_t amount, Nanos time) {
+  return time > 0 ? static_cast<double>(amount) * 1e9 / static_cast<double>(time) : 0;
+}
+
+}  // namespace
+
+Nanos DeviceRun::elapsed(Nanos now) const {
+  const Nanos started = started_;
+  if (started == 0) return 0;
+  return (ended_ != 0 ? ended_.load() : now) - started;
+}
+
+void DeviceRun::sample(Nanos now) {
+  const std::lock_guard lock(mutex_);
+  const Nanos passed = now - sample_.at;
+  if (passed < util::kSecond) return;
+  Sample next;
+  next.at = now;
+  for (const auto& worker : workers_) {
+    for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+      next.bytes[i] += worker->counters().ops[i].bytes.get();
+      next.operations[i] += worker->counters().ops[i].operations.get();
+    }
+  }
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    next.bytes_per_second[i] = per_second(next.bytes[i] - sample_.bytes[i], passed);
+    next.operations_per_second[i] = per_second(next.operations[i] - sample_.operations[i], passed);
+  }
+  sample_ = next;
+}
+
+State DeviceRun::outcome(State stopped) const {
+  if (failed()) return State::failed;
+  const bool completed = std::all_of(workers_.begin(), workers_.end(), [](auto& w) { return w->completed(); });
+  return completed ? State::succeeded : stopped;
+}
+
+void DeviceRun::add_to(DeviceTotals& out) const {
+  for (const auto& worker : workers_) {
+    worker->counters().add_to(out);
+    out.engine.add(worker->engine_counters());
+  }
+}
+
+DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
+  DeviceSnapshot out;
+  out.facts = facts();
+  out.range = plan_.range;
+  out.state = state;
+  out.safety_read_bytes = plan_.target.safety_read_bytes;
+  DeviceTotals totals;
+  add_to(totals);
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    OpSnapshot& op = out.ops[i];
+    op.bytes = totals.ops[i].bytes;
+    op.operations = totals.ops[i].operations;
+    op.errors = totals.ops[i].error_count();
+    op.latency = summarize(totals.ops[i].latency);
+  }
+  out.engine = totals.engine;
+  out.has_read = workload::reads(spec_.workload.rw);
+  for (const auto& worker : workers_) {
+    const auto& counters = worker->engine_counters();
+    out.read_path = std::max(out.read_path, counters.read_path.load(std::memory_order_relaxed));
+    out.pipe_size_bytes = std::max(out.pipe_size_bytes, counters.pipe_size_bytes.get());
+  }
+  errors_.copy_to(out);
+  fill_rates(now, out);
+  fill_progress(now, out);
+  const std::lock_guard lock(mutex_);
+  out.reason = reason_;
+  out.kernel = kernel_;
+  return out;
+}
+
+void DeviceRun::fill_rates(Nanos now, DeviceSnapshot& out) const {
+  const std::lock_guard lock(mutex_);
+  const bool whole_run = is_final(out.state) || elapsed(now) < util::kSecond;
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    OpSnapshot& op = out.ops[i];
+    op.bytes_per_second = whole_run ? per_second(op.bytes, elapsed(now)) : sample_.bytes_per_second[i];
+    op.operations_per_second = whole_run ? per_second(op.operations, elapsed(now)) : sample_.operations_per_second[i];
+  }
+}
+
+void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
+  if (out.state == State::succeeded) {
+    out.progress = 1;
+    out.eta_seconds = 0;
+    return;
+  }
+  const Nanos passed = elapsed(now);
+  const Nanos runtime = spec_.workload.runtime;
+  std::optional<double> remaining;
+  if (runtime > 0) {
+    out.progress = std::min(1.0, static_cast<double>(passed) / static_cast<double>(runtime));
+    remaining = std::max(0.0, static_cast<double>(runtime - passed) / 1e9);
+  }
+  if (!spec_.workload.time_based) {
+    std::uint64_t visited = 0;
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) {
+      visited += worker->counters().visited_bytes.get();
+      total += worker->total_bytes();
+    }
+    const double done = total == 0 ? 0 : std::min(1.0, static_cast<double>(visited) / static_cast<double>(total));
+    out.progress = std::max(out.progress, done);
+    if (done > 0) {
+      const double by_bytes = static_cast<double>(passed) / 1e9 * (1 - done) / done;
+      remaining = std::min(remaining.value_or(by_bytes), by_bytes);
+    }
+  }
+  if (!is_final(out.state)) out.eta_seconds = remaining;
+}
+
+void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
+  Nanos oldest = 0;
+  Nanos last = 0;
+  for (const auto& worker : workers_) {
+    const Nanos since = worker->counters().inflight_since.load(std::memory_order_relaxed);
+    if (since != 0) {
+      ++out.inflight;
+      oldest = oldest == 0 ? since : std::min(oldest, since);
+    }
+    last = std::max(last, worker->counters().last_completion.load(std::memory_order_relaxed));
+    out.pipe_size_bytes = std::max(out.pipe_size_bytes, worker->engine_counters().pipe_size_bytes.get());
+  }
+  if (oldest != 0) out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - oldest)) / 1e9;
+  if (last != 0) out.last_completion = util::to_wall_time(last, now);
+  out.activity = stalled() ? DeviceActivity::stalled : stopped_ ? DeviceActivity::stopping : DeviceActivity::running;
+  DeviceSnapshot progress;
+  progress.state = State::running;
+  fill_progress(now, progress);
+  out.progress = progress.progress;
+  out.job_id = job_id_;
+  out.job_name = spec_.name;
+}
+
+}  // namespace spliced::job

@@ -1,0 +1,29 @@
+#include "error_log.h"
+
+namespace spliced::job {
+
+std::uint64_t ErrorLog::add(ErrorEntry entry) {
+  const std::lock_guard lock(mutex_);
+  ++total_;
+  for (auto& known : entries_) {
+    if (known.op == entry.op && known.offset == entry.offset && known.error == entry.error) {
+      ++known.count;
+      return total_;
+    }
+  }
+  entry.count = 1;
+  if (entries_.size() < kMaxEntries) {
+    entries_.push_back(std::move(entry));
+  } else {
+    ++omitted_;
+  }
+  return total_;
+}
+
+void ErrorLog::copy_to(DeviceSnapshot& out) const {
+  const std::lock_guard lock(mutex_);
+  out.errors = entries_;
+  out.errors_omitted = omitted_;
+}
+
+}  // namespace spliced::job

@@ -1,0 +1,141 @@
+#include "plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace spliced::job {
+
+using util::Errc;
+using util::Error;
+using util::FieldError;
+using workload::Amount;
+using workload::BlockRange;
+using workload::WorkloadSpec;
+
+namespace {
+
+std::uint64_t share_of(const Amount& amount, std::uint64_t whole, std::uint64_t unit) {
+  if (!amount.relative) return amount.bytes;
+  const auto bytes = static_cast<std::uint64_t>(static_cast<long double>(whole) * amount.percent / 100);
+  return std::min(bytes, whole) / unit * unit;
+}
+
+device::Access access_for(const JobSpec& spec) {
+  const WorkloadSpec& w = spec.workload;
+  device::Access access;
+  access.destructive = workload::destroys(w.rw);
+  access.direct = w.direct;
+  access.allow_in_use = spec.allow_in_use;
+  access.overwrite_signatures = spec.overwrite_signatures;
+  if (!w.size.relative && !w.offset.relative) access.create_bytes = w.offset.bytes + w.size.bytes;
+  return access;
+}
+
+std::string target_pointer(std::size_t index) { return fmt::format("/targets/{}", index); }
+
+// Which errors came first decides what the whole request is answered with.
+Error combine(std::vector<FieldError> details, Errc code) {
+  Error error;
+  error.code = code;
+  for (const auto& detail : details) error.message += (error.message.empty() ? "" : "; ") + detail.detail;
+  error.details = std::move(details);
+  return error;
+}
+
+std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& range) {
+  if (w.time_based) return static_cast<double>(w.runtime) / 1e9;
+  std::optional<double> seconds;
+  const auto loops = static_cast<double>(w.loops);
+  if (w.rate != 0) seconds = static_cast<double>(range.size) * loops / static_cast<double>(w.rate);
+  if (w.rate_iops != 0) {
+    const double by_iops = static_cast<double>(range.count()) * loops / static_cast<double>(w.rate_iops);
+    seconds = std::max(seconds.value_or(0), by_iops);
+  }
+  if (w.runtime != 0) seconds = std::min(seconds.value_or(1e300), static_cast<double>(w.runtime) / 1e9);
+  return seconds;
+}
+
+}  // namespace
+
+BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
+  const std::uint64_t unit = facts.alignment;
+  BlockRange range;
+  range.block = spec.bs;
+  range.offset = share_of(spec.offset, facts.size, unit);
+  const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
+  range.size = share_of(spec.size, left, spec.direct ? unit : 1);
+  const auto wrong = [&](const char* pointer, std::string detail) { errors.push_back({pointer, std::move(detail)}); };
+  if (left == 0) {
+    wrong("/workload/offset", fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset,
+                                          facts.path, facts.size));
+  } else if (range.size > left) {
+    wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes",
+                                        range.size, range.offset, facts.path, facts.size));
+  } else if (range.size == 0) {
+    wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
+  }
+  if (!spec.direct) return range;
+  for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+           {"/workload/bs", spec.bs}, {"/workload/offset", range.offset}, {"/workload/size", range.size}}) {
+    if (value % unit == 0) continue;
+    wrong(pointer, fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes", value,
+                               facts.path, unit));
+  }
+  return range;
+}
+
+util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id) {
+  if (auto errors = check_spec(spec); !errors.empty()) {
+    return tl::unexpected(combine(std::move(errors), Errc::invalid));
+  }
+  JobPlan plan;
+  plan.spec = spec;
+  std::vector<FieldError> errors;
+  Errc code = Errc::invalid;
+  for (std::size_t i = 0; i < spec.targets.size(); ++i) {
+    auto target = gate.open(spec.targets[i], access_for(spec), job_id);
+    if (!target) {
+      if (target.error().code == Errc::conflict) code = Errc::conflict;
+      if (target.error().details.empty()) errors.push_back({target_pointer(i), target.error().message});
+      for (const auto& detail : target.error().details) errors.push_back({target_pointer(i), detail.detail});
+      continue;
+    }
+    DevicePlan device;
+    device.range = resolve_range(spec.workload, target->facts, errors);
+    device.target = std::move(*target);
+    plan.devices.push_back(std::move(device));
+  }
+  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
+  for (auto& device : plan.devices) device.target.keep();
+  return plan;
+}
+
+PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
+  PlanReport report;
+  report.errors = check_spec(spec);
+  if (!report.errors.empty()) return report;
+  const device::HostView host = gate.host();
+  const device::Access access = access_for(spec);
+  std::vector<device::NodeId> seen;
+  for (const auto& path : spec.targets) {
+    device::Inspection inspection = gate.inspect(path, access, host);
+    PlanEntry entry;
+    entry.facts = std::move(inspection.facts);
+    entry.refusals = std::move(inspection.refusals);
+    if (!entry.facts.exists) entry.facts.size = access.create_bytes;
+    if (entry.refusals.empty()) {
+      if (entry.facts.exists && std::find(seen.begin(), seen.end(), entry.facts.id) != seen.end()) {
+        entry.refusals.push_back({"is named twice in this job"});
+      }
+      seen.push_back(entry.facts.id);
+      entry.range = resolve_range(spec.workload, entry.facts, entry.errors);
+      if (entry.errors.empty()) entry.estimated_seconds = estimate_seconds(spec.workload, entry.range);
+    }
+    report.targets.push_back(std::move(entry));
+  }
+  return report;
+}
+
+}  // namespace spliced::job

@@ -1,0 +1,30 @@
+#pragma once
+#include <vector>
+
+#include "spliced/job/snapshot.h"
+
+namespace spliced::job {
+
+// One device of a job, ready to run: open, claimed, its range known.
+struct DevicePlan {
+  device::OpenTarget target;
+  workload::BlockRange range;
+};
+
+struct JobPlan {
+  JobSpec spec;
+  std::vector<DevicePlan> devices;
+};
+
+// All or nothing: when one target is refused, every claim is given back and every file created is removed.
+// The error lists everything that is wrong, each with its pointer.
+[[nodiscard]] util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id);
+
+// The same walk without claiming, creating or changing anything.
+[[nodiscard]] PlanReport report_plan(const device::Gate& gate, const JobSpec& spec);
+
+// The range of `spec` on a target, or what is wrong with it.
+[[nodiscard]] workload::BlockRange resolve_range(const workload::WorkloadSpec& spec, const device::TargetFacts& facts,
+                                                 std::vector<util::FieldError>& errors);
+
+}  // namespace spliced::job

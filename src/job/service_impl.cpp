@@ -1,0 +1,317 @@
+#include "service_impl.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "plan.h"
+
+namespace spliced::job {
+
+using util::Errc;
+using util::fail;
+using util::Nanos;
+using util::Result;
+
+namespace {
+
+// RFC 9562 version 4.
+std::string new_id() {
+  unsigned char b[16] = {};
+  if (::getrandom(b, sizeof b, 0) != static_cast<ssize_t>(sizeof b)) throw std::system_error(errno, std::generic_category(), "getrandom");
+  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
+  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
+  std::string id;
+  for (std::size_t i = 0; i < sizeof b; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) id += '-';
+    id += fmt::format("{:02x}", b[i]);
+  }
+  return id;
+}
+
+}  // namespace
+
+JobService::Impl::Impl(ServiceSetup setup)
+    : setup_(std::move(setup)),
+      environment_{setup_.clock, setup_.log, setup_.engines},
+      last_round_(setup_.clock.now()),
+      supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
+
+JobService::Impl::~Impl() {
+  supervisor_.request_stop();
+  wake();
+}
+
+util::Status JobService::Impl::restore() {
+  auto stored = setup_.store.load(setup_.limits.kept_jobs);
+  if (!stored) return tl::unexpected(stored.error());
+  for (StoredJob& record : *stored) {
+    if (!is_final(record.state)) {
+      record.state = State::interrupted;
+      record.reason = "the daemon ended while the job was running";
+      record.ended_at = std::chrono::system_clock::now();
+      if (auto status = setup_.store.put(record); !status) return status;
+    }
+    auto job = std::make_shared<Job>();
+    job->id = record.id;
+    job->spec.name = record.name;
+    job->state = record.state;
+    job->verdict = record.verdict;
+    job->reason = record.reason;
+    job->created_at = record.created_at;
+    job->started_at = record.started_at;
+    job->ended_at = record.ended_at;
+    for (const auto& name : record.devices) job->ended_devices.emplace_back().facts.name = name;
+    job->stored_document = std::move(record.document);
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  return {};
+}
+
+Result<JobService::Impl::Reservation> JobService::Impl::reserve(const JobSpec& spec) {
+  const std::lock_guard lock(mutex_);
+  if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
+  if (running_ >= setup_.limits.running_jobs) {
+    return fail(Errc::exhausted, fmt::format("{} jobs are running; that is the limit", running_));
+  }
+  const std::size_t threads = spec.targets.size() * spec.workload.workers;
+  if (threads_ + threads > setup_.limits.worker_threads) {
+    return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
+                                             threads_, threads, setup_.limits.worker_threads));
+  }
+  if (!ledger_.has_room_for(spec.targets)) {
+    return fail(Errc::exhausted, fmt::format("{} devices are known; that is the limit", Ledger::kMaxDevices));
+  }
+  ++running_;
+  threads_ += threads;
+  return Reservation{threads};
+}
+
+// Called with the lock held.
+void JobService::Impl::give_back(const Reservation& reservation) {
+  --running_;
+  threads_ -= reservation.threads;
+}
+
+Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
+  if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
+  const std::string id = new_id();
+  auto reservation = reserve(spec);
+  if (!reservation) return tl::unexpected(reservation.error());
+  const auto gate = std::make_shared<StartGate>(setup_.clock);  // workers may still be leaving it when this returns
+  auto job = std::make_shared<Job>();
+  job->id = id;
+  job->spec = spec;
+  job->created_at = std::chrono::system_clock::now();
+  auto snapshot = [&]() -> Result<JobSnapshot> {
+    auto plan = make_plan(setup_.gate, spec, id);
+    if (!plan) return tl::unexpected(plan.error());
+    auto runs = create_runs(id, std::move(*plan), gate);
+    if (!runs) return tl::unexpected(runs.error());
+    job->runs = std::move(*runs);
+    return launch(job, *gate);
+  }();
+  if (!snapshot) {
+    const std::lock_guard lock(mutex_);
+    give_back(*reservation);
+  }
+  return snapshot;
+}
+
+Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
+                                                                              const std::shared_ptr<StartGate>& gate) {
+  std::vector<std::shared_ptr<DeviceRun>> runs;
+  for (auto& device : plan.devices) {
+    auto run = DeviceRun::create(environment_, id, plan.spec, std::move(device), gate, [this] { wake(); });
+    if (!run) return tl::unexpected(run.error());
+    runs.push_back(std::move(*run));
+  }
+  return runs;
+}
+
+Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartGate& gate) {
+  std::size_t workers = 0;
+  try {
+    for (const auto& run : job->runs) {
+      run->start_workers();
+      workers += run->worker_count();
+    }
+  } catch (const std::system_error& error) {
+    gate.abort();
+    job->runs.clear();  // joins
+    return fail(Errc::exhausted, fmt::format("cannot start worker {}: {}", workers + 1, error.what()));
+  }
+  for (const auto& run : job->runs) ledger_.attach(run);
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(job);
+  }
+  if (auto status = setup_.store.put(record_of(show(job))); !status) {
+    setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", job->id}});
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const Nanos start = gate.open(workers);
+    for (const auto& run : job->runs) run->began(start);
+    job->started_at = std::chrono::system_clock::now();
+    job->transition(State::running);
+    announce(*job);
+  }
+  setup_.log.log(util::LogLevel::notice,
+                 fmt::format("job {} ({}): {} on {} devices", job->id, job->name_for_log(), workload::kModeNames[static_cast<std::size_t>(job->spec.workload.rw)],
+                             job->spec.targets.size()),
+                 {{"JOB_ID", job->id}, {"STATE", "RUNNING"}});
+  wake();
+  return show(job);
+}
+
+JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
+  return found == jobs_.end() ? nullptr : *found;
+}
+
+JobSnapshot JobService::Impl::show(const JobPtr& job) const {
+  std::vector<std::shared_ptr<DeviceRun>> runs;
+  JobSnapshot out;
+  {
+    const std::lock_guard lock(mutex_);
+    out = job->header();
+    runs = job->runs;
+  }
+  // Percentiles take a while with many devices: not under the lock.
+  const Nanos now = setup_.clock.now();
+  for (const auto& run : runs) {
+    State state = out.state;
+    if (run->stalled()) state = State::failed;
+    if (run->finished() && out.state != State::pending) state = run->outcome(out.state);
+    out.devices.push_back(run->snapshot(now, state));
+  }
+  return out;
+}
+
+StoredJob JobService::Impl::record_of(const JobSnapshot& snapshot) const {
+  StoredJob record{snapshot.id,         snapshot.spec.name,  snapshot.state,    snapshot.verdict, snapshot.reason,
+                   snapshot.created_at, snapshot.started_at, snapshot.ended_at, {},               {}};
+  for (const auto& device : snapshot.devices) record.devices.push_back(device.facts.name);
+  record.document = setup_.document(snapshot);
+  return record;
+}
+
+Result<JobSnapshot> JobService::Impl::get(const std::string& id) const {
+  const JobPtr job = find(id);
+  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  return show(job);
+}
+
+Result<JobSnapshot> JobService::Impl::wait(const std::string& id, Nanos timeout) const {
+  const JobPtr job = find(id);
+  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::nanoseconds(timeout), [&] { return is_final(job->state) || !accepting_; });
+  }
+  return show(job);
+}
+
+std::vector<JobSnapshot> JobService::Impl::list(const JobFilter& filter) const {
+  std::vector<JobPtr> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
+      if (!filter.state || (*job)->state == *filter.state) jobs.push_back(*job);
+    }
+  }
+  std::vector<JobSnapshot> out;
+  for (const auto& job : jobs) {
+    JobSnapshot snapshot = show(job);
+    const bool wanted = filter.device.empty() ||
+                        std::any_of(snapshot.devices.begin(), snapshot.devices.end(), [&](const DeviceSnapshot& d) {
+                          return d.facts.name == filter.device || d.facts.path == filter.device;
+                        });
+    if (wanted) out.push_back(std::move(snapshot));
+  }
+  return out;
+}
+
+Result<JobSnapshot> JobService::Impl::cancel(const std::string& id) {
+  const JobPtr job = find(id);
+  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  {
+    const std::lock_guard lock(mutex_);
+    if (job->state == State::running) {
+      job->transition(State::stopping);
+      for (const auto& run : job->runs) run->request_stop();
+      announce(*job);
+    }
+  }
+  wake();
+  return show(job);
+}
+
+util::Status JobService::Impl::forget(const std::string& id) {
+  {
+    std::unique_lock lock(mutex_);
+    // What is still on its way to the store would bring the job back there.
+    changed_.wait(lock, [&] { return changes_.empty() && !delivering_; });
+    const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
+    if (found == jobs_.end()) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+    if (!is_final((*found)->state)) {
+      return fail(Errc::conflict, fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));
+    }
+    jobs_.erase(found);
+  }
+  return setup_.store.erase(id);
+}
+
+Telemetry JobService::Impl::telemetry() const {
+  Telemetry out;
+  out.devices = ledger_.read(setup_.clock.now());
+  const std::lock_guard lock(mutex_);
+  for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
+  out.finished = finished_;
+  return out;
+}
+
+void JobService::Impl::begin_shutdown() {
+  accepting_ = false;
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+bool JobService::Impl::stop_all(Nanos limit) {
+  begin_shutdown();
+  std::unique_lock lock(mutex_);
+  const auto stop_running = [&] {
+    for (const auto& job : jobs_) {
+      if (job->state != State::running) continue;
+      job->stop_state = State::interrupted;
+      job->transition(State::stopping);
+      for (const auto& run : job->runs) run->request_stop();
+      announce(*job);
+    }
+  };
+  const auto done = [&] {
+    stop_running();  // a job that was being submitted may begin only now
+    return running_ == 0 && changes_.empty() && !delivering_;
+  };
+  wake();
+  const bool all = changed_.wait_for(lock, std::chrono::nanoseconds(limit), done);
+  if (!all) {
+    // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them.
+    for (const auto& job : jobs_) {
+      if (is_final(job->state)) continue;
+      StoredJob record = record_of(job->header());
+      record.state = State::interrupted;
+      record.reason = "the daemon was stopped while a device did not answer";
+      record.ended_at = std::chrono::system_clock::now();
+      if (auto status = setup_.store.put(record); !status) setup_.log.log(util::LogLevel::error, status.error().message);
+    }
+  }
+  return all && lingering_.empty();
+}
+
+}  // namespace spliced::job

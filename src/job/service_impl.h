@@ -1,0 +1,86 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "job.h"
+#include "ledger.h"
+#include "spliced/job/service.h"
+
+namespace spliced::job {
+
+// The job table and the thread that watches over it.
+class JobService::Impl {
+ public:
+  explicit Impl(ServiceSetup setup);
+  ~Impl();
+
+  util::Status restore();
+  util::Result<JobSnapshot> submit(const JobSpec& spec);
+  std::vector<JobSnapshot> list(const JobFilter& filter) const;
+  util::Result<JobSnapshot> get(const std::string& id) const;
+  util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout) const;
+  util::Result<JobSnapshot> cancel(const std::string& id);
+  util::Status forget(const std::string& id);
+  Telemetry telemetry() const;
+  bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
+  bool accepting() const { return accepting_; }
+  void begin_shutdown();
+  bool stop_all(util::Nanos limit);
+
+  ServiceSetup setup_;
+  Ledger ledger_;
+  std::function<void(const StateChange&)> listener_;
+
+ private:
+  using JobPtr = std::shared_ptr<Job>;
+  struct Reservation {
+    std::size_t threads = 0;
+  };
+  // Work for the supervisor to do without the lock.
+  struct Change {
+    StateChange change;
+    std::optional<StoredJob> record;
+  };
+
+  util::Result<Reservation> reserve(const JobSpec& spec);
+  void give_back(const Reservation& reservation);
+  util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
+                                                                    const std::shared_ptr<StartGate>& gate);
+  util::Result<JobSnapshot> launch(const JobPtr& job, StartGate& gate);
+  void announce(const Job& job);
+  [[nodiscard]] JobPtr find(const std::string& id) const;
+  [[nodiscard]] JobSnapshot show(const JobPtr& job) const;
+  [[nodiscard]] StoredJob record_of(const JobSnapshot& snapshot) const;
+  void wake();
+
+  void supervise(const std::stop_token& stop);
+  void round();
+  void visit(Job& job, util::Nanos now);
+  void finalize(Job& job, util::Nanos now);
+  void visit_lingering(util::Nanos now);
+  void forget_oldest();
+  void deliver_changes();
+
+  const Environment environment_;
+  mutable std::mutex mutex_;  // guards everything down to `threads_`
+  mutable std::condition_variable changed_;
+  std::deque<JobPtr> jobs_;  // oldest first
+  std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
+  std::vector<Change> changes_;
+  bool delivering_ = false;
+  std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
+  std::size_t running_ = 0;
+  std::size_t threads_ = 0;
+
+  std::atomic<bool> accepting_{true};
+  std::atomic<util::Nanos> last_round_;
+  std::mutex wake_mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+  std::jthread supervisor_;  // last: stops before anything that it uses
+};
+
+}  // namespace spliced::job

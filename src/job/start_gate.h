@@ -1,0 +1,50 @@
+#pragma once
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+
+#include "spliced/util/clock.h"
+
+namespace spliced::job {
+
+// Lets all workers of a job begin at the same instant, or none of them.
+class StartGate {
+ public:
+  explicit StartGate(util::Clock& clock) : clock_(clock) {}
+
+  // Called by each worker: waits for open() or abort(). The instant of the start, 0 after an abort.
+  [[nodiscard]] util::Nanos wait() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return decided_; });
+    return start_;
+  }
+  // Called once by whoever started the workers: waits until `workers` of them are at the gate, then lets them go.
+  util::Nanos open(std::size_t workers) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ == workers; });
+    return decide(clock_.now());
+  }
+  void abort() {
+    const std::lock_guard lock(mutex_);
+    decide(0);
+  }
+
+ private:
+  util::Nanos decide(util::Nanos start) {
+    if (!decided_) start_ = start;
+    decided_ = true;
+    changed_.notify_all();
+    return start_;
+  }
+
+  util::Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t waiting_ = 0;
+  bool decided_ = false;
+  util::Nanos start_ = 0;
+};
+
+}  // namespace spliced::job

@@ -1,0 +1,133 @@
+// The thread that watches over all jobs: it sees devices end, stall and stop, and never waits for a disk.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "service_impl.h"
+#include "spliced/util/threads.h"
+
+namespace spliced::job {
+
+using util::Nanos;
+
+namespace {
+
+constexpr auto kRound = std::chrono::milliseconds(50);
+
+}  // namespace
+
+void JobService::Impl::wake() {
+  {
+    const std::lock_guard lock(wake_mutex_);
+    woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void JobService::Impl::supervise(const std::stop_token& stop) {
+  util::name_this_thread("supervisor");
+  while (!stop.stop_requested()) {
+    round();
+    std::unique_lock lock(wake_mutex_);
+    wake_.wait_for(lock, kRound, [&] { return woken_ || stop.stop_requested(); });
+    woken_ = false;
+  }
+}
+
+void JobService::Impl::round() {
+  const Nanos now = setup_.clock.now();
+  last_round_ = now;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& job : jobs_) {
+      if (!is_final(job->state) && job->state != State::pending) visit(*job, now);
+    }
+    visit_lingering(now);
+    forget_oldest();
+  }
+  deliver_changes();
+}
+
+void JobService::Impl::visit(Job& job, Nanos now) {
+  for (const auto& run : job.runs) {
+    run->check_stall(now);
+    run->sample(now);
+    // A wake-up that comes just before a worker enters its system call is lost, hence in every round.
+    if (job.state == State::stopping || run->failed()) run->wake_workers();
+  }
+  if (job.all_ended()) finalize(job, now);
+}
+
+void JobService::Impl::finalize(Job& job, Nanos now) {
+  std::vector<State> states;
+  for (const auto& run : job.runs) {
+    states.push_back(run->outcome(job.stop_state));
+    job.ended_devices.push_back(run->snapshot(now, states.back()));
+    if (run->finished()) {
+      ledger_.settle(run, states.back() == State::failed, now);
+    } else {
+      lingering_.push_back(run);
+    }
+  }
+  give_back({job.runs.size() * job.spec.workload.workers});
+  job.runs.clear();
+  job.ended_at = std::chrono::system_clock::now();
+  job.conclude(states);
+  ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
+  announce(job);
+  setup_.log.log(util::LogLevel::notice,
+                 fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
+                             job.reason.empty() ? "" : ": " + job.reason),
+                 {{"JOB_ID", job.id}, {"STATE", std::string(state_name(job.state))}});
+}
+
+void JobService::Impl::visit_lingering(Nanos now) {
+  std::erase_if(lingering_, [&](const auto& run) {
+    if (!run->finished()) {
+      run->wake_workers();
+      return false;
+    }
+    ledger_.settle(run, true, now);
+    return true;
+  });
+}
+
+void JobService::Impl::forget_oldest() {
+  std::size_t ended = 0;
+  for (const auto& job : jobs_) ended += is_final(job->state) ? 1 : 0;
+  while (ended > setup_.limits.kept_jobs) {
+    const auto oldest = std::find_if(jobs_.begin(), jobs_.end(), [](auto& job) { return is_final(job->state); });
+    jobs_.erase(oldest);
+    --ended;
+  }
+}
+
+// Called with the lock held.
+void JobService::Impl::announce(const Job& job) {
+  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}};
+  if (is_final(job.state)) change.record = record_of(job.header());
+  changes_.push_back(std::move(change));
+  changed_.notify_all();
+}
+
+void JobService::Impl::deliver_changes() {
+  std::vector<Change> changes;
+  {
+    const std::lock_guard lock(mutex_);
+    changes.swap(changes_);
+    delivering_ = !changes.empty();
+  }
+  for (const auto& [change, record] : changes) {
+    if (record) {
+      if (auto status = setup_.store.put(*record); !status) {
+        setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", change.job_id}});
+      }
+    }
+    if (listener_) listener_(change);
+  }
+  const std::lock_guard lock(mutex_);
+  delivering_ = false;
+  changed_.notify_all();
+}
+
+}  // namespace spliced::job

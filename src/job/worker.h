@@ -1,0 +1,87 @@
+#pragma once
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "live_counters.h"
+#include "plan.h"
+#include "spliced/engine/engine.h"
+#include "spliced/job/engine_factory.h"
+#include "spliced/util/page_buffer.h"
+#include "spliced/verify/payload.h"
+#include "spliced/workload/generator.h"
+#include "spliced/workload/pacer.h"
+#include "start_gate.h"
+
+namespace spliced::job {
+
+// What a worker tells its device. Called from the worker's thread, off the hot path.
+class WorkerOwner {
+ public:
+  virtual ~WorkerOwner() = default;
+  // An operation failed. The owner decides whether the device has had enough.
+  virtual void on_error(const engine::Transfer& transfer, ErrorClass error_class) = 0;
+  virtual void on_exit() = 0;
+};
+
+// What an operation that did not succeed is counted as. Looks at the device where its size matters.
+[[nodiscard]] ErrorClass classify_failure(const engine::Transfer& transfer, int fd);
+
+// One thread that drives one device: generator → pacer → payload → engine → counters.
+class Worker {
+ public:
+  struct Setup {
+    const JobSpec& spec;
+    const DevicePlan& plan;
+    unsigned index;
+    std::string thread_name;
+    WorkerOwner& owner;
+    std::shared_ptr<StartGate> gate;
+    util::Clock& clock;
+    const EngineFactory& engines;
+  };
+  // Allocates every buffer.
+  [[nodiscard]] static util::Result<std::unique_ptr<Worker>> create(const Setup& setup);
+  ~Worker();  // stops and joins
+
+  void start();  // throws std::system_error when there is no thread to be had
+  void request_stop() { thread_.request_stop(); }
+  void wake();   // interrupts a blocked system call; see util::wake_thread
+  [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_acquire); }
+  // Whether it did everything it was meant to do, when it has finished.
+  [[nodiscard]] bool completed() const { return completed_; }
+  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
+  [[nodiscard]] const engine::EngineCounters& engine_counters() const { return engine_->counters(); }
+  [[nodiscard]] std::uint64_t total_bytes() const { return generator_.total_bytes(); }
+
+ private:
+  explicit Worker(const Setup& setup);
+  void run(const std::stop_token& stop);
+  void drive(const std::stop_token& stop, util::Nanos start);
+  [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
+  [[nodiscard]] util::Nanos perform(const workload::Request& request, util::Nanos due);
+  void record(const engine::Transfer& transfer, util::Nanos began);
+
+  const JobSpec& spec_;
+  const int fd_;
+  const unsigned index_;
+  const std::string name_;
+  WorkerOwner& owner_;
+  const std::shared_ptr<StartGate> gate_;
+  util::Clock& clock_;
+  workload::Generator generator_;
+  WorkerCounters counters_;
+  util::PageBuffer read_buffer_;
+  verify::PayloadSource payload_;
+  std::stop_source engine_stop_;
+  std::unique_ptr<engine::Engine> engine_;
+  util::Nanos deadline_ = 0;
+  bool completed_ = false;
+  std::atomic<bool> finished_{false};
+  std::jthread thread_;
+};
+
+}  // namespace spliced::job

@@ -1,0 +1,165 @@
+#include "device_metrics.h"
+
+#include <chrono>
+
+#include "families.h"
+
+namespace spliced::metrics {
+
+using job::DeviceTelemetry;
+using job::Telemetry;
+
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+std::string op_label(std::size_t op) { return std::string(util::kOpClassNames[op]); }
+constexpr std::size_t kSync = static_cast<std::size_t>(util::OpClass::sync);
+
+void collect_info(const Telemetry& telemetry, Families& out) {
+  auto info = Family::gauge("spliced_device_info", "What is known of a device; always 1.");
+  auto capacity = Family::gauge("spliced_device_capacity_bytes", "Size of a device or file in bytes.");
+  auto state = Family::gauge("spliced_device_state", "1 for the state that a device is in, 0 for the others.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    const device::TargetFacts& facts = device.facts;
+    info.add({{"device", facts.name},
+              {"path", facts.path},
+              {"wwn", facts.info.wwn},
+              {"model", facts.info.model},
+              {"serial", facts.info.serial},
+              {"revision", facts.info.revision},
+              {"rotational", facts.info.rotational ? "1" : "0"},
+              {"transport", facts.info.transport}},
+             1);
+    capacity.add({{"device", facts.name}}, static_cast<double>(facts.size));
+    for (std::size_t i = 0; i < job::kActivityNames.size(); ++i) {
+      const bool current = static_cast<std::size_t>(device.activity) == i;
+      state.add({{"device", facts.name}, {"state", std::string(job::kActivityNames[i])}}, current ? 1 : 0);
+    }
+  }
+  info.finish(out);
+  capacity.finish(out);
+  state.finish(out);
+}
+
+void collect_io(const Telemetry& telemetry, Families& out) {
+  auto bytes = Family::counter("spliced_io_bytes_total", "Bytes moved to or from a device.");
+  auto operations = Family::counter("spliced_io_operations_total", "Operations completed without error.");
+  auto errors = Family::counter("spliced_io_errors_total", "Operations that failed, by class of error.");
+  auto duration = Family::histogram("spliced_io_duration_seconds",
+                                    "Time that completed operations took; with a rate set, from when each was due.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    for (std::size_t op = 0; op < util::kOpClasses; ++op) {
+      const job::OpTotals& totals = device.totals.ops[op];
+      const Labels labels{{"device", device.facts.name}, {"op", op_label(op)}};
+      if (op != kSync) bytes.add(labels, static_cast<double>(totals.bytes));
+      operations.add(labels, static_cast<double>(totals.operations));
+      for (std::size_t e = 0; e < job::kErrorClasses; ++e) {
+        Labels with_error = labels;
+        with_error.emplace_back("error", job::kErrorClassNames[e]);
+        errors.add(with_error, static_cast<double>(totals.errors[e]));
+      }
+      duration.add_histogram(labels, duration_bounds(), totals.latency.cumulative(duration_bounds()),
+                             totals.latency.count(), totals.latency.sum_seconds());
+    }
+  }
+  bytes.finish(out);
+  operations.finish(out);
+  errors.finish(out);
+  duration.finish(out);
+}
+
+void collect_moment(const Telemetry& telemetry, Families& out) {
+  auto inflight = Family::gauge("spliced_io_inflight", "Operations that are in the kernel at this moment.");
+  auto oldest = Family::gauge("spliced_io_oldest_inflight_seconds", "Age of the oldest operation in the kernel.");
+  auto last = Family::gauge("spliced_io_last_completion_timestamp_seconds", "When an operation last completed.");
+  auto pipe = Family::gauge("spliced_pipe_size_bytes", "Size of the pipes that a device's data passes through.");
+  auto progress = Family::gauge("spliced_job_progress_ratio", "Progress of the running job on a device, 0 to 1.");
+  auto info = Family::gauge("spliced_job_info", "The job that runs on a device; always 1.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    const Labels labels{{"device", device.facts.name}};
+    inflight.add(labels, static_cast<double>(device.inflight));
+    oldest.add(labels, device.oldest_inflight_seconds);
+    const auto since_epoch = device.last_completion.value_or(job::WallTime()).time_since_epoch();
+    last.add(labels, std::chrono::duration<double>(since_epoch).count());
+    pipe.add(labels, static_cast<double>(device.pipe_size_bytes));
+    if (device.job_id.empty()) continue;
+    progress.add(labels, device.progress);
+    info.add({{"job_id", device.job_id}, {"device", device.facts.name}, {"name", device.job_name}}, 1);
+  }
+  inflight.finish(out);
+  oldest.finish(out);
+  last.finish(out);
+  pipe.finish(out);
+  progress.finish(out);
+  info.finish(out);
+}
+
+void collect_engine(const Telemetry& telemetry, Families& out) {
+  auto fallbacks = Family::counter("spliced_vmsplice_fallbacks_total",
+                                   "Permanent downgrades of a worker's path through the pipe; one map to copy with "
+                                   "EFAULT per reading worker is normal.");
+  auto retries = Family::counter("spliced_splice_retries_total", "System calls that were repeated, by errno.");
+  auto shorts = Family::counter("spliced_splice_short_transfers_total", "Splice calls that moved less than was asked.");
+  auto resets = Family::counter("spliced_pipe_resets_total", "Pipes thrown away after an error.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    const job::EngineTotals& totals = device.totals.engine;
+    const std::string& name = device.facts.name;
+    for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
+      const auto& [from, to] = engine::kFallbackNames[event];
+      for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
+        fallbacks.add({{"device", name},
+                       {"from", std::string(from)},
+                       {"to", std::string(to)},
+                       {"reason", util::errno_name(engine::kFallbackErrors[i])}},
+                      static_cast<double>(totals.fallbacks[event][i]));
+      }
+    }
+    for (std::size_t i = 0; i < engine::kRetryErrors.size(); ++i) {
+      retries.add({{"device", name}, {"reason", util::errno_name(engine::kRetryErrors[i])}},
+                  static_cast<double>(totals.retries[i]));
+    }
+    for (std::size_t op = 0; op < kSync; ++op) {
+      shorts.add({{"device", name}, {"op", op_label(op)}}, static_cast<double>(totals.short_transfers[op]));
+    }
+    resets.add({{"device", name}}, static_cast<double>(totals.pipe_resets));
+  }
+  fallbacks.finish(out);
+  retries.finish(out);
+  shorts.finish(out);
+  resets.finish(out);
+}
+
+void collect_jobs(const Telemetry& telemetry, Families& out) {
+  auto jobs = Family::gauge("spliced_jobs", "Jobs that the daemon knows, by state.");
+  auto finished = Family::counter("spliced_jobs_finished_total", "Jobs that ended since the daemon's start.");
+  for (std::size_t i = 0; i < job::kStates; ++i) {
+    const std::string state(job::kStateNames[i]);
+    jobs.add({{"state", state}}, static_cast<double>(telemetry.jobs[i]));
+    if (!job::is_final(static_cast<job::State>(i))) continue;
+    for (std::size_t v = 0; v < job::kVerdictNames.size(); ++v) {
+      const std::string verdict = v == 0 ? "none" : std::string(job::kVerdictNames[v]);
+      finished.add({{"state", state}, {"verdict", verdict}}, static_cast<double>(telemetry.finished[i][v]));
+    }
+  }
+  jobs.finish(out);
+  finished.finish(out);
+}
+
+}  // namespace
+
+const std::vector<double>& duration_bounds() {
+  static const std::vector<double> bounds{1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
+                                          2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+  return bounds;
+}
+
+void collect_devices(const Telemetry& telemetry, Families& out) {
+  collect_info(telemetry, out);
+  collect_io(telemetry, out);
+  collect_moment(telemetry, out);
+  collect_engine(telemetry, out);
+  collect_jobs(telemetry, out);
+}
+
+}  // namespace spliced::metrics

@@ -1,0 +1,37 @@
+#include "spliced/util/threads.h"
+
+#include <signal.h>
+
+#include <string>
+
+namespace spliced::util {
+
+void name_this_thread(std::string_view name) {
+  ::pthread_setname_np(::pthread_self(), std::string(name.substr(0, 15)).c_str());
+}
+
+void block_all_signals() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+int wake_signal() { return SIGRTMIN + 3; }
+
+void install_wake_handler() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(wake_signal(), &action, nullptr);
+}
+
+void accept_wake_signal() {
+  sigset_t wake;
+  ::sigemptyset(&wake);
+  ::sigaddset(&wake, wake_signal());
+  ::pthread_sigmask(SIG_UNBLOCK, &wake, nullptr);
+}
+
+void wake_thread(pthread_t thread) { ::pthread_kill(thread, wake_signal()); }
+
+}  // namespace spliced::util

@@ -1,0 +1,160 @@
+#include "spliced/workload/generator.h"
+
+#include <algorithm>
+
+#include "draw.h"
+#include "spliced/util/random.h"
+#include "spliced/workload/permutation.h"
+
+namespace spliced::workload {
+
+using util::Op;
+
+namespace {
+
+// How the blocks of one pass follow each other.
+enum class Order { sequential, permuted, drawn };
+
+Order order_of(const WorkloadSpec& spec) {
+  if (!is_random(spec.rw)) return Order::sequential;
+  const bool once = !spec.time_based && spec.distribution.kind == Distribution::Kind::uniform;
+  return once ? Order::permuted : Order::drawn;
+}
+
+// The blocks first, first + step, … of one worker: `count` of them.
+struct Share {
+  std::uint64_t first = 0;
+  std::uint64_t step = 1;
+  std::uint64_t count = 0;
+};
+
+Share share_of(Order order, std::uint64_t blocks, std::uint64_t workers, std::uint64_t worker) {
+  const std::uint64_t each = blocks / workers;
+  const std::uint64_t extra = blocks % workers;
+  const std::uint64_t count = each + (worker < extra ? 1 : 0);
+  if (order == Order::sequential) return {worker * each + std::min(worker, extra), 1, count};
+  return {worker, workers, count};
+}
+
+}  // namespace
+
+class Generator::Impl {
+ public:
+  Impl(const WorkloadSpec& spec, const BlockRange& range, unsigned worker)
+      : spec_(spec),
+        range_(range),
+        order_(order_of(spec)),
+        share_(share_of(order_, range.count(), spec.workers, worker)),
+        permutation_(range.count(), spec.seed),
+        draw_(spec.distribution, range.count(), spec.seed),
+        random_(util::mix64(spec.seed) + worker) {}
+
+  bool next(Request& out) {
+    if (pending_sync(out)) return true;
+    if (cursor_ == share_.count && !next_pass()) return false;
+    const std::uint64_t block = pick(cursor_++);
+    out = {direction(), range_.start_of(block), range_.length_of(block)};
+    if (out.op == Op::write) note_write(out);
+    return true;
+  }
+
+  bool last(Request& out) {
+    if (!spec_.end_fsync || !wrote_) return false;
+    wrote_ = false;
+    out = {Op::fsync, 0, 0};
+    return true;
+  }
+
+  [[nodiscard]] std::uint64_t total_bytes() const {
+    if (spec_.time_based) return 0;
+    // Only the last block can be short; it counts for whoever has it. Draws may hit it any number of times.
+    const std::uint64_t last_block = range_.count() - 1;
+    std::uint64_t bytes = share_.count * range_.block;
+    const bool mine = share_.count > 0 && (order_ == Order::sequential
+                                               ? share_.first + share_.count - 1 == last_block
+                                               : last_block % share_.step == share_.first);
+    if (mine && order_ == Order::sequential) bytes -= range_.block - range_.length_of(last_block);
+    return bytes * spec_.loops;
+  }
+
+ private:
+  bool next_pass() {
+    if (share_.count == 0) return false;
+    if (!spec_.time_based && pass_ + 1 >= spec_.loops) return false;
+    ++pass_;
+    cursor_ = 0;
+    if (order_ == Order::permuted) permutation_ = Permutation(range_.count(), util::mix64(spec_.seed + pass_));
+    return true;
+  }
+
+  std::uint64_t pick(std::uint64_t cursor) {
+    if (order_ == Order::drawn) return draw_(random_);
+    const std::uint64_t index = share_.first + cursor * share_.step;
+    return order_ == Order::sequential ? index : permutation_(index);
+  }
+
+  Op direction() {
+    if (is_trim(spec_.rw)) return Op::trim;
+    if (!is_mixed(spec_.rw)) return reads(spec_.rw) ? Op::read : Op::write;
+    return random_.below(100) < spec_.rwmixread ? Op::read : Op::write;
+  }
+
+  void note_write(const Request& write) {
+    wrote_ = true;
+    ++writes_;
+    dirty_begin_ = std::min(dirty_begin_, write.offset);
+    dirty_end_ = std::max(dirty_end_, write.offset + write.length);
+    due_ = Due{is_due(spec_.fsync), is_due(spec_.fdatasync), is_due(spec_.sync_file_range)};
+  }
+  [[nodiscard]] bool is_due(std::uint64_t every) const { return every != 0 && writes_ % every == 0; }
+
+  bool pending_sync(Request& out) {
+    if (due_.sync_file_range) {
+      due_.sync_file_range = false;
+      out = {Op::sync_file_range, dirty_begin_, dirty_end_ - dirty_begin_};
+      dirty_begin_ = ~std::uint64_t{0};
+      dirty_end_ = 0;
+      return true;
+    }
+    if (due_.fdatasync) {
+      due_.fdatasync = false;
+      out = {Op::fdatasync, 0, 0};
+      return true;
+    }
+    if (!due_.fsync) return false;
+    due_.fsync = false;
+    out = {Op::fsync, 0, 0};
+    return true;
+  }
+
+  struct Due {
+    bool fsync = false;
+    bool fdatasync = false;
+    bool sync_file_range = false;
+  };
+
+  const WorkloadSpec spec_;
+  const BlockRange range_;
+  const Order order_;
+  const Share share_;
+  Permutation permutation_;
+  const Draw draw_;
+  util::Random random_;
+  std::uint64_t cursor_ = 0;
+  std::uint64_t pass_ = 0;
+  std::uint64_t writes_ = 0;
+  std::uint64_t dirty_begin_ = ~std::uint64_t{0};
+  std::uint64_t dirty_end_ = 0;
+  Due due_;
+  bool wrote_ = false;
+};
+
+Generator::Generator(const WorkloadSpec& spec, const BlockRange& range, unsigned worker)
+    : impl_(std::make_unique<Impl>(spec, range, worker)) {}
+Generator::~Generator() = default;
+Generator::Generator(Generator&&) noexcept = default;
+bool Generator::next(Request& out) { return impl_->next(out); }
+bool Generator::last(Request& out) { return impl_->last(out); }
+std::uint64_t Generator::total_bytes() const { return impl_->total_bytes(); }
+
+}  // namespace spliced::workload
