@@ -1,0 +1,51 @@
+// A stand-in for systemd-logind on a private bus: hands out inhibitor locks and prints when one is taken and released.
+// It claims org.freedesktop.login1 on the session bus of its environment.
+#include <fcntl.h>
+#include <poll.h>
+#include <sdbus-c++/sdbus-c++.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace {
+
+// The read ends of the locks: the writer is the inhibitor's holder, and hangs up when it lets go.
+std::vector<int> locks;
+
+sdbus::UnixFd inhibit(const std::string& what, const std::string& who, const std::string&, const std::string& mode) {
+  int fds[2] = {-1, -1};
+  if (::pipe2(fds, O_CLOEXEC) != 0) throw sdbus::Error("org.freedesktop.DBus.Error.Failed", "pipe");
+  locks.push_back(fds[0]);
+  std::printf("taken %s %s %s\n", what.c_str(), who.c_str(), mode.c_str());
+  sdbus::UnixFd holder(fds[1]);  // duplicates
+  ::close(fds[1]);
+  return holder;
+}
+
+}  // namespace
+
+int main() {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  auto connection = sdbus::createSessionBusConnection();
+  auto object = sdbus::createObject(*connection, "/org/freedesktop/login1");
+  object->registerMethod("Inhibit").onInterface("org.freedesktop.login1.Manager").implementedAs(&inhibit);
+  object->finishRegistration();
+  connection->requestName("org.freedesktop.login1");
+  std::printf("ready\n");
+  for (;;) {
+    while (connection->processPendingRequest()) {
+    }
+    const auto bus = connection->getEventLoopPollData();
+    std::vector<pollfd> fds{{bus.fd, bus.events, 0}};
+    for (const int lock : locks) fds.push_back({lock, 0, 0});
+    ::poll(fds.data(), fds.size(), -1);
+    for (std::size_t i = fds.size() - 1; i > 0; --i) {
+      if ((fds[i].revents & POLLHUP) == 0) continue;
+      std::printf("released\n");
+      ::close(fds[i].fd);
+      locks.erase(locks.begin() + static_cast<std::ptrdiff_t>(i) - 1);
+    }
+  }
+}

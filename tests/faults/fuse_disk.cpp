@@ -1,0 +1,155 @@
+// A file that fails on demand, to put under a loop device.
+//   fuse_disk MOUNTPOINT SIZE_BYTES   serves MOUNTPOINT/disk, kept in memory, until it is unmounted
+// Faults are set by writing lines to MOUNTPOINT/control:
+//   fail read|write OFFSET LENGTH ERRNO   requests that touch the range fail with that errno
+//   hang read|write OFFSET LENGTH         they wait until "clear"
+//   delay MILLISECONDS                    every request takes that much longer
+//   clear                                 no faults
+#define FUSE_USE_VERSION 35
+#include <fuse3/fuse.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+struct Fault {
+  bool hang = false;
+  bool write = false;
+  off_t begin = 0;
+  off_t end = 0;
+  int error = 0;
+};
+
+struct Disk {
+  std::vector<char> bytes;
+  std::mutex mutex;
+  std::condition_variable cleared;
+  std::vector<Fault> faults;
+  int delay_ms = 0;
+};
+
+Disk disk;
+
+int apply(const std::string& line) {
+  std::istringstream in(line);
+  std::string verb;
+  std::string op;
+  Fault fault;
+  off_t length = 0;
+  in >> verb;
+  if (verb == "clear") {
+    disk.faults.clear();
+    disk.delay_ms = 0;
+    disk.cleared.notify_all();
+    return 0;
+  }
+  if (verb == "delay") return in >> disk.delay_ms ? 0 : -EINVAL;
+  if (!(in >> op >> fault.begin >> length)) return -EINVAL;
+  fault.end = fault.begin + length;
+  fault.write = op == "write";
+  fault.hang = verb == "hang";
+  if (!fault.hang && !(in >> fault.error)) return -EINVAL;
+  disk.faults.push_back(fault);
+  return 0;
+}
+
+// 0, or the negative errno that a request is to be answered with.
+int strike(bool write, off_t offset, std::size_t size) {
+  std::unique_lock lock(disk.mutex);
+  const int delay = disk.delay_ms;
+  const auto touching = [&]() -> const Fault* {
+    for (const Fault& fault : disk.faults) {
+      if (fault.write == write && offset < fault.end && offset + static_cast<off_t>(size) > fault.begin) return &fault;
+    }
+    return nullptr;
+  };
+  while (const Fault* fault = touching()) {
+    if (!fault->hang) return -fault->error;
+    disk.cleared.wait(lock);
+  }
+  lock.unlock();
+  if (delay > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay));
+  return 0;
+}
+
+bool is_disk(const char* path) { return std::strcmp(path, "/disk") == 0; }
+bool is_control(const char* path) { return std::strcmp(path, "/control") == 0; }
+
+int do_getattr(const char* path, struct stat* st, fuse_file_info*) {
+  *st = {};
+  st->st_nlink = 1;
+  if (std::strcmp(path, "/") == 0) {
+    st->st_mode = S_IFDIR | 0755;
+    return 0;
+  }
+  if (!is_disk(path) && !is_control(path)) return -ENOENT;
+  st->st_mode = S_IFREG | 0600;
+  if (is_disk(path)) st->st_size = static_cast<off_t>(disk.bytes.size());
+  return 0;
+}
+
+int do_open(const char* path, fuse_file_info* info) {
+  info->direct_io = is_control(path) ? 1 : 0;
+  return is_disk(path) || is_control(path) ? 0 : -ENOENT;
+}
+
+int do_truncate(const char* path, off_t, fuse_file_info*) { return is_control(path) ? 0 : -EPERM; }
+
+int do_read(const char* path, char* out, std::size_t size, off_t offset, fuse_file_info*) {
+  if (!is_disk(path)) return 0;
+  if (offset >= static_cast<off_t>(disk.bytes.size())) return 0;
+  size = std::min(size, disk.bytes.size() - static_cast<std::size_t>(offset));
+  if (const int error = strike(false, offset, size); error != 0) return error;
+  std::memcpy(out, disk.bytes.data() + offset, size);
+  return static_cast<int>(size);
+}
+
+int do_write(const char* path, const char* data, std::size_t size, off_t offset, fuse_file_info*) {
+  if (is_control(path)) {
+    const std::lock_guard lock(disk.mutex);
+    const int status = apply(std::string(data, size));
+    return status != 0 ? status : static_cast<int>(size);
+  }
+  if (offset + static_cast<off_t>(size) > static_cast<off_t>(disk.bytes.size())) return -ENOSPC;
+  if (const int error = strike(true, offset, size); error != 0) return error;
+  std::memcpy(disk.bytes.data() + offset, data, size);
+  return static_cast<int>(size);
+}
+
+int do_readdir(const char*, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*, fuse_readdir_flags) {
+  for (const char* name : {".", "..", "disk", "control"}) {
+    fill(buffer, name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES\n");
+    return 2;
+  }
+  disk.bytes.resize(std::strtoull(argv[2], nullptr, 10));
+  fuse_operations operations{};
+  operations.getattr = do_getattr;
+  operations.open = do_open;
+  operations.truncate = do_truncate;
+  operations.read = do_read;
+  operations.write = do_write;
+  operations.readdir = do_readdir;
+  char foreground[] = "-f";
+  char* arguments[] = {argv[0], foreground, argv[1], nullptr};
+  return fuse_main(3, arguments, &operations, nullptr);
+}

@@ -1,0 +1,221 @@
+"""What the integration tests share: a daemon of their own, devices that are taken down again, HTTP over a Unix socket."""
+import atexit
+import contextlib
+import errno
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("SPLICED_BIN", ROOT / "build/release/bin")).resolve()
+PRESET = os.environ.get("SPLICED_PRESET", "release")
+SLOW = 4 if PRESET in ("asan", "tsan") else 1  # how much longer things may take
+
+
+def await_true(condition, what, timeout=10.0):
+    """Waits until condition() is truthy and returns its value."""
+    deadline = time.monotonic() + timeout * SLOW
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout * SLOW:.0f} s in vain: {what}")
+        time.sleep(0.02)
+
+
+def need_root(test):
+    return unittest.skipUnless(os.geteuid() == 0, "needs root")(test)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Answer:
+    def __init__(self, status, headers, raw):
+        self.status, self.headers, self.raw = status, headers, raw
+
+    @property
+    def json(self):
+        return json.loads(self.raw)
+
+
+class Daemon:
+    """A spliced daemon with a private directory; `wrap` is a command in front of it (strace, a seccomp filter)."""
+
+    def __init__(self, *arguments, allow=(), wrap=(), env=None, bus="none", directory=None):
+        self.owned = directory is None
+        self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="spliced-test."))
+        self.socket = self.dir / "spliced.sock"
+        self.log_path = self.dir / "log"
+        self.log = open(self.log_path, "ab")
+        command = [*map(str, wrap), str(BIN / "spliced"), "--listen", f"unix:{self.socket}", "--metrics-listen",
+                   "127.0.0.1:0", "--state-dir", str(self.dir / "state"), "--bus", bus]
+        for pattern in [f"{self.dir}/", *allow]:
+            command += ["--allow", str(pattern)]
+        begun = self.log_path.stat().st_size
+        self.process = subprocess.Popen([*command, *map(str, arguments)], stderr=self.log, stdout=self.log,
+                                        env={**os.environ, **(env or {})})
+        atexit.register(self._kill)
+        await_true(lambda: self._ready(begun), "the daemon to start", 20)
+        self.metrics_port = int(re.findall(r"metrics on 127\.0\.0\.1:(\d+)", self.text())[-1])
+
+    def _ready(self, begun):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}: {self.text()}")
+        return "metrics on" in self.text()[begun:]
+
+    def text(self):
+        return self.log_path.read_text(errors="replace")
+
+    def pid(self):
+        """Of spliced itself, below a wrapper."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid), "-x", "spliced"], capture_output=True, text=True)
+        return int(children.stdout.split()[0]) if children.stdout.strip() else self.process.pid
+
+    def call(self, method, path, body=None, headers=None, timeout=30):
+        connection = UnixConnection(self.socket, timeout * SLOW)
+        with contextlib.closing(connection):
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+            headers = headers if headers is not None else {"Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+
+    def submit(self, **job):
+        answer = self.call("POST", "/v1/jobs", job)
+        if answer.status != 201:
+            raise AssertionError(f"{answer.status}: {answer.raw.decode()}")
+        return answer.json
+
+    def wait(self, job_id, timeout=60):
+        deadline = time.monotonic() + timeout * SLOW
+        while time.monotonic() < deadline:
+            job = self.call("GET", f"/v1/jobs/{job_id}?wait=5s").json
+            if job["ended_at"]:
+                return job
+        raise AssertionError(f"job {job_id} did not end: {job}")
+
+    def run(self, timeout=60, **job):
+        return self.wait(self.submit(**job)["id"], timeout)
+
+    def metrics(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10 * SLOW)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+
+    def metric(self, name, **labels):
+        """The sum of the samples that carry these labels."""
+        total = 0.0
+        for line in self.metrics().splitlines():
+            match = re.match(r"([a-zA-Z0-9_:]+)(?:\{(.*)\})? (\S+)$", line)
+            if not match or match.group(1) != name:
+                continue
+            found = dict(re.findall(r'(\w+)="([^"]*)"', match.group(2) or ""))
+            if all(found.get(key) == value for key, value in labels.items()):
+                total += float(match.group(3))
+        return total
+
+    def rss(self):
+        text = pathlib.Path(f"/proc/{self.pid()}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
+
+    def stop(self, timeout=15):
+        """Ends it in an orderly way; the exit code."""
+        if self.process.poll() is None:
+            os.kill(self.pid(), signal.SIGTERM)
+        try:
+            return self.process.wait(timeout * SLOW)
+        finally:
+            self.close()
+
+    def _kill(self):
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid(), signal.SIGKILL)
+            self.process.kill()
+            self.process.wait()
+
+    def close(self):
+        self._kill()
+        atexit.unregister(self._kill)
+        self.log.close()
+        if self.owned:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class TestCase(unittest.TestCase):
+    maxDiff = None
+
+    def daemon(self, *arguments, **options):
+        daemon = Daemon(*arguments, **options)
+        self.addCleanup(daemon.close)
+        return daemon
+
+    def directory(self, base="/dev/shm"):
+        path = pathlib.Path(tempfile.mkdtemp(prefix="spliced-test.", dir=base))
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def loop(self, size=None, sector=512, image=None):
+        """A loop device over a fresh sparse image, or over `image`; its path and its image."""
+        if image is None:
+            image = self.directory() / "image"
+            with open(image, "wb") as file:
+                file.truncate(size)
+        done = subprocess.run(["losetup", "-f", "--show", "-b", str(sector), str(image)], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest(f"no loop device: {done.stderr.strip()}")
+        device = done.stdout.strip()
+        self.addCleanup(subprocess.run, ["losetup", "-d", device], capture_output=True)
+        return device, image
+
+    def fuse_disk(self, size):
+        """A mounted fault injector; its directory."""
+        if not os.path.exists("/dev/fuse"):
+            self.skipTest("no /dev/fuse")
+        mount = self.directory("/tmp")
+        server = subprocess.Popen([BIN / "fuse_disk", mount, str(size)])
+
+        def end():
+            with contextlib.suppress(OSError):
+                (mount / "control").write_text("clear")
+            subprocess.run(["umount", "-l", mount], capture_output=True)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(5)
+            server.kill()
+            server.wait()
+
+        self.addCleanup(end)
+        await_true(lambda: (mount / "disk").exists(), "the FUSE disk to be mounted")
+        return mount
+
+
+def kernel_counters(device):
+    """Sectors count 512 bytes whatever the device (Documentation/block/stat.rst)."""
+    name = os.path.basename(device)
+    fields = list(map(int, pathlib.Path(f"/sys/block/{name}/stat").read_text().split()))
+    return {"reads": fields[0], "read_bytes": fields[2] * 512, "writes": fields[4], "write_bytes": fields[6] * 512}
+
+
+def expect_errno(code):
+    return errno.errorcode[code]

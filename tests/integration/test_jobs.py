@@ -1,0 +1,180 @@
+"""Jobs on real devices: what the job, the metrics and the kernel say must agree."""
+import os
+import subprocess
+import unittest
+
+from blocks import Blocks
+from harness import SLOW, TestCase, await_true, kernel_counters, need_root
+
+MIB = 1 << 20
+SECONDS = int(os.environ.get("SPLICED_AGREEMENT_SECONDS", "4"))
+
+
+class FileJobs(TestCase):
+    def test_a_sequential_write_leaves_every_block_at_its_place(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        job = daemon.run(targets=[str(path)], destructive=True, workload={
+            "rw": "write", "bs": "64k", "size": 8 * MIB + 12288, "workers": 3, "seed": 7, "direct": False})
+        self.assertEqual("PASS", job["verdict"], job)
+        self.assertEqual(8 * MIB + 12288, job["devices"][0]["io"]["write"]["bytes"])
+        self.assertEqual(129, job["devices"][0]["io"]["write"]["operations"])
+        found = Blocks(7, 65536).check(path, 8 * MIB + 12288)
+        self.assertEqual({True}, set(found.values()), found)
+
+    def test_a_random_pass_writes_every_block_exactly_once(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        job = daemon.run(targets=[str(path)], destructive=True,
+                         workload={"rw": "randwrite", "bs": "4k", "size": "4M", "workers": 3, "direct": False})
+        self.assertEqual(1024, job["devices"][0]["io"]["write"]["operations"])
+        self.assertEqual({True}, set(Blocks(1, 4096).check(path, 4 * MIB).values()))
+
+    def test_each_read_path_reads_all_and_reports_itself(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        path.write_bytes(os.urandom(2 * MIB))
+        for pinned in ("copy", "read", "discard"):
+            job = daemon.run(targets=[str(path)], engine={"read_path": pinned},
+                             workload={"rw": "read", "bs": "128k", "direct": False})
+            device = job["devices"][0]
+            self.assertEqual((2 * MIB, pinned, []),
+                             (device["io"]["read"]["bytes"], device["splice"]["read_path"], device["splice"]["fallbacks"]))
+        job = daemon.run(targets=[str(path)], engine={"read_path": "map"}, workload={"direct": False})
+        self.assertEqual("FAILED", job["state"])
+        self.assertIn("pinned", job["devices"][0]["reason"])
+
+    def test_rate_is_kept_and_sync_is_counted(self):
+        daemon = self.daemon()
+        job = daemon.run(targets=[str(daemon.dir / "scratch")], destructive=True, workload={
+            "rw": "randwrite", "bs": "4k", "size": "4M", "runtime": "2s", "time_based": True, "rate_iops": 500,
+            "workers": 2, "fsync": 100, "end_fsync": True, "direct": False})
+        io = job["devices"][0]["io"]
+        self.assertGreater(io["sync"]["operations"], 5)
+        self.assertAlmostEqual(1000, io["write"]["operations"] + io["sync"]["operations"], delta=20)
+
+    def test_loops_and_runtime_end_a_job(self):
+        daemon = self.daemon()
+        job = daemon.run(targets=[str(daemon.dir / "a")], destructive=True,
+                         workload={"rw": "write", "bs": "64k", "size": "1M", "loops": 3, "direct": False})
+        self.assertEqual(3 * MIB, job["devices"][0]["io"]["write"]["bytes"])
+        job = daemon.run(targets=[str(daemon.dir / "b")], destructive=True, workload={
+            "rw": "write", "bs": "64k", "size": "1M", "loops": 1000000000, "runtime": "1s", "direct": False})
+        self.assertEqual("SUCCEEDED", job["state"])
+
+    def test_a_job_is_refused_whole(self):
+        daemon = self.daemon()
+        created = daemon.dir / "created"
+        answer = daemon.call("POST", "/v1/jobs", {"targets": [str(created), "/etc/hostname"], "destructive": True,
+                                                  "workload": {"rw": "write", "size": "1M"}})
+        self.assertEqual(409, answer.status, answer.raw)
+        self.assertEqual(["/targets/1"], [e["pointer"] for e in answer.json["errors"]])
+        self.assertFalse(created.exists())
+
+    def test_hugetlbfs_cannot_splice_and_the_job_says_so(self):
+        mount = self.directory("/tmp")
+        if subprocess.run(["mount", "-t", "hugetlbfs", "none", mount], capture_output=True).returncode != 0:
+            self.skipTest("no hugetlbfs can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", mount], capture_output=True)
+        path = mount / "file"
+        try:
+            path.touch()
+            os.truncate(path, 2 * MIB)
+        except OSError as error:
+            self.skipTest(f"no file on hugetlbfs: {error}")
+        daemon = self.daemon(allow=[f"{mount}/"])
+        job = daemon.run(targets=[str(path)], workload={"rw": "read", "direct": False})
+        self.assertEqual("FAILED", job["state"])
+        self.assertRegex(job["devices"][0]["reason"], "splice_unsupported.*hugetlbfs")
+
+
+@need_root
+class DeviceJobs(TestCase):
+    def test_job_metrics_and_kernel_agree(self):
+        loops = [self.loop(256 * MIB)[0] for _ in range(2)]
+        daemon = self.daemon(allow=["/dev/loop*"])
+        before = [kernel_counters(loop) for loop in loops]
+        job = daemon.run(timeout=SECONDS + 30, targets=loops, destructive=True, workload={
+            "rw": "randrw", "rwmixread": 70, "bs": "64k", "workers": 2, "runtime": f"{SECONDS}s", "time_based": True})
+        self.assertEqual("SUCCEEDED", job["state"], job)
+        for loop, then, device in zip(loops, before, job["devices"]):
+            now = kernel_counters(loop)
+            io = device["io"]
+            name = device["device"]
+            print(f"\n{name}: job {io['read']['bytes']} + {io['write']['bytes']} bytes, "
+                  f"{io['read']['operations']} + {io['write']['operations']} operations", end=" ")
+            # The safety checks read, too, before the job; how much is told.
+            self.assertEqual(io["read"]["bytes"] + device["safety_read_bytes"], now["read_bytes"] - then["read_bytes"])
+            self.assertEqual(io["write"]["bytes"], now["write_bytes"] - then["write_bytes"])
+            self.assertEqual((io["read"]["bytes"], io["write"]["bytes"]),
+                             (device["kernel"]["read_bytes"], device["kernel"]["write_bytes"]))
+            self.assertEqual((io["read"]["operations"], io["write"]["operations"]),
+                             (device["kernel"]["read_operations"], device["kernel"]["write_operations"]))
+            for op in ("read", "write"):
+                self.assertEqual(0, io[op]["errors"])
+                self.assertEqual(io[op]["bytes"], daemon.metric("spliced_io_bytes_total", device=name, op=op))
+                self.assertEqual(io[op]["operations"], daemon.metric("spliced_io_operations_total", device=name, op=op))
+                rate = io[op]["operations"] / SECONDS
+                self.assertAlmostEqual(rate, io[op]["operations_per_second"], delta=rate * 0.02)
+            self.assertEqual(0, daemon.metric("spliced_io_errors_total", device=name))
+
+    def test_sectors_of_512_and_4096_bytes(self):
+        for sector in (512, 4096):
+            loop, _ = self.loop(4 * MIB, sector=sector)
+            daemon = self.daemon(allow=["/dev/loop*"])
+            job = daemon.run(targets=[loop], destructive=True, workload={"rw": "randwrite", "bs": sector, "size": "1M"})
+            self.assertEqual(("PASS", MIB // sector),
+                             (job["verdict"], job["devices"][0]["io"]["write"]["operations"]), job)
+            bad = daemon.call("POST", "/v1/jobs", {"targets": [loop], "destructive": True,
+                                                   "workload": {"rw": "write", "bs": "8k", "offset": sector // 2}})
+            self.assertEqual(422, bad.status)
+            self.assertIn({"pointer": "/workload/offset",
+                           "detail": f"{sector // 2} is not aligned: with direct I/O, {loop} needs a multiple of "
+                                     f"{sector} bytes"}, bad.json["errors"])
+
+    def test_the_end_of_the_device_in_the_middle_of_a_block(self):
+        loop, _ = self.loop(MIB + 3 * 512)
+        daemon = self.daemon(allow=["/dev/loop*"])
+        job = daemon.run(targets=[loop], destructive=True, workload={"rw": "write", "bs": "64k", "seed": 3})
+        io = job["devices"][0]["io"]["write"]
+        self.assertEqual(("PASS", MIB + 1536, 17), (job["verdict"], io["bytes"], io["operations"]))
+        self.assertEqual({True}, set(Blocks(3, 65536).check(loop, MIB + 1536).values()))
+
+    def test_trim_reaches_the_device(self):
+        loop, image = self.loop(8 * MIB)
+        daemon = self.daemon(allow=["/dev/loop*"])
+        daemon.run(targets=[loop], destructive=True, workload={"rw": "write", "bs": "1M"})
+        full = os.stat(image).st_blocks
+        job = daemon.run(targets=[loop], destructive=True, workload={"rw": "trim", "bs": "1M"})
+        self.assertEqual(("PASS", 8 * MIB), (job["verdict"], job["devices"][0]["io"]["trim"]["bytes"]), job)
+        self.assertLess(os.stat(image).st_blocks, full // 4)
+
+    @staticmethod
+    def empty(loop, image):
+        """A write that is under way makes the image grow again, so this may need more than one attempt."""
+        os.truncate(image, 0)
+        subprocess.run(["losetup", "-c", loop], check=True)
+        return int(subprocess.run(["blockdev", "--getsize64", loop], capture_output=True, text=True).stdout) == 0
+
+    def test_a_vanished_device_fails_and_the_other_goes_on(self):
+        loop, image = self.loop(64 * MIB)
+        other, _ = self.loop(64 * MIB)
+        for mode in ("randread", "randwrite"):
+            with self.subTest(mode):
+                os.truncate(image, 64 * MIB)
+                subprocess.run(["losetup", "-c", loop], check=True)
+                daemon = self.daemon(allow=["/dev/loop*"])
+                job = daemon.submit(targets=[loop, other], destructive=True, error_policy={"max_errors": 1000000}, workload={
+                    "rw": mode, "bs": "64k", "runtime": f"{3 * SLOW}s", "time_based": True, "rate_iops": 50})
+                name = os.path.basename(loop)
+                await_true(lambda: daemon.metric("spliced_io_operations_total", device=name) > 10, "the job to move")
+                await_true(lambda: self.empty(loop, image), "the device to be empty")
+                job = daemon.wait(job["id"])
+                self.assertEqual(["FAILED", "SUCCEEDED"], [d["state"] for d in job["devices"]], job["devices"][0]["reason"])
+                self.assertIn("went away", job["devices"][0]["reason"])
+                self.assertGreater(daemon.metric("spliced_io_errors_total", device=name, error="removed"), 0)
+                self.assertEqual(1, daemon.metric("spliced_device_state", device=name, state="failed"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Holds the sources to the room table of docs/ARCHITECTURE.md and to the limits on file and function length."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+USES = {  # room: what it may include
+    "util": set(),
+    "engine": {"util"},
+    "workload": {"util"},
+    "verify": {"util"},
+    "device": {"util"},
+    "job": {"util", "engine", "workload", "verify", "device"},
+    "http": {"util"},
+    "api": {"util", "engine", "workload", "verify", "device", "job", "http"},
+    "metrics": {"util", "engine", "workload", "verify", "device", "job", "http"},
+    "dbus": {"util", "engine", "workload", "verify", "device", "job"},
+    "daemon": {"util", "engine", "workload", "verify", "device", "job", "http", "api", "metrics", "dbus"},
+    "cli": {"util"},
+}
+LIBRARIES = {  # include prefix: the rooms that may use it
+    "httplib.h": {"http", "cli"},
+    "nlohmann/": {"http", "api", "daemon", "cli"},
+    "prometheus/": {"metrics"},
+    "sdbus-c++/": {"dbus"},
+    "systemd/": {"daemon"},
+    "CLI/": {"daemon", "cli"},
+    "sqlite3.h": {"job"},
+    "blkid.h": {"device"},
+    "libmount/": {"device"},
+}
+MAX_FILE, MAX_FUNCTION, MAX_MAIN = 400, 60, 60
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def room_of(path):
+    parts = path.relative_to(ROOT).parts
+    if parts[0] == "src":
+        return parts[1]
+    return parts[2] if parts[:2] == ("include", "spliced") else None
+
+
+def check_includes(path, room, complain):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        name = match.group(2)
+        for prefix, rooms in LIBRARIES.items():
+            if name.startswith(prefix) and room not in rooms:
+                complain(f"{path.relative_to(ROOT)}:{number}: {room} may not include <{name}>")
+        parts = name.split("/")
+        other = parts[1] if parts[0] == "spliced" and len(parts) > 2 else parts[0] if len(parts) > 1 else room
+        if other in USES and other != room and other not in USES[room]:
+            complain(f"{path.relative_to(ROOT)}:{number}: {room} may not use {other} (\"{name}\")")
+
+
+def functions(lines):
+    """(first line, length) of each function body, by the project's format: the body's closing brace stands at the
+    indentation of the line that the definition begins with."""
+    opening = re.compile(r"^(\s*)[^\s#/].*\)[^;{}]*\{\s*$|^(\s*)[^\s#/].*\) (const )?(override )?\{\s*$")
+    control = re.compile(r"^\s*(if|for|while|switch|else|do|catch|namespace|struct|class|enum|union|return)\b|^\s*\}")
+    for start, line in enumerate(lines):
+        if not opening.match(line) or control.match(line):
+            continue
+        indent = len(line) - len(line.lstrip())
+        for end in range(start + 1, len(lines)):
+            if lines[end].startswith(" " * indent + "}") and len(lines[end]) - len(lines[end].lstrip()) == indent:
+                yield start + 1, end - start + 1
+                break
+
+
+def check_length(path, complain):
+    lines = path.read_text().splitlines()
+    where = path.relative_to(ROOT)
+    if len(lines) > MAX_FILE:
+        complain(f"{where}: {len(lines)} lines; at most {MAX_FILE}")
+    for start, length in functions(lines):
+        limit = MAX_MAIN if path.name == "main.cpp" else MAX_FUNCTION
+        if length > limit:
+            complain(f"{where}:{start}: a function of {length} lines; at most {limit}")
+
+
+def check_self(complain):
+    """The checks above must notice what they are for."""
+    found = []
+    fake = ROOT / "src" / "engine" / "splice_engine.cpp"
+    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/host.h"\n'}
+
+    class Fake:
+        def relative_to(self, root):
+            return fake.relative_to(root)
+
+        def read_text(self):
+            return check["text"]
+
+    check_includes(Fake(), "engine", found.append)
+    if len(found) != 3:
+        complain("the include check does not notice forbidden includes")
+    body = ["int f(int x) {"] + ["  x++;"] * 70 + ["}"]
+    if list(functions(body)) != [(1, 72)]:
+        complain("the length check does not see functions")
+
+
+def main():
+    problems = []
+    check_self(problems.append)
+    files = [p for d in ("src", "include") for p in sorted((ROOT / d).rglob("*")) if p.suffix in (".h", ".cpp")]
+    for path in files:
+        check_includes(path, room_of(path), problems.append)
+        check_length(path, problems.append)
+    for path in (ROOT / "tests").rglob("*"):
+        if path.suffix in (".h", ".cpp", ".py"):
+            check_length(path, problems.append)
+    for problem in problems:
+        print(problem)
+    print(f"structure: {len(files)} files, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+#include "spliced/device/claim.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace spliced::device {
+namespace {
+
+const NodeId kDisk = block_id(0x800);
+const NodeId kFirst = block_id(0x801);
+const NodeId kSecond = block_id(0x802);
+const NodeId kOther = block_id(0x810);
+const NodeId kFile{false, 0x801, 42};
+
+struct ClaimTableTest : ::testing::Test {
+  [[nodiscard]] bool take(const NodeId& node, const NodeId& whole, const std::string& job, Claim& out) {
+    holder.clear();
+    return table.take(node, whole, job, out, holder);
+  }
+  ClaimTable table;
+  std::string holder;
+};
+
+TEST_F(ClaimTableTest, ADiskIsTakenOnce) {
+  Claim first;
+  Claim second;
+  ASSERT_TRUE(take(kDisk, kDisk, "one", first));
+  EXPECT_EQ(holder, "");
+  EXPECT_FALSE(take(kDisk, kDisk, "two", second));
+  EXPECT_EQ(holder, "one");
+}
+
+TEST_F(ClaimTableTest, TheSameJobCannotTakeATargetTwice) {
+  Claim first;
+  Claim second;
+  ASSERT_TRUE(take(kFile, kFile, "one", first));
+  EXPECT_FALSE(take(kFile, kFile, "one", second));
+  EXPECT_EQ(holder, "one");
+}
+
+TEST_F(ClaimTableTest, ADiskExcludesItsPartitions) {
+  Claim disk;
+  Claim part;
+  ASSERT_TRUE(take(kDisk, kDisk, "one", disk));
+  EXPECT_FALSE(take(kFirst, kDisk, "two", part));
+  EXPECT_EQ(holder, "one");
+}
+
+TEST_F(ClaimTableTest, APartitionExcludesItsDisk) {
+  Claim disk;
+  Claim part;
+  ASSERT_TRUE(take(kFirst, kDisk, "one", part));
+  EXPECT_FALSE(take(kDisk, kDisk, "two", disk));
+  EXPECT_EQ(holder, "one");
+}
+
+TEST_F(ClaimTableTest, SisterPartitionsDoNotExcludeEachOther) {
+  Claim first;
+  Claim second;
+  Claim disk;
+  ASSERT_TRUE(take(kFirst, kDisk, "one", first));
+  EXPECT_TRUE(take(kSecond, kDisk, "two", second));
+  first = Claim();
+  EXPECT_FALSE(take(kDisk, kDisk, "three", disk));
+  EXPECT_EQ(holder, "two");
+  second = Claim();
+  EXPECT_TRUE(take(kDisk, kDisk, "three", disk));
+}
+
+TEST_F(ClaimTableTest, OtherDisksAndFilesAreIndependent) {
+  Claim a;
+  Claim b;
+  Claim c;
+  ASSERT_TRUE(take(kFirst, kDisk, "one", a));
+  EXPECT_TRUE(take(kOther, kOther, "two", b));
+  // A file is named by the number of its file system's device, which is not that device.
+  EXPECT_TRUE(take(kFile, kFile, "three", c));
+}
+
+TEST_F(ClaimTableTest, FilesOfOneFileSystemAreIndependent) {
+  Claim a;
+  Claim b;
+  ASSERT_TRUE(take(kFile, kFile, "one", a));
+  const NodeId sister{false, kFile.device, 43};
+  EXPECT_TRUE(take(sister, sister, "two", b));
+}
+
+TEST_F(ClaimTableTest, TheDestructorGivesBack) {
+  {
+    Claim claim;
+    ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
+    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+  }
+  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
+  Claim again;
+  EXPECT_TRUE(take(kDisk, kDisk, "two", again));
+}
+
+TEST_F(ClaimTableTest, HolderOfNamesTheJobInTheWay) {
+  Claim claim;
+  ASSERT_TRUE(take(kFirst, kDisk, "one", claim));
+  EXPECT_EQ(table.holder_of(kFirst, kDisk), "one");
+  EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+  EXPECT_EQ(table.holder_of(kSecond, kDisk), "");
+  EXPECT_EQ(table.holder_of(kOther, kOther), "");
+}
+
+TEST_F(ClaimTableTest, MovingAClaimKeepsItOnce) {
+  Claim claim;
+  ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
+  {
+    Claim moved(std::move(claim));
+    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+    Claim assigned;
+    assigned = std::move(moved);
+    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+  }
+  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
+  Claim other;
+  ASSERT_TRUE(take(kDisk, kDisk, "two", other));
+  claim = Claim();  // it no longer owns anything
+  EXPECT_EQ(table.holder_of(kDisk, kDisk), "two");
+}
+
+TEST_F(ClaimTableTest, AssigningGivesTheFormerClaimBack) {
+  Claim claim;
+  Claim other;
+  ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
+  ASSERT_TRUE(take(kOther, kOther, "two", other));
+  claim = std::move(other);
+  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
+  EXPECT_EQ(table.holder_of(kOther, kOther), "two");
+}
+
+TEST_F(ClaimTableTest, ARefusedClaimLeavesTheCallersClaimAlone) {
+  Claim mine;
+  Claim theirs;
+  ASSERT_TRUE(take(kOther, kOther, "mine", mine));
+  ASSERT_TRUE(take(kDisk, kDisk, "theirs", theirs));
+  EXPECT_FALSE(take(kDisk, kDisk, "mine", mine));
+  EXPECT_EQ(table.holder_of(kOther, kOther), "mine");
+}
+
+TEST_F(ClaimTableTest, OneOfManyThreadsGetsTheTarget) {
+  std::atomic<int> taken{0};
+  std::vector<Claim> claims(8);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& claim : claims) {
+      threads.emplace_back([&, this] {
+        std::string in_the_way;
+        if (table.take(kDisk, kDisk, "job", claim, in_the_way)) ++taken;
+      });
+    }
+  }
+  EXPECT_EQ(taken, 1);
+}
+
+}  // namespace
+}  // namespace spliced::device

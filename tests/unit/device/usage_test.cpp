@@ -1,0 +1,302 @@
+#include "spliced/device/usage.h"
+
+#include <gtest/gtest.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace spliced::device {
+namespace {
+
+constexpr NodeId file_id(ino_t inode) { return {false, 0x55, inode}; }
+
+// A machine built by hand. Disks are 8:0 (sda: sda1, sda2) and 8:16 (sdb).
+struct Machine {
+  Machine() {
+    disk("sda", makedev(8, 0));
+    partition("sda1", makedev(8, 1), makedev(8, 0));
+    partition("sda2", makedev(8, 2), makedev(8, 0));
+    disk("sdb", makedev(8, 16));
+  }
+  BlockNode& disk(const std::string& name, dev_t number) { return partition(name, number, number); }
+  BlockNode& partition(const std::string& name, dev_t number, dev_t whole) {
+    BlockNode& node = host.blocks.emplace_back();
+    node.name = name;
+    node.number = number;
+    node.whole = whole;
+    return node;
+  }
+  void stack(const std::string& name, dev_t number, std::vector<std::string> slaves) {
+    disk(name, number).slaves = std::move(slaves);
+  }
+  void loop(const std::string& name, dev_t number, const NodeId& backing) { disk(name, number).backing = backing; }
+  void mount(dev_t number, const std::string& where, const std::string& type = "ext4") {
+    host.mounts.push_back({number, std::nullopt, where, type});
+  }
+  [[nodiscard]] std::vector<std::string> uses(const std::string& name) const {
+    return find_uses(block_id(host.find(name)->number), host);
+  }
+  [[nodiscard]] bool is_free(const std::string& name) const { return uses(name).empty(); }
+  [[nodiscard]] bool says(const std::string& name, const std::string& reason) const {
+    const auto all = uses(name);
+    return std::find(all.begin(), all.end(), reason) != all.end();
+  }
+  HostView host;
+};
+
+TEST(FindUses, AnIdleMachineIsFree) {
+  const Machine machine;
+  for (const auto& node : machine.host.blocks) EXPECT_TRUE(machine.is_free(node.name)) << node.name;
+}
+
+TEST(FindUses, AnUnknownDeviceAndAFileNobodyUsesAreFree) {
+  const Machine machine;
+  EXPECT_TRUE(find_uses(block_id(makedev(99, 9)), machine.host).empty());
+  EXPECT_TRUE(find_uses(file_id(1), machine.host).empty());
+}
+
+TEST(FindUses, AMountedDiskIsUsed) {
+  Machine machine;
+  machine.mount(makedev(8, 16), "/data");
+  EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"mounted at /data (ext4)"});
+  EXPECT_TRUE(machine.is_free("sda"));
+}
+
+TEST(FindUses, EveryMountIsNamedAndEachOnce) {
+  Machine machine;
+  machine.mount(makedev(8, 16), "/data");
+  machine.mount(makedev(8, 16), "/other");
+  machine.mount(makedev(8, 16), "/data");
+  EXPECT_EQ(machine.uses("sdb").size(), 2U);
+}
+
+TEST(FindUses, AMountedPartitionBlocksTheWholeDisk) {
+  Machine machine;
+  machine.mount(makedev(8, 1), "/boot");
+  EXPECT_TRUE(machine.says("sda1", "mounted at /boot (ext4)"));
+  EXPECT_EQ(machine.uses("sda"), std::vector<std::string>{"its partition sda1 is mounted at /boot (ext4)"});
+}
+
+TEST(FindUses, ASisterPartitionDoesNotBlock) {
+  Machine machine;
+  machine.mount(makedev(8, 1), "/boot");
+  EXPECT_TRUE(machine.is_free("sda2"));
+}
+
+TEST(FindUses, AMountedWholeDiskBlocksItsPartitions) {
+  Machine machine;
+  machine.mount(makedev(8, 0), "/data");
+  EXPECT_TRUE(machine.says("sda1", "the whole disk sda is mounted at /data (ext4)"));
+  EXPECT_TRUE(machine.says("sda2", "the whole disk sda is mounted at /data (ext4)"));
+}
+
+TEST(FindUses, ASwapPartitionBlocksItselfAndItsDisk) {
+  Machine machine;
+  machine.host.swaps.push_back({block_id(makedev(8, 2)), "/dev/sda2"});
+  EXPECT_TRUE(machine.says("sda2", "swap area /dev/sda2"));
+  EXPECT_TRUE(machine.says("sda", "its partition sda2 is swap area /dev/sda2"));
+  EXPECT_TRUE(machine.is_free("sda1"));
+}
+
+TEST(FindUses, ASwapFileIsUsedAndOtherFilesAreNot) {
+  Machine machine;
+  machine.host.swaps.push_back({file_id(7), "/swapfile"});
+  EXPECT_EQ(find_uses(file_id(7), machine.host), std::vector<std::string>{"swap area /swapfile"});
+  EXPECT_TRUE(find_uses(file_id(8), machine.host).empty());
+}
+
+TEST(FindUses, ALoopDeviceOverASwapFileIsUsed) {
+  Machine machine;
+  machine.host.swaps.push_back({file_id(7), "/swapfile"});
+  machine.loop("loop0", makedev(7, 0), file_id(7));
+  EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is swap area /swapfile"));
+}
+
+TEST(FindUses, ABtrfsMountIsKnownByItsSourceNode) {
+  Machine machine;
+  machine.host.mounts.push_back({makedev(0, 40), block_id(makedev(8, 16)), "/pool", "btrfs"});
+  EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"mounted at /pool (btrfs)"});
+}
+
+TEST(FindUses, AMountWhoseSourceIsAFileIsJudgedByItsNumber) {
+  Machine machine;
+  machine.host.mounts.push_back({makedev(8, 16), file_id(3), "/etc/one-file", "ext4"});
+  EXPECT_FALSE(machine.is_free("sdb"));
+}
+
+TEST(FindUses, AHolderBlocks) {
+  Machine machine;
+  machine.stack("dm-0", makedev(253, 0), {"sdb"});
+  EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"held by dm-0"});
+}
+
+TEST(FindUses, AHolderOfAPartitionBlocksTheDisk) {
+  Machine machine;
+  machine.stack("md0", makedev(9, 0), {"sda1", "sdb"});
+  EXPECT_TRUE(machine.says("sda1", "held by md0"));
+  EXPECT_TRUE(machine.says("sda", "its partition sda1 is held by md0"));
+  EXPECT_TRUE(machine.says("sdb", "held by md0"));
+  EXPECT_TRUE(machine.is_free("sda2"));
+}
+
+// LVM over crypt over a partition.
+struct DeepStack : Machine {
+  DeepStack() {
+    stack("dm-0", makedev(253, 0), {"sda2"});
+    stack("dm-1", makedev(253, 1), {"dm-0"});
+  }
+};
+
+TEST(FindUses, HoldersAtDepthTwoAreSeenFromTheBottom) {
+  DeepStack machine;
+  machine.mount(makedev(253, 1), "/home");
+  EXPECT_TRUE(machine.says("dm-1", "mounted at /home (ext4)"));
+  EXPECT_TRUE(machine.says("dm-0", "held by dm-1"));
+  EXPECT_TRUE(machine.says("dm-0", "under dm-1, which is mounted at /home (ext4)"));
+  EXPECT_TRUE(machine.says("sda2", "held by dm-0"));
+  EXPECT_TRUE(machine.says("sda2", "under dm-0, which is under dm-1, which is mounted at /home (ext4)"));
+  EXPECT_TRUE(machine.says(
+      "sda", "its partition sda2 is under dm-0, which is under dm-1, which is mounted at /home (ext4)"));
+  EXPECT_TRUE(machine.is_free("sda1"));
+  EXPECT_TRUE(machine.is_free("sdb"));
+}
+
+TEST(FindUses, RootOnLvmBlocksThePhysicalDisk) {
+  DeepStack machine;
+  machine.mount(makedev(253, 1), "/");
+  EXPECT_FALSE(machine.is_free("sda"));
+  EXPECT_FALSE(machine.is_free("sda2"));
+}
+
+TEST(FindUses, SwapOnTopOfAStackIsSeenFromTheBottom) {
+  DeepStack machine;
+  machine.host.swaps.push_back({block_id(makedev(253, 1)), "/dev/dm-1"});
+  EXPECT_TRUE(machine.says("sda2", "under dm-0, which is under dm-1, which is swap area /dev/dm-1"));
+}
+
+TEST(FindUses, ADmTargetIsFreeThoughItHoldsItsOwnSlave) {
+  const DeepStack machine;
+  EXPECT_TRUE(machine.is_free("dm-1"));
+  EXPECT_FALSE(machine.is_free("dm-0"));
+}
+
+TEST(FindUses, AnArrayIsFreeThoughItHoldsItsMembers) {
+  Machine machine;
+  machine.stack("md0", makedev(9, 0), {"sda1", "sdb"});
+  EXPECT_TRUE(machine.is_free("md0"));
+}
+
+TEST(FindUses, AMountedSlaveBlocksTheDeviceOnTop) {
+  Machine machine;
+  machine.stack("dm-0", makedev(253, 0), {"sdb"});
+  machine.mount(makedev(8, 16), "/data");
+  EXPECT_TRUE(machine.says("dm-0", "sdb below it is mounted at /data (ext4)"));
+}
+
+TEST(FindUses, AMountBelowTheSlavesDiskBlocksTheDeviceOnTop) {
+  Machine machine;
+  machine.stack("dm-0", makedev(253, 0), {"sda"});
+  machine.mount(makedev(8, 1), "/boot");
+  EXPECT_TRUE(machine.says("dm-0", "sda below it is its partition sda1 is mounted at /boot (ext4)"));
+}
+
+TEST(FindUses, ALoopDeviceOverAFileIsFreeAndItsFileIsNot) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  EXPECT_TRUE(machine.is_free("loop0"));
+  EXPECT_EQ(find_uses(file_id(5), machine.host), std::vector<std::string>{"the backing of loop0"});
+}
+
+TEST(FindUses, TheFileUnderAMountedLoopDeviceSaysBoth) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.mount(makedev(7, 0), "/image", "vfat");
+  const std::vector<std::string> expected{"the backing of loop0",
+                                          "under loop0, which is mounted at /image (vfat)"};
+  EXPECT_EQ(find_uses(file_id(5), machine.host), expected);
+}
+
+TEST(FindUses, TwoLoopDevicesOverOneFileBlockEachOther) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.loop("loop1", makedev(7, 1), file_id(5));
+  EXPECT_EQ(machine.uses("loop0"), std::vector<std::string>{"what loop0 writes to is the backing of loop1"});
+  EXPECT_EQ(machine.uses("loop1"), std::vector<std::string>{"what loop1 writes to is the backing of loop0"});
+}
+
+TEST(FindUses, ALoopDeviceOverAMountedDiskIsRefused) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 16)));
+  machine.mount(makedev(8, 16), "/data");
+  EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is mounted at /data (ext4)"));
+}
+
+TEST(FindUses, ALoopDeviceOverADiskWithAMountedPartitionIsRefused) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 0)));
+  machine.mount(makedev(8, 1), "/boot");
+  EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is its partition sda1 is mounted at /boot (ext4)"));
+}
+
+TEST(FindUses, ALoopDeviceOverAFreeDiskIsFreeAndBlocksTheDisk) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 16)));
+  EXPECT_TRUE(machine.is_free("loop0"));
+  EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"the backing of loop0"});
+}
+
+TEST(FindUses, AMountedPartitionOfALoopDeviceBlocksTheFile) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
+  machine.mount(makedev(259, 0), "/image");
+  EXPECT_FALSE(find_uses(file_id(5), machine.host).empty());
+  EXPECT_FALSE(machine.is_free("loop0"));
+}
+
+TEST(FindUses, ALoopOverALoopIsFollowedToTheBottom) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.loop("loop1", makedev(7, 1), block_id(makedev(7, 0)));
+  machine.mount(makedev(7, 1), "/image");
+  EXPECT_FALSE(machine.is_free("loop0"));
+  EXPECT_EQ(find_uses(file_id(5), machine.host).size(), 2U);
+}
+
+TEST(FindUses, CyclesComeToAnEnd) {
+  Machine machine;
+  machine.stack("dm-0", makedev(253, 0), {"dm-1"});
+  machine.stack("dm-1", makedev(253, 1), {"dm-0"});
+  EXPECT_FALSE(machine.is_free("dm-0"));
+}
+
+TEST(FindUses, ASlaveThatSysfsDoesNotListIsPassedOver) {
+  Machine machine;
+  machine.stack("dm-0", makedev(253, 0), {"gone"});
+  EXPECT_TRUE(machine.is_free("dm-0"));
+}
+
+// A partition of a loop device writes to what the whole loop device writes to.
+TEST(FindUses, DISABLED_APartitionOfALoopDeviceOverAMountedDiskIsRefused) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 0)));
+  machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
+  machine.mount(makedev(8, 1), "/");
+  EXPECT_FALSE(machine.is_free("loop0"));
+  EXPECT_FALSE(machine.is_free("loop0p1"));
+}
+
+TEST(FindUses, DISABLED_APartitionOfALoopDeviceOverASharedFileIsRefused) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.loop("loop1", makedev(7, 1), file_id(5));
+  machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
+  machine.mount(makedev(7, 1), "/image");
+  EXPECT_FALSE(machine.is_free("loop0"));
+  EXPECT_FALSE(machine.is_free("loop0p1"));
+}
+
+}  // namespace
+}  // namespace spliced::device

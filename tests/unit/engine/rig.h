@@ -1,0 +1,127 @@
+// What most tests of the splice engine start from: an engine over the fake kernel, buffers, and a clock that counts.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "fake_kernel.h"
+#include "spliced/engine/splice_engine.h"
+#include "spliced/util/page_buffer.h"
+#include "spliced/util/random.h"
+
+namespace spliced::engine::test {
+
+using util::Op;
+using util::PageBuffer;
+
+// Each look at it is one nanosecond later than the one before.
+class CountingClock final : public util::Clock {
+ public:
+  util::Nanos now() override {
+    if (on_now) on_now();
+    return ++now_;
+  }
+  void sleep_until(util::Nanos) override { ADD_FAILURE() << "the engine sleeps"; }
+  std::function<void()> on_now;
+
+ private:
+  util::Nanos now_ = 0;
+};
+
+inline PageBuffer make_buffer(std::size_t bytes) {
+  auto buffer = PageBuffer::allocate(bytes);
+  EXPECT_TRUE(buffer.has_value());
+  return std::move(*buffer);
+}
+
+inline void fill(std::span<std::byte> bytes, std::uint64_t seed) {
+  util::Random random(seed);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+}
+
+inline PageBuffer make_filled(std::size_t bytes, std::uint64_t seed) {
+  PageBuffer buffer = make_buffer(bytes);
+  fill({buffer.data(), bytes}, seed);
+  return buffer;
+}
+
+inline Transfer make_transfer(Op op, std::uint64_t offset, std::size_t length, std::byte* buffer) {
+  Transfer transfer;
+  transfer.op = op;
+  transfer.offset = offset;
+  transfer.length = length;
+  transfer.buffer = buffer;
+  return transfer;
+}
+
+inline std::uint64_t fallbacks(const EngineCounters& counters) {
+  std::uint64_t sum = 0;
+  for (const auto& row : counters.fallbacks) {
+    for (const auto& tally : row) sum += tally.get();
+  }
+  return sum;
+}
+
+inline std::uint64_t fallbacks(const EngineCounters& counters, Fallback event, int error) {
+  const auto column = std::find(kFallbackErrors.begin(), kFallbackErrors.end(), error) - kFallbackErrors.begin();
+  return counters.fallbacks[static_cast<std::size_t>(event)].at(static_cast<std::size_t>(column)).get();
+}
+
+inline std::uint64_t retries(const EngineCounters& counters, int error) {
+  const auto column = std::find(kRetryErrors.begin(), kRetryErrors.end(), error) - kRetryErrors.begin();
+  return counters.retries.at(static_cast<std::size_t>(column)).get();
+}
+
+inline std::uint64_t short_transfers(const EngineCounters& counters, util::OpClass op) {
+  return counters.short_transfers[static_cast<std::size_t>(op)].get();
+}
+
+class EngineRig : public ::testing::Test {
+ protected:
+  // Every transfer ends with an empty pipe, whatever happened to it.
+  EngineRig() {
+    config.fd = kTargetFd;
+    clock.on_now = [this] { EXPECT_EQ(sys.bytes_in_pipes(), 0U) << "bytes were left in the pipe"; };
+  }
+  ~EngineRig() override {
+    engine_.reset();
+    EXPECT_EQ(sys.open_pipes(), 0U);
+    EXPECT_EQ(sys.open_mappings(), 0U);
+  }
+
+  SpliceEngine& engine() {
+    if (!engine_) engine_ = std::make_unique<SpliceEngine>(config, sys, clock, stop.get_token());
+    return *engine_;
+  }
+  const EngineCounters& counters() { return engine().counters(); }
+  void use(ReadPath path, bool pinned = false) {
+    config.read_path = path;
+    config.pinned = pinned;
+  }
+  Transfer run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
+    Transfer transfer = make_transfer(op, offset, length, buffer.data());
+    engine().run({&transfer, 1});
+    return transfer;
+  }
+  [[nodiscard]] bool target_has(std::uint64_t offset, const std::byte* bytes, std::size_t length) const {
+    return std::equal(bytes, bytes + length, sys.target.begin() + static_cast<std::ptrdiff_t>(offset));
+  }
+  // EINTR at the moment at which the job is stopped.
+  Fault stop_and_interrupt() {
+    return {EINTR, 0, [this] { stop.request_stop(); }};
+  }
+
+  FakeKernel sys;
+  CountingClock clock;
+  std::stop_source stop;
+  SpliceConfig config;
+  std::unique_ptr<SpliceEngine> engine_;
+};
+
+}  // namespace spliced::engine::test
