@@ -82,6 +82,12 @@ inline std::uint64_t short_transfers(const EngineCounters& counters, util::OpCla
   return counters.short_transfers[static_cast<std::size_t>(op)].get();
 }
 
+inline std::uint64_t short_calls(const std::vector<Record>& records) {
+  return static_cast<std::uint64_t>(std::count_if(records.begin(), records.end(), [](const Record& record) {
+    return record.result >= 0 && static_cast<std::uint64_t>(record.result) < record.length;
+  }));
+}
+
 class EngineRig : public ::testing::Test {
  protected:
   // Every transfer ends with an empty pipe, whatever happened to it.

@@ -16,7 +16,9 @@ using test::send_text;
 constexpr util::Nanos kSoon = util::kSecond / 20;
 constexpr util::Nanos kLater = 60 * util::kSecond;
 
-util::Nanos now() { return util::system_clock().now(); }
+util::Nanos now() {
+  return util::system_clock().now();
+}
 
 class ConnectionTest : public testing::Test {
  protected:
@@ -113,7 +115,7 @@ TEST_F(ConnectionTest, LingerIsBoundedInBytes) {
   std::atomic<std::size_t> sent{0};
   std::jthread flood([&] {
     const std::string chunk(1 << 20, 'x');
-    while (sent < plenty && ::send(peer_.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL) > 0) sent += chunk.size();
+    while (sent<plenty&& ::send(peer_.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL)> 0) sent += chunk.size();
   });
   connection_->linger();
   connection_.reset();

@@ -15,7 +15,9 @@ using test::send_text;
 constexpr util::Nanos kSoon = util::kSecond / 20;
 constexpr util::Nanos kLater = 30 * util::kSecond;
 
-std::string with_fields(const std::string& fields) { return "GET / HTTP/1.1\r\n" + fields + "\r\n"; }
+std::string with_fields(const std::string& fields) {
+  return "GET / HTTP/1.1\r\n" + fields + "\r\n";
+}
 
 // The status of the refusal; 0 for none.
 int check(const std::string& head) {
@@ -25,7 +27,9 @@ int check(const std::string& head) {
   EXPECT_EQ(nlohmann::json::parse(refusal->body).at("status"), refusal->status);
   return refusal->status;
 }
-int check_field(const std::string& field) { return check(with_fields(field + "\r\n")); }
+int check_field(const std::string& field) {
+  return check(with_fields(field + "\r\n"));
+}
 
 struct HeadReader {
   util::UniqueFd peer;

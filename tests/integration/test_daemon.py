@@ -1,0 +1,203 @@
+"""Start, configuration, systemd's protocol, signals and the end of the daemon."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from harness import BIN, SLOW, TestCase, await_true
+
+CHECK = [BIN / "spliced", "--check-config"]
+
+
+class NotifySocket:
+    def __init__(self, test):
+        self.path = test.directory() / "notify"
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        test.addCleanup(self.sock.close)
+        self.sock.bind(str(self.path))
+        self.sock.setblocking(False)
+        self.seen = []
+
+    def lines(self):
+        while True:
+            try:
+                self.seen += self.sock.recv(65536).decode().split("\n")
+            except BlockingIOError:
+                return self.seen
+
+
+class Configuration(TestCase):
+    def check(self, *arguments):
+        return subprocess.run([*CHECK, *map(str, arguments)], capture_output=True, text=True)
+
+    def file(self, text):
+        path = self.directory() / "config.json"
+        path.write_text(text)
+        return path
+
+    def test_help_and_version(self):
+        for flag, word in (("--help", "--allow"), ("--version", "spliced 0.")):
+            done = subprocess.run([BIN / "spliced", flag], capture_output=True, text=True)
+            self.assertEqual(0, done.returncode)
+            self.assertIn(word, done.stdout)
+
+    def test_good_configurations(self):
+        path = self.file('// where\n{"listen": ["unix:/tmp/x.sock"], "allow": ["/dev/sd*"], /* off */ "bus": "none"}')
+        for arguments in ((), ("--config", path), ("--listen", "127.0.0.1:0", "--insecure-no-auth")):
+            done = self.check(*arguments)
+            self.assertEqual((0, "the configuration is valid\n"), (done.returncode, done.stdout), done.stderr)
+
+    def test_what_is_wrong_is_named(self):
+        for arguments, words in (
+                (("--wrong",), ["--wrong"]),
+                (("--bus", "omni"), ["--bus", "omni", "session"]),
+                (("--log-level", "loud"), ["--log-level", "loud", "debug"]),
+                (("--listen", "nonsense"), ["--listen", "nonsense", "unix:/path"]),
+                (("--listen", "127.0.0.1:1"), ["127.0.0.1:1", "--token-file"]),
+                (("--listen", "0.0.0.0:1", "--insecure-no-auth"), ["0.0.0.0:1", "loopback"]),
+                (("--allow", "dev/sda"), ["--allow", "dev/sda", "absolute"]),
+                (("--state-dir", "x"), ["--state-dir", "absolute"]),
+                (("--token-file", "/nowhere"), ["--token-file", "/nowhere"]),
+                (("--config", "/nowhere"), ["--config", "/nowhere"]),
+                (("--config", self.file('{"lisen": []}')), ["lisen", "listen"]),
+                (("--config", self.file('{"listen": 5}')), ["listen", "5", "array"]),
+                (("--config", self.file("{")), ["parse error"]),
+                (("--config", self.file("[]")), ["object"])):
+            with self.subTest(arguments):
+                done = self.check(*arguments)
+                self.assertEqual(2, done.returncode, done)
+                for word in words:
+                    self.assertIn(word, done.stderr + done.stdout)
+
+    def test_flags_win_over_the_file(self):
+        path = self.file('{"log_level": "loud", "bus": "none"}')
+        self.assertEqual(2, self.check("--config", path).returncode)
+        self.assertEqual(0, self.check("--config", path, "--log-level", "debug").returncode)
+
+    def test_two_daemons_do_not_share_a_state_directory(self):
+        daemon = self.daemon()
+        done = subprocess.run([BIN / "spliced", "--state-dir", daemon.dir / "state", "--listen",
+                               f"unix:{daemon.dir}/other", "--metrics-listen", "none", "--bus", "none"],
+                              capture_output=True, text=True)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("in use by another daemon", done.stderr)
+
+
+class Systemd(TestCase):
+    def test_ready_status_reloading_stopping_and_watchdog(self):
+        notify = NotifySocket(self)
+        directory = self.directory()
+        config = directory / "config.json"
+        config.write_text('{"log_level": "debug"}')
+        daemon = self.daemon("--config", config, env={"NOTIFY_SOCKET": str(notify.path), "WATCHDOG_USEC": "400000"})
+        await_true(lambda: "READY=1" in notify.lines(), "READY")
+        await_true(lambda: notify.lines().count("WATCHDOG=1") >= 3, "the watchdog to be fed")
+        await_true(lambda: any(line.startswith("STATUS=idle") for line in notify.lines()), "STATUS when idle")
+        daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+            "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "rate_iops": 100, "direct": False})
+        await_true(lambda: any(line.startswith("STATUS=1 jobs on 1 devices") for line in notify.lines()), "STATUS of the job")
+        config.write_text('{"log_level": "info", "state_dir": "/elsewhere"}')
+        os.kill(daemon.pid(), signal.SIGHUP)
+        await_true(lambda: "RELOADING=1" in notify.lines() and "configuration reloaded" in daemon.text(), "the reload")
+        self.assertEqual(2, notify.lines().count("READY=1"))
+        config.write_text("{")
+        os.kill(daemon.pid(), signal.SIGHUP)
+        await_true(lambda: "nothing was changed" in daemon.text(), "the refused reload")
+        self.assertEqual(0, daemon.stop())
+        self.assertIn("STOPPING=1", notify.lines())
+
+    def test_a_reload_changes_what_is_allowed(self):
+        directory = self.directory()
+        config = directory / "config.json"
+        config.write_text("{}")
+        daemon = self.daemon("--config", config)
+        # The harness allows its own directory by flag, which wins; so a daemon of its own is asked.
+        bare = subprocess.Popen([BIN / "spliced", "--config", config, "--listen", f"unix:{directory}/sock",
+                                 "--metrics-listen", "none", "--bus", "none", "--state-dir", directory / "state"],
+                                stderr=subprocess.DEVNULL)
+        self.addCleanup(bare.wait)
+        self.addCleanup(bare.kill)
+        await_true(lambda: (directory / "sock").exists(), "the socket")
+        daemon.socket = directory / "sock"
+        target = directory / "scratch"
+        target.write_bytes(bytes(4096))
+        job = {"targets": [str(target)], "workload": {"rw": "read", "direct": False}}
+        self.assertFalse(daemon.call("POST", "/v1/jobs:validate", job).json["accepted"])
+        config.write_text(json.dumps({"allow": [f"{directory}/"]}))
+        bare.send_signal(signal.SIGHUP)
+        await_true(lambda: daemon.call("POST", "/v1/jobs:validate", job).json["accepted"], "the reload")
+
+
+class End(TestCase):
+    def test_both_signals_end_a_loaded_daemon_within_5_seconds_and_the_jobs_are_recorded(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                daemon = self.daemon()
+                jobs = [daemon.submit(targets=[str(daemon.dir / f"s{i}")], destructive=True, workload={
+                    "rw": "randrw", "bs": "64k", "size": "8M", "workers": 2, "runtime": "1h", "time_based": True,
+                    "direct": False})["id"] for i in range(8)]
+                done = daemon.run(targets=[str(daemon.dir / "t")], destructive=True,
+                                  workload={"rw": "write", "size": "4k", "direct": False})
+                begun = time.monotonic()
+                os.kill(daemon.pid(), number)
+                self.assertEqual(0, daemon.process.wait(30 * SLOW))
+                took = time.monotonic() - begun
+                self.assertLess(took, 5 * SLOW)
+                again = self.daemon(directory=daemon.dir)
+                for job_id in jobs:
+                    job = again.call("GET", f"/v1/jobs/{job_id}").json
+                    self.assertEqual(("INTERRUPTED", None), (job["state"], job["verdict"]))
+                    self.assertGreater(job["devices"][0]["io"]["write"]["bytes"], 0)
+                self.assertEqual("PASS", again.call("GET", f"/v1/jobs/{done['id']}").json["verdict"])
+                self.assertEqual(9, len(again.call("GET", "/v1/jobs").json["jobs"]))
+                again.stop()
+
+    def test_after_kill_9_a_job_is_interrupted(self):
+        daemon = self.daemon()
+        job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+            "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "rate_iops": 100, "direct": False})
+        os.kill(daemon.pid(), signal.SIGKILL)
+        daemon.process.wait()
+        again = self.daemon(directory=daemon.dir)
+        shown = again.call("GET", f"/v1/jobs/{job['id']}").json
+        self.assertEqual("INTERRUPTED", shown["state"])
+        self.assertIn("ended while the job was running", shown["reason"])
+        self.assertEqual(204, again.call("DELETE", f"/v1/jobs/{job['id']}").status)
+        self.assertEqual(404, again.call("GET", f"/v1/jobs/{job['id']}").status)
+
+    def test_a_waiting_client_is_answered_at_the_end(self):
+        daemon = self.daemon()
+        job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+            "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "rate_iops": 100, "direct": False})
+        waiter = subprocess.Popen(["curl", "-s", "--unix-socket", daemon.socket,
+                                   f"http://localhost/v1/jobs/{job['id']}?wait=60s"], stdout=subprocess.PIPE, text=True)
+        connected = lambda: str(daemon.socket) in pathlib.Path("/proc/net/unix").read_text().replace(  # noqa: E731
+            str(daemon.socket), "", 1)
+        await_true(connected, "the client to be connected")
+        self.assertEqual(0, daemon.stop())
+        self.assertEqual(0, waiter.wait(10))
+        with waiter.stdout:
+            self.assertIn(json.load(waiter.stdout)["state"], ("RUNNING", "STOPPING", "INTERRUPTED"))
+
+    def test_cancel_is_idempotent_and_frees_the_target(self):
+        daemon = self.daemon()
+        definition = {"targets": [str(daemon.dir / "s")], "destructive": True, "workload": {
+            "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "thinktime": "1h", "direct": False}}
+        job = daemon.submit(**definition)
+        busy = daemon.call("POST", "/v1/jobs", definition)
+        self.assertEqual(409, busy.status)
+        self.assertIn(job["id"], busy.json["detail"])
+        self.assertEqual(409, daemon.call("DELETE", f"/v1/jobs/{job['id']}").status)
+        for _ in range(3):
+            self.assertEqual(200, daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "").status)
+        self.assertEqual("CANCELLED", daemon.wait(job["id"], 5)["state"])
+        again = daemon.submit(**definition)
+        daemon.call("POST", f"/v1/jobs/{again['id']}:cancel", "")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,170 @@
+#include <gtest/gtest.h>
+
+#include "api/render.h"
+#include "api/spec_reader.h"
+
+namespace spliced::api {
+namespace {
+
+using nlohmann::json;
+using workload::Distribution;
+using workload::Mode;
+
+// Rendered, read and rendered again. Equal texts of all fields are equal specs: each is rendered exactly.
+job::JobSpec round_trip(const job::JobSpec& spec) {
+  const Json rendered = render_spec(spec);
+  const auto again = read_spec(rendered.dump());
+  if (!again) {
+    ADD_FAILURE() << rendered.dump(2) << "\n" << again.error().errors.front().detail;
+    return {};
+  }
+  EXPECT_EQ(render_spec(*again), rendered);
+  return *again;
+}
+
+job::JobSpec full() {
+  job::JobSpec spec;
+  spec.name = "full ü \"quoted\"";
+  spec.targets = {"/dev/nvme0n1", "/var/lib/file with space"};
+  spec.workload = {Mode::randrw,
+                   70,
+                   1536,
+                   {false, 1 << 20, 0},
+                   {true, 0, 33.3},
+                   1'500'000'000,
+                   true,
+                   7,
+                   3,
+                   false,
+                   123'456'789,
+                   1000,
+                   12'345,
+                   42,
+                   {Distribution::Kind::zipf, 1.2},
+                   4,
+                   5,
+                   6,
+                   true};
+  spec.payload = verify::Payload::random;
+  spec.engine = {engine::ReadPath::discard, 262144, 1, true};
+  spec.error_policy = {9, 250'000'000};
+  spec.destructive = true;
+  spec.overwrite_signatures = {"ext4", "all"};
+  return spec;
+}
+
+void expect_equal(const workload::WorkloadSpec& a, const workload::WorkloadSpec& b) {
+  EXPECT_EQ(a.rw, b.rw);
+  EXPECT_EQ(a.rwmixread, b.rwmixread);
+  EXPECT_EQ(a.bs, b.bs);
+  for (const auto& [x, y] : {std::pair(a.offset, b.offset), std::pair(a.size, b.size)}) {
+    EXPECT_EQ(x.relative, y.relative);
+    EXPECT_EQ(x.relative ? x.percent : 0, y.relative ? y.percent : 0);
+    EXPECT_EQ(x.relative ? 0 : x.bytes, y.relative ? 0 : y.bytes);
+  }
+  EXPECT_EQ(a.runtime, b.runtime);
+  EXPECT_EQ(a.time_based, b.time_based);
+  EXPECT_EQ(a.loops, b.loops);
+  EXPECT_EQ(a.workers, b.workers);
+  EXPECT_EQ(a.direct, b.direct);
+  EXPECT_EQ(a.rate, b.rate);
+  EXPECT_EQ(a.rate_iops, b.rate_iops);
+  EXPECT_EQ(a.thinktime, b.thinktime);
+  EXPECT_EQ(a.seed, b.seed);
+  EXPECT_EQ(a.distribution.kind, b.distribution.kind);
+  EXPECT_EQ(a.distribution.parameter, b.distribution.parameter);
+  EXPECT_EQ(a.fsync, b.fsync);
+  EXPECT_EQ(a.fdatasync, b.fdatasync);
+  EXPECT_EQ(a.sync_file_range, b.sync_file_range);
+  EXPECT_EQ(a.end_fsync, b.end_fsync);
+}
+
+TEST(RenderSpec, DefaultsSurviveARoundTrip) {
+  job::JobSpec spec;
+  spec.targets = {"/a"};
+  const job::JobSpec again = round_trip(spec);
+  expect_equal(spec.workload, again.workload);
+  EXPECT_FALSE(again.engine.read_path);
+  EXPECT_EQ(again.engine.pipe_size, 0U);
+}
+
+TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
+  const job::JobSpec spec = full();
+  const job::JobSpec again = round_trip(spec);
+  expect_equal(spec.workload, again.workload);
+  EXPECT_EQ(again.name, spec.name);
+  EXPECT_EQ(again.targets, spec.targets);
+  EXPECT_EQ(again.payload, spec.payload);
+  EXPECT_EQ(again.engine.read_path, spec.engine.read_path);
+  EXPECT_EQ(again.engine.pipe_size, spec.engine.pipe_size);
+  EXPECT_EQ(again.engine.batch, spec.engine.batch);
+  EXPECT_EQ(again.engine.gift, spec.engine.gift);
+  EXPECT_EQ(again.error_policy.max_errors, spec.error_policy.max_errors);
+  EXPECT_EQ(again.error_policy.stall_timeout, spec.error_policy.stall_timeout);
+  EXPECT_EQ(again.destructive, spec.destructive);
+  EXPECT_EQ(again.overwrite_signatures, spec.overwrite_signatures);
+}
+
+TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
+  for (std::size_t i = 0; i < workload::kModeNames.size(); ++i) {
+    job::JobSpec spec;
+    spec.targets = {"/a"};
+    spec.destructive = true;
+    spec.workload.rw = static_cast<Mode>(i);
+    EXPECT_EQ(round_trip(spec).workload.rw, spec.workload.rw);
+  }
+  for (const Distribution d :
+       {Distribution{Distribution::Kind::pareto, 0.1}, Distribution{Distribution::Kind::normal, 1.0 / 3},
+        Distribution{Distribution::Kind::zipf, 1e-9}}) {
+    job::JobSpec spec = full();
+    spec.workload.distribution = d;
+    EXPECT_EQ(round_trip(spec).workload.distribution.parameter, d.parameter);
+  }
+}
+
+TEST(RenderSpec, OddNumbersAreExact) {
+  for (const double percent : {100.0, 1.0 / 3, 1e-7, 99.99999999999999}) {
+    job::JobSpec spec = full();
+    spec.workload.size = {true, 0, percent};
+    EXPECT_EQ(round_trip(spec).workload.size.percent, percent);
+  }
+  for (const util::Nanos time : {1LL, 999LL, 1'000'000'001LL, 86'400'000'000'000LL, 3'000'000'000'000'000'000LL}) {
+    job::JobSpec spec = full();
+    spec.workload.runtime = time;
+    EXPECT_EQ(round_trip(spec).workload.runtime, time);
+  }
+  for (const std::uint64_t bytes : {1ULL, 1000ULL, 1025ULL, 1ULL << 62, (1ULL << 63) - 1}) {
+    job::JobSpec spec = full();
+    spec.workload.size = {false, bytes, 0};
+    spec.workload.seed = bytes;
+    EXPECT_EQ(round_trip(spec).workload.size.bytes, bytes);
+  }
+}
+
+TEST(RenderSpec, LargestRateSurvives) {
+  job::JobSpec spec = full();
+  spec.workload.rate = (1ULL << 63) - (1ULL << 40);
+  EXPECT_EQ(round_trip(spec).workload.rate, spec.workload.rate);
+}
+
+TEST(RenderSpec, LooksLikeTheContract) {
+  job::JobSpec spec;
+  spec.targets = {"/a"};
+  spec.workload.bs = 65536;
+  spec.workload.runtime = 30 * util::kSecond;
+  const Json rendered = render_spec(spec);
+  EXPECT_EQ(rendered.at("workload").at("bs"), "64k");
+  EXPECT_EQ(rendered.at("workload").at("size"), "100%");
+  EXPECT_EQ(rendered.at("workload").at("offset"), 0);
+  EXPECT_EQ(rendered.at("workload").at("runtime"), "30s");
+  EXPECT_EQ(rendered.at("workload").at("rate"), "0");
+  EXPECT_EQ(rendered.at("workload").at("thinktime"), "0");
+  EXPECT_EQ(rendered.at("workload").at("random_distribution"), "uniform");
+  EXPECT_EQ(rendered.at("engine"),
+            (Json{{"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
+  EXPECT_EQ(rendered.at("error_policy"), (Json{{"max_errors", 0}, {"stall_timeout", "60s"}}));
+  EXPECT_EQ(rendered.begin().key(), "name");
+}
+
+}  // namespace
+}  // namespace spliced::api

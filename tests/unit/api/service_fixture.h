@@ -1,0 +1,80 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "spliced/engine/null_engine.h"
+#include "spliced/job/service.h"
+#include "spliced/util/threads.h"
+#include "unit/http/raw_client.h"
+
+namespace spliced::test {
+
+// A job service over files of a temporary directory, on a machine without any disk, with an engine that moves nothing.
+class ServiceTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kFileBytes = 64 * 1024;
+
+  ServiceTest() {
+    util::install_wake_handler();
+    make_file("a.dat");
+    restart();
+  }
+  void restart(job::ServiceLimits limits = {}) {
+    service_.reset();
+    service_ = std::make_unique<job::JobService>(
+        job::ServiceSetup{util::system_clock(), log_, gate_, *store_,
+                          [](const engine::SpliceConfig&, util::Clock& clock, std::stop_token) {
+                            return std::make_unique<engine::NullEngine>(clock);
+                          },
+                          [](const job::JobSnapshot&) { return std::string(); }, limits});
+  }
+  std::string make_file(const std::string& name) {
+    const std::string path = dir_ / name;
+    std::ofstream(path) << std::string(kFileBytes, '\0');
+    return path;
+  }
+
+  // Reads the whole of `file` once: 16 blocks.
+  [[nodiscard]] nlohmann::json short_job(const std::string& file = "a.dat") const {
+    return {{"name", "short"}, {"targets", {dir_ / file}}, {"workload", {{"bs", "4k"}, {"direct", false}}}};
+  }
+  // Goes on until it is cancelled.
+  [[nodiscard]] nlohmann::json long_job(const std::string& file = "a.dat") const {
+    nlohmann::json job = short_job(file);
+    job["name"] = "long";
+    job["workload"].update({{"runtime", "1h"}, {"time_based", true}, {"thinktime", "5ms"}});
+    return job;
+  }
+  [[nodiscard]] job::JobSpec spec_of_short(const std::string& file = "a.dat") const {
+    job::JobSpec spec;
+    spec.name = "short";
+    spec.targets = {dir_ / file};
+    spec.workload.direct = false;
+    return spec;
+  }
+  [[nodiscard]] job::JobSpec spec_of_long(const std::string& file = "a.dat") const {
+    job::JobSpec spec = spec_of_short(file);
+    spec.name = "long";
+    spec.workload.runtime = 3600 * util::kSecond;
+    spec.workload.time_based = true;
+    spec.workload.thinktime = util::kSecond / 200;
+    return spec;
+  }
+  // Runs it to its end.
+  job::JobSnapshot run(const job::JobSpec& spec) {
+    const auto job = service_->submit(spec);
+    EXPECT_TRUE(job) << job.error().message;
+    return *service_->wait(job->id, 60 * util::kSecond);
+  }
+
+  TempDir dir_;
+  util::NullLogger log_;
+  std::unique_ptr<job::JobStore> store_ = job::make_null_store();
+  device::Gate gate_{device::AllowList({dir_.path() + "/"}),
+                     device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
+  std::unique_ptr<job::JobService> service_;
+};
+
+}  // namespace spliced::test

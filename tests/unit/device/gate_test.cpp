@@ -1,0 +1,268 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "gate_fixture.h"
+
+namespace spliced::device {
+namespace {
+
+using testing::contains;
+using util::Errc;
+
+struct GateTest : testing::GateFixture {};
+
+TEST_F(GateTest, OpensAnAllowedFile) {
+  host.mount(testing::FakeHost::number_of(dir.path()), "/", "testfs", "none");
+  const std::string path = dir.file("target", 8192);
+  auto target = gate.open(path, reading(), "job-1");
+  ASSERT_TRUE(target) << all_of(target.error());
+  EXPECT_TRUE(target->fd);
+  EXPECT_EQ(target->facts.given, path);
+  EXPECT_EQ(target->facts.path, path);
+  EXPECT_EQ(target->facts.name, path);
+  EXPECT_EQ(target->facts.size, 8192U);
+  EXPECT_EQ(target->facts.file_system, "testfs");
+  EXPECT_FALSE(target->facts.block_device);
+  EXPECT_TRUE(target->facts.exists);
+  EXPECT_EQ(target->facts.id, target->facts.whole);
+  EXPECT_EQ(target->created, "");
+  EXPECT_EQ(::fcntl(target->fd.get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+  EXPECT_NE(::fcntl(target->fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST_F(GateTest, OpensForWritingOnlyWhatWillBeWritten) {
+  auto target = gate.open(dir.file("target", 8192), writing(), "job-1");
+  ASSERT_TRUE(target) << all_of(target.error());
+  EXPECT_EQ(::fcntl(target->fd.get(), F_GETFL) & O_ACCMODE, O_RDWR);
+}
+
+TEST_F(GateTest, RefusesWhatIsOutsideThePatterns) {
+  const testing::TempDir elsewhere;
+  const std::string path = elsewhere.file("target", 8192);
+  EXPECT_TRUE(contains(refusal(path, reading()), "is outside the --allow patterns of the daemon"));
+  EXPECT_EQ(code, Errc::conflict);
+}
+
+TEST_F(GateTest, WithoutPatternsEverythingIsRefused) {
+  gate.set_allow_list(AllowList());
+  EXPECT_TRUE(contains(refusal(dir.file("target", 8192), reading()), "started without --allow"));
+  EXPECT_FALSE(gate.allows(dir / "target"));
+}
+
+TEST_F(GateTest, ANewAllowListTakesEffect) {
+  const std::string path = dir.file("target", 8192);
+  gate.set_allow_list(AllowList({"/nowhere"}));
+  EXPECT_NE(refusal(path, reading()), "");
+  gate.set_allow_list(AllowList({path}));
+  EXPECT_EQ(refusal(path, reading()), "");
+}
+
+TEST_F(GateTest, ALinkThatLeadsOutsideIsRefusedAndSaysWhereItLeads) {
+  const testing::TempDir elsewhere;
+  const std::string there = elsewhere.file("target", 8192);
+  const std::string link = dir.link("link", there);
+  EXPECT_TRUE(contains(refusal(link, reading()), "leads to " + there + ", which is outside the --allow patterns"));
+}
+
+TEST_F(GateTest, ALinkedDirectoryThatLeadsOutsideIsRefused) {
+  const testing::TempDir elsewhere;
+  elsewhere.file("target", 8192);
+  dir.link("sub", elsewhere.path());
+  EXPECT_TRUE(contains(refusal(dir / "sub/target", reading()), "leads to " + elsewhere.path() + "/target"));
+}
+
+TEST_F(GateTest, ALinkThatStaysInsideIsTheFileItLeadsTo) {
+  const std::string path = dir.file("target", 8192);
+  const std::string link = dir.link("link", path);
+  auto target = gate.open(link, reading(), "job-1");
+  ASSERT_TRUE(target) << all_of(target.error());
+  EXPECT_EQ(target->facts.given, link);
+  EXPECT_EQ(target->facts.path, path);
+  EXPECT_TRUE(contains(refusal(path, reading()), "is claimed by job job-1"));
+}
+
+TEST_F(GateTest, DotDotIsRefusedWhereverItLeads) {
+  dir.file("target", 8192);
+  dir.directory("sub");
+  EXPECT_TRUE(contains(refusal(dir / "sub/../target", reading()), "outside the --allow patterns"));
+}
+
+TEST_F(GateTest, RelativeEmptyAndOverlongPathsAreInvalid) {
+  for (const std::string& path :
+       {std::string("target"), std::string(), "/" + std::string(5000, 'x'), std::string("/a\0b", 4)}) {
+    EXPECT_NE(refusal(path, reading()), "");
+    EXPECT_EQ(code, Errc::invalid);
+  }
+}
+
+TEST_F(GateTest, ADirectoryIsRefusedByKind) {
+  EXPECT_TRUE(contains(refusal(dir.directory("sub"), writing()), "is a directory"));
+  EXPECT_EQ(code, Errc::invalid);
+}
+
+TEST_F(GateTest, AFifoIsRefusedByKindWithoutWaitingForIt) {
+  ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  EXPECT_TRUE(contains(refusal(dir / "fifo", writing()), "is a FIFO"));
+}
+
+TEST_F(GateTest, ASocketIsRefusedByKind) {
+  const util::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = dir / "socket";
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_TRUE(contains(refusal(path, reading()), "is a socket"));
+}
+
+TEST_F(GateTest, ACharacterDeviceIsRefusedByKind) {
+  gate.set_allow_list(AllowList({"/dev/null"}));
+  EXPECT_TRUE(contains(refusal("/dev/null", reading()), "is a character device"));
+}
+
+TEST_F(GateTest, AnEmptyFileIsRefused) {
+  EXPECT_TRUE(contains(refusal(dir.file("empty", 0), reading()), "has a size of zero"));
+}
+
+TEST_F(GateTest, AMissingFileIsRefusedWithoutASize) {
+  EXPECT_TRUE(contains(refusal(dir / "missing", writing()), "does not exist"));
+  EXPECT_EQ(code, Errc::invalid);
+  EXPECT_FALSE(dir.has("missing"));
+}
+
+TEST_F(GateTest, AMissingDirectoryIsRefused) {
+  Access access = writing();
+  access.create_bytes = 4096;
+  EXPECT_TRUE(contains(refusal(dir / "no/missing", access), "its directory does not exist"));
+}
+
+TEST_F(GateTest, ADanglingLinkIsNotFilledWithAFile) {
+  const std::string link = dir.link("link", dir / "missing");
+  Access access = writing();
+  access.create_bytes = 4096;
+  EXPECT_NE(refusal(link, access), "");
+  EXPECT_FALSE(dir.has("missing"));
+}
+
+TEST_F(GateTest, AMissingNameInDevtmpfsIsAMissingDevice) {
+  host.mount(testing::FakeHost::number_of(dir.path()), "/dev", "devtmpfs", "none");
+  Access access = writing();
+  access.create_bytes = 4096;
+  EXPECT_TRUE(contains(refusal(dir / "sdz", access), "no such device"));
+  EXPECT_FALSE(dir.has("sdz"));
+}
+
+TEST_F(GateTest, AFileIsCreatedAndRemovedAgain) {
+  Access access = writing();
+  access.create_bytes = 12288;
+  {
+    auto target = gate.open(dir / "new", access, "job-1");
+    ASSERT_TRUE(target) << all_of(target.error());
+    EXPECT_EQ(target->facts.size, 12288U);
+    EXPECT_TRUE(target->facts.exists);
+    EXPECT_EQ(target->created, dir / "new");
+    struct stat st {};
+    ASSERT_EQ(::fstat(target->fd.get(), &st), 0);
+    EXPECT_EQ(st.st_size, 12288);
+    EXPECT_EQ(st.st_mode & 0777U, 0600U);
+  }
+  EXPECT_FALSE(dir.has("new"));
+}
+
+TEST_F(GateTest, ACreatedFileThatIsKeptStays) {
+  Access access = writing();
+  access.create_bytes = 4096;
+  {
+    auto target = gate.open(dir / "new", access, "job-1");
+    ASSERT_TRUE(target) << all_of(target.error());
+    OpenTarget moved = std::move(*target);
+    moved.keep();
+  }
+  EXPECT_TRUE(dir.has("new"));
+}
+
+TEST_F(GateTest, NothingIsCreatedOutsideThePatterns) {
+  const testing::TempDir elsewhere;
+  Access access = writing();
+  access.create_bytes = 4096;
+  EXPECT_NE(refusal(elsewhere / "new", access), "");
+  EXPECT_FALSE(elsewhere.has("new"));
+}
+
+TEST_F(GateTest, AFileLargerThanTheDiskIsRefusedAndLeavesNothing) {
+  Access access = writing();
+  access.create_bytes = 1ULL << 62;
+  EXPECT_NE(refusal(dir / "new", access), "");
+  EXPECT_FALSE(dir.has("new"));
+}
+
+TEST_F(GateTest, InspectingCreatesAndClaimsNothing) {
+  Access access = writing();
+  access.create_bytes = 4096;
+  const Inspection inspection = gate.inspect(dir / "new", access, gate.host());
+  EXPECT_TRUE(inspection.refusals.empty());
+  EXPECT_FALSE(inspection.facts.exists);
+  EXPECT_EQ(inspection.facts.path, dir / "new");
+  EXPECT_FALSE(dir.has("new"));
+  const std::string path = dir.file("target", 8192);
+  const Inspection known = gate.inspect(path, access, gate.host());
+  EXPECT_TRUE(known.refusals.empty());
+  EXPECT_EQ(gate.job_holding(known.facts.id, known.facts.whole), "");
+}
+
+TEST_F(GateTest, ASecondOpenIsRefusedAndNamesTheJob) {
+  const std::string path = dir.file("target", 8192);
+  {
+    auto first = gate.open(path, reading(), "job-1");
+    ASSERT_TRUE(first);
+    EXPECT_EQ(gate.job_holding(first->facts.id, first->facts.whole), "job-1");
+    EXPECT_TRUE(contains(refusal(path, reading()), "is claimed by job job-1"));
+    EXPECT_EQ(code, Errc::conflict);
+  }
+  EXPECT_EQ(refusal(path, reading()), "");
+}
+
+TEST_F(GateTest, AHardLinkIsTheSameTarget) {
+  const std::string path = dir.file("target", 8192);
+  ASSERT_EQ(::link(path.c_str(), (dir / "other").c_str()), 0);
+  auto first = gate.open(path, reading(), "job-1");
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(contains(refusal(dir / "other", reading()), "is claimed by job job-1"));
+}
+
+TEST_F(GateTest, ARefusedOpenLeavesNoClaim) {
+  const std::string path = dir.file("target", 8192);
+  const util::UniqueFd lock(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  EXPECT_TRUE(contains(refusal(path, reading()), "is locked by another program (flock)"));
+  EXPECT_EQ(code, Errc::conflict);
+  ASSERT_EQ(::flock(lock.get(), LOCK_UN), 0);
+  EXPECT_EQ(refusal(path, reading()), "");
+}
+
+TEST_F(GateTest, AReaderThatMaySharePassesALock) {
+  const std::string path = dir.file("target", 8192);
+  const util::UniqueFd lock(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  Access access = reading();
+  access.allow_in_use = true;
+  EXPECT_EQ(refusal(path, access), "");
+}
+
+TEST_F(GateTest, TheTargetIsLockedWhileItIsOpen) {
+  const std::string path = dir.file("target", 8192);
+  const util::UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  {
+    auto target = gate.open(path, reading(), "job-1");
+    ASSERT_TRUE(target);
+    EXPECT_NE(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
+  }
+  EXPECT_EQ(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
+}
+
+}  // namespace
+}  // namespace spliced::device

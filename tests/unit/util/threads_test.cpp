@@ -1,0 +1,170 @@
+#include "spliced/util/threads.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "spliced/util/unique_fd.h"
+
+namespace spliced::util {
+namespace {
+
+std::string name_after(std::string_view name) {
+  std::string out;
+  std::jthread([&] {
+    name_this_thread(name);
+    std::array<char, 16> buffer{};
+    ::pthread_getname_np(::pthread_self(), buffer.data(), buffer.size());
+    out = buffer.data();
+  }).join();
+  return out;
+}
+
+bool blocks(int signal) {
+  sigset_t mask;
+  ::sigemptyset(&mask);
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  return ::sigismember(&mask, signal) == 1;
+}
+
+TEST(NameThisThread, NamesIt) {
+  EXPECT_EQ(name_after("w"), "w");
+  EXPECT_EQ(name_after("worker sdb 12"), "worker sdb 12");
+}
+
+TEST(NameThisThread, CutsTo15Characters) {
+  EXPECT_EQ(name_after("exactly fifteen"), "exactly fifteen");
+  EXPECT_EQ(name_after("exactly sixteen!"), "exactly sixteen");
+  EXPECT_EQ(name_after(std::string(1'000, 'x')), std::string(15, 'x'));
+}
+
+TEST(NameThisThread, TakesAViewThatIsNotTerminated) {
+  EXPECT_EQ(name_after(std::string_view("abcdef", 3)), "abc");
+}
+
+TEST(BlockAllSignals, CoversTheThreadsThatStartLater) {
+  bool here = false;
+  bool child = false;
+  std::jthread([&] {
+    block_all_signals();
+    here = blocks(SIGTERM) && blocks(SIGINT) && blocks(SIGHUP) && blocks(SIGPIPE) && blocks(wake_signal());
+    std::jthread([&] { child = blocks(SIGTERM) && blocks(SIGINT) && blocks(wake_signal()); }).join();
+  }).join();
+  EXPECT_TRUE(here);
+  EXPECT_TRUE(child);
+  EXPECT_FALSE(blocks(SIGTERM)) << "the thread that did not ask is untouched";
+}
+
+TEST(AcceptWakeSignal, UnblocksThatOneOnly) {
+  bool wake = true;
+  bool term = false;
+  std::jthread([&] {
+    block_all_signals();
+    accept_wake_signal();
+    wake = blocks(wake_signal());
+    term = blocks(SIGTERM);
+  }).join();
+  EXPECT_FALSE(wake);
+  EXPECT_TRUE(term);
+}
+
+TEST(WakeSignal, IsARealTimeSignal) {
+  EXPECT_GE(wake_signal(), SIGRTMIN);
+  EXPECT_LE(wake_signal(), SIGRTMAX);
+}
+
+TEST(InstallWakeHandler, LeavesOutRestart) {
+  install_wake_handler();
+  struct sigaction action {};
+  ASSERT_EQ(::sigaction(wake_signal(), nullptr, &action), 0);
+  EXPECT_NE(action.sa_handler, SIG_DFL);
+  EXPECT_NE(action.sa_handler, SIG_IGN);
+  EXPECT_EQ(action.sa_flags & SA_RESTART, 0);
+}
+
+// A thread that reads from an eventfd on which nothing ever arrives, so that only a signal ends the call.
+class BlockedReader {
+ public:
+  explicit BlockedReader(bool accept) : fd_(::eventfd(0, EFD_CLOEXEC)), thread_([this, accept] { run(accept); }) {}
+
+  void await_start() const { started_.wait(false); }
+  [[nodiscard]] bool ended() const { return ended_.load(); }
+  void wake() { wake_thread(thread_.native_handle()); }
+  // Gives the reader what it waits for.
+  void feed() {
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(fd_.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+  }
+  int join() {
+    thread_.join();
+    return error_;
+  }
+
+ private:
+  void run(bool accept) {
+    block_all_signals();
+    if (accept) accept_wake_signal();
+    started_ = true;
+    started_.notify_all();
+    std::uint64_t value = 0;
+    error_ = ::read(fd_.get(), &value, sizeof value) < 0 ? errno : 0;
+    ended_ = true;
+  }
+
+  UniqueFd fd_;
+  int error_ = -1;
+  std::atomic<bool> started_{false};
+  std::atomic<bool> ended_{false};
+  std::jthread thread_;
+};
+
+TEST(WakeThread, InterruptsABlockedRead) {
+  install_wake_handler();
+  BlockedReader reader(true);
+  reader.await_start();
+  while (!reader.ended()) {
+    reader.wake();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(reader.join(), EINTR);
+}
+
+TEST(WakeThread, DoesNotReachAThreadThatDoesNotAccept) {
+  install_wake_handler();
+  BlockedReader reader(false);
+  reader.await_start();
+  for (int i = 0; i < 100; ++i) {
+    reader.wake();
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(reader.ended());
+  reader.feed();
+  EXPECT_EQ(reader.join(), 0);
+}
+
+TEST(WakeThread, ReachesThatThreadOnly) {
+  install_wake_handler();
+  BlockedReader woken(true);
+  BlockedReader other(true);
+  woken.await_start();
+  other.await_start();
+  while (!woken.ended()) {
+    woken.wake();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(woken.join(), EINTR);
+  EXPECT_FALSE(other.ended());
+  other.feed();
+  EXPECT_EQ(other.join(), 0);
+}
+
+}  // namespace
+}  // namespace spliced::util
