@@ -42,11 +42,11 @@ void Fields::read(const char* key, std::vector<std::string>& out) {
   if (value == nullptr) return;
   if (!value->is_array()) return wrong(key, "an array of strings", *value);
   out.clear();
+  // An item that is no string leaves an empty place, so that later ones keep their index in what is said of them.
   for (std::size_t i = 0; i < value->size(); ++i) {
     const json& item = (*value)[i];
-    if (item.is_string()) {
-      out.push_back(item.get<std::string>());
-    } else {
+    out.push_back(item.is_string() ? item.get<std::string>() : "");
+    if (!item.is_string()) {
       errors_.push_back({fmt::format("{}/{}", at(key), i), fmt::format("{} is given; a string is expected", quote(item))});
     }
   }

@@ -8,6 +8,7 @@
 
 #include "spliced/util/result.h"
 #include "spliced/util/units.h"
+#include "strict_json.h"
 
 namespace spliced::api {
 
@@ -57,7 +58,7 @@ class Fields {
   void finish();
 
  private:
-  [[nodiscard]] std::string at(std::string_view key) const { return pointer_ + "/" + std::string(key); }
+  [[nodiscard]] std::string at(std::string_view key) const { return pointer_ + "/" + escape_token(key); }
 
   const nlohmann::json& object_;
   std::string pointer_;

@@ -116,9 +116,9 @@ Json restore_document(const JobSnapshot& job) {
   document["ended_at"] = time_or_null(job.ended_at);
   if (document.contains("devices") && document["devices"].is_array()) {
     for (auto& device : document["devices"]) {
-      const bool open = device.value("state", "") == "RUNNING" || device.value("state", "") == "PENDING" ||
-                        device.value("state", "") == "STOPPING";
-      if (open) device["state"] = job::state_name(job.state);
+      if (!device.is_object() || !device.contains("state")) continue;
+      const Json& state = device["state"];
+      if (state == "RUNNING" || state == "PENDING" || state == "STOPPING") device["state"] = job::state_name(job.state);
     }
   }
   return document;

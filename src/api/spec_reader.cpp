@@ -1,5 +1,6 @@
 #include "spec_reader.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "fields.h"
@@ -92,8 +93,10 @@ void read_workload(Fields& fields, job::JobSpec& spec) {
 void read_size_or_auto(Fields& fields, const char* key, std::uint64_t& out) {
   const json* value = fields.find(key);
   if (value == nullptr || *value == "auto") return;
-  fields.read_size(key, out);
-  if (out == 0) fields.error(key, "0 is given; \"auto\" or a number above 0 is expected");
+  std::uint64_t given = 1;
+  fields.read_size(key, given);
+  out = given;
+  if (given == 0) fields.error(key, "0 is given; \"auto\" or a number above 0 is expected");
 }
 
 void read_engine(Fields& fields, job::EngineSpec& engine) {
@@ -122,6 +125,22 @@ void read_job(Fields& fields, job::JobSpec& spec) {
   fields.read("overwrite_signatures", spec.overwrite_signatures);
 }
 
+// Adds what job::check_spec says, but not of fields that could not be read: those keep their default, and what the
+// checks would say of it would only confuse.
+void add_checks(const job::JobSpec& spec, std::vector<util::FieldError>& errors) {
+  const auto refused = [errors](const std::string& pointer) {
+    return std::any_of(errors.begin(), errors.end(), [&](const auto& e) { return e.pointer.starts_with(pointer); });
+  };
+  const bool mode_unknown = refused("/workload/rw");
+  for (auto& error : job::check_spec(spec)) {
+    const bool about_mode = error.pointer.ends_with("sync") || error.pointer == "/workload/sync_file_range" ||
+                            error.pointer == "/workload/random_distribution" || error.pointer == "/destructive" ||
+                            error.pointer == "/allow_in_use";
+    if (refused(error.pointer) || (mode_unknown && about_mode)) continue;
+    errors.push_back(std::move(error));
+  }
+}
+
 }  // namespace
 
 tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
@@ -135,12 +154,7 @@ tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
   Fields fields(*document, "", refused.errors);
   read_job(fields, spec);
   fields.finish();
-  // A field that could not be read keeps its default: what the checks would say of it would only confuse.
-  for (auto& error : job::check_spec(spec)) {
-    const bool known = std::any_of(refused.errors.begin(), refused.errors.end(),
-                                   [&](const auto& other) { return other.pointer.starts_with(error.pointer); });
-    if (!known) refused.errors.push_back(std::move(error));
-  }
+  add_checks(spec, refused.errors);
   if (!refused.errors.empty()) return tl::unexpected(std::move(refused));
   return spec;
 }

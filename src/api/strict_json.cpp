@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -15,12 +16,6 @@ struct Rejected {
   std::string detail;
 };
 
-std::string escape_token(const std::string& key) {  // RFC 6901
-  std::string out;
-  for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return out;
-}
-
 // Follows the parser through the text: knows the keys of each open object and the way to the current place.
 class Watch {
  public:
@@ -29,37 +24,41 @@ class Watch {
       case json::parse_event_t::object_start:
       case json::parse_event_t::array_start:
         if (depth >= kMaxJsonDepth) throw Rejected{fmt::format("nested deeper than {} levels", kMaxJsonDepth)};
-        if (!levels_.empty() && levels_.back().is_array) levels_.back().key = std::to_string(levels_.back().index++);
-        levels_.push_back({event == json::parse_event_t::array_start, {}, {}, 0});
+        levels_.push_back({event == json::parse_event_t::array_start, {}, std::nullopt, 0});
         break;
       case json::parse_event_t::object_end:
-      case json::parse_event_t::array_end: levels_.pop_back(); break;
+      case json::parse_event_t::array_end:
+        levels_.pop_back();
+        element_ended();
+        break;
       case json::parse_event_t::key: {
         const auto key = value.get<std::string>();
         levels_.back().key = escape_token(key);
         if (!levels_.back().keys.insert(key).second) throw Rejected{"the key is given twice"};
         break;
       }
-      case json::parse_event_t::value:
-        if (!levels_.empty() && levels_.back().is_array) levels_.back().key = std::to_string(levels_.back().index++);
-        break;
+      case json::parse_event_t::value: element_ended(); break;
     }
     return true;
   }
   [[nodiscard]] std::string pointer() const {
     std::string out;
     for (const auto& level : levels_) {
-      if (!level.key.empty()) out += "/" + level.key;
+      if (level.is_array) out += "/" + std::to_string(level.index);
+      if (level.key) out += "/" + *level.key;
     }
     return out;
   }
 
  private:
+  void element_ended() {
+    if (!levels_.empty() && levels_.back().is_array) ++levels_.back().index;
+  }
   struct Level {
     bool is_array;
     std::set<std::string> keys;
-    std::string key;
-    std::size_t index;
+    std::optional<std::string> key;  // of the member that is being read
+    std::size_t index;               // of the element that is being read
   };
   std::vector<Level> levels_;
 };
@@ -77,7 +76,15 @@ std::string readable(const std::string& what) {
 
 }  // namespace
 
+std::string escape_token(std::string_view key) {
+  std::string out;
+  for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return out;
+}
+
 util::Result<json> parse_strict(std::string_view text) {
+  // The parser takes a NUL for the end of the text.
+  if (text.find('\0') != text.npos) return reject("", "the body contains a NUL byte");
   if (text.empty()) return reject("", "the body is empty; a JSON object is expected");
   Watch watch;
   try {

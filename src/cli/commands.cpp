@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 
 #include "spliced/util/units.h"
 #include "text.h"
@@ -56,12 +57,18 @@ std::string devices_text(const Json& body) {
 util::Result<std::string> read_definition(const std::string& file) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(file);
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  if (!in.good() && !in.eof()) return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read", file));
-  return text;
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf())) {
+    return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read, or is empty", file));
+  }
+  return text.str();
 }
 
 void print_problem(const Answer& answer) {
+  if (!answer.body.is_object()) {
+    fmt::print(stderr, "splicectl: the daemon answered with HTTP {}\n", answer.status);
+    return;
+  }
   fmt::print(stderr, "splicectl: {} ({})\n", text_of(answer.body, "detail"), answer.status);
   for (const Json& error : answer.body.value("errors", Json::array())) {
     const std::string pointer = text_of(error, "pointer");

@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace spliced::daemon {
 
@@ -33,8 +33,9 @@ Status take(const json& file, const char* key, const char* kind, std::optional<T
 
 Status merge_file(const std::string& path, CommandLine& into) {
   std::ifstream in(path);
-  if (!in) return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::ostringstream content;
+  if (!in || !(content << in.rdbuf())) return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
+  const std::string text = content.str();
   if (text.size() > kMaxFileBytes) return fail(Errc::invalid, fmt::format("--config {}: larger than 1 MiB", path));
   json file;
   try {

@@ -16,6 +16,8 @@ struct Use {
   bool by_partition = false;  // only a partition of this disk is used
 };
 
+constexpr std::size_t kMaxUses = 256;  // of one node; more reasons than anybody reads
+
 // Who uses what, filled from the top of every device stack down to the disks and files below.
 class UseMap {
  public:
@@ -47,7 +49,8 @@ class UseMap {
   void mark(const NodeId& node, const Use& use) {
     auto& uses = uses_[node];
     const auto same = [&](const Use& other) { return other.reason == use.reason && other.user == use.user; };
-    if (std::any_of(uses.begin(), uses.end(), same)) return;
+    // sysfs is read while devices come and go: a view with a circle in it must not be followed for ever.
+    if (std::any_of(uses.begin(), uses.end(), same) || uses.size() >= kMaxUses) return;
     uses.push_back(use);
     const BlockNode* block = node.block ? host_.find(node.device) : nullptr;
     if (block == nullptr) return;
@@ -84,12 +87,16 @@ class Search {
     const BlockNode* block = node.block ? host_.find(node.device) : nullptr;
     if (block == nullptr) return;
     if (block->is_partition()) collect_disk(*block, prefix);
-    for (const auto& slave : block->slaves) {
+    collect_below(*block, prefix);
+  }
+
+  void collect_below(const BlockNode& block, const std::string& prefix) {
+    for (const auto& slave : block.slaves) {
       if (const auto* under = host_.find(slave)) {
         collect(block_id(under->number), fmt::format("{}{} below it is ", prefix, under->name));
       }
     }
-    if (block->backing) collect(*block->backing, fmt::format("{}what {} writes to is ", prefix, block->name));
+    if (block.backing) collect(*block.backing, fmt::format("{}what {} writes to is ", prefix, block.name));
   }
 
   // A partition is in use when its whole disk is, but not when only a sister partition is.
@@ -99,6 +106,8 @@ class Search {
     for (const auto& use : map_.of(block_id(disk->number))) {
       if (!use.by_partition) reasons_.insert(fmt::format("{}the whole disk {} is {}", prefix, disk->name, use.reason));
     }
+    // What the disk stands on is under the partition as well.
+    if (visited_.insert(block_id(disk->number)).second) collect_below(*disk, prefix);
   }
 
   const HostView& host_;

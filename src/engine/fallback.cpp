@@ -12,14 +12,18 @@ bool is_vmsplice_refused(int error) {
 }  // namespace
 
 std::optional<Fallback> read_fallback(ReadPath path, int error) {
-  if (path == ReadPath::map && (error == EFAULT || is_vmsplice_refused(error))) return Fallback::map_to_copy;
-  if (path == ReadPath::copy && is_vmsplice_refused(error)) return Fallback::copy_to_read;
+  if (path == ReadPath::map && is_refusal(path, error)) return Fallback::map_to_copy;
+  if (path == ReadPath::copy && is_refusal(path, error)) return Fallback::copy_to_read;
   return std::nullopt;
 }
 
 std::optional<Fallback> write_fallback(int error) {
   if (is_vmsplice_refused(error)) return Fallback::vmsplice_to_write;
   return std::nullopt;
+}
+
+bool is_refusal(ReadPath path, int error) {
+  return is_vmsplice_refused(error) || (path == ReadPath::map && error == EFAULT);
 }
 
 void count_fallback(EngineCounters& counters, Fallback event, int error) {

@@ -11,8 +11,13 @@ namespace spliced::engine {
 // read-only. copy is left for read(2) where vmsplice is refused, by seccomp or by a kernel without it.
 [[nodiscard]] std::optional<Fallback> read_fallback(ReadPath path, int error);
 
-// The same for memory → pipe, where write(2) is the only other way.
+// The same for memory → pipe, where write(2) is the only other way. EBADF, of a pipe that is open, counts as refused
+// here as it does for reads.
 [[nodiscard]] std::optional<Fallback> write_fallback(int error);
+
+// Whether `error` says that a call is not to be had on this kernel, rather than that a transfer went wrong: what makes
+// a pinned path impossible.
+[[nodiscard]] bool is_refusal(ReadPath path, int error);
 
 // Adds one event. An errno without a column of its own cannot come here: both functions above refuse it.
 void count_fallback(EngineCounters& counters, Fallback event, int error);

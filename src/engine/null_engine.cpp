@@ -4,6 +4,7 @@ namespace spliced::engine {
 
 void NullEngine::run(std::span<Transfer> transfers) {
   for (Transfer& transfer : transfers) {
+    transfer.error = 0;
     transfer.moved = transfer.length;
     transfer.data = transfer.buffer;
     transfer.outcome = Outcome::done;

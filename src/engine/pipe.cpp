@@ -46,8 +46,6 @@ void Pipe::close() {
   }
 }
 
-std::size_t Pipe::room_for(const std::byte* address) const {
-  return capacity_ - reinterpret_cast<std::uintptr_t>(address) % util::kPageSize;
-}
+std::size_t Pipe::slots() const { return capacity_ / util::kPageSize; }
 
 }  // namespace spliced::engine

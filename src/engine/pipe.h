@@ -25,9 +25,8 @@ class Pipe {
   [[nodiscard]] int read_end() const { return fds_[0]; }
   [[nodiscard]] int write_end() const { return fds_[1]; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  // How many bytes from `address` on fit into the empty pipe: each page that is touched takes one slot of one page,
-  // however few bytes it carries (pipe(7), vmsplice(2)).
-  [[nodiscard]] std::size_t room_for(const std::byte* address) const;
+  // Each page that a piece touches takes one slot, however few bytes it carries (pipe(7), vmsplice(2)).
+  [[nodiscard]] std::size_t slots() const;
 
  private:
   void close();

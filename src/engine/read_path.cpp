@@ -69,7 +69,7 @@ bool ReadPaths::drain(Transfer& transfer, std::size_t position, std::size_t byte
     }
     const int error = got.ok() ? EIO : got.error;  // nothing, out of a pipe that is known to hold bytes
     if (!got.stopped && downgrade(transfer, position, error)) continue;
-    if (!got.stopped && read_fallback(path(), error)) {
+    if (!got.stopped && ctx_.config.pinned && is_refusal(path(), error)) {
       give_up(ctx_, transfer, Outcome::path_refused, error);
     } else {
       give_up(ctx_, transfer, got.stopped ? Outcome::stopped : Outcome::failed, got.stopped ? 0 : error);

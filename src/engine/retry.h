@@ -41,8 +41,9 @@ class Retry {
       const int bound = error == EAGAIN ? kMaxAgainWaits : error == ENODATA ? kMaxNoDataWaits : 0;
       if (error != EINTR && waits >= bound) return {-1, error, false};
       count(error);
-      if (stop_.stop_requested()) return {-1, error, true};
       if (error != EINTR) sys_.wait_ms(std::min(1 << std::min(waits++, 10), kMaxWaitMs));
+      // The signal that comes with a stop may have ended the wait; it will not come again for the call.
+      if (stop_.stop_requested()) return {-1, error, true};
       const ssize_t value = call();
       if (value >= 0) return {value, 0, false};
       error = errno;

@@ -5,39 +5,46 @@
 #include <algorithm>
 
 #include "fallback.h"
+#include "spliced/util/page_buffer.h"
 
 namespace spliced::engine {
 
 void WritePath::run(Transfer& transfer) {
   std::size_t position = 0;
   while (position < transfer.length) {
-    // Never more than the pipe has slots for: a blocking call on a full pipe would wait for ever.
-    const std::size_t bytes = std::min(transfer.length - position, ctx_.pipe.room_for(transfer.buffer + position));
-    if (!fill(transfer, position, bytes) || !flush(transfer, bytes)) return;
+    const std::size_t bytes = fill(transfer, position);
+    if (bytes == 0 || !flush(transfer, bytes)) return;
     position += bytes;
   }
   transfer.outcome = Outcome::done;
 }
 
-// Puts exactly `bytes` into the pipe, so that what goes on to the target keeps the alignment of the buffer.
-bool WritePath::fill(Transfer& transfer, std::size_t position, std::size_t bytes) {
+// Fills the empty pipe with what comes at `position`, as far as it has slots: a blocking call on a full pipe would wait
+// for ever, and each piece takes a slot for every page it touches, even one that another piece touched before.
+// How many bytes are in the pipe now; 0 when the transfer has been given up.
+std::size_t WritePath::fill(Transfer& transfer, std::size_t position) {
+  std::size_t slots = ctx_.pipe.slots();
   std::size_t done = 0;
-  while (done < bytes) {
-    const CallResult put_in = put(transfer.buffer + position + done, bytes - done);
+  while (slots > 0 && position + done < transfer.length) {
+    const std::byte* from = transfer.buffer + position + done;
+    const std::size_t into_page = reinterpret_cast<std::uintptr_t>(from) % util::kPageSize;
+    const std::size_t bytes = std::min(transfer.length - position - done, slots * util::kPageSize - into_page);
+    const CallResult put_in = put(from, bytes);
     if (put_in.ok() && put_in.value > 0) {
       done += static_cast<std::size_t>(put_in.value);
+      slots -= std::min(slots, (into_page + static_cast<std::size_t>(put_in.value) + util::kPageSize - 1) / util::kPageSize);
       continue;
     }
     const int error = put_in.ok() ? EIO : put_in.error;
     const auto event = vmsplice_ && !put_in.stopped ? write_fallback(error) : std::nullopt;
     if (!event) {
       give_up(ctx_, transfer, put_in.stopped ? Outcome::stopped : Outcome::failed, put_in.stopped ? 0 : error);
-      return false;
+      return 0;
     }
     vmsplice_ = false;
     count_fallback(ctx_.counters, *event, error);
   }
-  return true;
+  return done;
 }
 
 CallResult WritePath::put(const std::byte* from, std::size_t bytes) {

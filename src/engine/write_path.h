@@ -11,7 +11,7 @@ class WritePath {
   void run(Transfer& transfer);
 
  private:
-  [[nodiscard]] bool fill(Transfer& transfer, std::size_t position, std::size_t bytes);
+  [[nodiscard]] std::size_t fill(Transfer& transfer, std::size_t position);
   [[nodiscard]] CallResult put(const std::byte* from, std::size_t bytes);
   [[nodiscard]] bool flush(Transfer& transfer, std::size_t bytes);
 

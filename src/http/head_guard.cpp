@@ -43,6 +43,10 @@ class HeadCheck {
     if (name == "content-type" && lower(value).starts_with("multipart/")) {
       return problem(415, "multipart bodies are not supported; send application/json");
     }
+    // The library decodes percent signs in values, so that another type could hide behind them.
+    if (name == "content-type" && value.find('%') != value.npos) {
+      return problem(415, fmt::format("Content-Type \"{}\" is not a media type; send application/json", value));
+    }
     if (name == "content-length") return length(value);
     return std::nullopt;
   }
@@ -63,12 +67,22 @@ class HeadCheck {
   bool has_length_ = false;
 };
 
+// A CR or LF on its own: what is one line to one reader is two to another, and a field could hide in there.
+bool has_bare_line_end(std::string_view head) {
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    if (head[i] == '\n' && (i == 0 || head[i - 1] != '\r')) return true;
+    if (head[i] == '\r' && (i + 1 == head.size() || head[i + 1] != '\n')) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Response> check_head(std::string_view head) {
   const std::size_t first = head.find("\r\n");
   if (first > kMaxRequestLine) return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
   if (head.find('\0') != head.npos) return problem(400, "the request head contains a NUL byte");
+  if (has_bare_line_end(head)) return problem(400, "a line of the request head does not end with CR LF");
   HeadCheck check;
   for (std::size_t at = first + 2; at < head.size();) {
     const std::size_t end = head.find("\r\n", at);
@@ -77,6 +91,15 @@ std::optional<Response> check_head(std::string_view head) {
     at = end + 2;
   }
   return std::nullopt;
+}
+
+std::string header_value(std::string_view head, std::string_view name) {
+  for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
+    const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+    const auto colon = line.find(':');
+    if (colon != line.npos && lower(line.substr(0, colon)) == name) return std::string(trim(line.substr(colon + 1)));
+  }
+  return {};
 }
 
 std::optional<Response> read_head(Connection& connection, util::Nanos deadline, Head& head) {

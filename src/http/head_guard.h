@@ -25,6 +25,9 @@ struct Head {
 // bodies without or beyond a length, compressed bodies, multipart, Range. Nothing came: an empty head and no refusal.
 [[nodiscard]] std::optional<Response> read_head(Connection& connection, util::Nanos deadline, Head& head);
 
+// The value of the first field of that name (in lower case), as it was sent; "" when there is none.
+[[nodiscard]] std::string header_value(std::string_view head, std::string_view name);
+
 // The checks alone, on a complete head.
 [[nodiscard]] std::optional<Response> check_head(std::string_view head);
 

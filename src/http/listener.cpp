@@ -76,6 +76,11 @@ class Server final : public httplib::Server {
       : config_(config), router_(router), observer_(observer), log_(log), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {
     new_task_queue = [this] { return new BoundedPool(config_.name, config_.threads, config_.queue_limit); };
     set_keep_alive_max_count(1);
+    // The library's default lets a second daemon listen on the same port and take a part of the clients.
+    set_socket_options([](::socket_t socket) {
+      const int yes = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
     set_pre_routing_handler([this](const httplib::Request& in, httplib::Response& out) {
       return route_early(in, out) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
@@ -116,6 +121,12 @@ class Server final : public httplib::Server {
     return value;
   }
 
+  // As it was sent: the library decodes percent signs.
+  static std::string& authorization() {
+    thread_local std::string value;
+    return value;
+  }
+
   static void fill(httplib::Response& out, const Response& response) {
     out.status = response.status;
     for (const auto& [name, value] : response.headers) out.set_header(name.c_str(), value);
@@ -138,6 +149,7 @@ class Server final : public httplib::Server {
       return false;
     }
     if (head.bytes.empty()) return false;
+    authorization() = header_value(std::string_view(head.bytes).substr(0, head.length), "authorization");
     GuardedStream stream(connection, std::move(head.bytes), deadline);
     bool closed = false;
     const bool good = process_request(stream, true, closed, nullptr);
@@ -152,7 +164,7 @@ class Server final : public httplib::Server {
 
   // Before any of the body is read. true: answered.
   bool route_early(const httplib::Request& in, httplib::Response& out) {
-    if (config_.authorize && !config_.authorize(in.get_header_value("Authorization"))) {
+    if (config_.authorize && !config_.authorize(authorization())) {
       Response refusal = problem(401, "a valid bearer token is needed: Authorization: Bearer TOKEN");
       refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
       fill(out, refusal);

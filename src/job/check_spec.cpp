@@ -67,7 +67,7 @@ class Check {
     const std::uint64_t bs = spec_.workload.bs;
     require(bs >= kMinBlock && bs <= kMaxBlock, "/workload/bs",
             fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
-    require(bs % kMinBlock == 0, "/workload/bs", fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
+    require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "/workload/bs", fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
     require(spec_.engine.pipe_size <= kMaxPipe, "/engine/pipe_size",
             fmt::format("{} bytes; at most {}", spec_.engine.pipe_size, kMaxPipe));
     require(spec_.engine.pipe_size % util::kPageSize == 0, "/engine/pipe_size",
@@ -103,8 +103,12 @@ class Check {
             fmt::format("rw \"{}\" destroys data on the targets; say \"destructive\": true if that is wanted",
                         workload::kModeNames[static_cast<std::size_t>(w.rw)]));
     require(!spec_.allow_in_use || !destroys, "/allow_in_use", "only a job that does not write or trim may share");
-    require(workload::writes(w.rw) || (w.fsync == 0 && w.fdatasync == 0 && w.sync_file_range == 0), "/workload/fsync",
-            "there is nothing to sync in a job that does not write");
+    for (const auto& [pointer, every] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+             {"/workload/fsync", w.fsync},
+             {"/workload/fdatasync", w.fdatasync},
+             {"/workload/sync_file_range", w.sync_file_range}}) {
+      require(workload::writes(w.rw) || every == 0, pointer, "there is nothing to sync in a job that does not write");
+    }
   }
 
   const JobSpec& spec_;

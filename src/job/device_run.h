@@ -31,6 +31,8 @@ class DeviceRun final : public WorkerOwner {
                                                                        DevicePlan plan, std::shared_ptr<StartGate> gate,
                                                                        std::function<void()> on_change);
 
+  // The job began: a file that was created for it stays.
+  void keep_target() { plan_.target.keep(); }
   void start_workers();              // throws std::system_error; stop and destroy it then
   void began(util::Nanos start);     // all workers are running
   void request_stop();

@@ -19,6 +19,7 @@ struct Job {
   State state = State::pending;
   Verdict verdict = Verdict::none;
   std::string reason;
+  bool cancel_requested = false;        // before it ran
   State stop_state = State::cancelled;  // what being stopped from outside makes of it
   WallTime created_at;
   std::optional<WallTime> started_at, ended_at;

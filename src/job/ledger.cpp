@@ -23,7 +23,7 @@ bool Ledger::has_room_for(const std::vector<std::string>& names) const {
 
 void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
   const std::lock_guard lock(mutex_);
-  record_for(run->facts()).run = run;
+  record_for(run->facts()).runs.push_back(run);
 }
 
 void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
@@ -34,7 +34,7 @@ void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Na
   run->describe(now, last);
   record.last_completion = last.last_completion;
   record.pipe_size_bytes = last.pipe_size_bytes;
-  if (record.run == run) record.run.reset();
+  std::erase(record.runs, run);
   record.last_failed = failed;
 }
 
@@ -49,10 +49,8 @@ std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {
     entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
     entry.pipe_size_bytes = record.pipe_size_bytes;
     entry.last_completion = record.last_completion;
-    if (record.run) {
-      record.run->add_to(entry.totals);
-      record.run->describe(now, entry);
-    }
+    for (const auto& run : record.runs) run->add_to(entry.totals);
+    if (!record.runs.empty()) record.runs.back()->describe(now, entry);
   }
   return out;
 }

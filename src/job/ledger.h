@@ -28,7 +28,7 @@ class Ledger {
   struct Record {
     device::TargetFacts facts;
     DeviceTotals totals;
-    std::shared_ptr<DeviceRun> run;
+    std::vector<std::shared_ptr<DeviceRun>> runs;  // not settled yet; the newest last
     bool last_failed = false;
     std::optional<WallTime> last_completion;
     std::uint64_t pipe_size_bytes = 0;

@@ -108,7 +108,6 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
     plan.devices.push_back(std::move(device));
   }
   if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  for (auto& device : plan.devices) device.target.keep();
   return plan;
 }
 

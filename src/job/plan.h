@@ -16,7 +16,8 @@ struct JobPlan {
   std::vector<DevicePlan> devices;
 };
 
-// All or nothing: when one target is refused, every claim is given back and every file created is removed.
+// All or nothing: when one target is refused, every claim is given back and every file created is removed. Files that
+// were created go with the plan, too, unless OpenTarget::keep() is called.
 // The error lists everything that is wrong, each with its pointer.
 [[nodiscard]] util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id);
 

@@ -84,7 +84,7 @@ void JobService::introduce_devices() {
     facts.block_device = true;
     facts.size = node.size;
     facts.info = node.info;
-    impl_->ledger_.introduce(facts);
+    impl_->introduce(facts);
   }
 }
 

@@ -82,9 +82,6 @@ Result<JobService::Impl::Reservation> JobService::Impl::reserve(const JobSpec& s
     return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
                                              threads_, threads, setup_.limits.worker_threads));
   }
-  if (!ledger_.has_room_for(spec.targets)) {
-    return fail(Errc::exhausted, fmt::format("{} devices are known; that is the limit", Ledger::kMaxDevices));
-  }
   ++running_;
   threads_ += threads;
   return Reservation{threads};
@@ -106,14 +103,20 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   job->id = id;
   job->spec = spec;
   job->created_at = std::chrono::system_clock::now();
-  auto snapshot = [&]() -> Result<JobSnapshot> {
+  const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.gate, spec, id);
     if (!plan) return tl::unexpected(plan.error());
     auto runs = create_runs(id, std::move(*plan), gate);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);
     return launch(job, *gate);
-  }();
+  };
+  Result<JobSnapshot> snapshot = fail(Errc::internal, "the job did not begin");
+  try {
+    snapshot = begin();
+  } catch (const std::exception& error) {
+    snapshot = fail(Errc::internal, error.what());
+  }
   if (!snapshot) {
     const std::lock_guard lock(mutex_);
     give_back(*reservation);
@@ -123,6 +126,11 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
 
 Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
                                                                               const std::shared_ptr<StartGate>& gate) {
+  std::vector<std::string> names;
+  for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
+  if (!ledger_.has_room_for(names)) {
+    return fail(Errc::exhausted, fmt::format("{} devices are known; that is the limit", Ledger::kMaxDevices));
+  }
   std::vector<std::shared_ptr<DeviceRun>> runs;
   for (auto& device : plan.devices) {
     auto run = DeviceRun::create(environment_, id, plan.spec, std::move(device), gate, [this] { wake(); });
@@ -144,14 +152,15 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartGate& gate)
     job->runs.clear();  // joins
     return fail(Errc::exhausted, fmt::format("cannot start worker {}: {}", workers + 1, error.what()));
   }
-  for (const auto& run : job->runs) ledger_.attach(run);
+  for (const auto& run : job->runs) {
+    run->keep_target();
+    ledger_.attach(run);
+  }
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(job);
   }
-  if (auto status = setup_.store.put(record_of(show(job))); !status) {
-    setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", job->id}});
-  }
+  store(record_of(show(job)));
   {
     const std::lock_guard lock(mutex_);
     const Nanos start = gate.open(workers);
@@ -159,6 +168,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartGate& gate)
     job->started_at = std::chrono::system_clock::now();
     job->transition(State::running);
     announce(*job);
+    if (job->cancel_requested) stop(*job, State::cancelled);
   }
   setup_.log.log(util::LogLevel::notice,
                  fmt::format("job {} ({}): {} on {} devices", job->id, job->name_for_log(), workload::kModeNames[static_cast<std::size_t>(job->spec.workload.rw)],
@@ -237,16 +247,21 @@ std::vector<JobSnapshot> JobService::Impl::list(const JobFilter& filter) const {
   return out;
 }
 
+// Called with the lock held.
+void JobService::Impl::stop(Job& job, State becomes) {
+  job.stop_state = becomes;
+  job.transition(State::stopping);
+  for (const auto& run : job.runs) run->request_stop();
+  announce(job);
+}
+
 Result<JobSnapshot> JobService::Impl::cancel(const std::string& id) {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   {
     const std::lock_guard lock(mutex_);
-    if (job->state == State::running) {
-      job->transition(State::stopping);
-      for (const auto& run : job->runs) run->request_stop();
-      announce(*job);
-    }
+    if (job->state == State::pending) job->cancel_requested = true;
+    if (job->state == State::running) stop(*job, State::cancelled);
   }
   wake();
   return show(job);
@@ -285,33 +300,33 @@ void JobService::Impl::begin_shutdown() {
 bool JobService::Impl::stop_all(Nanos limit) {
   begin_shutdown();
   std::unique_lock lock(mutex_);
-  const auto stop_running = [&] {
-    for (const auto& job : jobs_) {
-      if (job->state != State::running) continue;
-      job->stop_state = State::interrupted;
-      job->transition(State::stopping);
-      for (const auto& run : job->runs) run->request_stop();
-      announce(*job);
-    }
-  };
   const auto done = [&] {
-    stop_running();  // a job that was being submitted may begin only now
-    return running_ == 0 && changes_.empty() && !delivering_;
+    // In every round: a job that was being submitted may begin only now.
+    for (const auto& job : jobs_) {
+      if (job->state == State::running) stop(*job, State::interrupted);
+    }
+    return running_ == 0 && changes_.empty() && !delivering_ && lingering_.empty();
   };
   wake();
-  const bool all = changed_.wait_for(lock, std::chrono::nanoseconds(limit), done);
-  if (!all) {
-    // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them.
-    for (const auto& job : jobs_) {
-      if (is_final(job->state)) continue;
-      StoredJob record = record_of(job->header());
-      record.state = State::interrupted;
-      record.reason = "the daemon was stopped while a device did not answer";
-      record.ended_at = std::chrono::system_clock::now();
-      if (auto status = setup_.store.put(record); !status) setup_.log.log(util::LogLevel::error, status.error().message);
-    }
+  if (changed_.wait_for(lock, std::chrono::nanoseconds(limit), done)) return true;
+  // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them.
+  const std::deque<JobPtr> jobs = jobs_;
+  lock.unlock();
+  for (const auto& job : jobs) {
+    JobSnapshot snapshot = show(job);
+    if (is_final(snapshot.state)) continue;
+    snapshot.state = State::interrupted;
+    snapshot.reason = "the daemon was stopped while a device did not answer";
+    snapshot.ended_at = std::chrono::system_clock::now();
+    store(record_of(snapshot));
   }
-  return all && lingering_.empty();
+  return false;
+}
+
+void JobService::Impl::store(const StoredJob& record) const {
+  if (auto status = setup_.store.put(record); !status) {
+    setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", record.id}});
+  }
 }
 
 }  // namespace spliced::job

@@ -31,8 +31,9 @@ class JobService::Impl {
   bool stop_all(util::Nanos limit);
 
   ServiceSetup setup_;
-  Ledger ledger_;
   std::function<void(const StateChange&)> listener_;
+
+  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts); }
 
  private:
   using JobPtr = std::shared_ptr<Job>;
@@ -51,6 +52,8 @@ class JobService::Impl {
                                                                     const std::shared_ptr<StartGate>& gate);
   util::Result<JobSnapshot> launch(const JobPtr& job, StartGate& gate);
   void announce(const Job& job);
+  void stop(Job& job, State becomes);
+  void store(const StoredJob& record) const;
   [[nodiscard]] JobPtr find(const std::string& id) const;
   [[nodiscard]] JobSnapshot show(const JobPtr& job) const;
   [[nodiscard]] StoredJob record_of(const JobSnapshot& snapshot) const;
@@ -65,8 +68,14 @@ class JobService::Impl {
   void deliver_changes();
 
   const Environment environment_;
+  // Workers call wake() until they are joined, so these outlive every run.
+  std::mutex wake_mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+  Ledger ledger_;
   mutable std::mutex mutex_;  // guards everything down to `threads_`
   mutable std::condition_variable changed_;
+  std::vector<std::string> forgotten_;  // to be erased from the store
   std::deque<JobPtr> jobs_;  // oldest first
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
   std::vector<Change> changes_;
@@ -77,9 +86,6 @@ class JobService::Impl {
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
-  std::mutex wake_mutex_;
-  std::condition_variable wake_;
-  bool woken_ = false;
   std::jthread supervisor_;  // last: stops before anything that it uses
 };
 

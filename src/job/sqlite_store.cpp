@@ -76,7 +76,10 @@ class SqliteStore final : public JobStore {
 
   Status put(const StoredJob& job) override {
     const std::lock_guard lock(mutex_);
-    const Statement statement = prepare("INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?)");
+    const Statement statement = prepare(
+        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
+        "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
+        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document");
     if (!statement) return error("store a job");
     text(statement, 1, job.id);
     text(statement, 2, job.name);
@@ -101,14 +104,14 @@ class SqliteStore final : public JobStore {
 
   util::Result<std::vector<StoredJob>> load(std::size_t limit) override {
     const std::lock_guard lock(mutex_);
-    const Statement statement = prepare(
-        "SELECT * FROM (SELECT * FROM jobs ORDER BY created_ms DESC, rowid DESC LIMIT ?) ORDER BY created_ms, rowid");
+    const Statement statement = prepare("SELECT * FROM jobs ORDER BY created_ms DESC, rowid DESC LIMIT ?");
     if (!statement) return tl::unexpected(error("load jobs").error());
     sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(limit));
     std::vector<StoredJob> jobs;
     int step = SQLITE_DONE;
     while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) jobs.push_back(row(statement.get()));
     if (step != SQLITE_DONE) return tl::unexpected(error("load jobs").error());
+    std::reverse(jobs.begin(), jobs.end());
     return jobs;
   }
 

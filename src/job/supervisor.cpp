@@ -88,6 +88,7 @@ void JobService::Impl::visit_lingering(Nanos now) {
       return false;
     }
     ledger_.settle(run, true, now);
+    changed_.notify_all();
     return true;
   });
 }
@@ -97,6 +98,7 @@ void JobService::Impl::forget_oldest() {
   for (const auto& job : jobs_) ended += is_final(job->state) ? 1 : 0;
   while (ended > setup_.limits.kept_jobs) {
     const auto oldest = std::find_if(jobs_.begin(), jobs_.end(), [](auto& job) { return is_final(job->state); });
+    forgotten_.push_back((*oldest)->id);
     jobs_.erase(oldest);
     --ended;
   }
@@ -112,18 +114,19 @@ void JobService::Impl::announce(const Job& job) {
 
 void JobService::Impl::deliver_changes() {
   std::vector<Change> changes;
+  std::vector<std::string> forgotten;
   {
     const std::lock_guard lock(mutex_);
     changes.swap(changes_);
+    forgotten.swap(forgotten_);
     delivering_ = !changes.empty();
   }
   for (const auto& [change, record] : changes) {
-    if (record) {
-      if (auto status = setup_.store.put(*record); !status) {
-        setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", change.job_id}});
-      }
-    }
+    if (record) store(*record);
     if (listener_) listener_(change);
+  }
+  for (const auto& id : forgotten) {
+    if (auto status = setup_.store.erase(id); !status) setup_.log.log(util::LogLevel::error, status.error().message);
   }
   const std::lock_guard lock(mutex_);
   delivering_ = false;

@@ -129,10 +129,12 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
   Nanos now = start;
   bool more = true;
   while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && (more = generator_.next(request))) {
-    const Nanos due = pacer.paced() ? pacer.due() : 0;
+    // A rate is one of reads, writes and trims; what syncs them follows at once.
+    const bool paced = pacer.paced() && util::op_class(request.op) != util::OpClass::sync;
+    const Nanos due = paced ? pacer.due() : 0;
     if (due > now && !wait_until(stop, due)) break;
     now = perform(request, due);
-    pacer.issued(request.length);
+    if (paced) pacer.issued(request.length);
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
   completed_ = !stop.stop_requested();

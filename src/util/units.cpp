@@ -7,32 +7,35 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace spliced::util {
 namespace {
 
 struct Suffix {
   std::string_view name;
-  double factor;
+  std::uint64_t factor;
 };
 
-constexpr double kKi = 1024.0;
+constexpr std::uint64_t kKi = 1024;
+constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 constexpr std::array<Suffix, 19> kSizes{{
     {"", 1},           {"B", 1},
     {"k", kKi},        {"K", kKi},
     {"KiB", kKi},      {"M", kKi * kKi},
     {"MiB", kKi * kKi}, {"G", kKi * kKi * kKi},
     {"GiB", kKi * kKi * kKi}, {"T", kKi * kKi * kKi * kKi},
-    {"TiB", kKi * kKi * kKi * kKi}, {"kB", 1e3},
-    {"KB", 1e3},       {"MB", 1e6},
-    {"GB", 1e9},       {"TB", 1e12},
+    {"TiB", kKi * kKi * kKi * kKi}, {"kB", 1'000},
+    {"KB", 1'000},       {"MB", 1'000'000},
+    {"GB", 1'000'000'000},       {"TB", 1'000'000'000'000},
     {"m", kKi * kKi},  {"g", kKi * kKi * kKi},
     {"t", kKi * kKi * kKi * kKi},
 }};
 constexpr std::array<Suffix, 8> kDurations{{
-    {"", 1e9}, {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9},
+    {"", 1'000'000'000}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000},
+    {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000},
 }};
-constexpr double kMaxNanos = 100.0 * 365 * 86400 * 1e9;
+constexpr std::uint64_t kMaxNanos = 100ULL * 365 * 86'400 * 1'000'000'000;
 
 template <std::size_t N>
 const Suffix* find_suffix(const std::array<Suffix, N>& table, std::string_view name) {
@@ -65,18 +68,28 @@ bool split_number(std::string_view text, Number& out) {
   return true;
 }
 
+// number * factor, exact for whole numbers; nullopt above `max`.
+std::optional<std::uint64_t> scale(const Number& number, std::uint64_t factor, std::uint64_t max) {
+  if (number.integral) {
+    if (number.whole > max / factor) return std::nullopt;
+    return number.whole * factor;
+  }
+  const double value = number.value * static_cast<double>(factor);
+  if (!(value < static_cast<double>(max))) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
 }  // namespace
 
 Result<std::uint64_t> parse_size(std::string_view text) {
   Number number;
   const Suffix* suffix = split_number(text, number) ? find_suffix(kSizes, number.rest) : nullptr;
-  if (suffix == nullptr) {
+  if (suffix == nullptr || (!number.integral && suffix->factor == 1)) {
     return fail(Errc::invalid, fmt::format("\"{}\" is not a size; write bytes, or 64k, 1M, 2G, 1T, 4KiB, 10MB", text));
   }
-  const double value = number.value * suffix->factor;
-  if (!(value < 9.2e18)) return fail(Errc::invalid, fmt::format("\"{}\" is larger than 2^63-1 bytes", text));
-  if (!number.integral) return static_cast<std::uint64_t>(value);
-  return number.whole * static_cast<std::uint64_t>(suffix->factor);
+  const auto bytes = scale(number, suffix->factor, kMaxBytes);
+  if (!bytes) return fail(Errc::invalid, fmt::format("\"{}\" is larger than 2^63-1 bytes", text));
+  return *bytes;
 }
 
 Result<Nanos> parse_duration(std::string_view text) {
@@ -85,13 +98,13 @@ Result<Nanos> parse_duration(std::string_view text) {
   if (suffix == nullptr) {
     return fail(Errc::invalid, fmt::format("\"{}\" is not a duration; write seconds, or 500ms, 30s, 10m, 1h, 2d", text));
   }
-  const double value = number.value * suffix->factor;
-  if (!(value <= kMaxNanos)) return fail(Errc::invalid, fmt::format("\"{}\" is longer than 100 years", text));
-  return static_cast<Nanos>(std::llround(value));
+  const auto nanos = scale(number, suffix->factor, kMaxNanos);
+  if (!nanos) return fail(Errc::invalid, fmt::format("\"{}\" is longer than 100 years", text));
+  return static_cast<Nanos>(*nanos);
 }
 
 Result<Nanos> seconds_to_nanos(double seconds) {
-  if (!(seconds >= 0) || !(seconds * 1e9 <= kMaxNanos)) {
+  if (!(seconds >= 0) || !(seconds * 1e9 <= static_cast<double>(kMaxNanos))) {
     return fail(Errc::invalid, fmt::format("{} is not a duration in seconds between 0 and 100 years", seconds));
   }
   return static_cast<Nanos>(std::llround(seconds * 1e9));
@@ -128,8 +141,9 @@ std::string human_bytes(double bytes) {
 
 std::string format_time(std::chrono::system_clock::time_point when) {
   using namespace std::chrono;
-  const auto millis = duration_cast<milliseconds>(when.time_since_epoch()).count() % 1000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(system_clock::to_time_t(when)), millis);
+  const auto second = floor<seconds>(when);
+  const auto millis = floor<milliseconds>(when - second).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(system_clock::to_time_t(second)), millis);
 }
 
 }  // namespace spliced::util

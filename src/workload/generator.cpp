@@ -1,6 +1,7 @@
 #include "spliced/workload/generator.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "draw.h"
 #include "spliced/util/random.h"
@@ -51,7 +52,7 @@ class Generator::Impl {
 
   bool next(Request& out) {
     if (pending_sync(out)) return true;
-    if (cursor_ == share_.count && !next_pass()) return false;
+    if (!endless_draw() && cursor_ == share_.count && !next_pass()) return false;
     const std::uint64_t block = pick(cursor_++);
     out = {direction(), range_.start_of(block), range_.length_of(block)};
     if (out.op == Op::write) note_write(out);
@@ -67,17 +68,20 @@ class Generator::Impl {
 
   [[nodiscard]] std::uint64_t total_bytes() const {
     if (spec_.time_based) return 0;
-    // Only the last block can be short; it counts for whoever has it. Draws may hit it any number of times.
-    const std::uint64_t last_block = range_.count() - 1;
+    // The last block can be short. In a permuted pass any worker may come upon it: the first one answers for it, so
+    // that the sum over all workers is exact. Draws may hit it any number of times.
+    const bool answers_for_last = order_ == Order::sequential ? share_.first + share_.count == range_.count()
+                                                              : share_.first == 0;
     std::uint64_t bytes = share_.count * range_.block;
-    const bool mine = share_.count > 0 && (order_ == Order::sequential
-                                               ? share_.first + share_.count - 1 == last_block
-                                               : last_block % share_.step == share_.first);
-    if (mine && order_ == Order::sequential) bytes -= range_.block - range_.length_of(last_block);
-    return bytes * spec_.loops;
+    if (share_.count > 0 && answers_for_last) bytes -= range_.block - range_.length_of(range_.count() - 1);
+    constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+    return bytes != 0 && spec_.loops > kMax / bytes ? kMax : bytes * spec_.loops;
   }
 
  private:
+  // Draws that go on until the runtime know no passes, and need no share of the range.
+  [[nodiscard]] bool endless_draw() const { return order_ == Order::drawn && spec_.time_based; }
+
   bool next_pass() {
     if (share_.count == 0) return false;
     if (!spec_.time_based && pass_ + 1 >= spec_.loops) return false;

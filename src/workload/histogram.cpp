@@ -29,7 +29,7 @@ std::vector<std::uint64_t> Histogram::cumulative(const std::vector<double>& boun
   std::uint64_t seen = 0;
   std::size_t bucket = 0;
   for (const double bound : bounds) {
-    const double nanos = bound * 1e9;
+    const double nanos = std::round(bound * 1e9);
     for (; bucket < counts_.size() && static_cast<double>(buckets::value_of(bucket)) <= nanos; ++bucket) {
       seen += counts_[bucket];
     }

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import unittest
@@ -46,11 +47,11 @@ class Packaging(TestCase):
             self.skipTest("once is enough")
         if not shutil.which("npx"):
             self.skipTest("no npx")
-        done = subprocess.run(["npx", "--yes", "@redocly/cli@1", "lint", str(ROOT / "api/openapi.yaml")],
+        done = subprocess.run(["npx", "--yes", "@redocly/cli", "lint", str(ROOT / "api/openapi.yaml")],
                               capture_output=True, text=True, timeout=300, cwd=self.directory("/tmp"),
                               env={**os.environ, "REDOCLY_TELEMETRY": "off"})
-        if "E404" in done.stderr or "ENOTFOUND" in done.stderr or "EAI_AGAIN" in done.stderr:
-            self.skipTest("the linter cannot be fetched here")
+        if "npm error" in done.stderr:
+            self.skipTest(f"npm cannot fetch the linter here: {done.stderr.strip().splitlines()[0]}")
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertNotIn("Warning was generated", done.stdout + done.stderr)
 
@@ -71,8 +72,9 @@ class Packaging(TestCase):
         for program, manual in (("spliced", "spliced.8"), ("splicectl", "splicectl.1")):
             shown = subprocess.run([BIN / program, "--help"], capture_output=True, text=True).stdout
             page = (ROOT / "packaging/man" / manual).read_text().replace("\\-", "-")
-            for word in set(w.strip(",") for w in shown.split() if w.startswith("--") and len(w) > 3):
-                self.assertIn(word, page, manual)
+            flags = set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", shown, re.M))
+            self.assertGreater(len(flags), 4)
+            self.assertEqual(set(), {flag for flag in flags if flag not in page}, manual)
 
 
 if __name__ == "__main__":

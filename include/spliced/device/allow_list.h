@@ -5,8 +5,8 @@
 
 namespace spliced::device {
 
-// The only targets the daemon may open. Patterns are those of glob(7), where `*` does not cross a `/`; one that ends in
-// `/` allows everything below that directory. No pattern: nothing is allowed. Immutable.
+// The only targets the daemon may open. Patterns are those of glob(7), where `*` crosses no `/` and matches no leading
+// period; one that ends in `/` allows everything below that directory. No pattern: nothing is allowed. Immutable.
 class AllowList {
  public:
   AllowList() = default;

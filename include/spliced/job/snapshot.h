@@ -60,7 +60,7 @@ struct DeviceSnapshot {
   bool has_read = false;               // whether read_path means anything
   std::uint64_t pipe_size_bytes = 0;
   std::vector<ErrorEntry> errors;
-  std::uint64_t errors_omitted = 0;    // distinct errors beyond those that are kept
+  std::uint64_t errors_omitted = 0;  // errors of kinds and places beyond those that are kept
   std::uint64_t safety_read_bytes = 0; // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };

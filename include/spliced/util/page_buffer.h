@@ -17,7 +17,8 @@ class PageBuffer {
   PageBuffer& operator=(const PageBuffer&) = delete;
   ~PageBuffer();
 
-  // At least `bytes`, rounded up to pages. All pages are touched, so that a lack of memory shows here.
+  // At least `bytes`, rounded up to pages. The pages are faulted in, as far as there is memory, so that the
+  // first transfers do not wait for them.
   [[nodiscard]] static Result<PageBuffer> allocate(std::size_t bytes);
 
   [[nodiscard]] std::byte* data() const { return data_; }

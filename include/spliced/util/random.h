@@ -42,7 +42,7 @@ class Random {
     return static_cast<std::uint64_t>((static_cast<Wide>((*this)()) * bound) >> 64);
   }
   // Uniform in (0, 1).
-  constexpr double unit() { return (static_cast<double>((*this)() >> 11) + 0.5) * 0x1.0p-53; }
+  constexpr double unit() { return (static_cast<double>((*this)() >> 12) + 0.5) * 0x1.0p-52; }
 
  private:
   std::uint64_t state_[4] = {};

@@ -18,9 +18,9 @@ namespace spliced::util {
 [[nodiscard]] Result<Nanos> parse_duration(std::string_view text);
 [[nodiscard]] Result<Nanos> seconds_to_nanos(double seconds);
 
-// The shortest exact text that parse_size reads back: "64k", "1M", "1000".
+// In the largest binary unit that divides it, so that parse_size reads the same back: "64k", "1M", "1000".
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
-// The shortest exact text that parse_duration reads back: "30s", "500ms", "0".
+// In the largest unit up to seconds that divides it, so that parse_duration reads the same back: "30s", "500ms", "0".
 [[nodiscard]] std::string format_duration(Nanos duration);
 // For people: "12.3 MiB", "1.5 GiB".
 [[nodiscard]] std::string human_bytes(double bytes);

@@ -14,7 +14,8 @@ inline constexpr std::array<std::string_view, 3> kPayloadNames{"stamp", "random"
 inline constexpr std::size_t kStampBytes = 16;
 
 // The contents of blocks, as a function of (kind, seed, offset) alone, so that any tool can recompute a block:
-//   pool[i]  = the i-th output of xoshiro256** seeded with `seed`, as little-endian u64; kPoolPages pages more than a
+//   pool[i]  = the i-th output of xoshiro256**, as little-endian u64, whose four state words are s0 = mix64(seed),
+//              s1 = mix64(s0), s2 = mix64(s1), s3 = mix64(s2) (util/random.h); kPoolPages pages more than a
 //              block has
 //   block    = the bytes of the pool from page mix64(seed ^ offset) % kPoolPages on
 //   stamp    = in addition, the first 16 bytes are u64 offset, u64 seed, little endian

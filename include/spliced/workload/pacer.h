@@ -26,6 +26,7 @@ class Pacer {
  private:
   std::uint64_t rate_;
   std::uint64_t rate_iops_;
+  std::uint64_t block_;
   std::uint64_t workers_;
   std::uint64_t worker_;
   util::Nanos start_;

@@ -8,17 +8,23 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace spliced::engine::test {
 namespace {
+
+constexpr std::size_t kMaxCalls = 1'000'000;  // no test comes near it
 
 bool is_dev_null(int fd) {
   struct stat status {};
   return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
-std::size_t to_page_end(std::uintptr_t address) { return kPage - address % kPage; }
+std::size_t to_page_end(std::uintptr_t address) {
+  return kPage - address % kPage;
+}
 
 }  // namespace
 
@@ -39,11 +45,21 @@ std::size_t FakeKernel::Pipe::bytes() const {
   return sum;
 }
 
-void FakeKernel::fail(Call call, std::size_t nth, int error) { on(call, nth, {error}); }
-void FakeKernel::shorten(Call call, std::size_t nth, std::size_t limit) { on(call, nth, {0, limit}); }
-void FakeKernel::on(Call call, std::size_t nth, Fault fault) { script_[{call, nth}] = std::move(fault); }
-void FakeKernel::always(Call call, Fault fault) { always_[call] = std::move(fault); }
-void FakeKernel::never(Call call) { always_.erase(call); }
+void FakeKernel::fail(Call call, std::size_t nth, int error) {
+  on(call, nth, {error});
+}
+void FakeKernel::shorten(Call call, std::size_t nth, std::size_t limit) {
+  on(call, nth, {0, limit});
+}
+void FakeKernel::on(Call call, std::size_t nth, Fault fault) {
+  script_[{call, nth}] = std::move(fault);
+}
+void FakeKernel::always(Call call, Fault fault) {
+  always_[call] = std::move(fault);
+}
+void FakeKernel::never(Call call) {
+  always_.erase(call);
+}
 
 std::vector<Record> FakeKernel::records(Call call) const {
   std::vector<Record> found;
@@ -66,14 +82,18 @@ std::size_t FakeKernel::bytes_in_pipes() const {
 }
 
 std::size_t FakeKernel::half_open_pipes() const {
-  return static_cast<std::size_t>(std::count_if(
-      pipes_.begin(), pipes_.end(), [](const Pipe& pipe) { return pipe.ends[0] < 0 || pipe.ends[1] < 0; }));
+  return static_cast<std::size_t>(std::count_if(pipes_.begin(), pipes_.end(),
+                                                [](const Pipe& pipe) { return pipe.ends[0] < 0 || pipe.ends[1] < 0; }));
 }
 
 Fault FakeKernel::begin(Call call, Record record) {
   const std::size_t nth = ++counts_[static_cast<std::size_t>(call)];
   record.call = call;
   records_.push_back(record);
+  if (records_.size() > kMaxCalls) {
+    std::fputs("fake kernel: the engine spins\n", stderr);
+    std::abort();
+  }
   Fault fault;
   if (const auto own = script_.find({call, nth}); own != script_.end()) {
     fault = own->second;
@@ -341,8 +361,12 @@ int FakeKernel::discard(int fd, std::uint64_t offset, std::uint64_t length) {
 int FakeKernel::punch_hole(int fd, std::uint64_t offset, std::uint64_t length) {
   return plain(Call::punch_hole, fd, offset, length);
 }
-int FakeKernel::fsync(int fd) { return plain(Call::fsync, fd, 0, 0); }
-int FakeKernel::fdatasync(int fd) { return plain(Call::fdatasync, fd, 0, 0); }
+int FakeKernel::fsync(int fd) {
+  return plain(Call::fsync, fd, 0, 0);
+}
+int FakeKernel::fdatasync(int fd) {
+  return plain(Call::fdatasync, fd, 0, 0);
+}
 int FakeKernel::sync_file_range(int fd, std::uint64_t offset, std::uint64_t length) {
   return plain(Call::sync_file_range, fd, offset, length);
 }

@@ -57,9 +57,9 @@ struct Record {
   std::int64_t result = 0;
 };
 
-// Models a pipe by its slots: every page that a vmsplice touches takes one, and holds a reference to the caller's memory
-// until it leaves. A call that would block for ever fails the test. Descriptors start at 1000; whatever else data is
-// spliced to must be /dev/null. Not thread-safe.
+// Models a pipe by its slots: every page that a vmsplice touches takes one, and holds a reference to the caller's
+// memory until it leaves. A call that would block for ever fails the test. Descriptors start at 1000; whatever else
+// data is spliced to must be /dev/null. Not thread-safe.
 class FakeKernel final : public Syscalls {
  public:
   explicit FakeKernel(std::size_t target_bytes = 1 << 20);
@@ -77,10 +77,10 @@ class FakeKernel final : public Syscalls {
   // Asked for every call that has no other fault.
   std::function<Fault(Call)> chaos;
 
-  bool map_works = false;            // a vmsplice into a read-only mapping succeeds; EFAULT otherwise
-  bool short_at_any_byte = false;    // a shortened vmsplice may end inside a page, which Linux does not do
-  int end_error = 0;                 // of a splice to the target behind its end; 0 means that it returns 0
-  std::size_t default_slots = 16;    // of a new pipe
+  bool map_works = false;                // a vmsplice into a read-only mapping succeeds; EFAULT otherwise
+  bool short_at_any_byte = false;        // a shortened vmsplice may end inside a page, which Linux does not do
+  int end_error = 0;                     // of a splice to the target behind its end; 0 means that it returns 0
+  std::size_t default_slots = 16;        // of a new pipe
   std::size_t max_pipe_bytes = 1 << 20;  // more is refused with EPERM
   std::vector<std::byte> target;
 

@@ -47,7 +47,7 @@ TEST(NullEngine, CountsNothing) {
 }
 
 // A caller uses its transfers again and again, with whichever engine the job has.
-TEST(NullEngine, DISABLED_AReusedTransferForgetsItsError) {
+TEST(NullEngine, AReusedTransferForgetsItsError) {
   CountingClock clock;
   NullEngine engine(clock);
   const auto buffer = make_buffer(4096);

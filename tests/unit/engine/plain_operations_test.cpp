@@ -19,7 +19,7 @@ class PlainOperations : public EngineRig {
   void expect_only(Call call) {
     for (const Call other : kPlainCalls) EXPECT_EQ(sys.calls(other), other == call ? 1U : 0U);
     ASSERT_EQ(sys.records(call).size(), 1U);
-    EXPECT_EQ(sys.records(call)[0].fd, kTargetFd);
+    EXPECT_EQ(sys.records(call).at(0).fd, kTargetFd);
     EXPECT_EQ(sys.open_pipes(), 0U) << "no pipe is needed for this";
   }
 };
@@ -31,8 +31,8 @@ TEST_F(PlainOperations, TrimDiscardsOnABlockDevice) {
   EXPECT_EQ(transfer.moved, 4096U);
   EXPECT_GT(transfer.ended, 0);
   expect_only(Call::discard);
-  EXPECT_EQ(sys.records(Call::discard)[0].offset, 8192U);
-  EXPECT_EQ(sys.records(Call::discard)[0].length, 4096U);
+  EXPECT_EQ(sys.records(Call::discard).at(0).offset, 8192U);
+  EXPECT_EQ(sys.records(Call::discard).at(0).length, 4096U);
 }
 
 TEST_F(PlainOperations, TrimPunchesAHoleInAFile) {
@@ -40,8 +40,8 @@ TEST_F(PlainOperations, TrimPunchesAHoleInAFile) {
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 4096U);
   expect_only(Call::punch_hole);
-  EXPECT_EQ(sys.records(Call::punch_hole)[0].offset, 8192U);
-  EXPECT_EQ(sys.records(Call::punch_hole)[0].length, 4096U);
+  EXPECT_EQ(sys.records(Call::punch_hole).at(0).offset, 8192U);
+  EXPECT_EQ(sys.records(Call::punch_hole).at(0).length, 4096U);
 }
 
 TEST_F(PlainOperations, FsyncIsFsync) {
@@ -57,8 +57,8 @@ TEST_F(PlainOperations, FdatasyncIsFdatasync) {
 TEST_F(PlainOperations, SyncFileRangePassesItsRangeOn) {
   EXPECT_EQ(run_plain(Op::sync_file_range).outcome, Outcome::done);
   expect_only(Call::sync_file_range);
-  EXPECT_EQ(sys.records(Call::sync_file_range)[0].offset, 8192U);
-  EXPECT_EQ(sys.records(Call::sync_file_range)[0].length, 4096U);
+  EXPECT_EQ(sys.records(Call::sync_file_range).at(0).offset, 8192U);
+  EXPECT_EQ(sys.records(Call::sync_file_range).at(0).length, 4096U);
 }
 
 TEST_F(PlainOperations, SyncsMoveNoBytes) {

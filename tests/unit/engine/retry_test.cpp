@@ -149,7 +149,7 @@ TEST_F(RetryTest, AWaitingCallEndsWithAStop) {
 }
 
 // The signal that tells of the stop arrives once; it must not be lost in the wait while the next call blocks.
-TEST_F(RetryTest, DISABLED_AStopDuringAWaitIsSeenBeforeTheCallIsRepeated) {
+TEST_F(RetryTest, AStopDuringAWaitIsSeenBeforeTheCallIsRepeated) {
   sys.on(Call::wait, 1, {EINTR, 0, [this] { stop.request_stop(); }});
   const CallResult result = repeat({-EAGAIN, 7});
   EXPECT_TRUE(result.stopped);

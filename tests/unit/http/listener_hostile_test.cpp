@@ -59,7 +59,7 @@ TEST_F(HostileClient, VeryLongRangeHeaderIsSurvived) {
 }
 
 // Of the fields behind a lone line feed the guard sees nothing, and the HTTP library all.
-TEST_F(HostileClient, DISABLED_LineFeedAloneHidesNoRange) {
+TEST_F(HostileClient, LineFeedAloneHidesNoRange) {
   refuse(400, get_text("/long", "X: a\nRange: bytes=0-1\r\n"));
   std::string ranges = "0-99999";
   for (int i = 0; i < 900; ++i) ranges += ",0-99999";
@@ -67,7 +67,7 @@ TEST_F(HostileClient, DISABLED_LineFeedAloneHidesNoRange) {
   EXPECT_LT(reply.body.size(), 1'000'000U);
 }
 
-TEST_F(HostileClient, DISABLED_PercentSignsHideNoMultipart) {
+TEST_F(HostileClient, PercentSignsHideNoMultipart) {
   std::string part =
       "--x\r\nContent-Disposition: form-data; name=\"" + std::string(1'000, 'a') + "\"\r\n\r\nv\r\n--x--\r\n";
   refuse(415, "POST /echo HTTP/1.1\r\nContent-Type: multipart%2Fform-data; boundary=x\r\nContent-Length: " +

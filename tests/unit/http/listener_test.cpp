@@ -200,7 +200,7 @@ TEST_F(ListenerTest, PortThatIsTakenIsNamed) {
 }
 
 // Two daemons on one port would each get half of the clients.
-TEST_F(ListenerTest, DISABLED_PortOfAnotherListenerIsTaken) {
+TEST_F(ListenerTest, PortOfAnotherListenerIsTaken) {
   auto first = open({tcp_address(), "first", 1, 1, "", {}});
   ASSERT_TRUE(first);
   EXPECT_FALSE(open({(*first)->address(), "second", 1, 1, "", {}}));

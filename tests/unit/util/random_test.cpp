@@ -161,7 +161,7 @@ TEST(Random, UnitIsNeverZero) {
 }
 
 // (2^53 - 1) + 0.5 has no double of its own and is rounded up to 2^53.
-TEST(Random, DISABLED_UnitIsNeverOne) {
+TEST(Random, UnitIsNeverOne) {
   EXPECT_LT(Random(seed_for(kMax)).unit(), 1);
 }
 

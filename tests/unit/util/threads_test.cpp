@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -95,9 +96,18 @@ class BlockedReader {
  public:
   explicit BlockedReader(bool accept) : fd_(::eventfd(0, EFD_CLOEXEC)), thread_([this, accept] { run(accept); }) {}
 
-  void await_start() const { started_.wait(false); }
+  void await_block() const {
+    while (!asleep()) std::this_thread::yield();
+  }
   [[nodiscard]] bool ended() const { return ended_.load(); }
   void wake() { wake_thread(thread_.native_handle()); }
+  // Only when it sleeps: signals that come faster than they are handled would keep it from ever reaching its call.
+  void wake_until_ended() {
+    while (!ended()) {
+      if (asleep()) wake();
+      std::this_thread::yield();
+    }
+  }
   // Gives the reader what it waits for.
   void feed() {
     const std::uint64_t one = 1;
@@ -109,11 +119,21 @@ class BlockedReader {
   }
 
  private:
+  // As the kernel says: the state follows the name, which is in parentheses.
+  [[nodiscard]] bool asleep() const {
+    const pid_t tid = tid_.load();
+    if (tid == 0) return false;
+    std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const auto name_end = line.rfind(") ");
+    return name_end != std::string::npos && line[name_end + 2] == 'S';
+  }
+
   void run(bool accept) {
     block_all_signals();
     if (accept) accept_wake_signal();
-    started_ = true;
-    started_.notify_all();
+    tid_ = ::gettid();
     std::uint64_t value = 0;
     error_ = ::read(fd_.get(), &value, sizeof value) < 0 ? errno : 0;
     ended_ = true;
@@ -121,7 +141,7 @@ class BlockedReader {
 
   UniqueFd fd_;
   int error_ = -1;
-  std::atomic<bool> started_{false};
+  std::atomic<pid_t> tid_{0};
   std::atomic<bool> ended_{false};
   std::jthread thread_;
 };
@@ -129,18 +149,15 @@ class BlockedReader {
 TEST(WakeThread, InterruptsABlockedRead) {
   install_wake_handler();
   BlockedReader reader(true);
-  reader.await_start();
-  while (!reader.ended()) {
-    reader.wake();
-    std::this_thread::yield();
-  }
+  reader.await_block();
+  reader.wake_until_ended();
   EXPECT_EQ(reader.join(), EINTR);
 }
 
 TEST(WakeThread, DoesNotReachAThreadThatDoesNotAccept) {
   install_wake_handler();
   BlockedReader reader(false);
-  reader.await_start();
+  reader.await_block();
   for (int i = 0; i < 100; ++i) {
     reader.wake();
     std::this_thread::yield();
@@ -154,12 +171,9 @@ TEST(WakeThread, ReachesThatThreadOnly) {
   install_wake_handler();
   BlockedReader woken(true);
   BlockedReader other(true);
-  woken.await_start();
-  other.await_start();
-  while (!woken.ended()) {
-    woken.wake();
-    std::this_thread::yield();
-  }
+  woken.await_block();
+  other.await_block();
+  woken.wake_until_ended();
   EXPECT_EQ(woken.join(), EINTR);
   EXPECT_FALSE(other.ended());
   other.feed();

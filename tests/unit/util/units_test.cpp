@@ -103,7 +103,7 @@ TEST(ParseSize, IsExactAboveTwoToThe53) {
 }
 
 // The limit is compared as a double, 9.2e18, which is below 2^63-1.
-TEST(ParseSize, DISABLED_TakesEverythingUpToTheLimit) {
+TEST(ParseSize, TakesEverythingUpToTheLimit) {
   EXPECT_EQ(parse_size("9223372036854775807").value_or(0), (1ULL << 63) - 1);
   EXPECT_EQ(parse_size("8388607T").value_or(0), 8'388'607ULL << 40);
   EXPECT_EQ(parse_size("9223372TB").value_or(0), 9'223'372'000'000'000'000ULL);
@@ -191,7 +191,7 @@ TEST(ParseDuration, EndsAtAHundredYears) {
 }
 
 // The value goes through a double, which cannot tell 2^53 + 1 from 2^53.
-TEST(ParseDuration, DISABLED_IsExactAboveTwoToThe53) {
+TEST(ParseDuration, IsExactAboveTwoToThe53) {
   EXPECT_EQ(parse_duration("9007199254740993ns").value(), 9'007'199'254'740'993);
   EXPECT_EQ(parse_duration("1000000000000000001ns").value(), 1'000'000'000'000'000'001);
   EXPECT_FALSE(parse_duration("3153600000000000001ns"));
@@ -279,7 +279,7 @@ TEST(FormatTime, CutsWhatIsBelowAMillisecond) {
 }
 
 // The remainder of a negative count is negative.
-TEST(FormatTime, DISABLED_KnowsTheTimeBefore1970) {
+TEST(FormatTime, KnowsTheTimeBefore1970) {
   EXPECT_EQ(format_time(at_millis(-1)), "1969-12-31T23:59:59.999Z");
   EXPECT_EQ(format_time(at_millis(-1'500)), "1969-12-31T23:59:58.500Z");
 }

@@ -20,10 +20,10 @@ std::vector<std::uint64_t> all_of(std::uint64_t count, std::uint64_t seed) {
 }
 
 bool is_bijection(const std::vector<std::uint64_t>& values) {
-  std::vector<bool> seen(values.size());
+  std::vector<char> seen(values.size());
   for (const auto value : values) {
-    if (value >= values.size() || seen[value]) return false;
-    seen[value] = true;
+    if (value >= values.size() || seen[value] != 0) return false;
+    seen[value] = 1;
   }
   return true;
 }

@@ -1,0 +1,181 @@
+// Holds openapi.yaml, the routes and the code of specs together.
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "api/render.h"
+#include "api/routes.h"
+#include "api/spec_reader.h"
+#include "service_fixture.h"
+
+namespace spliced::api {
+namespace {
+
+using Names = std::set<std::string>;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class OpenApi : public test::ServiceTest {
+ protected:
+  // What $ref points to, where there is one.
+  [[nodiscard]] YAML::Node resolve(const YAML::Node& node) const {
+    if (!node.IsMap() || !node["$ref"]) return node;
+    const auto text = node["$ref"].as<std::string>();
+    EXPECT_TRUE(text.starts_with("#/")) << text;
+    YAML::Node at = YAML::Clone(document_);
+    std::string rest = text.substr(2);
+    while (!rest.empty()) {
+      const auto slash = rest.find('/');
+      at.reset(YAML::Node(at[rest.substr(0, slash)]));
+      EXPECT_TRUE(at) << text;
+      rest = slash == rest.npos ? "" : rest.substr(slash + 1);
+    }
+    return at;
+  }
+  // The properties of an object, and of objects in it, as "a", "a/b".
+  void gather(const YAML::Node& given, const std::string& prefix, Names& out) const {
+    const YAML::Node schema = resolve(given);
+    for (const auto& part : schema["allOf"]) gather(part, prefix, out);
+    for (const auto& property : schema["properties"]) {
+      const std::string name = prefix + property.first.as<std::string>();
+      out.insert(name);
+      gather(property.second, name + "/", out);
+    }
+  }
+  [[nodiscard]] Names properties_of(const std::string& schema) const {
+    Names out;
+    gather(document_["components"]["schemas"][schema], "", out);
+    return out;
+  }
+
+  const YAML::Node document_ = YAML::LoadFile(SPLICED_SOURCE_DIR "/api/openapi.yaml");
+};
+
+void gather_keys(const Json& value, const std::string& prefix, Names& out) {
+  if (!value.is_object()) return;
+  for (const auto& [key, member] : value.items()) {
+    out.insert(prefix + key);
+    gather_keys(member, prefix + key + "/", out);
+  }
+}
+Names keys_of(const Json& value) {
+  Names out;
+  gather_keys(value, "", out);
+  return out;
+}
+
+TEST_F(OpenApi, IsVersion31AndThisProgram) {
+  EXPECT_TRUE(document_["openapi"].as<std::string>().starts_with("3.1"));
+  EXPECT_TRUE(document_["info"]["title"]);
+  EXPECT_TRUE(document_["info"]["version"]);
+}
+
+TEST_F(OpenApi, DaemonServesThisFile) {
+  EXPECT_EQ(read_file(SPLICED_SOURCE_DIR "/api/openapi.yaml"), std::string(embedded::openapi_yaml));
+}
+
+TEST_F(OpenApi, EveryRouteIsInTheFileAndTheReverse) {
+  Names coded{"GET /metrics", "GET /livez", "GET /readyz"};  // these come from the metrics room
+  for (const auto& route : api_routes(*service_, {})) coded.insert(route.method + " " + route.path);
+  Names written;
+  for (const auto& path : document_["paths"]) {
+    for (const auto& operation : path.second) {
+      std::string method = operation.first.as<std::string>();
+      if (method == "parameters" || method == "summary" || method == "description") continue;
+      std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return std::toupper(c); });
+      written.insert(method + " " + path.first.as<std::string>());
+    }
+  }
+  EXPECT_EQ(written, coded);
+}
+
+TEST_F(OpenApi, EveryPlaceholderIsAParameter) {
+  for (const auto& path : document_["paths"]) {
+    const auto text = path.first.as<std::string>();
+    const auto open = text.find('{');
+    if (open == text.npos) continue;
+    const std::string name = text.substr(open + 1, text.find('}') - open - 1);
+    bool found = false;
+    for (const auto& given : path.second["parameters"]) {
+      const YAML::Node parameter = resolve(given);
+      found = found || (parameter["name"].as<std::string>() == name && parameter["in"].as<std::string>() == "path");
+    }
+    EXPECT_TRUE(found) << text;
+  }
+}
+
+TEST_F(OpenApi, EveryOperationHasAnIdOfItsOwnAndAnswers) {
+  Names ids;
+  for (const auto& path : document_["paths"]) {
+    for (const auto& operation : path.second) {
+      if (!operation.second.IsMap() || !operation.second["responses"]) continue;
+      EXPECT_TRUE(ids.insert(operation.second["operationId"].as<std::string>()).second);
+      EXPECT_GT(operation.second["responses"].size(), 0U);
+    }
+  }
+  EXPECT_GE(ids.size(), 14U);
+}
+
+TEST_F(OpenApi, EveryReferenceLeadsSomewhere) {
+  std::vector<YAML::Node> open{document_};
+  int references = 0;
+  while (!open.empty()) {
+    const YAML::Node node = open.back();
+    open.pop_back();
+    if (node.IsMap() && node["$ref"]) {
+      ++references;
+      (void)resolve(node);
+    }
+    for (const auto& item : node) open.push_back(node.IsMap() ? item.second : YAML::Node(item));
+  }
+  EXPECT_GT(references, 10);
+}
+
+TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
+  EXPECT_EQ(properties_of("JobSpec"), keys_of(render_spec(spec_of_short())));
+}
+
+TEST_F(OpenApi, JobHasTheFieldsOfTheCode) {
+  const Json job = render_job(run(spec_of_short()));
+  const Names written = properties_of("Job");
+  for (const auto& key : keys_of(job)) EXPECT_TRUE(written.contains(key)) << key;
+}
+
+TEST_F(OpenApi, NamesOfModesPathsAndPayloadsAreThoseOfTheCode) {
+  const auto enum_of = [&](const char* schema, const char* property) {
+    Names out;
+    const YAML::Node node = resolve(document_["components"]["schemas"][schema]["properties"][property]);
+    for (const auto& name : node["enum"]) out.insert(name.as<std::string>());
+    return out;
+  };
+  Names modes(workload::kModeNames.begin(), workload::kModeNames.end());
+  modes.insert("readwrite");
+  EXPECT_EQ(enum_of("Workload", "rw"), modes);
+  EXPECT_EQ(enum_of("Workload", "payload"), Names(verify::kPayloadNames.begin(), verify::kPayloadNames.end()));
+  Names paths(engine::kReadPathNames.begin(), engine::kReadPathNames.end());
+  paths.insert("auto");
+  EXPECT_EQ(enum_of("EngineOptions", "read_path"), paths);
+}
+
+TEST_F(OpenApi, EveryExampleIsAccepted) {
+  int examples = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SPLICED_SOURCE_DIR "/api/examples")) {
+    if (entry.path().extension() != ".json") continue;
+    ++examples;
+    const auto spec = read_spec_or_error(read_file(entry.path()));
+    EXPECT_TRUE(spec) << entry.path() << ": " << spec.error().message;
+  }
+  EXPECT_GT(examples, 0);
+}
+
+}  // namespace
+}  // namespace spliced::api

@@ -1,0 +1,211 @@
+#include "api/render.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "api/routes.h"
+
+namespace spliced::api {
+namespace {
+
+using job::JobSnapshot;
+
+JobSnapshot sample() {
+  JobSnapshot job;
+  job.id = "id-1";
+  job.spec.name = "first light";
+  job.spec.targets = {"/dev/loop0"};
+  job.state = job::State::running;
+  job.created_at = job::WallTime(std::chrono::milliseconds(1'700'000'000'123));
+  job.started_at = job.created_at + std::chrono::seconds(1);
+  job::DeviceSnapshot device;
+  device.facts.name = "loop0";
+  device.facts.path = "/dev/loop0";
+  device.range = {512, 4096, 512};
+  device.state = job::State::running;
+  device.progress = 0.42;
+  device.eta_seconds = 12.3;
+  device.ops[0] = {4096, 8, 1, 100.5, 2.5, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}};
+  device.engine.fallbacks[0][0] = 2;
+  device.engine.retries = {1, 2, 3};
+  device.engine.short_transfers = {4, 5, 0, 0};
+  device.engine.pipe_resets = 6;
+  device.read_path = engine::ReadPath::copy;
+  device.has_read = true;
+  device.pipe_size_bytes = 1048576;
+  device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
+  device.errors_omitted = 7;
+  job.devices.push_back(device);
+  return job;
+}
+
+std::set<std::string> keys(const Json& object) {
+  std::set<std::string> out;
+  for (const auto& [key, value] : object.items()) out.insert(key);
+  return out;
+}
+
+TEST(RenderJob, HasTheFieldsOfTheContract) {
+  const Json job = render_job(sample());
+  EXPECT_EQ(keys(job), (std::set<std::string>{"id", "state", "verdict", "reason", "created_at", "started_at",
+                                              "ended_at", "name", "targets", "workload", "engine", "error_policy",
+                                              "destructive", "allow_in_use", "overwrite_signatures", "devices"}));
+  EXPECT_EQ(job.at("id"), "id-1");
+  EXPECT_EQ(job.at("state"), "RUNNING");
+  EXPECT_EQ(job.at("verdict"), nullptr);
+  EXPECT_EQ(job.at("reason"), nullptr);
+  EXPECT_EQ(job.at("created_at"), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(job.at("started_at"), "2023-11-14T22:13:21.123Z");
+  EXPECT_EQ(job.at("ended_at"), nullptr);
+}
+
+TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
+  const Json device = render_job(sample()).at("devices").at(0);
+  EXPECT_EQ(device.at("device"), "loop0");
+  EXPECT_EQ(device.at("path"), "/dev/loop0");
+  EXPECT_EQ(device.at("state"), "RUNNING");
+  EXPECT_EQ(device.at("progress"), 0.42);
+  EXPECT_EQ(device.at("eta_seconds"), 12.3);
+  EXPECT_EQ(device.at("offset_bytes"), 512);
+  EXPECT_EQ(device.at("size_bytes"), 4096);
+  EXPECT_EQ(keys(device.at("io")), (std::set<std::string>{"read", "write", "trim", "sync"}));
+  EXPECT_EQ(device.at("io").at("read"),
+            (Json{{"bytes", 4096},
+                  {"operations", 8},
+                  {"errors", 1},
+                  {"bytes_per_second", 100.5},
+                  {"operations_per_second", 2.5},
+                  {"latency_seconds",
+                   {{"mean", 0.1}, {"p50", 0.2}, {"p90", 0.3}, {"p99", 0.4}, {"p999", 0.5}, {"max", 0.6}}}}));
+  EXPECT_EQ(device.at("splice"),
+            (Json{{"read_path", "copy"},
+                  {"pipe_size_bytes", 1048576},
+                  {"retries", 6},
+                  {"pipe_resets", 6},
+                  {"short_transfers", 9},
+                  {"fallbacks", {{{"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}}}}}));
+  EXPECT_EQ(device.at("errors"), (Json{{{"op", "read"},
+                                        {"offset", 4096},
+                                        {"length", 512},
+                                        {"errno", "EIO"},
+                                        {"count", 1},
+                                        {"message", "read at 4096 failed"}}}));
+  EXPECT_EQ(device.at("errors_omitted"), 7);
+}
+
+TEST(RenderJob, WhatIsNotKnownIsNull) {
+  JobSnapshot job = sample();
+  job.started_at.reset();
+  job.devices[0].eta_seconds.reset();
+  job.devices[0].has_read = false;
+  const Json rendered = render_job(job);
+  EXPECT_EQ(rendered.at("started_at"), nullptr);
+  EXPECT_EQ(rendered.at("devices")[0].at("eta_seconds"), nullptr);
+  EXPECT_EQ(rendered.at("devices")[0].at("splice").at("read_path"), nullptr);
+  EXPECT_EQ(rendered.at("devices")[0].at("kernel"), nullptr);
+}
+
+TEST(RenderJob, VerdictAndReasonAreTexts) {
+  JobSnapshot job = sample();
+  job.state = job::State::failed;
+  job.verdict = job::Verdict::fail;
+  job.reason = "1 of 1 devices failed";
+  job.devices[0].kernel = device::KernelCounters{1, 512, 2, 1024, 3, 4096};
+  const Json rendered = render_job(job);
+  EXPECT_EQ(rendered.at("state"), "FAILED");
+  EXPECT_EQ(rendered.at("verdict"), "FAIL");
+  EXPECT_EQ(rendered.at("reason"), "1 of 1 devices failed");
+  EXPECT_EQ(rendered.at("devices")[0].at("kernel").at("write_bytes"), 1024);
+}
+
+TEST(RenderJob, StoredDocumentIsShownAsItWas) {
+  JobSnapshot before = sample();
+  JobSnapshot stored;
+  stored.id = before.id;
+  stored.state = job::State::interrupted;
+  stored.reason = "the daemon ended while the job was running";
+  stored.ended_at = before.created_at;
+  stored.stored_document = job_document(before);
+  const Json rendered = render_job(stored);
+  Json expected = render_job(before);
+  expected["state"] = "INTERRUPTED";
+  expected["reason"] = stored.reason;
+  expected["ended_at"] = "2023-11-14T22:13:20.123Z";
+  expected["devices"][0]["state"] = "INTERRUPTED";
+  EXPECT_EQ(rendered, expected);
+}
+
+TEST(RenderJob, StoreKnowsStateAndVerdictBetter) {
+  JobSnapshot stored;
+  stored.state = job::State::succeeded;
+  stored.verdict = job::Verdict::pass;
+  stored.stored_document =
+      R"({"id": "x", "state": "RUNNING", "verdict": null, "devices": [{"state": "FAILED"}, {"state": "PENDING"}]})";
+  const Json rendered = render_job(stored);
+  EXPECT_EQ(rendered.at("state"), "SUCCEEDED");
+  EXPECT_EQ(rendered.at("verdict"), "PASS");
+  EXPECT_EQ(rendered.at("devices")[0].at("state"), "FAILED");
+  EXPECT_EQ(rendered.at("devices")[1].at("state"), "SUCCEEDED");
+}
+
+TEST(RenderJob, BrokenStoredDocumentIsSurvived) {
+  for (const char* text : {"not json", "[]", "5", "{", "{\"devices\": 5}", "{\"devices\": [{}]}"}) {
+    JobSnapshot stored;
+    stored.id = "x";
+    stored.spec.name = "n";
+    stored.state = job::State::failed;
+    stored.stored_document = text;
+    EXPECT_EQ(render_job(stored).at("state"), "FAILED") << text;
+  }
+}
+
+TEST(RenderJob, StoredDeviceThatIsNoObjectIsSurvived) {
+  for (const char* text : {"{\"devices\": [5]}", "{\"devices\": [{\"state\": 5}]}"}) {
+    JobSnapshot stored;
+    stored.stored_document = text;
+    EXPECT_NO_THROW((void)render_job(stored)) << text;
+  }
+}
+
+TEST(RenderText, BytesThatAreNotUtf8AreReplaced) {
+  JobSnapshot job = sample();
+  job.devices[0].facts.path = "/tmp/\xff";
+  const Json parsed = Json::parse(to_text(render_job(job)));
+  EXPECT_EQ(parsed.at("devices")[0].at("path"), "/tmp/\xef\xbf\xbd");
+  EXPECT_TRUE(Json::parse(job_document(job), nullptr, false).is_object());
+}
+
+TEST(RenderDevice, TellsWhyItMayNotBeWritten) {
+  job::DeviceStatus status;
+  status.facts.name = "sda";
+  status.facts.path = "/dev/sda";
+  status.facts.size = 1000;
+  status.facts.info.model = "Disk";
+  status.refusals = {"is mounted on /"};
+  const Json device = render_device(status);
+  EXPECT_EQ(device.at("device"), "sda");
+  EXPECT_EQ(device.at("capacity_bytes"), 1000);
+  EXPECT_EQ(device.at("model"), "Disk");
+  EXPECT_EQ(device.at("serial"), nullptr);
+  EXPECT_EQ(device.at("may_write"), false);
+  EXPECT_EQ(device.at("refusals"), (Json{"is mounted on /"}));
+  EXPECT_EQ(device.at("job"), nullptr);
+  status.refusals.clear();
+  EXPECT_EQ(render_device(status).at("may_write"), true);
+}
+
+TEST(RenderCapabilities, NamesWhatDoesNotWork) {
+  engine::Capabilities caps;
+  caps.kernel_release = "6.1";
+  caps.read_paths[0] = {false, EFAULT};
+  caps.read_paths[1] = {true, 0};
+  const Json rendered = render_capabilities(caps);
+  EXPECT_EQ(rendered.at("kernel_release"), "6.1");
+  EXPECT_EQ(rendered.at("read_paths").at("map"), (Json{{"works", false}, {"errno", "EFAULT"}}));
+  EXPECT_EQ(rendered.at("read_paths").at("copy"), (Json{{"works", true}, {"errno", nullptr}}));
+  EXPECT_EQ(keys(rendered.at("read_paths")), (std::set<std::string>{"map", "copy", "read", "discard"}));
+}
+
+}  // namespace
+}  // namespace spliced::api

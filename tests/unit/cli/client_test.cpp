@@ -1,0 +1,178 @@
+#include "cli/client.h"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/program.h"
+
+namespace spliced::cli {
+namespace {
+
+class ClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "spliced-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    server_.Get("/v1/jobs/1", [](const httplib::Request&, httplib::Response& out) {
+      out.set_content(R"({"id": "1", "state": "SUCCEEDED", "verdict": "PASS"})", "application/json");
+    });
+    server_.Get("/token", [](const httplib::Request& in, httplib::Response& out) {
+      out.set_content(Json(in.get_header_value("Authorization")).dump(), "application/json");
+    });
+    server_.Get("/page",
+                [](const httplib::Request&, httplib::Response& out) { out.set_content("<html>", "text/html"); });
+    server_.Get("/closed", [](const httplib::Request&, httplib::Response& out) {
+      out.status = 401;
+      out.set_content("{}", "application/problem+json");
+    });
+    server_.Post("/v1/jobs", [](const httplib::Request& in, httplib::Response& out) {
+      out.status = in.body == "bad" ? 422 : 201;
+      out.set_content(in.body == "bad" ? R"({"detail": "no", "errors": [{"pointer": "/name", "detail": "too long"}]})"
+                                       : R"({"id": "1", "state": "RUNNING"})",
+                      "application/json");
+    });
+    server_.set_address_family(AF_UNIX);
+    ASSERT_TRUE(server_.bind_to_port(dir_ + "/s.sock", 80));
+    thread_ = std::jthread([this] { server_.listen_after_bind(); });
+    while (!server_.is_running()) std::this_thread::yield();
+  }
+  void TearDown() override {
+    server_.stop();
+    if (thread_.joinable()) thread_.join();
+    std::filesystem::remove_all(dir_);
+  }
+  [[nodiscard]] std::string address() const { return "unix:" + dir_ + "/s.sock"; }
+  Client client(const std::string& token = "") { return std::move(*Client::create(address(), token)); }
+  std::string file(const std::string& text) {
+    std::ofstream(dir_ + "/job.json") << text;
+    return dir_ + "/job.json";
+  }
+  // Exit code of splicectl, and what it printed.
+  int call(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "splicectl");
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = program(static_cast<int>(arguments.size()), argv.data());
+    std::fflush(stdout);
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  std::string dir_, out_, err_;
+  httplib::Server server_;
+  std::jthread thread_;
+};
+
+TEST_F(ClientTest, GetsAndPosts) {
+  Client c = client();
+  const auto job = c.get("/v1/jobs/1");
+  ASSERT_TRUE(job) << job.error().message;
+  EXPECT_EQ(job->status, 200);
+  EXPECT_EQ(job->body.at("verdict"), "PASS");
+  const auto created = c.post("/v1/jobs", "{}");
+  ASSERT_TRUE(created);
+  EXPECT_EQ(created->status, 201);
+}
+
+TEST_F(ClientTest, SendsTheToken) {
+  EXPECT_EQ(client("secret").get("/token")->body, "Bearer secret");
+  EXPECT_EQ(client().get("/token")->body, "");
+}
+
+TEST_F(ClientTest, WhatIsNotSplicedIsNamed) {
+  const auto page = client().get("/page");
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code, util::Errc::unavailable);
+  EXPECT_NE(page.error().message.find(address()), std::string::npos);
+  const auto closed = client().get("/closed");
+  ASSERT_FALSE(closed);
+  EXPECT_NE(closed.error().message.find("--token-file"), std::string::npos);
+}
+
+TEST_F(ClientTest, NobodyThereIsUnavailable) {
+  auto nobody = Client::create("unix:" + dir_ + "/none.sock", "");
+  ASSERT_TRUE(nobody);
+  const auto answer = nobody->get("/v1/jobs");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, util::Errc::unavailable);
+  EXPECT_NE(answer.error().message.find("none.sock"), std::string::npos);
+}
+
+TEST_F(ClientTest, AddressesHaveTwoForms) {
+  for (const char* server : {"", "localhost", "unix:relative", "https://localhost", "ftp://x"}) {
+    const auto made = Client::create(server, "");
+    ASSERT_FALSE(made) << server;
+    EXPECT_EQ(made.error().code, util::Errc::invalid);
+  }
+  EXPECT_TRUE(Client::create("http://127.0.0.1:8650", ""));
+}
+
+TEST_F(ClientTest, DefinitionsComeFromAFile) {
+  EXPECT_EQ(*read_definition(file("{\"a\": 1}")), "{\"a\": 1}");
+  EXPECT_EQ(*read_definition(file("")), "");
+  const auto missing = read_definition(dir_ + "/missing.json");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find("missing.json"), std::string::npos);
+}
+
+TEST_F(ClientTest, DefinitionThatIsADirectoryIsAnError) {
+  EXPECT_NO_THROW(EXPECT_FALSE(read_definition(dir_)));
+}
+
+TEST_F(ClientTest, ProblemsAreToldWhole) {
+  testing::internal::CaptureStderr();
+  print_problem({422, {{"detail", "no"}, {"errors", {{{"pointer", "/name"}, {"detail", "too long"}}}}}});
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_NE(text.find("no (422)"), std::string::npos) << text;
+  EXPECT_NE(text.find("/name: too long"), std::string::npos) << text;
+}
+
+TEST_F(ClientTest, RefusalWithoutAnObjectIsSurvived) {
+  for (const Json& body : {Json(nullptr), Json("text"), Json::array()}) EXPECT_NO_THROW(print_problem({503, body}));
+}
+
+TEST_F(ClientTest, ExitCodesAreThoseOfTheManual) {
+  EXPECT_EQ(call({"--server", address(), "show", "1"}), kPassed);
+  EXPECT_NE(out_.find("verdict PASS"), std::string::npos) << out_;
+  EXPECT_EQ(call({"--server", address(), "submit", file("{}")}), kPassed);
+  EXPECT_EQ(out_, "1\n");
+  EXPECT_EQ(call({"--server", address(), "submit", file("bad")}), kFailed);
+  EXPECT_NE(err_.find("/name: too long"), std::string::npos) << err_;
+  EXPECT_EQ(call({"--server", address(), "submit", dir_ + "/missing.json"}), kUsage);
+  EXPECT_EQ(call({"--server", "unix:" + dir_ + "/none.sock", "list"}), kNoDaemon);
+  EXPECT_EQ(call({"--server", "nonsense", "list"}), kUsage);
+  EXPECT_EQ(call({"--token-file", dir_ + "/none", "list"}), kUsage);
+  EXPECT_EQ(call({}), kUsage);
+  EXPECT_EQ(call({"dance"}), kUsage);
+  EXPECT_EQ(call({"show"}), kUsage);
+  EXPECT_EQ(call({"--version"}), kPassed);
+  EXPECT_TRUE(out_.starts_with("splicectl ")) << out_;
+  EXPECT_EQ(call({"--help"}), kPassed);
+}
+
+TEST_F(ClientTest, RunSubmitsAndWaitsForTheVerdict) {
+  EXPECT_EQ(call({"--server", address(), "run", file("{}")}), kPassed);
+  EXPECT_NE(out_.find("SUCCEEDED, verdict PASS"), std::string::npos) << out_;
+  EXPECT_EQ(call({"--server", address(), "run", "--json", file("{}")}), kPassed);
+  EXPECT_EQ(Json::parse(out_).at("verdict"), "PASS");
+  EXPECT_EQ(call({"--server", address(), "run", file("bad")}), kFailed);
+}
+
+TEST_F(ClientTest, JsonIsTheAnswerOfTheDaemon) {
+  EXPECT_EQ(call({"--server", address(), "--json", "show", "1"}), kPassed);
+  EXPECT_EQ(Json::parse(out_).at("state"), "SUCCEEDED");
+}
+
+}  // namespace
+}  // namespace spliced::cli

@@ -1,0 +1,128 @@
+#include "cli/text.h"
+
+#include <gtest/gtest.h>
+
+namespace spliced::cli {
+namespace {
+
+Json operation(double operations) {
+  return {{"bytes", operations * 4096},
+          {"operations", static_cast<std::uint64_t>(operations)},
+          {"errors", 0},
+          {"bytes_per_second", operations * 1024},
+          {"operations_per_second", operations},
+          {"latency_seconds",
+           {{"mean", 0.001}, {"p50", 0.0005}, {"p90", 0.001}, {"p99", 0.002}, {"p999", 0.003}, {"max", 1.5}}}};
+}
+
+Json device(const std::string& name, double progress) {
+  return {{"device", name},
+          {"state", "RUNNING"},
+          {"reason", nullptr},
+          {"progress", progress},
+          {"eta_seconds", nullptr},
+          {"io", {{"read", operation(1024)}, {"write", operation(0)}, {"trim", operation(0)}, {"sync", operation(0)}}},
+          {"splice",
+           {{"read_path", "copy"},
+            {"pipe_size_bytes", 65536},
+            {"retries", 3},
+            {"pipe_resets", 1},
+            {"short_transfers", 0},
+            {"fallbacks", {{{"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}}}}}},
+          {"errors", {{{"count", 4}, {"message", "read at 4096 failed"}}}}};
+}
+
+Json job() {
+  return {{"id", "id-1"},       {"name", "first light"}, {"state", "RUNNING"},
+          {"verdict", nullptr}, {"reason", nullptr},     {"devices", {device("loop0", 0.5), device("loop1", 0.25)}}};
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(TextOf, IsEmptyForWhatIsNoText) {
+  const Json object = {{"a", "x"}, {"b", nullptr}, {"c", 5}};
+  EXPECT_EQ(text_of(object, "a"), "x");
+  EXPECT_EQ(text_of(object, "b"), "");
+  EXPECT_EQ(text_of(object, "c"), "");
+  EXPECT_EQ(text_of(object, "d"), "");
+  EXPECT_EQ(text_of(nullptr, "a"), "");
+  EXPECT_EQ(text_of(Json::array(), "a"), "");
+}
+
+TEST(SecondsText, ChoosesTheUnit) {
+  EXPECT_EQ(seconds_text(0), "0.0 µs");
+  EXPECT_EQ(seconds_text(12.3e-6), "12.3 µs");
+  EXPECT_EQ(seconds_text(0.0032), "3.2 ms");
+  EXPECT_EQ(seconds_text(1), "1.0 s");
+  EXPECT_EQ(seconds_text(59.94), "59.9 s");
+  EXPECT_EQ(seconds_text(65), "1m 05s");
+  EXPECT_EQ(seconds_text(3599.9), "59m 59s");
+  EXPECT_EQ(seconds_text(3600), "1h 00m");
+  EXPECT_EQ(seconds_text(90061), "25h 01m");
+}
+
+TEST(JobText, HasHeadDevicesAndErrors) {
+  const std::string text = job_text(job());
+  EXPECT_TRUE(text.starts_with("job id-1 first light: RUNNING\n")) << text;
+  EXPECT_TRUE(has(text, "  loop0: RUNNING\n")) << text;
+  EXPECT_TRUE(has(text, "  loop1: RUNNING\n")) << text;
+  EXPECT_TRUE(has(text, "read")) << text;
+  EXPECT_FALSE(has(text, "trim")) << "an operation that never happened";
+  EXPECT_TRUE(has(text, "4.0 MiB")) << text;
+  EXPECT_TRUE(has(text, "p50 500.0 µs  p99 2.0 ms  max 1.5 s")) << text;
+  EXPECT_TRUE(has(text, "pipe 64.0 KiB, 3 retries, 1 pipe resets, map fell back to copy on EFAULT (2x)")) << text;
+  EXPECT_TRUE(has(text, "error (4x): read at 4096 failed")) << text;
+}
+
+TEST(JobText, TellsVerdictAndReason) {
+  Json ended = job();
+  ended["state"] = "FAILED";
+  ended["verdict"] = "FAIL";
+  ended["reason"] = "1 of 2 devices failed";
+  ended["devices"][0]["reason"] = "too many errors";
+  const std::string text = job_text(ended);
+  EXPECT_TRUE(has(text, "FAILED, verdict FAIL\n  1 of 2 devices failed\n")) << text;
+  EXPECT_TRUE(has(text, "loop0: RUNNING: too many errors")) << text;
+}
+
+TEST(JobText, JobWithoutNameOrDevicesIsShown) {
+  EXPECT_EQ(job_text({{"id", "x"}, {"name", ""}, {"state", "INTERRUPTED"}}), "job x: INTERRUPTED\n");
+}
+
+TEST(ProgressLine, SumsUpAllDevices) {
+  Json running = job();
+  EXPECT_EQ(progress_line(running), "RUNNING  37.5%  2.0 MiB/s  2048 IOPS  0 errors  ETA unknown");
+  running["devices"][0]["eta_seconds"] = 3.0;
+  running["devices"][1]["eta_seconds"] = 65.0;
+  running["devices"][1]["io"]["read"]["errors"] = 2;
+  const std::string line = progress_line(running);
+  EXPECT_TRUE(has(line, "2 errors  ETA 1m 05s")) << line;
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+}
+
+TEST(ProgressLine, NoDevicesNoProgress) {
+  EXPECT_EQ(progress_line({{"state", "PENDING"}, {"devices", Json::array()}}),
+            "PENDING   0.0%  0 B/s  0 IOPS  0 errors  ETA unknown");
+}
+
+TEST(CapabilitiesText, HasARowForEverything) {
+  const Json works = {{"works", true}, {"errno", nullptr}};
+  const Json fails = {{"works", false}, {"errno", "EFAULT"}};
+  const std::string text =
+      capabilities_text({{"kernel_release", "6.1.0"},
+                         {"read_paths", {{"map", fails}, {"copy", works}, {"read", works}, {"discard", works}}},
+                         {"vmsplice_write", works},
+                         {"vmsplice_aliases_pages", true},
+                         {"one_byte_calls_to_fill_pipe", 16},
+                         {"default_pipe_bytes", 65536},
+                         {"largest_pipe_bytes", 1048576}});
+  for (const char* part : {"6.1.0", "EFAULT", "works", "yes", "16", "64.0 KiB", "1.0 MiB"}) {
+    EXPECT_TRUE(has(text, part)) << part;
+  }
+  EXPECT_GE(std::count(text.begin(), text.end(), '\n'), 10);
+}
+
+}  // namespace
+}  // namespace spliced::cli

@@ -1,0 +1,203 @@
+#include "daemon/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "unit/http/raw_client.h"
+
+namespace spliced::daemon {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+class ConfigTest : public testing::Test {
+ protected:
+  ConfigTest() { ::unsetenv("STATE_DIRECTORY"); }
+  void file(const std::string& text) {
+    line_.config_file = dir_ / "spliced.json";
+    std::ofstream(*line_.config_file) << text;
+  }
+  Config load() {
+    auto config = load_config(line_);
+    if (config) return std::move(*config);
+    ADD_FAILURE() << config.error().message;
+    return {};
+  }
+  // Expects a refusal whose message has every one of `parts`.
+  void refuse(const Texts& parts) {
+    const auto config = load_config(line_);
+    ASSERT_FALSE(config) << parts.front();
+    EXPECT_EQ(config.error().code, util::Errc::invalid);
+    for (const auto& part : parts) {
+      EXPECT_NE(config.error().message.find(part), std::string::npos) << config.error().message;
+    }
+  }
+
+  test::TempDir dir_;
+  CommandLine line_;
+};
+
+TEST_F(ConfigTest, DefaultsAreThoseOfTheContract) {
+  const Config config = load();
+  ASSERT_EQ(config.listen.size(), 1U);
+  EXPECT_EQ(config.listen[0].text(), "unix:/run/spliced/spliced.sock");
+  ASSERT_TRUE(config.metrics_listen);
+  EXPECT_EQ(config.metrics_listen->text(), "127.0.0.1:9650");
+  EXPECT_EQ(config.state_dir, "/var/lib/spliced");
+  EXPECT_TRUE(config.allow.empty());
+  EXPECT_EQ(config.token_file, "");
+  EXPECT_FALSE(config.insecure_no_auth);
+  EXPECT_EQ(config.bus, "system");
+  EXPECT_EQ(config.log_level, util::LogLevel::info);
+}
+
+TEST_F(ConfigTest, SystemdSaysWhereTheStateIs) {
+  ::setenv("STATE_DIRECTORY", "/var/lib/other", 1);
+  EXPECT_EQ(load().state_dir, "/var/lib/other");
+  line_.state_dir = "/mine";
+  EXPECT_EQ(load().state_dir, "/mine");
+  ::unsetenv("STATE_DIRECTORY");
+}
+
+TEST_F(ConfigTest, FileIsReadWithComments) {
+  file(R"({
+    // where clients come
+    "listen": ["unix:/a.sock", "127.0.0.1:1"], /* and
+    */ "metrics_listen": "[::1]:2", "state_dir": "/s", "allow": ["/dev/loop*"], "token_file": "/t",
+    "insecure_no_auth": true, "bus": "none", "log_level": "warning"
+  })");
+  const Config config = load();
+  ASSERT_EQ(config.listen.size(), 2U);
+  EXPECT_EQ(config.listen[1].text(), "127.0.0.1:1");
+  EXPECT_EQ(config.metrics_listen->text(), "[::1]:2");
+  EXPECT_EQ(config.state_dir, "/s");
+  EXPECT_EQ(config.allow, Texts{"/dev/loop*"});
+  EXPECT_EQ(config.token_file, "/t");
+  EXPECT_TRUE(config.insecure_no_auth);
+  EXPECT_EQ(config.bus, "none");
+  EXPECT_EQ(config.log_level, util::LogLevel::warning);
+}
+
+TEST_F(ConfigTest, FlagsWinOverTheFile) {
+  file(R"({"listen": ["unix:/file"], "metrics_listen": "127.0.0.1:1", "state_dir": "/file", "allow": ["/file"],
+           "bus": "none", "log_level": "debug"})");
+  line_.listen = Texts{"unix:/flag"};
+  line_.metrics_listen = "none";
+  line_.state_dir = "/flag";
+  line_.allow = Texts{"/flag"};
+  line_.bus = "session";
+  const Config config = load();
+  ASSERT_EQ(config.listen.size(), 1U);
+  EXPECT_EQ(config.listen[0].text(), "unix:/flag");
+  EXPECT_FALSE(config.metrics_listen);
+  EXPECT_EQ(config.state_dir, "/flag");
+  EXPECT_EQ(config.allow, Texts{"/flag"});
+  EXPECT_EQ(config.bus, "session");
+  EXPECT_EQ(config.log_level, util::LogLevel::debug);  // only the file has it
+}
+
+TEST_F(ConfigTest, UnknownKeysAreNamed) {
+  for (const char* key : {"alow", "state-dir", "Listen", "config", ""}) {
+    file(std::string("{\"") + key + "\": 1}");
+    refuse({std::string("\"") + key + "\"", *line_.config_file, "log_level"});
+  }
+}
+
+TEST_F(ConfigTest, WrongTypesNameKeyAndFile) {
+  const std::pair<const char*, const char*> wrong[] = {{"listen", "\"unix:/a\""},
+                                                       {"listen", "[1]"},
+                                                       {"listen", "null"},
+                                                       {"allow", "{}"},
+                                                       {"metrics_listen", "9650"},
+                                                       {"state_dir", "[]"},
+                                                       {"token_file", "false"},
+                                                       {"bus", "1"},
+                                                       {"log_level", "7"},
+                                                       {"insecure_no_auth", "1"},
+                                                       {"insecure_no_auth", "\"true\""}};
+  for (const auto& [key, value] : wrong) {
+    file(std::string("{\"") + key + "\": " + value + "}");
+    refuse({std::string("\"") + key + "\"", *line_.config_file});
+  }
+}
+
+TEST_F(ConfigTest, FileThatIsNoObjectOrNoJsonIsRefused) {
+  for (const char* text : {"", "[]", "5", "{", "{,}", "{\"bus\": \"none\"} x", "{\"bus\": \"\xff\"}"}) {
+    file(text);
+    refuse({*line_.config_file});
+  }
+}
+
+TEST_F(ConfigTest, FileThatIsMissingOrTooLargeIsRefused) {
+  line_.config_file = dir_ / "missing.json";
+  refuse({"missing.json"});
+  file(std::string((1 << 20) + 1, ' '));
+  refuse({"1 MiB"});
+}
+
+TEST_F(ConfigTest, FileThatIsADirectoryIsRefused) {
+  line_.config_file = dir_.path();
+  refuse({dir_.path()});
+}
+
+TEST_F(ConfigTest, NumbersBeyondADoubleAreAnErrorOfTheFile) {
+  file(R"({"bus": 1e999})");
+  refuse({*line_.config_file});
+}
+
+TEST_F(ConfigTest, TcpNeedsAToken) {
+  for (const char* address : {"127.0.0.1:8650", "0.0.0.0:8650", "[::1]:8650"}) {
+    line_.listen = Texts{address};
+    line_.token_file.reset();
+    refuse({address, "--token-file"});
+    line_.token_file = "/token";
+    EXPECT_EQ(load().listen[0].text(), address);
+  }
+}
+
+TEST_F(ConfigTest, WithoutATokenOnlyLoopbackAndOnlyOnRequest) {
+  line_.insecure_no_auth = true;
+  for (const char* address : {"127.0.0.1:8650", "[::1]:8650"}) {
+    line_.listen = Texts{address};
+    EXPECT_EQ(load().listen.size(), 1U);
+  }
+  for (const char* address : {"0.0.0.0:8650", "10.0.0.1:8650", "[::]:8650"}) {
+    line_.listen = Texts{address};
+    refuse({address});
+    line_.listen = Texts{"127.0.0.1:1", address};
+    refuse({address});
+  }
+}
+
+TEST_F(ConfigTest, BadValuesNameTheirFlag) {
+  const auto with = [this](auto member, auto value, const Texts& parts) {
+    line_ = {};
+    line_.*member = value;
+    refuse(parts);
+  };
+  with(&CommandLine::listen, Texts{"localhost:80"}, {"--listen", "localhost:80"});
+  with(&CommandLine::listen, Texts{"unix:relative"}, {"--listen", "unix:relative"});
+  with(&CommandLine::metrics_listen, "9650", {"--metrics-listen", "9650"});
+  with(&CommandLine::state_dir, "relative", {"--state-dir", "relative"});
+  with(&CommandLine::state_dir, "", {"--state-dir"});
+  with(&CommandLine::allow, Texts{"/good", "dev/sda"}, {"--allow", "dev/sda"});
+  with(&CommandLine::allow, Texts{""}, {"--allow"});
+  with(&CommandLine::bus, "user", {"--bus", "user"});
+  with(&CommandLine::log_level, "loud", {"--log-level", "loud"});
+}
+
+TEST_F(ConfigTest, EveryLogLevelIsKnown) {
+  const std::pair<const char*, util::LogLevel> levels[] = {{"error", util::LogLevel::error},
+                                                           {"warning", util::LogLevel::warning},
+                                                           {"notice", util::LogLevel::notice},
+                                                           {"info", util::LogLevel::info},
+                                                           {"debug", util::LogLevel::debug}};
+  for (const auto& [name, level] : levels) {
+    line_.log_level = name;
+    EXPECT_EQ(load().log_level, level);
+  }
+}
+
+}  // namespace
+}  // namespace spliced::daemon

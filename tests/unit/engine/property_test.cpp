@@ -1,0 +1,237 @@
+// Faults of every kind in every position, drawn from a seed. Whatever happens, no byte may be anywhere but where the
+// outcome of its transfer says that it is.
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "rig.h"
+
+namespace spliced::engine::test {
+namespace {
+
+constexpr std::size_t kTargetBytes = 192 * 1024 + 1536;
+constexpr std::size_t kMaxBytes = 80 * 1024;
+constexpr std::size_t kGuard = 4096;
+constexpr std::size_t kRuns = 40;
+constexpr std::size_t kBatch = 4;
+
+struct Temper {
+  unsigned per_mille = 0;   // of the calls go wrong
+  bool downgrades = false;  // errors that end a path for good may occur
+  bool stops = false;       // the job may be stopped in the middle
+};
+
+template <std::size_t N>
+int pick(util::Random& random, const std::array<int, N>& errors) {
+  return errors[static_cast<std::size_t>(random.below(N))];
+}
+
+// What goes wrong with a call of this kind.
+class Chaos {
+ public:
+  Chaos(util::Random& random, const Temper& temper, std::stop_source& stop)
+      : random_(random), temper_(temper), stop_(stop) {}
+
+  Fault operator()(Call call) {
+    if (call == Call::close || call == Call::unmap || call == Call::get_pipe_size) return {};
+    if (random_.below(1000) >= temper_.per_mille) return {};
+    ++events;
+    if (temper_.stops && random_.below(40) == 0) stop_.request_stop();
+    switch (random_.below(4)) {
+      case 0: return {EINTR};
+      case 1: return {pick(random_, std::array{EAGAIN, ENODATA})};
+      case 2: return moves_bytes(call) ? Fault{0, random_.below(20) == 0 ? 0 : 1 + random_.below(9000)} : Fault{};
+      default: return {error_of(call)};
+    }
+  }
+  std::uint64_t events = 0;
+
+ private:
+  static bool moves_bytes(Call call) { return call < Call::write; }
+
+  int error_of(Call call) {
+    switch (call) {
+      case Call::pipe: return pick(random_, std::array{EMFILE, ENFILE});
+      case Call::set_pipe_size: return pick(random_, std::array{EPERM, ENOMEM});
+      case Call::map: return ENOMEM;
+      case Call::memory_to_pipe:
+      case Call::pipe_to_memory:
+        if (temper_.downgrades) return pick(random_, kFallbackErrors);
+        return pick(random_, std::array{EIO, ENOMEM});
+      default: return pick(random_, std::array{EIO, ENOSPC, EINVAL, EPERM, EOPNOTSUPP, EREMOTEIO});
+    }
+  }
+
+  util::Random& random_;
+  const Temper& temper_;
+  std::stop_source& stop_;
+};
+
+// One engine, a model of what the target must hold, and the bookkeeping of what happened.
+class Storm {
+ public:
+  Storm(std::uint64_t seed, const Temper& temper)
+      : random_(seed), temper_(temper), chaos_(random_, temper_, stop_), model_(sys_.target) {
+    sys_.map_works = random_.below(2) == 0;
+    sys_.end_error = random_.below(2) == 0 ? ENOSPC : 0;
+    sys_.default_slots = random_.below(4) == 0 ? 1 : 16;
+    sys_.max_pipe_bytes = std::size_t{4096} << random_.below(9);
+    sys_.chaos = [this](Call call) { return chaos_(call); };
+    clock_.on_now = [this] { EXPECT_EQ(sys_.bytes_in_pipes(), 0U) << "a transfer left bytes in the pipe"; };
+    config_.fd = kTargetFd;
+    config_.read_path = static_cast<ReadPath>(random_.below(4));
+    config_.pinned = random_.below(4) == 0;
+    config_.pipe_size = std::size_t{4096} << random_.below(8);
+    engine_ = std::make_unique<SpliceEngine>(config_, sys_, clock_, stop_.get_token());
+    for (std::size_t i = 0; i < kBatch; ++i) buffers_.push_back(make_buffer(kMaxBytes + 2 * kGuard));
+  }
+
+  void blow() {
+    for (std::size_t round = 0; round < kRuns && !::testing::Test::HasFailure(); ++round) {
+      std::vector<Transfer> transfers = draw();
+      engine_->run(transfers);
+      for (std::size_t i = 0; i < transfers.size(); ++i) check(transfers[i], i);
+      EXPECT_TRUE(same(model_.data(), sys_.target.data(), model_.size())) << "bytes are where no transfer put them";
+      EXPECT_LE(sys_.open_pipes(), 1U);
+      EXPECT_EQ(sys_.half_open_pipes(), 0U);
+      EXPECT_LE(sys_.open_mappings(), 1U);
+    }
+    check_counters();
+    engine_.reset();
+    EXPECT_EQ(sys_.open_pipes(), 0U);
+    EXPECT_EQ(sys_.open_mappings(), 0U);
+  }
+
+  std::array<std::uint64_t, 6> outcomes{};
+  [[nodiscard]] std::uint64_t events() const { return chaos_.events; }
+
+ private:
+  std::vector<Transfer> draw() {
+    std::vector<Transfer> transfers;
+    const std::size_t count = 1 + random_.below(kBatch);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::byte* start = buffers_[i].data() + kGuard;
+      fill({buffers_[i].data(), buffers_[i].size()}, random_());
+      const std::size_t length = 512 * (1 + random_.below(random_.below(2) == 0 ? 16 : kMaxBytes / 512));
+      const Op op = random_.below(2) == 0 ? Op::read : Op::write;
+      transfers.push_back(make_transfer(op, 512 * random_.below(kTargetBytes / 512), length, start));
+    }
+    images_.clear();
+    for (const auto& buffer : buffers_) images_.emplace_back(buffer.data(), buffer.data() + buffer.size());
+    return transfers;
+  }
+
+  void check(const Transfer& transfer, std::size_t index) {
+    ++outcomes[static_cast<std::size_t>(transfer.outcome)];
+    ASSERT_LE(transfer.moved, transfer.length);
+    EXPECT_EQ(transfer.moved == transfer.length, transfer.outcome == Outcome::done || finished_late(transfer));
+    const bool has_error = transfer.outcome == Outcome::failed || transfer.outcome == Outcome::splice_unsupported ||
+                           transfer.outcome == Outcome::path_refused;
+    EXPECT_EQ(transfer.error != 0, has_error);
+    EXPECT_TRUE(transfer.outcome != Outcome::path_refused || config_.pinned);
+    EXPECT_TRUE(transfer.outcome != Outcome::stopped || stop_.stop_requested());
+    transfer.op == Op::read ? check_read(transfer, index) : check_write(transfer, index);
+    const bool is_clean =
+        transfer.outcome == Outcome::done || (transfer.op == Op::read && transfer.outcome == Outcome::end_of_target);
+    unclean_ += is_clean ? 0 : 1;
+  }
+
+  // A read whose last bytes left the target but did not reach memory.
+  static bool finished_late(const Transfer& transfer) {
+    return transfer.op == Op::read && transfer.moved == transfer.length && transfer.outcome != Outcome::end_of_target;
+  }
+
+  void check_read(const Transfer& transfer, std::size_t index) {
+    const std::byte* image = images_[index].data();
+    const std::byte* now = buffers_[index].data();
+    EXPECT_TRUE(same(image, now, kGuard)) << "a read wrote in front of its buffer";
+    const std::size_t end = kGuard + transfer.length;
+    EXPECT_TRUE(same(image + end, now + end, images_[index].size() - end)) << "a read wrote behind its buffer";
+    if (transfer.outcome != Outcome::done && transfer.outcome != Outcome::end_of_target) {
+      EXPECT_EQ(transfer.data, nullptr);
+      return;
+    }
+    if (config_.read_path == ReadPath::discard) {
+      EXPECT_EQ(transfer.data, nullptr);
+    } else if (transfer.moved > 0) {
+      ASSERT_NE(transfer.data, nullptr);
+      EXPECT_TRUE(same(transfer.data, model_.data() + transfer.offset, transfer.moved));
+    }
+  }
+
+  void check_write(const Transfer& transfer, std::size_t index) {
+    EXPECT_TRUE(same(images_[index].data(), buffers_[index].data(), images_[index].size()));
+    if (transfer.moved > 0) std::memcpy(model_.data() + transfer.offset, transfer.buffer, transfer.moved);
+  }
+
+  void check_counters() {
+    const EngineCounters& counters = engine_->counters();
+    EXPECT_EQ(counters.pipe_resets.get(), sys_.pipes_thrown_away());
+    EXPECT_LE(counters.pipe_resets.get(), unclean_);
+    for (const auto& row : counters.fallbacks) {
+      std::uint64_t sum = 0;
+      for (const auto& tally : row) sum += tally.get();
+      EXPECT_LE(sum, 1U) << "a downgrade is permanent";
+    }
+    EXPECT_EQ(short_transfers(counters, util::OpClass::read) + short_transfers(counters, util::OpClass::write),
+              short_splices());
+  }
+
+  // A splice that returns 0 is an end, not a short transfer.
+  [[nodiscard]] std::uint64_t short_splices() const {
+    return static_cast<std::uint64_t>(
+        std::count_if(sys_.records().begin(), sys_.records().end(), [](const Record& call) {
+          const bool moves = call.call == Call::target_to_pipe || call.call == Call::pipe_to_target;
+          return moves && call.result > 0 && static_cast<std::uint64_t>(call.result) < call.length;
+        }));
+  }
+
+  util::Random random_;
+  Temper temper_;
+  std::stop_source stop_;
+  FakeKernel sys_{kTargetBytes};
+  CountingClock clock_;
+  Chaos chaos_;
+  std::vector<std::byte> model_;
+  SpliceConfig config_;
+  std::vector<PageBuffer> buffers_;
+  std::vector<std::vector<std::byte>> images_;
+  std::unique_ptr<SpliceEngine> engine_;
+  std::uint64_t unclean_ = 0;
+};
+
+class UnderFaults : public ::testing::TestWithParam<Temper> {};
+
+std::string name_of(const ::testing::TestParamInfo<Temper>& temper) {
+  return std::to_string(temper.param.per_mille) + "PerMille" + (temper.param.downgrades ? "Downgrades" : "") +
+         (temper.param.stops ? "Stops" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Tempers, UnderFaults,
+                         ::testing::Values(Temper{0, false, false}, Temper{10, false, false}, Temper{50, true, false},
+                                           Temper{100, false, false}, Temper{100, true, true}, Temper{300, true, true}),
+                         name_of);
+
+TEST_P(UnderFaults, EveryByteIsWhereItsTransferSaysAndNowhereElse) {
+  std::array<std::uint64_t, 6> outcomes{};
+  std::uint64_t events = 0;
+  for (std::uint64_t seed = 1; seed <= 40 && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Storm storm(seed * 1000 + GetParam().per_mille, GetParam());
+    storm.blow();
+    events += storm.events();
+    for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i] += storm.outcomes[i];
+  }
+  EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::done)], 50U);
+  EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::end_of_target)], 0U);
+  EXPECT_EQ(outcomes[static_cast<std::size_t>(Outcome::stopped)] > 0, GetParam().stops);
+  if (GetParam().per_mille == 0) {
+    EXPECT_EQ(events, 0U);
+  } else {
+    EXPECT_GT(events, 100U);
+    EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::failed)], 0U);
+  }
+}
+
+}  // namespace
+}  // namespace spliced::engine::test

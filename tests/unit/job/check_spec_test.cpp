@@ -1,0 +1,255 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "spliced/job/spec.h"
+
+namespace spliced::job {
+namespace {
+
+using workload::Amount;
+using workload::Distribution;
+using workload::Mode;
+
+JobSpec valid() {
+  JobSpec spec;
+  spec.targets = {"/dev/sdx"};
+  return spec;
+}
+JobSpec valid_writer() {
+  JobSpec spec = valid();
+  spec.workload.rw = Mode::write;
+  spec.destructive = true;
+  return spec;
+}
+std::vector<std::string> pointers(const JobSpec& spec) {
+  std::vector<std::string> out;
+  for (const auto& error : check_spec(spec)) {
+    EXPECT_NE(error.detail, "") << error.pointer;
+    out.push_back(error.pointer);
+  }
+  return out;
+}
+using Pointers = std::vector<std::string>;
+const Pointers kNone;
+
+TEST(CheckSpec, TheDefaultsAreValid) {
+  EXPECT_EQ(pointers(valid()), kNone);
+  EXPECT_EQ(pointers(valid_writer()), kNone);
+}
+
+TEST(CheckSpec, NameLength) {
+  JobSpec spec = valid();
+  spec.name = std::string(kMaxNameBytes, 'n');
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.name += 'n';
+  EXPECT_EQ(pointers(spec), Pointers{"/name"});
+}
+
+TEST(CheckSpec, NumberOfTargets) {
+  JobSpec spec = valid();
+  spec.targets.clear();
+  EXPECT_EQ(pointers(spec), Pointers{"/targets"});
+  for (std::size_t i = 0; i < kMaxTargets; ++i) spec.targets.push_back("/t/" + std::to_string(i));
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.targets.emplace_back("/t/one-more");
+  EXPECT_EQ(pointers(spec), Pointers{"/targets"});
+}
+
+TEST(CheckSpec, EachTargetIsAnAbsolutePathOnce) {
+  JobSpec spec = valid();
+  spec.targets = {"/a", "b", "", "/a", std::string("/c\0d", 4)};
+  EXPECT_EQ(pointers(spec), (Pointers{"/targets/1", "/targets/2", "/targets/3", "/targets/4"}));
+}
+
+TEST(CheckSpec, PercentageOfReads) {
+  JobSpec spec = valid();
+  for (const unsigned good : {0U, 100U}) {
+    spec.workload.rwmixread = good;
+    EXPECT_EQ(pointers(spec), kNone);
+  }
+  spec.workload.rwmixread = 101;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/rwmixread"});
+}
+
+TEST(CheckSpec, Workers) {
+  JobSpec spec = valid();
+  spec.workload.workers = kMaxWorkers;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.workload.workers = kMaxWorkers + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/workers"});
+  spec.workload.workers = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/workers"});
+}
+
+TEST(CheckSpec, Loops) {
+  JobSpec spec = valid();
+  spec.workload.loops = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/loops"});
+}
+
+TEST(CheckSpec, RelativeSize) {
+  JobSpec spec = valid();
+  for (const double good : {0.001, 100.0}) {
+    spec.workload.size = {true, 0, good};
+    EXPECT_EQ(pointers(spec), kNone) << good;
+  }
+  for (const double bad : {0.0, -1.0, 100.001, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    spec.workload.size = {true, 0, bad};
+    EXPECT_EQ(pointers(spec), Pointers{"/workload/size"}) << bad;
+  }
+}
+
+TEST(CheckSpec, AbsoluteSize) {
+  JobSpec spec = valid();
+  spec.workload.size = {false, 1, 0};
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.workload.size = {false, 0, 0};
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/size"});
+}
+
+TEST(CheckSpec, Offset) {
+  JobSpec spec = valid();
+  for (const double good : {0.0, 99.9}) {
+    spec.workload.offset = {true, 0, good};
+    EXPECT_EQ(pointers(spec), kNone) << good;
+  }
+  for (const double bad : {-0.1, 100.0, std::nan("")}) {
+    spec.workload.offset = {true, 0, bad};
+    EXPECT_EQ(pointers(spec), Pointers{"/workload/offset"}) << bad;
+  }
+  spec.workload.offset = {false, std::numeric_limits<std::uint64_t>::max(), 0};
+  EXPECT_EQ(pointers(spec), kNone);  // the target decides
+}
+
+TEST(CheckSpec, BlockSize) {
+  JobSpec spec = valid();
+  for (const std::uint64_t good : {kMinBlock, kMaxBlock}) {
+    spec.workload.bs = good;
+    EXPECT_EQ(pointers(spec), kNone) << good;
+  }
+  spec.workload.bs = kMaxBlock + kMinBlock;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
+  spec.workload.bs = kMinBlock + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
+  spec.workload.bs = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
+}
+
+TEST(CheckSpec, BuffersOfAllWorkers) {
+  JobSpec spec = valid();
+  spec.workload.bs = kMaxBlock;
+  spec.workload.workers = kMaxBufferBytes / kMaxBlock;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.targets.emplace_back("/dev/sdy");
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
+  spec.workload.workers /= 2;
+  EXPECT_EQ(pointers(spec), kNone);
+}
+
+TEST(CheckSpec, PipeSize) {
+  JobSpec spec = valid();
+  for (const std::uint64_t good : {std::uint64_t{0}, std::uint64_t{util::kPageSize}, kMaxPipe}) {
+    spec.engine.pipe_size = good;
+    EXPECT_EQ(pointers(spec), kNone) << good;
+  }
+  for (const std::uint64_t bad : {std::uint64_t{util::kPageSize + 1}, kMaxPipe + util::kPageSize}) {
+    spec.engine.pipe_size = bad;
+    EXPECT_EQ(pointers(spec), Pointers{"/engine/pipe_size"}) << bad;
+  }
+}
+
+TEST(CheckSpec, Batch) {
+  JobSpec spec = valid();
+  spec.engine.batch = kMaxBatch;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.engine.batch = kMaxBatch + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
+}
+
+TEST(CheckSpec, Times) {
+  JobSpec spec = valid();
+  spec.workload.time_based = true;
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/runtime"});
+  spec.workload.runtime = 1;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.error_policy.stall_timeout = 1;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.error_policy.stall_timeout = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"/error_policy/stall_timeout"});
+}
+
+TEST(CheckSpec, DistributionParameters) {
+  JobSpec spec = valid();
+  spec.workload.rw = Mode::randread;
+  const auto check = [&](Distribution::Kind kind, double parameter) {
+    spec.workload.distribution = {kind, parameter};
+    return pointers(spec);
+  };
+  const Pointers refused{"/workload/random_distribution"};
+  EXPECT_EQ(check(Distribution::Kind::uniform, 0), kNone);
+  for (const double good : {0.01, 1.0, 100.0}) EXPECT_EQ(check(Distribution::Kind::zipf, good), kNone) << good;
+  for (const double bad : {0.0, -1.0, 100.1, std::nan("")}) EXPECT_EQ(check(Distribution::Kind::zipf, bad), refused);
+  for (const double good : {0.01, 0.99}) EXPECT_EQ(check(Distribution::Kind::pareto, good), kNone) << good;
+  for (const double bad : {0.0, 1.0, std::nan("")}) EXPECT_EQ(check(Distribution::Kind::pareto, bad), refused) << bad;
+  for (const double good : {0.01, 100.0}) EXPECT_EQ(check(Distribution::Kind::normal, good), kNone) << good;
+  for (const double bad : {0.0, 100.1, std::nan("")}) EXPECT_EQ(check(Distribution::Kind::normal, bad), refused) << bad;
+}
+
+TEST(CheckSpec, OnlyARandomModeHasADistribution) {
+  JobSpec spec = valid();
+  spec.workload.distribution = {Distribution::Kind::zipf, 1};
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/random_distribution"});
+  spec.workload.rw = Mode::randread;
+  EXPECT_EQ(pointers(spec), kNone);
+}
+
+TEST(CheckSpec, WhatDestroysMustSaySo) {
+  for (std::size_t i = 0; i < workload::kModeNames.size(); ++i) {
+    JobSpec spec = valid();
+    spec.workload.rw = static_cast<Mode>(i);
+    const bool destroys = workload::destroys(spec.workload.rw);
+    EXPECT_EQ(pointers(spec), destroys ? Pointers{"/destructive"} : kNone) << workload::kModeNames[i];
+    spec.destructive = true;
+    EXPECT_EQ(pointers(spec), kNone) << workload::kModeNames[i];
+  }
+}
+
+TEST(CheckSpec, OnlyAReaderMayShare) {
+  JobSpec spec = valid();
+  spec.allow_in_use = true;
+  EXPECT_EQ(pointers(spec), kNone);
+  JobSpec writer = valid_writer();
+  writer.allow_in_use = true;
+  EXPECT_EQ(pointers(writer), Pointers{"/allow_in_use"});
+}
+
+TEST(CheckSpec, OnlyAWriterSyncs) {
+  using workload::WorkloadSpec;
+  const std::vector<std::pair<std::uint64_t WorkloadSpec::*, const char*>> fields{
+      {&WorkloadSpec::fsync, "/workload/fsync"},
+      {&WorkloadSpec::fdatasync, "/workload/fdatasync"},
+      {&WorkloadSpec::sync_file_range, "/workload/sync_file_range"}};
+  for (const auto& [field, pointer] : fields) {
+    JobSpec reader = valid();
+    reader.workload.*field = 1;
+    EXPECT_EQ(pointers(reader), Pointers{pointer});
+    JobSpec writer = valid_writer();
+    writer.workload.*field = 1;
+    EXPECT_EQ(pointers(writer), kNone);
+  }
+}
+
+TEST(CheckSpec, EverythingThatIsWrongIsSaidAtOnce) {
+  JobSpec spec;
+  spec.workload.rw = Mode::write;
+  spec.workload.loops = 0;
+  spec.workload.bs = 1;
+  spec.error_policy.stall_timeout = -1;
+  EXPECT_EQ(pointers(spec), (Pointers{"/targets", "/workload/loops", "/workload/bs", "/workload/bs",
+                                      "/error_policy/stall_timeout", "/destructive"}));
+}
+
+}  // namespace
+}  // namespace spliced::job

@@ -1,0 +1,144 @@
+#include "job/device_run.h"
+
+#include "run_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::contains;
+using testing::endless;
+using testing::reading;
+
+struct DeviceRunTest : testing::RunFixture {
+  std::string path = dir.file("target", 40'960);
+};
+
+TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
+  const auto run = finished_run(reading({path}));
+  EXPECT_EQ(run->outcome(State::cancelled), State::succeeded);
+  EXPECT_FALSE(run->failed());
+  EXPECT_EQ(run->job_id(), "job-1");
+  const DeviceSnapshot snapshot = run->snapshot(clock.now(), State::succeeded);
+  EXPECT_EQ(snapshot.ops[0].operations, 10U);
+  EXPECT_EQ(snapshot.ops[0].bytes, 40'960U);
+  EXPECT_EQ(snapshot.progress, 1.0);
+  EXPECT_EQ(snapshot.eta_seconds, 0.0);
+  EXPECT_TRUE(snapshot.has_read);
+  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "");
+  EXPECT_EQ(changes, 1);
+}
+
+TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
+  JobSpec spec = endless({path});
+  spec.workload.workers = 2;
+  const auto run = create(spec);
+  begin(*run);
+  EXPECT_FALSE(run->finished());
+  EXPECT_EQ(run->worker_count(), 2U);
+  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "job-1");
+  run->request_stop();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "");
+  EXPECT_EQ(run->outcome(State::cancelled), State::cancelled);
+  EXPECT_EQ(run->outcome(State::interrupted), State::interrupted);
+}
+
+TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {
+  const device::NodeId id = create(reading({path}))->facts().id;
+  EXPECT_EQ(gate.job_holding(id, id), "");
+}
+
+TEST_F(DeviceRunTest, AnAbortedStartDoesNothing) {
+  const auto run = create(reading({path}));
+  run->start_workers();
+  start_gate->abort();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(run->snapshot(clock.now(), State::failed).ops[0].operations, 0U);
+}
+
+TEST_F(DeviceRunTest, TheFirstReasonOfAFailureStays) {
+  const auto run = create(endless({path}));
+  begin(*run);
+  run->fail("first");
+  run->fail("second");
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_TRUE(run->failed());
+  EXPECT_EQ(run->outcome(State::cancelled), State::failed);
+  EXPECT_EQ(run->snapshot(clock.now(), State::failed).reason, "first");
+}
+
+TEST_F(DeviceRunTest, WakingWorkersIsHarmlessBeforeDuringAndAfter) {
+  const auto run = create(endless({path}));
+  run->wake_workers();
+  begin(*run);
+  run->wake_workers();
+  run->request_stop();
+  run->wake_workers();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  run->wake_workers();
+  run->request_stop();
+}
+
+TEST_F(DeviceRunTest, NothingInFlightNeverStalls) {
+  const auto run = create(reading({path}));
+  run->check_stall(clock.now() + 3600 * util::kSecond);
+  EXPECT_FALSE(run->stalled());
+  begin(*run);
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  run->check_stall(clock.now() + 3600 * util::kSecond);
+  EXPECT_FALSE(run->stalled());
+  EXPECT_FALSE(run->failed());
+}
+
+TEST_F(DeviceRunTest, RatesAreThoseOfTheLastSecond) {
+  environment.engines = faulty_engines();
+  sys.on_read = [this](ino_t, std::uint64_t offset) {
+    if (offset == 20'480) valve.pass();
+    return 0;
+  };
+  const auto run = create(reading({path}));
+  begin(*run);
+  ASSERT_TRUE(await_blocked());
+  clock.advance(2 * util::kSecond);
+  run->sample(clock.now());
+  const DeviceSnapshot snapshot = run->snapshot(clock.now(), State::running);
+  EXPECT_DOUBLE_EQ(snapshot.ops[0].operations_per_second, 2.5);
+  EXPECT_DOUBLE_EQ(snapshot.ops[0].bytes_per_second, 10'240);
+  EXPECT_DOUBLE_EQ(snapshot.progress, 0.5);
+  EXPECT_DOUBLE_EQ(snapshot.eta_seconds.value(), 2.0);
+  clock.advance(util::kSecond);
+  run->sample(clock.now());
+  EXPECT_EQ(run->snapshot(clock.now(), State::running).ops[0].operations_per_second, 0.0);
+  valve.open();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+  const DeviceSnapshot ended = run->snapshot(clock.now() + 60 * util::kSecond, State::succeeded);
+  EXPECT_NEAR(ended.ops[0].operations_per_second, 10.0 / 3, 1e-9);  // the end of the run counts, not that of the job
+}
+
+TEST_F(DeviceRunTest, TellsWhatIsInFlight) {
+  environment.engines = faulty_engines();
+  block_reads_of(path);
+  const auto run = create(reading({path}));
+  begin(*run);
+  ASSERT_TRUE(await_blocked());
+  clock.advance(3 * util::kSecond);
+  DeviceTelemetry telemetry;
+  run->describe(clock.now(), telemetry);
+  EXPECT_EQ(telemetry.inflight, 1U);
+  EXPECT_DOUBLE_EQ(telemetry.oldest_inflight_seconds, 3.0);
+  EXPECT_EQ(telemetry.activity, DeviceActivity::running);
+  EXPECT_EQ(telemetry.job_id, "job-1");
+  EXPECT_FALSE(telemetry.last_completion);
+  run->request_stop();
+  run->describe(clock.now(), telemetry);
+  EXPECT_EQ(telemetry.activity, DeviceActivity::stopping);
+  run->check_stall(clock.now() + 60 * util::kSecond);
+  run->describe(clock.now(), telemetry);
+  EXPECT_EQ(telemetry.activity, DeviceActivity::stalled);
+  valve.open();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
+}
+
+}  // namespace
+}  // namespace spliced::job

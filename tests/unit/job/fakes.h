@@ -1,0 +1,185 @@
+#pragma once
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "spliced/engine/syscalls.h"
+#include "spliced/job/store.h"
+#include "spliced/util/clock.h"
+
+namespace spliced::testing {
+
+inline constexpr auto kPatience = std::chrono::seconds(20);  // for what takes milliseconds unless it is broken
+inline constexpr util::Nanos kPatienceNanos = 20 * util::kSecond;
+
+// Whether `condition` becomes true within kPatience.
+template <class Condition>
+[[nodiscard]] bool await(Condition&& condition) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// Time stands still until the test moves it. A sleeper looks up now and then, as one does that a signal has woken.
+class FakeClock final : public util::Clock {
+ public:
+  util::Nanos now() override { return now_; }
+  void sleep_until(util::Nanos when) override {
+    std::unique_lock lock(mutex_);
+    moved_.wait_for(lock, std::chrono::milliseconds(1), [&] { return now_ >= when; });
+  }
+  void advance(util::Nanos by) {
+    const std::lock_guard lock(mutex_);
+    now_ += by;
+    moved_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  std::atomic<util::Nanos> now_{1000 * util::kSecond};
+};
+
+// Holds up whoever passes, until it is opened.
+class Valve {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    opened_.wait(lock, [&] { return open_; });
+    --waiting_;
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  [[nodiscard]] int waiting() {
+    const std::lock_guard lock(mutex_);
+    return waiting_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+  int waiting_ = 0;
+};
+
+// The kernel, but for what the test says. Set the hooks before the job.
+class FakeSyscalls final : public engine::Syscalls {
+ public:
+  // An errno to fail with, or 0 to let the kernel do it.
+  using Hook = std::function<int(ino_t target, std::uint64_t offset)>;
+  Hook on_read;
+  Hook on_write;
+  std::function<int()> on_sync;
+  std::atomic<int> vmsplice_error{0};
+  std::atomic<int> waits{0};
+
+  ssize_t splice(int in, off64_t* off_in, int out, off64_t* off_out, std::size_t length) override {
+    if (off_in != nullptr && refuses(on_read, in, *off_in)) return -1;
+    if (off_out != nullptr && refuses(on_write, out, *off_out)) return -1;
+    return kernel_.splice(in, off_in, out, off_out, length);
+  }
+  ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) override {
+    if (vmsplice_error != 0) return static_cast<ssize_t>(failed(vmsplice_error));
+    return kernel_.vmsplice(fd, iov, count, flags);
+  }
+  ssize_t read(int fd, void* buffer, std::size_t length) override { return kernel_.read(fd, buffer, length); }
+  ssize_t write(int fd, const void* buffer, std::size_t length) override { return kernel_.write(fd, buffer, length); }
+  int pipe(int fds[2]) override { return kernel_.pipe(fds); }
+  int close(int fd) override { return kernel_.close(fd); }
+  int set_pipe_size(int fd, int bytes) override { return kernel_.set_pipe_size(fd, bytes); }
+  int get_pipe_size(int fd) override { return kernel_.get_pipe_size(fd); }
+  void* map_read_only(std::size_t length) override { return kernel_.map_read_only(length); }
+  int unmap(void* address, std::size_t length) override { return kernel_.unmap(address, length); }
+  int discard(int fd, std::uint64_t offset, std::uint64_t length) override {
+    return kernel_.discard(fd, offset, length);
+  }
+  int punch_hole(int fd, std::uint64_t offset, std::uint64_t length) override {
+    return kernel_.punch_hole(fd, offset, length);
+  }
+  int fsync(int) override { return on_sync ? failed(on_sync()) : 0; }
+  int fdatasync(int) override { return on_sync ? failed(on_sync()) : 0; }
+  int sync_file_range(int, std::uint64_t, std::uint64_t) override { return on_sync ? failed(on_sync()) : 0; }
+  int wait_ms(int) override {
+    ++waits;
+    return 0;
+  }
+
+ private:
+  static int failed(int error) {
+    if (error == 0) return 0;
+    errno = error;
+    return -1;
+  }
+  static bool refuses(const Hook& hook, int fd, off64_t offset) {
+    struct stat st {};
+    if (!hook || ::fstat(fd, &st) != 0) return false;
+    return failed(hook(st.st_ino, static_cast<std::uint64_t>(offset))) != 0;
+  }
+  engine::Syscalls& kernel_ = engine::kernel();
+};
+
+// A store in memory that tells what became of it.
+class MemoryStore final : public job::JobStore {
+ public:
+  std::function<void(const job::StoredJob&)> on_put;  // called without a lock
+  std::atomic<bool> broken{false};
+
+  util::Status put(const job::StoredJob& job) override {
+    if (broken) return util::fail(util::Errc::system, "the store is broken");
+    {
+      const std::lock_guard lock(mutex_);
+      if (!jobs_.contains(job.id)) order_.push_back(job.id);
+      jobs_[job.id] = job;
+    }
+    if (on_put) on_put(job);
+    return {};
+  }
+  util::Status erase(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    jobs_.erase(id);
+    std::erase(order_, id);
+    return {};
+  }
+  util::Result<std::vector<job::StoredJob>> load(std::size_t limit) override {
+    if (broken) return util::fail(util::Errc::system, "the store is broken");
+    const std::lock_guard lock(mutex_);
+    std::vector<job::StoredJob> out;
+    for (std::size_t i = order_.size() - std::min(limit, order_.size()); i < order_.size(); ++i) {
+      out.push_back(jobs_.at(order_[i]));
+    }
+    return out;
+  }
+  [[nodiscard]] std::optional<job::StoredJob> find(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = jobs_.find(id);
+    return found == jobs_.end() ? std::nullopt : std::optional(found->second);
+  }
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return jobs_.size();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, job::StoredJob> jobs_;
+  std::vector<std::string> order_;
+};
+
+}  // namespace spliced::testing

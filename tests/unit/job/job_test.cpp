@@ -1,0 +1,114 @@
+#include "job/job.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace spliced::job {
+namespace {
+
+constexpr std::array<State, kStates> kAll{State::pending, State::running,   State::stopping,   State::succeeded,
+                                          State::failed,  State::cancelled, State::interrupted};
+
+TEST(MayFollow, IsTheTableOfTheStateMachine) {
+  for (const State from : kAll) {
+    for (const State to : kAll) {
+      const bool forward = (from == State::pending && (to == State::running || to == State::stopping)) ||
+                           (from == State::running && to == State::stopping);
+      const bool expected = !is_final(from) && (is_final(to) || forward);
+      EXPECT_EQ(may_follow(from, to), expected) << state_name(from) << " to " << state_name(to);
+    }
+  }
+}
+
+TEST(Job, TransitionsThatDoNotExistAreDefects) {
+  Job job;
+  job.transition(State::running);
+  EXPECT_EQ(job.state, State::running);
+  EXPECT_THROW(job.transition(State::pending), std::logic_error);
+  EXPECT_THROW(job.transition(State::running), std::logic_error);
+  EXPECT_EQ(job.state, State::running);
+  job.transition(State::stopping);
+  EXPECT_THROW(job.transition(State::running), std::logic_error);
+  job.transition(State::cancelled);
+  for (const State next : kAll) EXPECT_THROW(job.transition(next), std::logic_error) << state_name(next);
+}
+
+Job in_state(State state) {
+  Job job;
+  job.state = state;
+  return job;
+}
+
+TEST(Job, SucceedsWhenAllItsDevicesDo) {
+  Job job = in_state(State::running);
+  job.conclude({State::succeeded, State::succeeded});
+  EXPECT_EQ(job.state, State::succeeded);
+  EXPECT_EQ(job.verdict, Verdict::pass);
+  EXPECT_EQ(job.reason, "");
+}
+
+TEST(Job, FailsWhenOneDeviceFails) {
+  Job job = in_state(State::running);
+  job.conclude({State::succeeded, State::failed, State::failed});
+  EXPECT_EQ(job.state, State::failed);
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_EQ(job.reason, "2 of 3 devices failed");
+}
+
+TEST(Job, IsCancelledWithoutAVerdict) {
+  Job job = in_state(State::stopping);
+  job.conclude({State::cancelled, State::succeeded, State::failed});
+  EXPECT_EQ(job.state, State::cancelled);
+  EXPECT_EQ(job.verdict, Verdict::none);
+  EXPECT_EQ(job.reason, "cancelled on request");
+}
+
+TEST(Job, IsInterruptedWhenTheDaemonStopsIt) {
+  Job job = in_state(State::stopping);
+  job.stop_state = State::interrupted;
+  job.conclude({State::interrupted});
+  EXPECT_EQ(job.state, State::interrupted);
+  EXPECT_EQ(job.reason, "the daemon was stopped");
+}
+
+TEST(Job, ThatWasDoneBeforeItWasStoppedHasSucceeded) {
+  Job job = in_state(State::stopping);
+  job.conclude({State::succeeded});
+  EXPECT_EQ(job.state, State::succeeded);
+  EXPECT_EQ(job.verdict, Verdict::pass);
+}
+
+TEST(Job, TheHeaderCarriesEverythingButRunningDevices) {
+  Job job = in_state(State::running);
+  job.id = "id";
+  job.spec.name = "name";
+  job.reason = "reason";
+  job.verdict = Verdict::fail;
+  job.created_at = WallTime(std::chrono::seconds(1));
+  job.started_at = WallTime(std::chrono::seconds(2));
+  job.ended_at = WallTime(std::chrono::seconds(3));
+  job.ended_devices.resize(2);
+  job.stored_document = "document";
+  const JobSnapshot header = job.header();
+  EXPECT_EQ(header.id, "id");
+  EXPECT_EQ(header.spec.name, "name");
+  EXPECT_EQ(header.state, State::running);
+  EXPECT_EQ(header.verdict, Verdict::fail);
+  EXPECT_EQ(header.reason, "reason");
+  EXPECT_EQ(header.created_at, job.created_at);
+  EXPECT_EQ(header.started_at, job.started_at);
+  EXPECT_EQ(header.ended_at, job.ended_at);
+  EXPECT_EQ(header.devices.size(), 2U);
+  EXPECT_EQ(header.stored_document, "document");
+}
+
+TEST(Job, HasANameForTheLog) {
+  Job job;
+  EXPECT_EQ(job.name_for_log(), "unnamed");
+  job.spec.name = "first light";
+  EXPECT_EQ(job.name_for_log(), "first light");
+}
+
+}  // namespace
+}  // namespace spliced::job

@@ -1,0 +1,273 @@
+#include "job/plan.h"
+
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::contains;
+using testing::reading;
+using testing::writing;
+using util::Errc;
+
+struct ResolveRange : ::testing::Test {
+  ResolveRange() {
+    facts.path = "/t";
+    facts.size = 1 << 20;
+    spec.bs = 4096;
+  }
+  workload::BlockRange resolve() {
+    errors.clear();
+    return resolve_range(spec, facts, errors);
+  }
+  std::string only_pointer() {
+    resolve();
+    return errors.size() == 1 ? errors[0].pointer : std::to_string(errors.size()) + " errors";
+  }
+  device::TargetFacts facts;
+  workload::WorkloadSpec spec;
+  std::vector<util::FieldError> errors;
+};
+
+TEST_F(ResolveRange, IsTheWholeTargetByDefault) {
+  const auto range = resolve();
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(range.offset, 0U);
+  EXPECT_EQ(range.size, facts.size);
+  EXPECT_EQ(range.block, 4096U);
+}
+
+TEST_F(ResolveRange, TheSizeIsAShareOfWhatIsLeft) {
+  spec.offset = {true, 0, 25};
+  spec.size = {true, 0, 50};
+  const auto range = resolve();
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(range.offset, facts.size / 4);
+  EXPECT_EQ(range.size, facts.size * 3 / 8);
+}
+
+TEST_F(ResolveRange, SharesAreRoundedDownToTheAlignment) {
+  for (const std::uint32_t alignment : {512U, 4096U}) {
+    facts.alignment = alignment;
+    spec.offset = {true, 0, 33.3};
+    spec.size = {true, 0, 33.3};
+    const auto range = resolve();
+    EXPECT_TRUE(errors.empty());
+    EXPECT_EQ(range.offset % alignment, 0U);
+    EXPECT_EQ(range.size % alignment, 0U);
+    EXPECT_LE(range.offset, facts.size / 3);
+    EXPECT_GT(range.offset + alignment, facts.size * 333 / 1000);
+  }
+}
+
+TEST_F(ResolveRange, TheOddEndOfAFileIsLeftOutOnlyWithDirectIo) {
+  facts.size = 10'000;
+  EXPECT_EQ(resolve().size, 9728U);
+  spec.direct = false;
+  EXPECT_EQ(resolve().size, 10'000U);
+  EXPECT_TRUE(errors.empty());
+}
+
+TEST_F(ResolveRange, AbsoluteNumbersAreTakenAsTheyAre) {
+  spec.offset = {false, 8192, 0};
+  spec.size = {false, 4096, 0};
+  const auto range = resolve();
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(range.offset, 8192U);
+  EXPECT_EQ(range.size, 4096U);
+}
+
+TEST_F(ResolveRange, ExactlyToTheEndIsFineAndOneSectorMoreIsNot) {
+  spec.offset = {false, facts.size - 4096, 0};
+  spec.size = {false, 4096, 0};
+  resolve();
+  EXPECT_TRUE(errors.empty());
+  spec.size.bytes += 512;
+  EXPECT_EQ(only_pointer(), "/workload/size");
+}
+
+TEST_F(ResolveRange, AnOffsetAtTheEndIsRefused) {
+  spec.offset = {false, facts.size, 0};
+  EXPECT_EQ(only_pointer(), "/workload/offset");
+  spec.offset.bytes = facts.size - 512;
+  spec.size = {false, 512, 0};
+  resolve();
+  EXPECT_TRUE(errors.empty());
+}
+
+TEST_F(ResolveRange, TheLargestNumbersDoNotWrapAround) {
+  spec.direct = false;
+  spec.offset = {false, 512, 0};
+  spec.size = {false, ~std::uint64_t{0}, 0};
+  EXPECT_EQ(only_pointer(), "/workload/size");
+  spec.offset.bytes = ~std::uint64_t{0};
+  EXPECT_EQ(only_pointer(), "/workload/offset");
+}
+
+TEST_F(ResolveRange, AShareBelowOneSectorIsRefused) {
+  spec.size = {true, 0, 0.0001};
+  EXPECT_EQ(only_pointer(), "/workload/size");
+}
+
+TEST_F(ResolveRange, DirectIoNeedsAlignedNumbers) {
+  for (const std::uint32_t alignment : {512U, 4096U}) {
+    facts.alignment = alignment;
+    spec = {};
+    spec.bs = alignment / 2 * 3;
+    EXPECT_EQ(only_pointer(), "/workload/bs") << alignment;
+    EXPECT_TRUE(contains(errors.at(0).detail, std::to_string(alignment)));
+    spec.bs = alignment;
+    spec.offset = {false, alignment / 2, 0};
+    spec.size = {false, alignment, 0};
+    EXPECT_EQ(only_pointer(), "/workload/offset") << alignment;
+    spec.offset.bytes = alignment;
+    spec.size.bytes = alignment + alignment / 2;
+    EXPECT_EQ(only_pointer(), "/workload/size") << alignment;
+    spec.direct = false;
+    EXPECT_EQ(only_pointer(), "0 errors") << alignment;
+  }
+}
+
+TEST_F(ResolveRange, A512ByteBlockIsNotEnoughFor4096ByteSectors) {
+  facts.alignment = 4096;
+  spec.bs = 512;
+  EXPECT_EQ(only_pointer(), "/workload/bs");
+}
+
+struct MakePlan : testing::ServiceFixture {
+  util::Error refusal(const JobSpec& spec) {
+    auto plan = make_plan(gate, spec, "job-1");
+    EXPECT_FALSE(plan);
+    return plan ? util::Error{} : plan.error();
+  }
+  std::string first = dir.file("first", 8192);
+  std::string second = dir.file("second", 4096);
+};
+
+TEST_F(MakePlan, OpensEveryTarget) {
+  auto plan = make_plan(gate, reading({first, second}), "job-1");
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(plan->devices.size(), 2U);
+  EXPECT_EQ(plan->devices[0].range.size, 8192U);
+  EXPECT_EQ(plan->devices[1].range.size, 4096U);
+  EXPECT_TRUE(plan->devices[1].target.fd);
+  EXPECT_EQ(gate.job_holding(plan->devices[0].target.facts.id, plan->devices[0].target.facts.id), "job-1");
+}
+
+TEST_F(MakePlan, ASpecThatIsWrongTouchesNothing) {
+  JobSpec spec = writing({dir / "new"});
+  spec.destructive = false;
+  spec.workload.size = {false, 4096, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_EQ(error.details.at(0).pointer, "/destructive");
+  EXPECT_FALSE(dir.has("new"));
+}
+
+TEST_F(MakePlan, OneRefusedTargetRefusesAll) {
+  JobSpec spec = writing({dir / "new", first, "/outside", dir.directory("sub")});
+  spec.workload.size = {false, 4096, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.code, Errc::conflict);
+  ASSERT_GE(error.details.size(), 2U);
+  EXPECT_EQ(error.details.front().pointer, "/targets/2");
+  EXPECT_EQ(error.details.back().pointer, "/targets/3");
+  EXPECT_FALSE(dir.has("new"));
+  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+}
+
+TEST_F(MakePlan, ARangeThatDoesNotFitRefusesAll) {
+  JobSpec spec = writing({dir / "new", second});
+  spec.workload.size = {false, 8192, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_EQ(error.details.at(0).pointer, "/workload/size");
+  EXPECT_FALSE(dir.has("new"));
+  EXPECT_TRUE(make_plan(gate, reading({second}), "job-2"));
+}
+
+TEST_F(MakePlan, ACreatedFileHoldsOffsetAndSizeAndStaysWhenItIsKept) {
+  JobSpec spec = writing({dir / "new"});
+  spec.workload.offset = {false, 4096, 0};
+  spec.workload.size = {false, 8192, 0};
+  {
+    auto plan = make_plan(gate, spec, "job-1");
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan->devices[0].target.facts.size, 12288U);
+    EXPECT_EQ(plan->devices[0].range.offset, 4096U);
+  }
+  EXPECT_FALSE(dir.has("new"));
+  {
+    auto plan = make_plan(gate, spec, "job-2");
+    ASSERT_TRUE(plan);
+    plan->devices[0].target.keep();
+  }
+  EXPECT_TRUE(dir.has("new"));
+}
+
+TEST_F(MakePlan, AShareOfAFileThatDoesNotExistIsInvalid) {
+  const util::Error error = refusal(writing({dir / "new"}));
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_EQ(error.details.at(0).pointer, "/targets/0");
+  EXPECT_FALSE(dir.has("new"));
+}
+
+TEST_F(MakePlan, OneFileUnderTwoNamesIsRefused) {
+  const util::Error error = refusal(reading({first, dir.link("again", first)}));
+  EXPECT_EQ(error.code, Errc::conflict);
+  EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
+  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+}
+
+using ReportPlan = MakePlan;
+
+TEST_F(ReportPlan, SaysWhatWouldHappenAndTouchesNothing) {
+  JobSpec spec = writing({dir / "new", first});
+  spec.workload.size = {false, 4096, 0};
+  spec.workload.rate = 1024;
+  spec.workload.loops = 2;
+  const PlanReport report = report_plan(gate, spec);
+  EXPECT_TRUE(report.accepted());
+  ASSERT_EQ(report.targets.size(), 2U);
+  EXPECT_FALSE(report.targets[0].facts.exists);
+  EXPECT_EQ(report.targets[0].facts.size, 4096U);
+  EXPECT_EQ(report.targets[1].range.size, 4096U);
+  EXPECT_DOUBLE_EQ(report.targets[1].estimated_seconds.value(), 8.0);
+  EXPECT_FALSE(dir.has("new"));
+  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+}
+
+TEST_F(ReportPlan, EstimatesTheSlowestLimit) {
+  JobSpec spec = reading({first});
+  EXPECT_FALSE(report_plan(gate, spec).targets.at(0).estimated_seconds);
+  spec.workload.rate = 8192;
+  spec.workload.rate_iops = 1;
+  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 2.0);
+  spec.workload.runtime = util::kSecond;
+  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 1.0);
+  spec.workload.time_based = true;
+  spec.workload.runtime = 30 * util::kSecond;
+  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 30.0);
+}
+
+TEST_F(ReportPlan, GivesEachTargetItsOwnAnswer) {
+  JobSpec spec = reading({first, "/outside", second, dir.link("again", first)});
+  spec.workload.size = {false, 8192, 0};
+  const PlanReport report = report_plan(gate, spec);
+  EXPECT_FALSE(report.accepted());
+  ASSERT_EQ(report.targets.size(), 4U);
+  EXPECT_TRUE(report.targets[0].refusals.empty());
+  EXPECT_FALSE(report.targets[1].refusals.empty());
+  EXPECT_EQ(report.targets[2].errors.at(0).pointer, "/workload/size");
+  EXPECT_TRUE(contains(report.targets[3].refusals.at(0).reason, "named twice"));
+}
+
+TEST_F(ReportPlan, ASpecThatIsWrongIsReportedAsAWhole) {
+  const PlanReport report = report_plan(gate, JobSpec{});
+  EXPECT_FALSE(report.accepted());
+  EXPECT_TRUE(report.targets.empty());
+  EXPECT_EQ(report.errors.at(0).pointer, "/targets");
+}
+
+}  // namespace
+}  // namespace spliced::job

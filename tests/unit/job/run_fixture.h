@@ -1,0 +1,38 @@
+#pragma once
+#include <vector>
+
+#include "job/device_run.h"
+#include "service_fixture.h"
+
+namespace spliced::testing {
+
+// Device runs without a service around them.
+struct RunFixture : ServiceFixture {
+  job::Environment environment{clock, log, null_engines()};
+  std::atomic<int> changes{0};
+
+  std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {
+    auto plan = job::make_plan(gate, spec, "job-1");
+    EXPECT_TRUE(plan);
+    if (!plan) return nullptr;
+    start_gate = std::make_shared<job::StartGate>(clock);
+    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_gate,
+                                      [this] { ++changes; });
+    EXPECT_TRUE(run);
+    return run ? *run : nullptr;
+  }
+  void begin(job::DeviceRun& run) {
+    run.start_workers();
+    run.began(start_gate->open(run.worker_count()));
+  }
+  std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {
+    auto run = create(spec);
+    begin(*run);
+    EXPECT_TRUE(await([&] { return run->finished(); }));
+    return run;
+  }
+
+  std::shared_ptr<job::StartGate> start_gate;
+};
+
+}  // namespace spliced::testing

@@ -1,0 +1,110 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+
+#include "fakes.h"
+#include "spliced/engine/null_engine.h"
+#include "spliced/job/service.h"
+#include "spliced/util/threads.h"
+#include "unit/device/fake_host.h"
+
+namespace spliced::testing {
+
+[[nodiscard]] inline job::JobSpec reading(std::vector<std::string> targets) {
+  job::JobSpec spec;
+  spec.targets = std::move(targets);
+  spec.workload.direct = false;  // the file system of the temporary directory may not have it
+  return spec;
+}
+[[nodiscard]] inline job::JobSpec writing(std::vector<std::string> targets) {
+  job::JobSpec spec = reading(std::move(targets));
+  spec.workload.rw = workload::Mode::write;
+  spec.destructive = true;
+  return spec;
+}
+// Goes on until it is stopped.
+[[nodiscard]] inline job::JobSpec endless(std::vector<std::string> targets) {
+  job::JobSpec spec = reading(std::move(targets));
+  spec.workload.time_based = true;
+  spec.workload.runtime = 3600 * util::kSecond;
+  return spec;
+}
+[[nodiscard]] inline const job::OpSnapshot& reads_of(const job::DeviceSnapshot& device) {
+  return device.ops[0];
+}
+[[nodiscard]] inline const job::OpSnapshot& writes_of(const job::DeviceSnapshot& device) {
+  return device.ops[1];
+}
+
+// A service over files in a directory of its own. start() makes it; everything that blocks is let go at the end.
+struct ServiceFixture : ::testing::Test {
+  ServiceFixture() { util::install_wake_handler(); }
+  void TearDown() override {
+    valve.open();
+    if (!service) return;
+    // Workers that were stuck in an ended job may need a moment to be seen off.
+    EXPECT_TRUE(await([&] { return service->stop_all(kPatienceNanos); }));
+  }
+
+  job::EngineFactory null_engines() {
+    return [](const engine::SpliceConfig&, util::Clock& its_clock, const std::stop_token&) {
+      return std::make_unique<engine::NullEngine>(its_clock);
+    };
+  }
+  job::EngineFactory faulty_engines() {
+    return [this](const engine::SpliceConfig& config, util::Clock& its_clock, std::stop_token stop) {
+      return std::make_unique<engine::SpliceEngine>(config, sys, its_clock, std::move(stop));
+    };
+  }
+  void start(job::EngineFactory engines, job::ServiceLimits limits = {},
+             util::Clock& its_clock = util::system_clock()) {
+    service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
+                                                                  [](const auto&) { return "document"; }, limits});
+  }
+  // Submits a job that must be accepted; its id.
+  std::string submit(const job::JobSpec& spec) {
+    auto snapshot = service->submit(spec);
+    EXPECT_TRUE(snapshot) << (snapshot ? "" : snapshot.error().message);
+    return snapshot ? snapshot->id : "";
+  }
+  util::Error refused(const job::JobSpec& spec) {
+    auto snapshot = service->submit(spec);
+    EXPECT_FALSE(snapshot);
+    return snapshot ? util::Error{} : snapshot.error();
+  }
+  job::JobSnapshot wait(const std::string& id) {
+    auto snapshot = service->wait(id, kPatienceNanos);
+    EXPECT_TRUE(snapshot);
+    return snapshot.value_or(job::JobSnapshot{});
+  }
+  job::JobSnapshot run(const job::JobSpec& spec) { return wait(submit(spec)); }
+  [[nodiscard]] job::State state_of(const std::string& id) const { return service->get(id).value().state; }
+  [[nodiscard]] static ino_t inode_of(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 ? st.st_ino : 0;
+  }
+  // Holds up every read of `target`.
+  void block_reads_of(const std::string& target) {
+    sys.on_read = [this, inode = inode_of(target)](ino_t at, std::uint64_t) {
+      if (at == inode) valve.pass();
+      return 0;
+    };
+  }
+  [[nodiscard]] bool await_blocked(int workers = 1) {
+    return await([&] { return valve.waiting() == workers; });
+  }
+
+  FakeHost host;
+  TempDir dir;
+  device::Gate gate{device::AllowList({dir.path() + "/"}), host.paths()};
+  util::NullLogger log;
+  MemoryStore store;
+  FakeSyscalls sys;
+  FakeClock clock;
+  Valve valve;
+  std::unique_ptr<job::JobService> service;
+};
+
+}  // namespace spliced::testing

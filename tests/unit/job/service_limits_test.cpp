@@ -1,0 +1,273 @@
+// Limits, state changes, and how the service comes and goes.
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::contains;
+using testing::endless;
+using testing::kPatienceNanos;
+using testing::reading;
+using util::Errc;
+
+struct JobServiceLimits : testing::ServiceFixture {
+  std::string first = dir.file("first", 40'960);
+  std::string second = dir.file("second", 40'960);
+};
+
+TEST_F(JobServiceLimits, OnlySoManyJobsRun) {
+  start(null_engines(), {1, 100, 100});
+  const std::string id = submit(endless({first}));
+  const util::Error error = refused(reading({second}));
+  EXPECT_EQ(error.code, Errc::exhausted);
+  EXPECT_TRUE(contains(error.message, "1 jobs are running"));
+  EXPECT_TRUE(service->cancel(id));
+  (void)wait(id);
+  EXPECT_EQ(run(reading({second})).state, State::succeeded);
+}
+
+TEST_F(JobServiceLimits, OnlySoManyWorkersRun) {
+  start(null_engines(), {100, 4, 100});
+  JobSpec spec = endless({first});
+  spec.workload.workers = 5;
+  EXPECT_EQ(refused(spec).code, Errc::exhausted);
+  spec.workload.workers = 3;
+  const std::string id = submit(spec);
+  JobSpec more = reading({second});
+  more.workload.workers = 2;
+  EXPECT_EQ(refused(more).code, Errc::exhausted);
+  more.workload.workers = 1;
+  EXPECT_EQ(run(more).state, State::succeeded);
+  EXPECT_TRUE(service->cancel(id));
+  (void)wait(id);
+  spec.workload.workers = 4;
+  EXPECT_NE(submit(spec), "");
+}
+
+TEST_F(JobServiceLimits, ARefusedJobUsesNothingUp) {
+  start(null_engines(), {1, 1, 100});
+  for (int i = 0; i < 3; ++i) (void)refused(reading({"/outside"}));
+  EXPECT_EQ(run(reading({first})).state, State::succeeded);
+}
+
+TEST_F(JobServiceLimits, OnlySoManyEndedJobsAreKept) {
+  start(null_engines(), {100, 100, 2});
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(run(reading({first})).id);
+  EXPECT_TRUE(await([&] { return service->list({}).size() == 2; }));
+  EXPECT_EQ(service->get(ids[0]).error().code, Errc::not_found);
+  EXPECT_TRUE(service->get(ids[1]));
+  EXPECT_TRUE(service->get(ids[2]));
+}
+
+// The store would grow for as long as the daemon lives.
+TEST_F(JobServiceLimits, AJobThatIsNotKeptLeavesTheStoreToo) {
+  start(null_engines(), {100, 100, 2});
+  for (int i = 0; i < 4; ++i) (void)run(reading({first}));
+  EXPECT_TRUE(await([&] { return service->list({}).size() == 2; }));
+  EXPECT_TRUE(await([&] { return store.size() == 2; }));
+}
+
+TEST_F(JobServiceLimits, NothingIsAcceptedOnceItShutsDown) {
+  start(null_engines());
+  EXPECT_TRUE(service->accepting());
+  const std::string id = submit(endless({first}));
+  service->begin_shutdown();
+  EXPECT_FALSE(service->accepting());
+  EXPECT_EQ(refused(reading({second})).code, Errc::unavailable);
+  EXPECT_EQ(state_of(id), State::running);  // until it is stopped
+}
+
+TEST_F(JobServiceLimits, StoppingAllInterruptsEveryJob) {
+  start(null_engines());
+  const std::string one = submit(endless({first}));
+  const std::string two = submit(endless({second}));
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));
+  for (const auto& id : {one, two}) {
+    const JobSnapshot job = service->get(id).value();
+    EXPECT_EQ(job.state, State::interrupted);
+    EXPECT_EQ(job.verdict, Verdict::none);
+    EXPECT_EQ(job.reason, "the daemon was stopped");
+    EXPECT_EQ(store.find(id)->state, State::interrupted);
+  }
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));  // once more
+  EXPECT_EQ(refused(reading({first})).code, Errc::unavailable);
+}
+
+TEST_F(JobServiceLimits, AJobThatWasCancelledFirstStaysCancelled) {
+  start(faulty_engines());
+  block_reads_of(first);
+  const std::string id = submit(reading({first}));
+  ASSERT_TRUE(await_blocked());
+  EXPECT_TRUE(service->cancel(id));
+  EXPECT_FALSE(service->stop_all(1));
+  valve.open();
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));
+  EXPECT_EQ(state_of(id), State::cancelled);
+}
+
+TEST_F(JobServiceLimits, AStuckWorkerDoesNotHoldUpTheEnd) {
+  start(faulty_engines());
+  block_reads_of(first);
+  const std::string id = submit(reading({first}));
+  ASSERT_TRUE(await_blocked());
+  EXPECT_FALSE(service->stop_all(1'000'000));
+  const StoredJob record = store.find(id).value();
+  EXPECT_EQ(record.state, State::interrupted);
+  EXPECT_EQ(record.reason, "the daemon was stopped while a device did not answer");
+  EXPECT_TRUE(record.ended_at);
+}
+
+// What was stored when the job began named its devices; what replaces it must not lose them.
+TEST_F(JobServiceLimits, TheRecordOfAStuckJobNamesItsDevices) {
+  start(faulty_engines());
+  block_reads_of(first);
+  const std::string id = submit(reading({first}));
+  ASSERT_TRUE(await_blocked());
+  EXPECT_EQ(store.find(id)->devices, std::vector<std::string>{first});
+  EXPECT_FALSE(service->stop_all(1'000'000));
+  EXPECT_EQ(store.find(id)->devices, std::vector<std::string>{first});
+}
+
+// Between its first line in the store and its start a job is PENDING and can be found.
+TEST_F(JobServiceLimits, APendingJobCanBeCancelled) {
+  start(null_engines());
+  store.on_put = [this](const StoredJob& job) {
+    if (job.state != State::pending) return;
+    EXPECT_TRUE(service->cancel(job.id));
+  };
+  const auto submitted = service->submit(endless({first}));
+  ASSERT_TRUE(submitted);
+  EXPECT_EQ(service->wait(submitted->id, 2 * util::kSecond)->state, State::cancelled);
+}
+
+struct JobServiceChanges : JobServiceLimits {
+  void listen() {
+    service->on_state_change([this](const StateChange& change) {
+      const std::lock_guard lock(mutex);
+      changes.push_back(change);
+    });
+  }
+  std::vector<State> states_of(const std::string& id) {
+    const std::lock_guard lock(mutex);
+    std::vector<State> out;
+    for (const auto& change : changes) {
+      if (change.job_id == id) out.push_back(change.state);
+    }
+    return out;
+  }
+  [[nodiscard]] bool await_states(const std::string& id, const std::vector<State>& expected) {
+    return await([&] { return states_of(id) == expected; });
+  }
+  std::mutex mutex;
+  std::vector<StateChange> changes;
+};
+
+TEST_F(JobServiceChanges, ComeInOrder) {
+  start(null_engines());
+  listen();
+  const std::string done = submit(reading({first}));
+  EXPECT_TRUE(await_states(done, {State::running, State::succeeded}));
+  const std::string cancelled = submit(endless({second}));
+  EXPECT_TRUE(service->cancel(cancelled));
+  EXPECT_TRUE(await_states(cancelled, {State::running, State::stopping, State::cancelled}));
+}
+
+TEST_F(JobServiceChanges, OfManyJobsStayInOrderForEach) {
+  start(null_engines());
+  listen();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(submit(reading({dir.file("many" + std::to_string(i), 4096)})));
+  for (const auto& id : ids) EXPECT_TRUE(await_states(id, {State::running, State::succeeded}));
+}
+
+TEST_F(JobServiceChanges, SayWhatTheJobIs) {
+  start(null_engines());
+  listen();
+  JobSpec spec = testing::writing({first});
+  spec.name = "first light";
+  const std::string id = submit(spec);
+  ASSERT_TRUE(await_states(id, {State::running, State::succeeded}));
+  EXPECT_EQ(changes.back().name, "first light");
+  EXPECT_EQ(changes.back().verdict, Verdict::pass);
+  EXPECT_EQ(changes.front().verdict, Verdict::none);
+  EXPECT_TRUE(changes.back().destructive);
+}
+
+TEST_F(JobServiceChanges, ArriveWithTheRecordStoredAndNoLockHeld) {
+  start(null_engines());
+  std::atomic<int> finals{0};
+  service->on_state_change([&](const StateChange& change) {
+    EXPECT_EQ(service->get(change.job_id)->id, change.job_id);
+    EXPECT_FALSE(service->list({}).empty());
+    if (!is_final(change.state)) return;
+    EXPECT_EQ(store.find(change.job_id)->state, change.state);
+    ++finals;
+  });
+  (void)run(reading({first}));
+  EXPECT_TRUE(await([&] { return finals == 1; }));
+}
+
+TEST_F(JobServiceChanges, OfAllJobsAreDeliveredBeforeTheEnd) {
+  start(null_engines());
+  listen();
+  const std::string id = submit(endless({first}));
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));
+  EXPECT_EQ(states_of(id), (std::vector<State>{State::running, State::stopping, State::interrupted}));
+}
+
+StoredJob stored(const std::string& id, State state) {
+  StoredJob job;
+  job.id = id;
+  job.name = "name of " + id;
+  job.state = state;
+  job.verdict = state == State::succeeded ? Verdict::pass : Verdict::none;
+  job.created_at = WallTime(std::chrono::seconds(1000));
+  job.devices = {"sda", "/srv/file"};
+  job.document = "as it was";
+  return job;
+}
+
+TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
+  ASSERT_TRUE(store.put(stored("done", State::succeeded)));
+  ASSERT_TRUE(store.put(stored("torn", State::running)));
+  ASSERT_TRUE(store.put(stored("new", State::pending)));
+  start(null_engines());
+  ASSERT_TRUE(service->restore());
+  const JobSnapshot done = service->get("done").value();
+  EXPECT_EQ(done.state, State::succeeded);
+  EXPECT_EQ(done.verdict, Verdict::pass);
+  EXPECT_EQ(done.spec.name, "name of done");
+  EXPECT_EQ(done.stored_document, "as it was");
+  ASSERT_EQ(done.devices.size(), 2U);
+  EXPECT_EQ(done.devices[1].facts.name, "/srv/file");
+  for (const std::string id : {"torn", "new"}) {
+    const JobSnapshot job = service->get(id).value();
+    EXPECT_EQ(job.state, State::interrupted);
+    EXPECT_EQ(job.reason, "the daemon ended while the job was running");
+    EXPECT_TRUE(job.ended_at);
+    EXPECT_EQ(store.find(id)->state, State::interrupted);
+  }
+  EXPECT_EQ(service->list({}).front().id, "new");
+  EXPECT_EQ(service->list({std::nullopt, "sda"}).size(), 3U);
+  EXPECT_TRUE(service->forget("torn"));
+  EXPECT_FALSE(store.find("torn"));
+}
+
+TEST_F(JobServiceLimits, RestoresNoMoreThanIsKept) {
+  for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(store.put(stored(id, State::failed)));
+  start(null_engines(), {100, 100, 2});
+  ASSERT_TRUE(service->restore());
+  EXPECT_EQ(service->list({}).size(), 2U);
+  EXPECT_FALSE(service->get("a"));
+}
+
+TEST_F(JobServiceLimits, AStoreThatCannotBeReadIsAnError) {
+  store.broken = true;
+  start(null_engines());
+  EXPECT_FALSE(service->restore());
+}
+
+}  // namespace
+}  // namespace spliced::job

@@ -1,0 +1,164 @@
+// A disk that hangs in the kernel is a failed device and nothing else.
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::contains;
+using testing::kPatienceNanos;
+using testing::reading;
+using testing::reads_of;
+
+struct JobServiceStall : testing::ServiceFixture {
+  // Lets `by` pass and the supervisor look at all jobs at that time.
+  void pass_time(util::Nanos by) {
+    clock.advance(by);
+    for (int round = 0; round < 2; ++round) {
+      // The first nanosecond is seen at the start of a round, the second once that round is over.
+      clock.advance(1);
+      ASSERT_TRUE(await([&] { return service->alive(1); }));
+    }
+  }
+  DeviceTelemetry telemetry_of(const std::string& name) {
+    for (auto& device : service->telemetry().devices) {
+      if (device.facts.name == name) return device;
+    }
+    return {};
+  }
+  void begin(const JobSpec& spec) {
+    start(faulty_engines(), {}, clock);
+    block_reads_of(hung);
+    id = submit(spec);
+    ASSERT_TRUE(await_blocked());
+  }
+  JobSpec spec_of(std::vector<std::string> targets) {
+    JobSpec spec = reading(std::move(targets));
+    spec.error_policy.stall_timeout = 60 * util::kSecond;
+    return spec;
+  }
+  std::string hung = dir.file("hung", 40'960);
+  std::string good = dir.file("good", 40'960);
+  std::string id;
+};
+
+TEST_F(JobServiceStall, FailsTheDeviceWhenTheTimeoutIsOver) {
+  begin(spec_of({hung}));
+  pass_time(59 * util::kSecond);
+  EXPECT_EQ(state_of(id), State::running);
+  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::running);
+  EXPECT_GE(telemetry_of(hung).oldest_inflight_seconds, 59.0);
+  clock.advance(util::kSecond);
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.state, State::failed);
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_EQ(job.devices.at(0).state, State::failed);
+  EXPECT_TRUE(contains(job.devices[0].reason, "stalled")) << job.devices[0].reason;
+  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+}
+
+TEST_F(JobServiceStall, KeepsTheClaimUntilTheWorkerComesBack) {
+  begin(spec_of({hung}));
+  clock.advance(60 * util::kSecond);
+  EXPECT_EQ(wait(id).state, State::failed);
+  EXPECT_TRUE(contains(refused(spec_of({hung})).message, "is claimed by job " + id));
+  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+  EXPECT_EQ(telemetry_of(hung).inflight, 1U);
+  valve.open();
+  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == DeviceActivity::failed; }));
+  EXPECT_EQ(telemetry_of(hung).inflight, 0U);
+  EXPECT_EQ(run(spec_of({hung})).state, State::succeeded);
+  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::idle);
+}
+
+TEST_F(JobServiceStall, CountsWhatTheLateWorkerDidOnce) {
+  begin(spec_of({hung}));
+  clock.advance(60 * util::kSecond);
+  EXPECT_EQ(reads_of(wait(id).devices.at(0)).operations, 0U);
+  valve.open();
+  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == DeviceActivity::failed; }));
+  const std::uint64_t late = telemetry_of(hung).totals.ops[0].operations;
+  EXPECT_LE(late, 1U);
+  (void)run(spec_of({hung}));
+  EXPECT_EQ(telemetry_of(hung).totals.ops[0].operations, late + 10);
+}
+
+TEST_F(JobServiceStall, LeavesTheOtherDevicesAlone) {
+  begin(spec_of({hung, good}));
+  ASSERT_TRUE(await([&] { return service->get(id)->devices.at(1).state == State::succeeded; }));
+  EXPECT_EQ(state_of(id), State::running);
+  clock.advance(60 * util::kSecond);
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.reason, "1 of 2 devices failed");
+  EXPECT_EQ(job.devices.at(1).state, State::succeeded);
+  EXPECT_EQ(reads_of(job.devices[1]).bytes, 40'960U);
+  EXPECT_EQ(run(spec_of({good})).state, State::succeeded);
+}
+
+TEST_F(JobServiceStall, GivesTheJobsPlaceFree) {
+  start(faulty_engines(), {1, 1, 10}, clock);
+  block_reads_of(hung);
+  id = submit(spec_of({hung}));
+  ASSERT_TRUE(await_blocked());
+  clock.advance(60 * util::kSecond);
+  (void)wait(id);
+  EXPECT_EQ(run(spec_of({good})).state, State::succeeded);
+}
+
+TEST_F(JobServiceStall, EndsAJobThatIsBeingCancelled) {
+  begin(spec_of({hung}));
+  EXPECT_EQ(service->cancel(id)->state, State::stopping);
+  pass_time(59 * util::kSecond);
+  EXPECT_EQ(state_of(id), State::stopping);
+  clock.advance(util::kSecond);
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.state, State::cancelled);
+  EXPECT_EQ(job.devices.at(0).state, State::failed);
+}
+
+TEST_F(JobServiceStall, DoesNotHoldUpTheApi) {
+  begin(spec_of({hung}));
+  EXPECT_TRUE(service->get(id));
+  EXPECT_EQ(service->list({}).size(), 1U);
+  EXPECT_EQ(service->telemetry().devices.size(), 1U);
+  EXPECT_FALSE(service->forget(id));
+  EXPECT_EQ(run(spec_of({good})).state, State::succeeded);
+}
+
+TEST_F(JobServiceStall, AStalledJobCanBeForgottenWhileItsWorkerIsStuck) {
+  begin(spec_of({hung}));
+  clock.advance(60 * util::kSecond);
+  (void)wait(id);
+  EXPECT_TRUE(service->forget(id));
+  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+}
+
+TEST_F(JobServiceStall, StoppingAllSaysThatAWorkerIsStillStuck) {
+  begin(spec_of({hung}));
+  clock.advance(60 * util::kSecond);
+  (void)wait(id);
+  EXPECT_FALSE(service->stop_all(1'000'000));
+  valve.open();
+  EXPECT_TRUE(await([&] { return service->stop_all(kPatienceNanos); }));
+}
+
+// "Waits for its workers", within the limit.
+TEST_F(JobServiceStall, StoppingAllWaitsForAWorkerThatComesBack) {
+  begin(spec_of({hung}));
+  clock.advance(60 * util::kSecond);
+  (void)wait(id);
+  valve.open();
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));
+}
+
+TEST_F(JobServiceStall, AnOperationThatComesBackInTimeIsFine) {
+  begin(spec_of({hung}));
+  pass_time(59 * util::kSecond);
+  valve.open();
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.state, State::succeeded) << job.reason;
+  EXPECT_EQ(reads_of(job.devices.at(0)).operations, 10U);
+}
+
+}  // namespace
+}  // namespace spliced::job

@@ -1,0 +1,177 @@
+#include "job/worker.h"
+
+#include <fcntl.h>
+
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using engine::Outcome;
+using engine::Transfer;
+
+struct ClassifyFailure : ::testing::Test {
+  [[nodiscard]] ErrorClass classify(Outcome outcome, int error, std::uint64_t offset) const {
+    Transfer transfer;
+    transfer.outcome = outcome;
+    transfer.error = error;
+    transfer.offset = offset;
+    transfer.length = 4096;
+    return classify_failure(transfer, fd.get());
+  }
+  testing::TempDir dir;
+  util::UniqueFd fd{::open(dir.file("target", 8192).c_str(), O_RDONLY | O_CLOEXEC)};
+};
+
+TEST_F(ClassifyFailure, GoesByTheErrnoInsideTheTarget) {
+  EXPECT_EQ(classify(Outcome::failed, EIO, 4096), ErrorClass::io);
+  EXPECT_EQ(classify(Outcome::failed, ENOSPC, 4096), ErrorClass::no_space);
+  EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 0), ErrorClass::timeout);
+  EXPECT_EQ(classify(Outcome::splice_unsupported, EINVAL, 0), ErrorClass::invalid);
+}
+
+TEST_F(ClassifyFailure, ATargetThatEndedOrShrankIsGone) {
+  EXPECT_EQ(classify(Outcome::end_of_target, 0, 0), ErrorClass::removed);
+  EXPECT_EQ(classify(Outcome::failed, EIO, 4097), ErrorClass::removed);
+  EXPECT_EQ(classify(Outcome::failed, ENOSPC, 8192), ErrorClass::removed);
+  EXPECT_EQ(classify(Outcome::failed, ENXIO, 0), ErrorClass::removed);
+}
+
+TEST_F(ClassifyFailure, OtherErrorsPastTheEndKeepTheirClass) {
+  EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 8192), ErrorClass::timeout);
+  EXPECT_EQ(classify(Outcome::failed, EINVAL, 8192), ErrorClass::invalid);
+}
+
+// What a worker asks of its engine and tells its owner.
+struct WorkerTest : testing::ServiceFixture, WorkerOwner {
+  void on_error(const Transfer& transfer, ErrorClass error_class) override {
+    errors.emplace_back(transfer.offset, error_class);
+  }
+  void on_exit() override { exited = true; }
+
+  void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
+    auto plan = make_plan(gate, spec, "job-1");
+    ASSERT_TRUE(plan);
+    const auto start_gate = std::make_shared<StartGate>(clock);
+    const EngineFactory engines = faulty_engines();
+    auto worker = Worker::create({spec, plan->devices.at(0), 0, "test", *this, start_gate, clock, engines});
+    ASSERT_TRUE(worker);
+    (*worker)->start();
+    start_gate->open(1);
+    if (meanwhile) meanwhile(**worker);
+    ASSERT_TRUE(testing::await([&] { return exited.load(); }));
+    completed = (*worker)->completed();
+    (*worker)->counters().add_to(totals);
+    visited = (*worker)->counters().visited_bytes.get();
+  }
+
+  std::string path = dir.file("target", 40'960);
+  std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
+  std::atomic<bool> exited{false};
+  bool completed = false;
+  DeviceTotals totals;
+  std::uint64_t visited = 0;
+};
+
+TEST_F(WorkerTest, CountsWhatItDid) {
+  run(testing::reading({path}));
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_EQ(totals.ops[0].bytes, 40'960U);
+  EXPECT_EQ(totals.ops[0].latency.count(), 10U);
+  EXPECT_EQ(visited, 40'960U);
+  EXPECT_TRUE(errors.empty());
+}
+
+TEST_F(WorkerTest, TellsItsOwnerOfErrorsAndGoesOn) {
+  sys.on_read = [](ino_t, std::uint64_t offset) { return offset == 4096 ? EIO : 0; };
+  run(testing::reading({path}));
+  EXPECT_TRUE(completed);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].first, 4096U);
+  EXPECT_EQ(errors[0].second, ErrorClass::io);
+  EXPECT_EQ(totals.ops[0].operations, 9U);
+  EXPECT_EQ(totals.ops[0].latency.count(), 9U);
+  EXPECT_EQ(totals.ops[0].errors[0], 1U);
+  EXPECT_EQ(visited, 40'960U);
+}
+
+TEST_F(WorkerTest, AnOperationThatWasStoppedIsNoError) {
+  sys.on_read = [this](ino_t, std::uint64_t) {
+    valve.pass();
+    return EINTR;
+  };
+  run(testing::reading({path}), [this](Worker& worker) {
+    ASSERT_TRUE(await_blocked());
+    worker.request_stop();
+    valve.open();
+  });
+  EXPECT_FALSE(completed);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(totals.ops[0].operations, 0U);
+  EXPECT_EQ(totals.ops[0].error_count(), 0U);
+}
+
+TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
+  std::atomic<int> syncs{0};
+  sys.on_sync = [&] {
+    ++syncs;
+    return 0;
+  };
+  JobSpec spec = testing::writing({path});
+  spec.workload.fdatasync = 5;
+  spec.workload.end_fsync = true;
+  run(spec);
+  EXPECT_EQ(totals.ops[1].operations, 10U);
+  EXPECT_EQ(totals.ops[3].operations, static_cast<std::uint64_t>(syncs));
+  EXPECT_GE(syncs, 2);
+  EXPECT_EQ(visited, 40'960U);  // a sync moves nothing forward
+}
+
+TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
+  JobSpec spec = testing::reading({path});
+  spec.workload.thinktime = util::kSecond;
+  const util::Nanos began = clock.now();
+  run(spec, [this](Worker& worker) {
+    const auto done = [&] {
+      DeviceTotals now;
+      worker.counters().add_to(now);
+      return now.ops[0].operations;
+    };
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+      ASSERT_TRUE(testing::await([&] { return done() >= i; }));
+      EXPECT_EQ(done(), i);
+      clock.advance(util::kSecond);
+    }
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(clock.now() - began, 10 * util::kSecond);
+}
+
+TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
+  JobSpec spec = testing::endless({path});
+  spec.workload.runtime = 5 * util::kSecond;
+  spec.workload.thinktime = 60 * util::kSecond;
+  run(spec, [this](Worker& worker) {
+    ASSERT_TRUE(testing::await([&] { return worker.counters().visited_bytes.get() == 4096; }));
+    clock.advance(5 * util::kSecond);
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 1U);
+}
+
+TEST_F(WorkerTest, LatencyCountsFromWhenAnOperationWasDue) {
+  JobSpec spec = testing::reading({path});
+  spec.workload.rate_iops = 1;
+  sys.on_read = [this](ino_t, std::uint64_t offset) {
+    if (offset == 0) clock.advance(9 * util::kSecond);  // the first takes so long that all others are late
+    return 0;
+  };
+  run(spec);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  // 9 s for the first and 9 - n for the one that was due n seconds after the start.
+  EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2 + 1 + 0, 0.001);
+}
+
+}  // namespace
+}  // namespace spliced::job
