@@ -47,7 +47,8 @@ void Fields::read(const char* key, std::vector<std::string>& out) {
     const json& item = (*value)[i];
     out.push_back(item.is_string() ? item.get<std::string>() : "");
     if (!item.is_string()) {
-      errors_.push_back({fmt::format("{}/{}", at(key), i), fmt::format("{} is given; a string is expected", quote(item))});
+      errors_.push_back(
+          {fmt::format("{}/{}", at(key), i), fmt::format("{} is given; a string is expected", quote(item))});
     }
   }
 }

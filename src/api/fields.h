@@ -12,8 +12,8 @@
 
 namespace spliced::api {
 
-// Reads the members of one JSON object into variables. A member that is absent leaves its variable as it is; one that is
-// wrong, or that nobody asked for, becomes an error with its pointer. All errors are gathered.
+// Reads the members of one JSON object into variables. A member that is absent leaves its variable as it is; one that
+// is wrong, or that nobody asked for, becomes an error with its pointer. All errors are gathered.
 class Fields {
  public:
   Fields(const nlohmann::json& object, std::string pointer, std::vector<util::FieldError>& errors);

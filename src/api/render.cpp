@@ -20,7 +20,9 @@ Json text_or_null(std::string_view text) {
   return text;
 }
 
-Json verdict_of(job::Verdict verdict) { return text_or_null(job::kVerdictNames[static_cast<std::size_t>(verdict)]); }
+Json verdict_of(job::Verdict verdict) {
+  return text_or_null(job::kVerdictNames[static_cast<std::size_t>(verdict)]);
+}
 
 Json operation(const job::OpSnapshot& op) {
   const job::LatencySummary& l = op.latency;
@@ -80,8 +82,8 @@ Json errors_of(const DeviceSnapshot& device) {
 
 Json kernel_of(const std::optional<device::KernelCounters>& kernel) {
   if (!kernel) return nullptr;
-  return {{"read_bytes", kernel->read_bytes},   {"read_operations", kernel->read_ios},
-          {"write_bytes", kernel->write_bytes}, {"write_operations", kernel->write_ios},
+  return {{"read_bytes", kernel->read_bytes},    {"read_operations", kernel->read_ios},
+          {"write_bytes", kernel->write_bytes},  {"write_operations", kernel->write_ios},
           {"trim_bytes", kernel->discard_bytes}, {"trim_operations", kernel->discard_ios}};
 }
 
@@ -132,7 +134,9 @@ Json field_errors(const std::vector<util::FieldError>& errors) {
 
 }  // namespace
 
-std::string to_text(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string to_text(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
 Json render_job(const JobSnapshot& job) {
   if (!job.stored_document.empty()) return restore_document(job);

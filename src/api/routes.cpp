@@ -35,7 +35,8 @@ bool is_json(const std::string& content_type) {
   const std::string media = content_type.substr(0, content_type.find(';'));
   const auto end = media.find_last_not_of(' ');
   std::string trimmed = media.substr(0, end == media.npos ? 0 : end + 1);
-  std::transform(trimmed.begin(), trimmed.end(), trimmed.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::transform(trimmed.begin(), trimmed.end(), trimmed.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   return trimmed == "application/json";
 }
 
@@ -74,9 +75,8 @@ class Handlers {
   }
 
   Response validate(const Request& request) {
-    return with_spec(request, [&](const job::JobSpec& spec) {
-      return json(200, render_plan(service_.validate(spec), spec));
-    });
+    return with_spec(request,
+                     [&](const job::JobSpec& spec) { return json(200, render_plan(service_.validate(spec), spec)); });
   }
 
   Response list(const Request& request) {
@@ -212,7 +212,9 @@ Response answer_error(const util::Error& error) {
   return response;
 }
 
-std::string job_document(const job::JobSnapshot& job) { return render_job(job).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string job_document(const job::JobSnapshot& job) {
+  return render_job(job).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::vector<http::Route> api_routes(JobService& service, const Version& version) {
   const auto h = std::make_shared<Handlers>(service, version);

@@ -147,7 +147,8 @@ tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
   const auto document = parse_strict(body);
   if (!document) return tl::unexpected(SpecError{true, document.error().details});
   if (!document->is_object()) {
-    return tl::unexpected(SpecError{false, {{"", fmt::format("{} is given; an object is expected", quote(*document))}}});
+    return tl::unexpected(
+        SpecError{false, {{"", fmt::format("{} is given; an object is expected", quote(*document))}}});
   }
   job::JobSpec spec;
   SpecError refused;

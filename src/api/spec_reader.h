@@ -11,8 +11,8 @@ struct SpecError {
   std::vector<util::FieldError> errors;
 };
 
-// A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic checks
-// of job::check_spec are part of it.
+// A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic
+// checks of job::check_spec are part of it.
 [[nodiscard]] tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body);
 
 // The same for callers without a notion of HTTP: Errc::invalid with all details.

@@ -88,9 +88,8 @@ util::Result<json> parse_strict(std::string_view text) {
   if (text.empty()) return reject("", "the body is empty; a JSON object is expected");
   Watch watch;
   try {
-    return json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
-      return watch(depth, event, value);
-    });
+    return json::parse(text,
+                       [&](int depth, json::parse_event_t event, json& value) { return watch(depth, event, value); });
   } catch (const Rejected& rejected) {
     return reject(watch.pointer(), rejected.detail);
   } catch (const json::exception& error) {

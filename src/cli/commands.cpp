@@ -13,7 +13,9 @@
 namespace spliced::cli {
 namespace {
 
-void print_json(const Json& value) { fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace)); }
+void print_json(const Json& value) {
+  fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace));
+}
 
 // What most commands do: ask, and print the answer as JSON or through `text`.
 template <class Text>
@@ -41,10 +43,12 @@ std::string list_text(const Json& body) {
 }
 
 std::string devices_text(const Json& body) {
-  std::string out = fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", "DEVICE", "SIZE", "MODEL", "SERIAL", "MAY BE WRITTEN");
+  std::string out =
+      fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", "DEVICE", "SIZE", "MODEL", "SERIAL", "MAY BE WRITTEN");
   for (const Json& device : body.at("devices")) {
     std::string answer = device.at("may_write").get<bool>() ? "yes" : "no";
-    for (const Json& reason : device.at("refusals")) answer += (answer == "no" ? ": " : "; ") + reason.get<std::string>();
+    for (const Json& reason : device.at("refusals"))
+      answer += (answer == "no" ? ": " : "; ") + reason.get<std::string>();
     out += fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", text_of(device, "device"),
                        util::human_bytes(device.at("capacity_bytes").get<double>()), text_of(device, "model"),
                        text_of(device, "serial"), answer);
@@ -101,12 +105,13 @@ int show(const Context& context, const std::string& id) {
 }
 
 int cancel(const Context& context, const std::string& id) {
-  return show_answer(context, context.client.post("/v1/jobs/" + id + ":cancel", ""), [](const Json& job) {
-    return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state"));
-  });
+  return show_answer(context, context.client.post("/v1/jobs/" + id + ":cancel", ""),
+                     [](const Json& job) { return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state")); });
 }
 
-int devices(const Context& context) { return show_answer(context, context.client.get("/v1/devices"), devices_text); }
+int devices(const Context& context) {
+  return show_answer(context, context.client.get("/v1/devices"), devices_text);
+}
 
 int capabilities(const Context& context) {
   return show_answer(context, context.client.get("/v1/capabilities"), capabilities_text);

@@ -29,7 +29,8 @@ struct Options {
   std::function<int(const Context&)> command;
 };
 
-CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o, std::function<int(const Context&)> run) {
+CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o,
+                  std::function<int(const Context&)> run) {
   CLI::App* sub = app.add_subcommand(name, help);
   sub->add_flag("--json", o.json, "Print the daemon's JSON");
   sub->callback([&o, run] { o.command = run; });
@@ -44,8 +45,8 @@ void add_commands(CLI::App& app, Options& o) {
       ->envname("SPLICED_TOKEN_FILE")
       ->type_name("FILE");
   app.add_flag("--json", o.json, "Print the daemon's JSON");
-  app.add_flag_callback("--version", [] { throw CLI::CallForVersion("splicectl " SPLICED_VERSION, 0); },
-                        "Print the version and exit");
+  app.add_flag_callback(
+      "--version", [] { throw CLI::CallForVersion("splicectl " SPLICED_VERSION, 0); }, "Print the version and exit");
   const auto file = [&](CLI::App* sub) {
     sub->add_option("FILE", o.file, "Job definition as JSON; - for standard input")->required();
   };
@@ -53,11 +54,13 @@ void add_commands(CLI::App& app, Options& o) {
   file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
   file(command(app, "run", "Submit a job, show its progress and wait for its end", o,
                [&](const Context& c) { return run(c, o.file); }));
-  command(app, "list", "List jobs, newest first", o, [&](const Context& c) { return list(c, o.state); })
-      ->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
+  command(app, "list", "List jobs, newest first", o, [&](const Context& c) {
+    return list(c, o.state);
+  })->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
   id(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); }));
   id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return cancel(c, o.id); }));
-  command(app, "devices", "List devices and whether they may be written", o, [](const Context& c) { return devices(c); });
+  command(app, "devices", "List devices and whether they may be written", o,
+          [](const Context& c) { return devices(c); });
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
   app.require_subcommand(1);

@@ -48,8 +48,8 @@ Status App::start() {
     if (auto status = token_.load(config_.token_file); !status) return status;
   }
   if (auto status = open_state(); !status) return status;
-  service_ = std::make_unique<job::JobService>(job::ServiceSetup{
-      util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
+  service_ = std::make_unique<job::JobService>(
+      job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
   if (auto status = service_->restore(); !status) return status;
   service_->introduce_devices();
   exporter_ = std::make_unique<metrics::Exporter>(*service_, http_metrics_,

@@ -41,7 +41,9 @@ void add_options(CLI::App& app, CommandLine& out) {
       ->allow_extra_args(false);
   app.add_option("--token-file", out.token_file, "File with the bearer token that TCP clients must send")
       ->type_name("FILE");
-  app.add_flag_callback("--insecure-no-auth", [&out] { out.insecure_no_auth = true; }, "Serve TCP without a token, on loopback addresses only");
+  app.add_flag_callback(
+      "--insecure-no-auth", [&out] { out.insecure_no_auth = true; },
+      "Serve TCP without a token, on loopback addresses only");
   app.add_option("--bus", out.bus, "D-Bus to join: system, session or none (default system)")->type_name("BUS");
   app.add_option("--log-level", out.log_level, "error, warning, notice, info or debug (default info)")
       ->type_name("LEVEL");

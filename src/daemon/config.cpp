@@ -53,7 +53,8 @@ Status merge_file(const std::string& path, CommandLine& into) {
     }
   }
   for (const auto& status :
-       {take(file, "listen", "an array of strings", into.listen), take(file, "allow", "an array of strings", into.allow),
+       {take(file, "listen", "an array of strings", into.listen),
+        take(file, "allow", "an array of strings", into.allow),
         take(file, "metrics_listen", "a string", into.metrics_listen),
         take(file, "state_dir", "a string", into.state_dir), take(file, "token_file", "a string", into.token_file),
         take(file, "bus", "a string", into.bus), take(file, "log_level", "a string", into.log_level),
@@ -70,7 +71,8 @@ Status read_addresses(const CommandLine& from, Config& config) {
     const bool guarded = !config.token_file.empty() || (config.insecure_no_auth && address->is_loopback());
     if (!address->is_unix() && !guarded) {
       return fail(Errc::invalid, fmt::format("--listen {}: TCP needs --token-file FILE; on a loopback address, "
-                                             "--insecure-no-auth does without", text));
+                                             "--insecure-no-auth does without",
+                                             text));
     }
     config.listen.push_back(std::move(*address));
   }

@@ -11,13 +11,13 @@ namespace spliced::daemon {
 // What the daemon was told, from flags, file and defaults, in that order of precedence. Names are those of the flags,
 // with `_` for `-` in the file.
 struct Config {
-  std::vector<http::Address> listen;             // of the control API
-  std::optional<http::Address> metrics_listen;   // nullopt: "none"
+  std::vector<http::Address> listen;            // of the control API
+  std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
   std::vector<std::string> allow;
-  std::string token_file;                        // "": no token
+  std::string token_file;  // "": no token
   bool insecure_no_auth = false;
-  std::string bus = "system";                    // system, session or none
+  std::string bus = "system";  // system, session or none
   util::LogLevel log_level = util::LogLevel::info;
 };
 

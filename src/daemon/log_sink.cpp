@@ -23,8 +23,7 @@ class JournalLogger final : public util::Logger {
  protected:
   void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override {
     std::vector<std::string> entries{fmt::format("MESSAGE={}", message),
-                                     fmt::format("PRIORITY={}", static_cast<int>(level)),
-                                     "SYSLOG_IDENTIFIER=spliced"};
+                                     fmt::format("PRIORITY={}", static_cast<int>(level)), "SYSLOG_IDENTIFIER=spliced"};
     for (const auto& field : fields) entries.push_back(fmt::format("SPLICED_{}={}", field.key, field.value));
     std::vector<iovec> iov;
     for (auto& entry : entries) iov.push_back({entry.data(), entry.size()});
@@ -48,8 +47,8 @@ class StderrLogger final : public util::Logger {
                        : level == LogLevel::warning ? "warning"
                        : level == LogLevel::debug   ? "debug"
                                                     : "info";
-    const std::string line = fmt::format("{} {:7} {}\n", util::format_time(std::chrono::system_clock::now()), name,
-                                         printable(message));
+    const std::string line =
+        fmt::format("{} {:7} {}\n", util::format_time(std::chrono::system_clock::now()), name, printable(message));
     const std::lock_guard lock(mutex_);
     [[maybe_unused]] const auto put = ::write(STDERR_FILENO, line.data(), line.size());
   }

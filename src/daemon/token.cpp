@@ -13,7 +13,8 @@ using util::fail;
 util::Status Token::load(const std::string& path) {
   struct stat st {};
   std::ifstream in(path);
-  if (!in || ::stat(path.c_str(), &st) != 0) return fail(Errc::invalid, fmt::format("--token-file {}: cannot be read", path));
+  if (!in || ::stat(path.c_str(), &st) != 0)
+    return fail(Errc::invalid, fmt::format("--token-file {}: cannot be read", path));
   if ((st.st_mode & S_IRWXO) != 0) {
     return fail(Errc::invalid, fmt::format("--token-file {}: open to everybody; chmod o-rwx it", path));
   }

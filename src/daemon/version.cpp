@@ -2,7 +2,11 @@
 
 namespace spliced::daemon {
 
-const char* version() { return SPLICED_VERSION; }
-const char* revision() { return SPLICED_REVISION; }
+const char* version() {
+  return SPLICED_VERSION;
+}
+const char* revision() {
+  return SPLICED_REVISION;
+}
 
 }  // namespace spliced::daemon

@@ -13,7 +13,7 @@
 namespace spliced::dbus {
 namespace {
 
-constexpr int kFirstPause = 500;    // milliseconds between attempts to connect, doubled up to kLongestPause
+constexpr int kFirstPause = 500;  // milliseconds between attempts to connect, doubled up to kLongestPause
 constexpr int kLongestPause = 30'000;
 constexpr int kLongestPoll = 1000;
 
@@ -25,7 +25,9 @@ void drain(int fd) {
 }  // namespace
 
 BusAdapter::BusAdapter(BusSetup setup)
-    : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this](const std::stop_token& stop) {
+    : setup_(std::move(setup)),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      thread_([this](const std::stop_token& stop) {
         util::name_this_thread("bus");
         run(stop);
       }) {}

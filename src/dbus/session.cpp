@@ -27,7 +27,9 @@ const char* error_name(util::Errc code) {
   return "org.spliced.Error.Internal";
 }
 
-sdbus::Error to_bus(const util::Error& error) { return {error_name(error.code), error.message}; }
+sdbus::Error to_bus(const util::Error& error) {
+  return {error_name(error.code), error.message};
+}
 
 // The library ends the process when a handler throws anything but its own error.
 template <class Body>
@@ -55,7 +57,8 @@ std::vector<JobRow> job_rows(const job::JobService& service) {
 std::vector<DeviceRow> device_rows(const job::JobService& service) {
   std::vector<DeviceRow> rows;
   for (const auto& device : service.devices()) {
-    rows.emplace_back(device.facts.name, device.facts.path, device.facts.size, device.refusals.empty(), device.refusals);
+    rows.emplace_back(device.facts.name, device.facts.path, device.facts.size, device.refusals.empty(),
+                      device.refusals);
   }
   return rows;
 }
@@ -63,7 +66,8 @@ std::vector<DeviceRow> device_rows(const job::JobService& service) {
 }  // namespace
 
 BusAdapter::Session::Session(const BusSetup& setup) : setup_(setup) {
-  connection_ = setup.kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
+  connection_ =
+      setup.kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
   object_ = sdbus::createObject(*connection_, kPath);
   register_object();
   // The object first: whoever sees the name may call at once.
@@ -72,15 +76,20 @@ BusAdapter::Session::Session(const BusSetup& setup) : setup_(setup) {
 
 void BusAdapter::Session::register_object() {
   const BusSetup& s = setup_;
-  object_->registerMethod("SubmitJob").onInterface(kInterface).withInputParamNames("definition")
-      .withOutputParamNames("id").implementedAs([&s](const std::string& definition) {
+  object_->registerMethod("SubmitJob")
+      .onInterface(kInterface)
+      .withInputParamNames("definition")
+      .withOutputParamNames("id")
+      .implementedAs([&s](const std::string& definition) {
         return guarded([&] {
           const auto job = s.submit(definition);
           if (!job) throw to_bus(job.error());
           return job->id;
         });
       });
-  object_->registerMethod("CancelJob").onInterface(kInterface).withInputParamNames("id")
+  object_->registerMethod("CancelJob")
+      .onInterface(kInterface)
+      .withInputParamNames("id")
       .implementedAs([&s](const std::string& id) {
         guarded([&] {
           const auto job = s.service.cancel(id);
@@ -93,17 +102,21 @@ void BusAdapter::Session::register_object() {
   object_->registerMethod("ListDevices").onInterface(kInterface).withOutputParamNames("devices").implementedAs([&s] {
     return guarded([&] { return device_rows(s.service); });
   });
-  object_->registerProperty("Version").onInterface(kInterface).withGetter([&s] { return s.version; })
+  object_->registerProperty("Version")
+      .onInterface(kInterface)
+      .withGetter([&s] { return s.version; })
       .withUpdateBehavior(sdbus::Flags::CONST_PROPERTY_VALUE);
-  object_->registerSignal("JobStateChanged").onInterface(kInterface)
+  object_->registerSignal("JobStateChanged")
+      .onInterface(kInterface)
       .withParameters<std::string, std::string, std::string>("id", "state", "verdict");
   object_->finishRegistration();
 }
 
 void BusAdapter::Session::emit(const job::StateChange& change) {
-  object_->emitSignal("JobStateChanged").onInterface(kInterface).withArguments(
-      change.job_id, std::string(job::state_name(change.state)),
-      std::string(job::kVerdictNames[static_cast<std::size_t>(change.verdict)]));
+  object_->emitSignal("JobStateChanged")
+      .onInterface(kInterface)
+      .withArguments(change.job_id, std::string(job::state_name(change.state)),
+                     std::string(job::kVerdictNames[static_cast<std::size_t>(change.verdict)]));
 }
 
 void BusAdapter::Session::hold_inhibitor(bool wanted) {
@@ -114,14 +127,15 @@ void BusAdapter::Session::hold_inhibitor(bool wanted) {
   if (inhibitor_.isValid()) return;
   try {
     auto login1 = sdbus::createProxy(*connection_, "org.freedesktop.login1", "/org/freedesktop/login1");
-    login1->callMethod("Inhibit").onInterface("org.freedesktop.login1.Manager").withTimeout(kLogin1Timeout)
+    login1->callMethod("Inhibit")
+        .onInterface("org.freedesktop.login1.Manager")
+        .withTimeout(kLogin1Timeout)
         .withArguments(std::string("shutdown:sleep"), std::string("spliced"),
                        std::string("a destructive job is running on a disk"), std::string("block"))
         .storeResultsTo(inhibitor_);
   } catch (const sdbus::Error& error) {
     if (!inhibitor_refused_) {
-      setup_.log.log(util::LogLevel::warning,
-                     fmt::format("no shutdown inhibitor from login1: {}", error.getMessage()));
+      setup_.log.log(util::LogLevel::warning, fmt::format("no shutdown inhibitor from login1: {}", error.getMessage()));
     }
     inhibitor_refused_ = true;
   }

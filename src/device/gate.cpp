@@ -51,8 +51,7 @@ void check_signatures(const Resolved& target, const Access& access, std::vector<
   for (const auto& name : *names) {
     const bool named = std::any_of(allowed.begin(), allowed.end(), [&](auto& a) { return a == name || a == "all"; });
     if (named) continue;
-    refusals.push_back(
-        {fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
+    refusals.push_back({fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
   }
 }
 
@@ -164,8 +163,10 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access) con
                                                                 "Device or resource busy)"}}));
     }
     if (error == EINVAL && access.direct) {
-      return util::fail(Errc::invalid, fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false",
-                                                   target.facts.given, target.facts.file_system), error);
+      return util::fail(Errc::invalid,
+                        fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false", target.facts.given,
+                                    target.facts.file_system),
+                        error);
     }
     return util::fail_errno(fmt::format("open {}", target.facts.path), error);
   }

@@ -24,7 +24,9 @@ struct FreeIter {
 using Table = std::unique_ptr<libmnt_table, FreeTable>;
 using Iter = std::unique_ptr<libmnt_iter, FreeIter>;
 
-std::string text_or_empty(const char* text) { return text != nullptr ? text : ""; }
+std::string text_or_empty(const char* text) {
+  return text != nullptr ? text : "";
+}
 
 std::optional<NodeId> node_of_path(const std::string& path) {
   struct stat st {};
@@ -56,7 +58,9 @@ void add_mounts(const std::string& mountinfo, std::set<std::pair<dev_t, std::str
   });
 }
 
-bool is_process(const std::string& name) { return !name.empty() && name.find_first_not_of("0123456789") == name.npos; }
+bool is_process(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+}
 
 // One mountinfo per mount namespace: a disk that is mounted in a container only is mounted all the same.
 std::vector<MountPoint> read_mounts(const HostPaths& paths) {
@@ -88,7 +92,9 @@ std::vector<SwapArea> read_swaps(const HostPaths& paths) {
 
 }  // namespace
 
-NodeId block_id(dev_t number) { return {true, number, 0}; }
+NodeId block_id(dev_t number) {
+  return {true, number, 0};
+}
 
 const BlockNode* HostView::find(dev_t number) const {
   for (const auto& node : blocks) {
@@ -111,6 +117,8 @@ std::string HostView::file_system_of(dev_t device) const {
   return "unknown";
 }
 
-HostView read_host(const HostPaths& paths) { return {read_block_nodes(paths), read_mounts(paths), read_swaps(paths)}; }
+HostView read_host(const HostPaths& paths) {
+  return {read_block_nodes(paths), read_mounts(paths), read_swaps(paths)};
+}
 
 }  // namespace spliced::device

@@ -106,8 +106,8 @@ util::Result<Resolved> resolve(const std::string& path, const HostView& host, st
     facts.alignment = file_alignment(out.handle, st.st_dev, host);
     facts.file_system = host.file_system_of(st.st_dev);
   } else {
-    refusals.push_back({fmt::format("is {}; a target is a block device or a regular file", kind_name(st.st_mode)),
-                        false});
+    refusals.push_back(
+        {fmt::format("is {}; a target is a block device or a regular file", kind_name(st.st_mode)), false});
   }
   return out;
 }

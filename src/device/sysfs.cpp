@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 namespace spliced::device {
 namespace {
 
-std::uint64_t read_number(const std::string& path) { return std::strtoull(read_line(path).c_str(), nullptr, 10); }
+std::uint64_t read_number(const std::string& path) {
+  return std::strtoull(read_line(path).c_str(), nullptr, 10);
+}
 
 std::optional<dev_t> read_device_number(const std::string& directory) {
   const std::string text = read_line(directory + "/dev");

@@ -70,9 +70,7 @@ class UseMap {
 
 class Search {
  public:
-  Search(const HostView& host, const NodeId& target) : host_(host), map_(host), target_(target) {
-    collect(target, "");
-  }
+  Search(const HostView& host, const NodeId& target) : host_(host), map_(host), target_(target) { collect(target, ""); }
   [[nodiscard]] std::vector<std::string> found() const { return {reasons_.begin(), reasons_.end()}; }
 
  private:
@@ -119,6 +117,8 @@ class Search {
 
 }  // namespace
 
-std::vector<std::string> find_uses(const NodeId& target, const HostView& host) { return Search(host, target).found(); }
+std::vector<std::string> find_uses(const NodeId& target, const HostView& host) {
+  return Search(host, target).found();
+}
 
 }  // namespace spliced::device

@@ -83,7 +83,8 @@ Capabilities probe_capabilities() {
   caps.pipe_max_size = read_limit("/proc/sys/fs/pipe-max-size");
   caps.pipe_user_pages_soft = read_limit("/proc/sys/fs/pipe-user-pages-soft");
   const PipeEnds pipe = open_pipe();
-  if (caps.pipe_max_size > 0) kernel().set_pipe_size(pipe.write_end.get(), static_cast<int>(std::min<std::size_t>(caps.pipe_max_size, INT_MAX)));
+  if (caps.pipe_max_size > 0)
+    kernel().set_pipe_size(pipe.write_end.get(), static_cast<int>(std::min<std::size_t>(caps.pipe_max_size, INT_MAX)));
   caps.largest_pipe_bytes = static_cast<std::size_t>(std::max(0, kernel().get_pipe_size(pipe.write_end.get())));
 
   const util::UniqueFd file(::memfd_create("spliced-probe", MFD_CLOEXEC));

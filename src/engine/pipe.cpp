@@ -46,6 +46,8 @@ void Pipe::close() {
   }
 }
 
-std::size_t Pipe::slots() const { return capacity_ / util::kPageSize; }
+std::size_t Pipe::slots() const {
+  return capacity_ / util::kPageSize;
+}
 
 }  // namespace spliced::engine

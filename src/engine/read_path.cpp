@@ -43,8 +43,8 @@ void ReadPaths::run(Transfer& transfer) {
   while (position < transfer.length) {
     const std::size_t want = std::min(transfer.length - position, ctx_.pipe.capacity());
     off64_t offset = static_cast<off64_t>(transfer.offset + position);
-    const CallResult got = ctx_.retry(
-        [&] { return ctx_.sys.splice(ctx_.config.fd, &offset, ctx_.pipe.write_end(), nullptr, want); });
+    const CallResult got =
+        ctx_.retry([&] { return ctx_.sys.splice(ctx_.config.fd, &offset, ctx_.pipe.write_end(), nullptr, want); });
     if (!got.ok()) return give_up_splice(ctx_, transfer, got, worked_);
     if (got.value == 0) break;
     worked_ = true;

@@ -19,8 +19,8 @@ struct CallResult {
   [[nodiscard]] bool ok() const { return value >= 0; }
 };
 
-// Repeats a call that was interrupted, and waits a bounded time for one that is not ready. Never a busy loop: a disk and
-// a file are always "ready" for poll(2), so the waits are timed, 1 ms growing to kMaxWaitMs.
+// Repeats a call that was interrupted, and waits a bounded time for one that is not ready. Never a busy loop: a disk
+// and a file are always "ready" for poll(2), so the waits are timed, 1 ms growing to kMaxWaitMs.
 class Retry {
  public:
   Retry(Syscalls& sys, EngineCounters& counters, std::stop_token stop)
@@ -29,7 +29,8 @@ class Retry {
   template <class Call>
   [[nodiscard]] CallResult operator()(Call&& call) const {
     const ssize_t value = call();
-    if (value >= 0) [[likely]] return {value, 0, false};
+    if (value >= 0) [[likely]]
+      return {value, 0, false};
     return again(call, errno);
   }
 
@@ -41,6 +42,7 @@ class Retry {
       const int bound = error == EAGAIN ? kMaxAgainWaits : error == ENODATA ? kMaxNoDataWaits : 0;
       if (error != EINTR && waits >= bound) return {-1, error, false};
       count(error);
+      if (stop_.stop_requested()) return {-1, error, true};
       if (error != EINTR) sys_.wait_ms(std::min(1 << std::min(waits++, 10), kMaxWaitMs));
       // The signal that comes with a stop may have ended the wait; it will not come again for the call.
       if (stop_.stop_requested()) return {-1, error, true};

@@ -71,7 +71,11 @@ class SpliceEngine::Impl {
 SpliceEngine::SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop)
     : impl_(std::make_unique<Impl>(config, sys, clock, std::move(stop))) {}
 SpliceEngine::~SpliceEngine() = default;
-void SpliceEngine::run(std::span<Transfer> transfers) { impl_->run(transfers); }
-const EngineCounters& SpliceEngine::counters() const { return impl_->counters(); }
+void SpliceEngine::run(std::span<Transfer> transfers) {
+  impl_->run(transfers);
+}
+const EngineCounters& SpliceEngine::counters() const {
+  return impl_->counters();
+}
 
 }  // namespace spliced::engine

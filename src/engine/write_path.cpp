@@ -32,7 +32,8 @@ std::size_t WritePath::fill(Transfer& transfer, std::size_t position) {
     const CallResult put_in = put(from, bytes);
     if (put_in.ok() && put_in.value > 0) {
       done += static_cast<std::size_t>(put_in.value);
-      slots -= std::min(slots, (into_page + static_cast<std::size_t>(put_in.value) + util::kPageSize - 1) / util::kPageSize);
+      slots -=
+          std::min(slots, (into_page + static_cast<std::size_t>(put_in.value) + util::kPageSize - 1) / util::kPageSize);
       continue;
     }
     const int error = put_in.ok() ? EIO : put_in.error;
@@ -57,8 +58,8 @@ CallResult WritePath::put(const std::byte* from, std::size_t bytes) {
 bool WritePath::flush(Transfer& transfer, std::size_t bytes) {
   while (bytes > 0) {
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-    const CallResult got = ctx_.retry(
-        [&] { return ctx_.sys.splice(ctx_.pipe.read_end(), nullptr, ctx_.config.fd, &offset, bytes); });
+    const CallResult got =
+        ctx_.retry([&] { return ctx_.sys.splice(ctx_.pipe.read_end(), nullptr, ctx_.config.fd, &offset, bytes); });
     if (!got.ok()) {
       give_up_splice(ctx_, transfer, got, worked_);
       return false;

@@ -6,8 +6,8 @@
 
 namespace spliced::http {
 
-// One accepted socket, with a deadline over all reads of a request: a client that sends a byte now and then gets no more
-// time than any other. Belongs to one thread.
+// One accepted socket, with a deadline over all reads of a request: a client that sends a byte now and then gets no
+// more time than any other. Belongs to one thread.
 class Connection {
  public:
   // `stop_fd` becomes readable when the server stops; it ends every wait.

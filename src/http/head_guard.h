@@ -8,10 +8,10 @@
 namespace spliced::http {
 
 // Bounds of one request.
-inline constexpr std::size_t kMaxRequestLine = 4096;    // bytes; above: 414
-inline constexpr std::size_t kMaxHeadBytes = 32 * 1024; // request line and header fields; above: 431
-inline constexpr std::size_t kMaxHeaderFields = 100;    // above: 431
-inline constexpr std::size_t kMaxBodyBytes = 1 << 20;   // above: 413
+inline constexpr std::size_t kMaxRequestLine = 4096;              // bytes; above: 414
+inline constexpr std::size_t kMaxHeadBytes = 32 * 1024;           // request line and header fields; above: 431
+inline constexpr std::size_t kMaxHeaderFields = 100;              // above: 431
+inline constexpr std::size_t kMaxBodyBytes = 1 << 20;             // above: 413
 inline constexpr util::Nanos kRequestTime = 10 * util::kSecond;   // for a client to send its whole request; then 408
 inline constexpr util::Nanos kResponseTime = 10 * util::kSecond;  // for a client to take the answer
 

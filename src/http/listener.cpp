@@ -22,7 +22,9 @@ using util::Nanos;
 
 namespace {
 
-Nanos now() { return util::system_clock().now(); }
+Nanos now() {
+  return util::system_clock().now();
+}
 
 // Known methods only: a label must not be the client's choice.
 std::string_view method_label(std::string_view method) {
@@ -33,9 +35,9 @@ std::string_view method_label(std::string_view method) {
 }
 
 std::string serialize(const Response& response) {
-  std::string text = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
-                                 response.status, status_title(response.status), response.content_type,
-                                 response.body.size());
+  std::string text =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n", response.status,
+                  status_title(response.status), response.content_type, response.body.size());
   for (const auto& [name, value] : response.headers) text += fmt::format("{}: {}\r\n", name, value);
   return text + "\r\n" + response.body;
 }
@@ -182,7 +184,8 @@ class Server final : public httplib::Server {
   }
 
   void answer(const httplib::Request& in, httplib::Response& out, const httplib::ContentReader* reader) {
-    Request request{in.method, in.path, {in.params.begin(), in.params.end()}, {}, in.get_header_value("Content-Type"), {}};
+    Request request{in.method, in.path, {in.params.begin(), in.params.end()}, {}, in.get_header_value("Content-Type"),
+                    {}};
     Response refusal;
     const Route* route = router_.match(in.method, in.path, request.path_values, refusal);
     if (route == nullptr) return fill(out, refusal);
@@ -221,7 +224,8 @@ class ListenerImpl final : public Listener {
       ended_ = true;
     });
     while (!server_.is_running() && !ended_) std::this_thread::yield();
-    return ended_ ? util::fail(util::Errc::system, fmt::format("listen on {} failed", address_.text())) : util::Status();
+    return ended_ ? util::fail(util::Errc::system, fmt::format("listen on {} failed", address_.text()))
+                  : util::Status();
   }
   bool running() const override { return server_.is_running() && !ended_; }
   Address address() const override { return address_; }
@@ -236,9 +240,11 @@ class ListenerImpl final : public Listener {
  private:
   util::Status bind_tcp() {
     errno = 0;
-    const int port = address_.port == 0 ? server_.bind_to_any_port(address_.host)
-                     : server_.bind_to_port(address_.host, address_.port) ? address_.port : -1;
-    if (port < 0) return util::fail_errno(fmt::format("listen on {}", address_.text()), errno != 0 ? errno : EADDRINUSE);
+    const int port = address_.port == 0                                   ? server_.bind_to_any_port(address_.host)
+                     : server_.bind_to_port(address_.host, address_.port) ? address_.port
+                                                                          : -1;
+    if (port < 0)
+      return util::fail_errno(fmt::format("listen on {}", address_.text()), errno != 0 ? errno : EADDRINUSE);
     address_.port = port;
     return {};
   }

@@ -14,7 +14,7 @@ namespace spliced::http {
 struct Address {
   std::string unix_path;  // "" for TCP
   std::string host;
-  int port = 0;           // 0: any free port
+  int port = 0;  // 0: any free port
   [[nodiscard]] bool is_unix() const { return !unix_path.empty(); }
   [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] std::string text() const;
@@ -23,10 +23,10 @@ struct Address {
 
 struct ListenerConfig {
   Address address;
-  std::string name;            // of its threads, at most 15 characters
+  std::string name;  // of its threads, at most 15 characters
   std::size_t threads = 8;
   std::size_t queue_limit = 256;  // accepted connections that wait for a thread
-  std::string socket_group;    // of a Unix socket, mode 0660; "" leaves the group
+  std::string socket_group;       // of a Unix socket, mode 0660; "" leaves the group
   // Whether the value of an Authorization header opens the door; empty: no authentication. Thread-safe.
   std::function<bool(const std::string&)> authorize;
 };

@@ -18,7 +18,9 @@ BoundedPool::BoundedPool(std::string name, std::size_t threads, std::size_t queu
   }
 }
 
-bool BoundedPool::turning_away() { return is_turning_away; }
+bool BoundedPool::turning_away() {
+  return is_turning_away;
+}
 
 void BoundedPool::enqueue(std::function<void()> task) {
   {

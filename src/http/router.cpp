@@ -24,7 +24,9 @@ bool match_path(std::string_view pattern, std::string_view path, std::map<std::s
   return path.empty();
 }
 
-void Router::add(Route route) { routes_.push_back(std::move(route)); }
+void Router::add(Route route) {
+  routes_.push_back(std::move(route));
+}
 
 void Router::add(std::vector<Route> routes) {
   for (auto& route : routes) add(std::move(route));

@@ -67,7 +67,8 @@ class Check {
     const std::uint64_t bs = spec_.workload.bs;
     require(bs >= kMinBlock && bs <= kMaxBlock, "/workload/bs",
             fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
-    require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "/workload/bs", fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
+    require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "/workload/bs",
+            fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
     require(spec_.engine.pipe_size <= kMaxPipe, "/engine/pipe_size",
             fmt::format("{} bytes; at most {}", spec_.engine.pipe_size, kMaxPipe));
     require(spec_.engine.pipe_size % util::kPageSize == 0, "/engine/pipe_size",
@@ -117,6 +118,8 @@ class Check {
 
 }  // namespace
 
-std::vector<util::FieldError> check_spec(const JobSpec& spec) { return Check(spec).run(); }
+std::vector<util::FieldError> check_spec(const JobSpec& spec) {
+  return Check(spec).run();
+}
 
 }  // namespace spliced::job

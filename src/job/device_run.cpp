@@ -23,8 +23,8 @@ std::string thread_name(const std::string& device, unsigned index) {
 }
 
 std::string describe_failure(const Transfer& transfer, const device::TargetFacts& facts) {
-  const std::string what = fmt::format("{} of {} bytes at offset {}", util::op_name(transfer.op), transfer.length,
-                                       transfer.offset);
+  const std::string what =
+      fmt::format("{} of {} bytes at offset {}", util::op_name(transfer.op), transfer.length, transfer.offset);
   switch (transfer.outcome) {
     case Outcome::end_of_target:
       return fmt::format("{}: {} ended after {} bytes of it", what, facts.path, transfer.moved);
@@ -54,7 +54,8 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
       on_change_(std::move(on_change)) {}
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
-                                                           const JobSpec& spec, DevicePlan plan, std::shared_ptr<StartGate> gate,
+                                                           const JobSpec& spec, DevicePlan plan,
+                                                           std::shared_ptr<StartGate> gate,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
   for (unsigned i = 0; i < spec.workload.workers; ++i) {
@@ -162,8 +163,7 @@ void DeviceRun::check_stall(Nanos now) {
     const Nanos since = worker->counters().inflight_since.load(std::memory_order_relaxed);
     if (since == 0 || now - since < spec_.error_policy.stall_timeout) continue;
     stalled_ = true;
-    fail(fmt::format("stalled: an operation has not come back for {:.1f} s",
-                     static_cast<double>(now - since) / 1e9));
+    fail(fmt::format("stalled: an operation has not come back for {:.1f} s", static_cast<double>(now - since) / 1e9));
     return;
   }
 }

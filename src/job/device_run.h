@@ -33,10 +33,10 @@ class DeviceRun final : public WorkerOwner {
 
   // The job began: a file that was created for it stays.
   void keep_target() { plan_.target.keep(); }
-  void start_workers();              // throws std::system_error; stop and destroy it then
-  void began(util::Nanos start);     // all workers are running
+  void start_workers();           // throws std::system_error; stop and destroy it then
+  void began(util::Nanos start);  // all workers are running
   void request_stop();
-  void wake_workers();               // interrupts system calls; repeat until finished()
+  void wake_workers();  // interrupts system calls; repeat until finished()
   void fail(const std::string& reason);
 
   [[nodiscard]] bool finished() const { return active_workers_.load(std::memory_order_acquire) == 0; }

@@ -33,7 +33,9 @@ device::Access access_for(const JobSpec& spec) {
   return access;
 }
 
-std::string target_pointer(std::size_t index) { return fmt::format("/targets/{}", index); }
+std::string target_pointer(std::size_t index) {
+  return fmt::format("/targets/{}", index);
+}
 
 // Which errors came first decides what the whole request is answered with.
 Error combine(std::vector<FieldError> details, Errc code) {
@@ -68,11 +70,11 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   range.size = share_of(spec.size, left, spec.direct ? unit : 1);
   const auto wrong = [&](const char* pointer, std::string detail) { errors.push_back({pointer, std::move(detail)}); };
   if (left == 0) {
-    wrong("/workload/offset", fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset,
-                                          facts.path, facts.size));
+    wrong("/workload/offset",
+          fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset, facts.path, facts.size));
   } else if (range.size > left) {
-    wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes",
-                                        range.size, range.offset, facts.path, facts.size));
+    wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
+                                        range.offset, facts.path, facts.size));
   } else if (range.size == 0) {
     wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
   }
@@ -80,8 +82,8 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
            {"/workload/bs", spec.bs}, {"/workload/offset", range.offset}, {"/workload/size", range.size}}) {
     if (value % unit == 0) continue;
-    wrong(pointer, fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes", value,
-                               facts.path, unit));
+    wrong(pointer,
+          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes", value, facts.path, unit));
   }
   return range;
 }

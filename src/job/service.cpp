@@ -30,7 +30,9 @@ DeviceStatus status_of(const device::Gate& gate, const device::HostView& host, c
 JobService::JobService(ServiceSetup setup) : impl_(std::make_unique<Impl>(std::move(setup))) {}
 JobService::~JobService() = default;
 
-util::Status JobService::restore() { return impl_->restore(); }
+util::Status JobService::restore() {
+  return impl_->restore();
+}
 Result<JobSnapshot> JobService::submit(const JobSpec& spec) {
   if (auto errors = check_spec(spec); !errors.empty()) {
     util::Error error{util::Errc::invalid, errors.front().detail, 0, std::move(errors)};
@@ -38,17 +40,39 @@ Result<JobSnapshot> JobService::submit(const JobSpec& spec) {
   }
   return impl_->submit(spec);
 }
-PlanReport JobService::validate(const JobSpec& spec) const { return report_plan(impl_->setup_.gate, spec); }
-std::vector<JobSnapshot> JobService::list(const JobFilter& filter) const { return impl_->list(filter); }
-Result<JobSnapshot> JobService::get(const std::string& id) const { return impl_->get(id); }
-Result<JobSnapshot> JobService::wait(const std::string& id, Nanos timeout) const { return impl_->wait(id, timeout); }
-Result<JobSnapshot> JobService::cancel(const std::string& id) { return impl_->cancel(id); }
-util::Status JobService::forget(const std::string& id) { return impl_->forget(id); }
-Telemetry JobService::telemetry() const { return impl_->telemetry(); }
-bool JobService::alive(Nanos limit) const { return impl_->alive(limit); }
-bool JobService::accepting() const { return impl_->accepting(); }
-void JobService::begin_shutdown() { impl_->begin_shutdown(); }
-bool JobService::stop_all(Nanos limit) { return impl_->stop_all(limit); }
+PlanReport JobService::validate(const JobSpec& spec) const {
+  return report_plan(impl_->setup_.gate, spec);
+}
+std::vector<JobSnapshot> JobService::list(const JobFilter& filter) const {
+  return impl_->list(filter);
+}
+Result<JobSnapshot> JobService::get(const std::string& id) const {
+  return impl_->get(id);
+}
+Result<JobSnapshot> JobService::wait(const std::string& id, Nanos timeout) const {
+  return impl_->wait(id, timeout);
+}
+Result<JobSnapshot> JobService::cancel(const std::string& id) {
+  return impl_->cancel(id);
+}
+util::Status JobService::forget(const std::string& id) {
+  return impl_->forget(id);
+}
+Telemetry JobService::telemetry() const {
+  return impl_->telemetry();
+}
+bool JobService::alive(Nanos limit) const {
+  return impl_->alive(limit);
+}
+bool JobService::accepting() const {
+  return impl_->accepting();
+}
+void JobService::begin_shutdown() {
+  impl_->begin_shutdown();
+}
+bool JobService::stop_all(Nanos limit) {
+  return impl_->stop_all(limit);
+}
 void JobService::on_state_change(std::function<void(const StateChange&)> listener) {
   impl_->listener_ = std::move(listener);
 }

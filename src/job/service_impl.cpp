@@ -20,7 +20,8 @@ namespace {
 // RFC 9562 version 4.
 std::string new_id() {
   unsigned char b[16] = {};
-  if (::getrandom(b, sizeof b, 0) != static_cast<ssize_t>(sizeof b)) throw std::system_error(errno, std::generic_category(), "getrandom");
+  if (::getrandom(b, sizeof b, 0) != static_cast<ssize_t>(sizeof b))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
   b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
   std::string id;
@@ -170,10 +171,11 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartGate& gate)
     announce(*job);
     if (job->cancel_requested) stop(*job, State::cancelled);
   }
-  setup_.log.log(util::LogLevel::notice,
-                 fmt::format("job {} ({}): {} on {} devices", job->id, job->name_for_log(), workload::kModeNames[static_cast<std::size_t>(job->spec.workload.rw)],
-                             job->spec.targets.size()),
-                 {{"JOB_ID", job->id}, {"STATE", "RUNNING"}});
+  setup_.log.log(
+      util::LogLevel::notice,
+      fmt::format("job {} ({}): {} on {} devices", job->id, job->name_for_log(),
+                  workload::kModeNames[static_cast<std::size_t>(job->spec.workload.rw)], job->spec.targets.size()),
+      {{"JOB_ID", job->id}, {"STATE", "RUNNING"}});
   wake();
   return show(job);
 }
@@ -204,8 +206,16 @@ JobSnapshot JobService::Impl::show(const JobPtr& job) const {
 }
 
 StoredJob JobService::Impl::record_of(const JobSnapshot& snapshot) const {
-  StoredJob record{snapshot.id,         snapshot.spec.name,  snapshot.state,    snapshot.verdict, snapshot.reason,
-                   snapshot.created_at, snapshot.started_at, snapshot.ended_at, {},               {}};
+  StoredJob record{snapshot.id,
+                   snapshot.spec.name,
+                   snapshot.state,
+                   snapshot.verdict,
+                   snapshot.reason,
+                   snapshot.created_at,
+                   snapshot.started_at,
+                   snapshot.ended_at,
+                   {},
+                   {}};
   for (const auto& device : snapshot.devices) record.devices.push_back(device.facts.name);
   record.document = setup_.document(snapshot);
   return record;

@@ -75,8 +75,8 @@ class JobService::Impl {
   Ledger ledger_;
   mutable std::mutex mutex_;  // guards everything down to `threads_`
   mutable std::condition_variable changed_;
-  std::vector<std::string> forgotten_;  // to be erased from the store
-  std::deque<JobPtr> jobs_;  // oldest first
+  std::vector<std::string> forgotten_;                 // to be erased from the store
+  std::deque<JobPtr> jobs_;                            // oldest first
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
   std::vector<Change> changes_;
   bool delivering_ = false;

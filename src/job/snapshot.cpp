@@ -5,7 +5,7 @@
 namespace spliced::job {
 
 LatencySummary summarize(const workload::Histogram& histogram) {
-  return {histogram.mean_seconds(),          histogram.quantile_seconds(0.5),   histogram.quantile_seconds(0.9),
+  return {histogram.mean_seconds(),         histogram.quantile_seconds(0.5),   histogram.quantile_seconds(0.9),
           histogram.quantile_seconds(0.99), histogram.quantile_seconds(0.999), histogram.max_seconds()};
 }
 

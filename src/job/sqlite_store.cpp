@@ -32,7 +32,9 @@ using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 std::int64_t to_ms(WallTime when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
 }
-WallTime from_ms(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }
+WallTime from_ms(std::int64_t ms) {
+  return WallTime(std::chrono::milliseconds(ms));
+}
 
 template <std::size_t N, class Enum>
 Enum from_name(const std::array<std::string_view, N>& names, std::string_view text, Enum otherwise) {
@@ -166,12 +168,14 @@ class NullStore final : public JobStore {
 
 }  // namespace
 
-std::unique_ptr<JobStore> make_null_store() { return std::make_unique<NullStore>(); }
+std::unique_ptr<JobStore> make_null_store() {
+  return std::make_unique<NullStore>();
+}
 
 util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path) {
   sqlite3* database = nullptr;
-  const int opened =
-      sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int opened = sqlite3_open_v2(path.c_str(), &database,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
   auto store = std::make_unique<SqliteStore>(database);
   if (opened != SQLITE_OK) {
     return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));

@@ -42,7 +42,9 @@ ErrorClass classify_errno(int error) {
   }
 }
 
-std::uint64_t OpTotals::error_count() const { return std::accumulate(errors.begin(), errors.end(), std::uint64_t{0}); }
+std::uint64_t OpTotals::error_count() const {
+  return std::accumulate(errors.begin(), errors.end(), std::uint64_t{0});
+}
 
 void EngineTotals::add(const engine::EngineCounters& live) {
   for (std::size_t i = 0; i < fallbacks.size(); ++i) add_tallies(fallbacks[i], live.fallbacks[i]);

@@ -78,8 +78,7 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
     if (!payload) return tl::unexpected(payload.error());
     worker->payload_ = std::move(*payload);
   }
-  worker->engine_ =
-      setup.engines(engine_config(setup.spec, setup.plan), setup.clock, worker->engine_stop_.get_token());
+  worker->engine_ = setup.engines(engine_config(setup.spec, setup.plan), setup.clock, worker->engine_stop_.get_token());
   return worker;
 }
 

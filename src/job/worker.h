@@ -49,7 +49,7 @@ class Worker {
 
   void start();  // throws std::system_error when there is no thread to be had
   void request_stop() { thread_.request_stop(); }
-  void wake();   // interrupts a blocked system call; see util::wake_thread
+  void wake();  // interrupts a blocked system call; see util::wake_thread
   [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_acquire); }
   // Whether it did everything it was meant to do, when it has finished.
   [[nodiscard]] bool completed() const { return completed_; }

@@ -13,7 +13,9 @@ namespace {
 
 using Families = std::vector<prometheus::MetricFamily>;
 
-std::string op_label(std::size_t op) { return std::string(util::kOpClassNames[op]); }
+std::string op_label(std::size_t op) {
+  return std::string(util::kOpClassNames[op]);
+}
 constexpr std::size_t kSync = static_cast<std::size_t>(util::OpClass::sync);
 
 void collect_info(const Telemetry& telemetry, Families& out) {
@@ -149,8 +151,8 @@ void collect_jobs(const Telemetry& telemetry, Families& out) {
 }  // namespace
 
 const std::vector<double>& duration_bounds() {
-  static const std::vector<double> bounds{1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
-                                          2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+  static const std::vector<double> bounds{1e-5,   2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
+                                          2.5e-2, 5e-2,   0.1,  0.25, 0.5,    1,    2.5,  5,      10,   30};
   return bounds;
 }
 

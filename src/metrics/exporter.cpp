@@ -33,11 +33,9 @@ Exporter::Exporter(const job::JobService& service, const HttpMetrics& http, cons
 std::vector<prometheus::MetricFamily> Exporter::Collect() const {
   std::vector<prometheus::MetricFamily> out;
   auto build = Family::gauge("spliced_build_info", "Version of the daemon and of the kernel it runs on; always 1.");
-  build.add({{"version", build_.version},
-             {"revision", build_.revision},
-             {"compiler", build_.compiler},
-             {"kernel", kernel_}},
-            1);
+  build.add(
+      {{"version", build_.version}, {"revision", build_.revision}, {"compiler", build_.compiler}, {"kernel", kernel_}},
+      1);
   build.finish(out);
   collect_devices(service_.telemetry(), out);
   http_.collect(out);
@@ -45,7 +43,9 @@ std::vector<prometheus::MetricFamily> Exporter::Collect() const {
   return out;
 }
 
-std::string Exporter::text() const { return prometheus::TextSerializer().Serialize(Collect()); }
+std::string Exporter::text() const {
+  return prometheus::TextSerializer().Serialize(Collect());
+}
 
 std::vector<http::Route> metrics_routes(const Exporter& exporter, const job::JobService& service) {
   const auto metrics = [&exporter](const http::Request&) {

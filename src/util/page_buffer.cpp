@@ -23,8 +23,7 @@ PageBuffer::~PageBuffer() {
 
 Result<PageBuffer> PageBuffer::allocate(std::size_t bytes) {
   const std::size_t size = round_up(bytes == 0 ? 1 : bytes, kPageSize);
-  void* memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED) return fail_errno(fmt::format("allocate {} bytes", size), errno);
   PageBuffer buffer;
   buffer.data_ = static_cast<std::byte*>(memory);

@@ -16,7 +16,9 @@ void block_all_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-int wake_signal() { return SIGRTMIN + 3; }
+int wake_signal() {
+  return SIGRTMIN + 3;
+}
 
 void install_wake_handler() {
   struct sigaction action {};
@@ -32,6 +34,8 @@ void accept_wake_signal() {
   ::pthread_sigmask(SIG_UNBLOCK, &wake, nullptr);
 }
 
-void wake_thread(pthread_t thread) { ::pthread_kill(thread, wake_signal()); }
+void wake_thread(pthread_t thread) {
+  ::pthread_kill(thread, wake_signal());
+}
 
 }  // namespace spliced::util

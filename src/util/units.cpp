@@ -20,20 +20,35 @@ struct Suffix {
 constexpr std::uint64_t kKi = 1024;
 constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 constexpr std::array<Suffix, 19> kSizes{{
-    {"", 1},           {"B", 1},
-    {"k", kKi},        {"K", kKi},
-    {"KiB", kKi},      {"M", kKi * kKi},
-    {"MiB", kKi * kKi}, {"G", kKi * kKi * kKi},
-    {"GiB", kKi * kKi * kKi}, {"T", kKi * kKi * kKi * kKi},
-    {"TiB", kKi * kKi * kKi * kKi}, {"kB", 1'000},
-    {"KB", 1'000},       {"MB", 1'000'000},
-    {"GB", 1'000'000'000},       {"TB", 1'000'000'000'000},
-    {"m", kKi * kKi},  {"g", kKi * kKi * kKi},
-    {"t", kKi * kKi * kKi * kKi},
+    {"", 1},
+    {"B", 1},
+    {"k", kKi},
+    {"K", kKi},
+    {"KiB", kKi},
+    {"M", kKi* kKi},
+    {"MiB", kKi* kKi},
+    {"G", kKi* kKi* kKi},
+    {"GiB", kKi* kKi* kKi},
+    {"T", kKi* kKi* kKi* kKi},
+    {"TiB", kKi* kKi* kKi* kKi},
+    {"kB", 1'000},
+    {"KB", 1'000},
+    {"MB", 1'000'000},
+    {"GB", 1'000'000'000},
+    {"TB", 1'000'000'000'000},
+    {"m", kKi* kKi},
+    {"g", kKi* kKi* kKi},
+    {"t", kKi* kKi* kKi* kKi},
 }};
 constexpr std::array<Suffix, 8> kDurations{{
-    {"", 1'000'000'000}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000},
-    {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000},
+    {"", 1'000'000'000},
+    {"ns", 1},
+    {"us", 1'000},
+    {"ms", 1'000'000},
+    {"s", 1'000'000'000},
+    {"m", 60'000'000'000},
+    {"h", 3'600'000'000'000},
+    {"d", 86'400'000'000'000},
 }};
 constexpr std::uint64_t kMaxNanos = 100ULL * 365 * 86'400 * 1'000'000'000;
 
@@ -96,7 +111,8 @@ Result<Nanos> parse_duration(std::string_view text) {
   Number number;
   const Suffix* suffix = split_number(text, number) ? find_suffix(kDurations, number.rest) : nullptr;
   if (suffix == nullptr) {
-    return fail(Errc::invalid, fmt::format("\"{}\" is not a duration; write seconds, or 500ms, 30s, 10m, 1h, 2d", text));
+    return fail(Errc::invalid,
+                fmt::format("\"{}\" is not a duration; write seconds, or 500ms, 30s, 10m, 1h, 2d", text));
   }
   const auto nanos = scale(number, suffix->factor, kMaxNanos);
   if (!nanos) return fail(Errc::invalid, fmt::format("\"{}\" is longer than 100 years", text));

@@ -8,8 +8,12 @@ namespace spliced::workload {
 namespace {
 
 // log1p(x)/x and expm1(x)/x, continued to x = 0: they keep θ near 1 exact.
-double log_ratio(double x) { return std::abs(x) > 1e-8 ? std::log1p(x) / x : 1 - x * (0.5 - x / 3); }
-double exp_ratio(double x) { return std::abs(x) > 1e-8 ? std::expm1(x) / x : 1 + x * 0.5 * (1 + x / 3); }
+double log_ratio(double x) {
+  return std::abs(x) > 1e-8 ? std::log1p(x) / x : 1 - x * (0.5 - x / 3);
+}
+double exp_ratio(double x) {
+  return std::abs(x) > 1e-8 ? std::expm1(x) / x : 1 + x * 0.5 * (1 + x / 3);
+}
 
 }  // namespace
 
@@ -19,7 +23,9 @@ Zipf::Zipf(std::uint64_t count, double theta) : count_(static_cast<double>(count
   shortcut_ = 2 - inverse_integral(integral(2.5) - density(2));
 }
 
-double Zipf::density(double x) const { return std::exp(-theta_ * std::log(x)); }
+double Zipf::density(double x) const {
+  return std::exp(-theta_ * std::log(x));
+}
 
 double Zipf::integral(double x) const {
   const double log_x = std::log(x);

@@ -70,8 +70,8 @@ class Generator::Impl {
     if (spec_.time_based) return 0;
     // The last block can be short. In a permuted pass any worker may come upon it: the first one answers for it, so
     // that the sum over all workers is exact. Draws may hit it any number of times.
-    const bool answers_for_last = order_ == Order::sequential ? share_.first + share_.count == range_.count()
-                                                              : share_.first == 0;
+    const bool answers_for_last =
+        order_ == Order::sequential ? share_.first + share_.count == range_.count() : share_.first == 0;
     std::uint64_t bytes = share_.count * range_.block;
     if (share_.count > 0 && answers_for_last) bytes -= range_.block - range_.length_of(range_.count() - 1);
     constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
@@ -157,8 +157,14 @@ Generator::Generator(const WorkloadSpec& spec, const BlockRange& range, unsigned
     : impl_(std::make_unique<Impl>(spec, range, worker)) {}
 Generator::~Generator() = default;
 Generator::Generator(Generator&&) noexcept = default;
-bool Generator::next(Request& out) { return impl_->next(out); }
-bool Generator::last(Request& out) { return impl_->last(out); }
-std::uint64_t Generator::total_bytes() const { return impl_->total_bytes(); }
+bool Generator::next(Request& out) {
+  return impl_->next(out);
+}
+bool Generator::last(Request& out) {
+  return impl_->last(out);
+}
+std::uint64_t Generator::total_bytes() const {
+  return impl_->total_bytes();
+}
 
 }  // namespace spliced::workload

@@ -13,8 +13,8 @@ void Histogram::merge(const Histogram& other) {
 }
 
 double Histogram::quantile_seconds(double quantile) const {
-  const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(
-                                                     std::ceil(quantile * static_cast<double>(count_))));
+  const auto wanted =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(quantile * static_cast<double>(count_))));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     seen += counts_[i];

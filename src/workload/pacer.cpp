@@ -17,7 +17,12 @@ util::Nanos nanos_for(Wide count, std::uint64_t rate) {
 }  // namespace
 
 Pacer::Pacer(const WorkloadSpec& spec, unsigned worker, util::Nanos start)
-    : rate_(spec.rate), rate_iops_(spec.rate_iops), block_(spec.bs), workers_(spec.workers), worker_(worker), start_(start) {}
+    : rate_(spec.rate),
+      rate_iops_(spec.rate_iops),
+      block_(spec.bs),
+      workers_(spec.workers),
+      worker_(worker),
+      start_(start) {}
 
 util::Nanos Pacer::due() const {
   util::Nanos after = 0;

@@ -9,7 +9,9 @@ namespace {
 
 constexpr unsigned kRounds = 4;  // even, so that the halves come back to their own widths
 
-constexpr std::uint64_t mask(unsigned bits) { return (std::uint64_t{1} << bits) - 1; }
+constexpr std::uint64_t mask(unsigned bits) {
+  return (std::uint64_t{1} << bits) - 1;
+}
 
 }  // namespace
 

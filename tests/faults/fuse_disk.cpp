@@ -83,8 +83,12 @@ int strike(bool write, off_t offset, std::size_t size) {
   return 0;
 }
 
-bool is_disk(const char* path) { return std::strcmp(path, "/disk") == 0; }
-bool is_control(const char* path) { return std::strcmp(path, "/control") == 0; }
+bool is_disk(const char* path) {
+  return std::strcmp(path, "/disk") == 0;
+}
+bool is_control(const char* path) {
+  return std::strcmp(path, "/control") == 0;
+}
 
 int do_getattr(const char* path, struct stat* st, fuse_file_info*) {
   *st = {};
@@ -104,7 +108,9 @@ int do_open(const char* path, fuse_file_info* info) {
   return is_disk(path) || is_control(path) ? 0 : -ENOENT;
 }
 
-int do_truncate(const char* path, off_t, fuse_file_info*) { return is_control(path) ? 0 : -EPERM; }
+int do_truncate(const char* path, off_t, fuse_file_info*) {
+  return is_control(path) ? 0 : -EPERM;
+}
 
 int do_read(const char* path, char* out, std::size_t size, off_t offset, fuse_file_info*) {
   if (!is_disk(path)) return 0;

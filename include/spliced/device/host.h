@@ -28,7 +28,7 @@ struct DeviceInfo {
 struct BlockNode {
   std::string name;  // kernel name: nvme0n1, sda1, loop0
   dev_t number = 0;
-  dev_t whole = 0;   // the disk that a partition is part of; `number` itself for a disk
+  dev_t whole = 0;         // the disk that a partition is part of; `number` itself for a disk
   std::uint64_t size = 0;  // bytes
   std::uint32_t logical_block = 512;
   bool read_only = false;
@@ -39,7 +39,7 @@ struct BlockNode {
 };
 
 struct MountPoint {
-  dev_t device = 0;             // as mountinfo has it
+  dev_t device = 0;              // as mountinfo has it
   std::optional<NodeId> source;  // the mounted device node, where the source is a path to one
   std::string target;
   std::string type;

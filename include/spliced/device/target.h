@@ -14,9 +14,9 @@ namespace spliced::device {
 
 // What a job wants to do with a target.
 struct Access {
-  bool destructive = false;  // writes or trims
-  bool direct = true;        // O_DIRECT
-  bool allow_in_use = false; // a reader may share a device that is mounted or held
+  bool destructive = false;                       // writes or trims
+  bool direct = true;                             // O_DIRECT
+  bool allow_in_use = false;                      // a reader may share a device that is mounted or held
   std::vector<std::string> overwrite_signatures;  // names of signatures that may be lost; "all" for any
   bool signatures_last = false;    // look for signatures only if nothing else is in the way: for overviews
   std::uint64_t create_bytes = 0;  // a file that does not exist is created with this size; 0: it is refused
@@ -30,11 +30,11 @@ struct Refusal {
 
 // What a target is. A plain value, without a descriptor.
 struct TargetFacts {
-  std::string given;       // as the client named it
-  std::string path;        // absolute, without symbolic links
-  std::string name;        // kernel name of a block device, path of a file: the `device` label
+  std::string given;  // as the client named it
+  std::string path;   // absolute, without symbolic links
+  std::string name;   // kernel name of a block device, path of a file: the `device` label
   NodeId id;
-  NodeId whole;            // the disk a partition belongs to; `id` itself otherwise
+  NodeId whole;  // the disk a partition belongs to; `id` itself otherwise
   bool block_device = false;
   bool exists = true;
   std::uint64_t size = 0;         // bytes
@@ -52,9 +52,9 @@ struct Inspection {
 // removed unless keep() was called.
 struct OpenTarget {
   TargetFacts facts;
-  Claim claim;        // declared before fd: the kernel's claim goes first, so that the next job finds both free
+  Claim claim;  // declared before fd: the kernel's claim goes first, so that the next job finds both free
   util::UniqueFd fd;
-  std::string created;  // path of the file that this job brought into being, "" otherwise
+  std::string created;                  // path of the file that this job brought into being, "" otherwise
   std::uint64_t safety_read_bytes = 0;  // what looking for signatures read from the device, as the kernel counted it
 
   OpenTarget() = default;

@@ -31,9 +31,9 @@ struct Transfer {
   std::byte* buffer = nullptr;  // page-aligned, `length` bytes; read from by writes, written to by reads
 
   Outcome outcome = Outcome::failed;
-  int error = 0;           // errno when `outcome` is failed, splice_unsupported or path_refused
-  std::size_t moved = 0;   // bytes that crossed the border of the device; residual = length - moved
-  util::Nanos ended = 0;   // when the outcome was known
+  int error = 0;          // errno when `outcome` is failed, splice_unsupported or path_refused
+  std::size_t moved = 0;  // bytes that crossed the border of the device; residual = length - moved
+  util::Nanos ended = 0;  // when the outcome was known
   // Where the data of a read is: in `buffer`, or in the mapping of the `map` path, which lives until the next run();
   // nullptr when it was discarded.
   const std::byte* data = nullptr;

@@ -8,16 +8,16 @@
 namespace spliced::engine {
 
 struct SpliceConfig {
-  int fd = -1;                      // the target, owned by the caller, open for what the transfers do
-  bool block_device = false;        // trim by BLKDISCARD; otherwise by punching holes
-  bool pinned = false;              // `read_path` must work: no downgrade
+  int fd = -1;                // the target, owned by the caller, open for what the transfers do
+  bool block_device = false;  // trim by BLKDISCARD; otherwise by punching holes
+  bool pinned = false;        // `read_path` must work: no downgrade
   ReadPath read_path = ReadPath::map;
-  std::size_t pipe_size = 65536;    // bytes wanted; what was obtained is in the counters
-  bool gift = false;                // SPLICE_F_GIFT when memory goes into the pipe
+  std::size_t pipe_size = 65536;  // bytes wanted; what was obtained is in the counters
+  bool gift = false;              // SPLICE_F_GIFT when memory goes into the pipe
 };
 
-// Bounds of the waits of one system call that answers EAGAIN or ENODATA. A medium error is ENODATA too, and a dying disk
-// must not be asked many times.
+// Bounds of the waits of one system call that answers EAGAIN or ENODATA. A medium error is ENODATA too, and a dying
+// disk must not be asked many times.
 inline constexpr int kMaxAgainWaits = 64;
 inline constexpr int kMaxNoDataWaits = 3;
 inline constexpr int kMaxWaitMs = 16;

@@ -17,10 +17,14 @@ namespace spliced::job {
 
 enum class State : std::uint8_t { pending, running, stopping, succeeded, failed, cancelled, interrupted };
 inline constexpr std::size_t kStates = 7;
-inline constexpr std::array<std::string_view, kStates> kStateNames{
-    "PENDING", "RUNNING", "STOPPING", "SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED"};
-[[nodiscard]] constexpr bool is_final(State state) { return state >= State::succeeded; }
-[[nodiscard]] constexpr std::string_view state_name(State state) { return kStateNames[static_cast<std::size_t>(state)]; }
+inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "RUNNING",   "STOPPING",   "SUCCEEDED",
+                                                                   "FAILED",  "CANCELLED", "INTERRUPTED"};
+[[nodiscard]] constexpr bool is_final(State state) {
+  return state >= State::succeeded;
+}
+[[nodiscard]] constexpr std::string_view state_name(State state) {
+  return kStateNames[static_cast<std::size_t>(state)];
+}
 
 enum class Verdict : std::uint8_t { none, pass, fail };
 inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
@@ -51,17 +55,17 @@ struct DeviceSnapshot {
   device::TargetFacts facts;
   workload::BlockRange range;
   State state = State::pending;
-  std::string reason;  // why it failed, "" otherwise
-  double progress = 0;                 // 0 to 1
-  std::optional<double> eta_seconds;   // unknown before anything was moved
+  std::string reason;                 // why it failed, "" otherwise
+  double progress = 0;                // 0 to 1
+  std::optional<double> eta_seconds;  // unknown before anything was moved
   std::array<OpSnapshot, util::kOpClasses> ops;
   EngineTotals engine;
   engine::ReadPath read_path = engine::ReadPath::map;
-  bool has_read = false;               // whether read_path means anything
+  bool has_read = false;  // whether read_path means anything
   std::uint64_t pipe_size_bytes = 0;
   std::vector<ErrorEntry> errors;
-  std::uint64_t errors_omitted = 0;  // errors of kinds and places beyond those that are kept
-  std::uint64_t safety_read_bytes = 0; // read from the device by the checks before the job
+  std::uint64_t errors_omitted = 0;              // errors of kinds and places beyond those that are kept
+  std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };
 
@@ -120,7 +124,7 @@ struct DeviceTelemetry {
 
 struct Telemetry {
   std::vector<DeviceTelemetry> devices;
-  std::array<std::uint64_t, kStates> jobs{};  // known jobs by state
+  std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
   std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
 };
 

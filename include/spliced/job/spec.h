@@ -31,20 +31,20 @@ struct JobSpec {
   verify::Payload payload = verify::Payload::stamp;
   EngineSpec engine;
   ErrorPolicy error_policy;
-  bool destructive = false;                        // the client knows that data will be lost
-  bool allow_in_use = false;                       // for jobs that only read
-  std::vector<std::string> overwrite_signatures;   // signatures that may be lost, by libblkid's names, or "all"
+  bool destructive = false;                       // the client knows that data will be lost
+  bool allow_in_use = false;                      // for jobs that only read
+  std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"
 };
 
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;
 inline constexpr std::size_t kMaxNameBytes = 128;
-inline constexpr unsigned kMaxWorkers = 64;                       // per device
-inline constexpr std::uint64_t kMinBlock = 512;                   // bytes
-inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;           // bytes
-inline constexpr std::uint64_t kMaxPipe = 1ULL << 30;             // bytes
-inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;      // buffers of all workers of a job
-inline constexpr std::uint64_t kMaxBatch = 1;                     // blocks
+inline constexpr unsigned kMaxWorkers = 64;                   // per device
+inline constexpr std::uint64_t kMinBlock = 512;               // bytes
+inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes
+inline constexpr std::uint64_t kMaxPipe = 1ULL << 30;         // bytes
+inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
+inline constexpr std::uint64_t kMaxBatch = 1;                 // blocks
 
 // Everything that is wrong with a spec whatever the machine, each with the JSON pointer of its field. Empty: valid.
 [[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);

@@ -25,7 +25,7 @@ struct OpTotals {
   std::uint64_t bytes = 0;
   std::uint64_t operations = 0;  // completed without error
   std::array<std::uint64_t, kErrorClasses> errors{};
-  workload::Histogram latency;   // of the completed ones
+  workload::Histogram latency;  // of the completed ones
   [[nodiscard]] std::uint64_t error_count() const;
 };
 

@@ -21,6 +21,8 @@ inline constexpr std::array<std::string_view, kOpClasses> kOpClassNames{"read", 
   constexpr std::array<std::string_view, 6> names{"read", "write", "trim", "fsync", "fdatasync", "sync_file_range"};
   return names[static_cast<std::size_t>(op)];
 }
-[[nodiscard]] constexpr bool moves_data(Op op) { return op == Op::read || op == Op::write; }
+[[nodiscard]] constexpr bool moves_data(Op op) {
+  return op == Op::read || op == Op::write;
+}
 
 }  // namespace spliced::util

@@ -10,14 +10,18 @@
 namespace spliced::workload {
 
 enum class Mode : std::uint8_t { read, write, randread, randwrite, rw, randrw, trim, randtrim };
-inline constexpr std::array<std::string_view, 8> kModeNames{"read", "write", "randread", "randwrite",
+inline constexpr std::array<std::string_view, 8> kModeNames{"read", "write",  "randread", "randwrite",
                                                             "rw",   "randrw", "trim",     "randtrim"};
 
 [[nodiscard]] constexpr bool is_random(Mode mode) {
   return mode == Mode::randread || mode == Mode::randwrite || mode == Mode::randrw || mode == Mode::randtrim;
 }
-[[nodiscard]] constexpr bool is_mixed(Mode mode) { return mode == Mode::rw || mode == Mode::randrw; }
-[[nodiscard]] constexpr bool is_trim(Mode mode) { return mode == Mode::trim || mode == Mode::randtrim; }
+[[nodiscard]] constexpr bool is_mixed(Mode mode) {
+  return mode == Mode::rw || mode == Mode::randrw;
+}
+[[nodiscard]] constexpr bool is_trim(Mode mode) {
+  return mode == Mode::trim || mode == Mode::randtrim;
+}
 [[nodiscard]] constexpr bool reads(Mode mode) {
   return mode == Mode::read || mode == Mode::randread || is_mixed(mode);
 }
@@ -25,7 +29,9 @@ inline constexpr std::array<std::string_view, 8> kModeNames{"read", "write", "ra
   return mode == Mode::write || mode == Mode::randwrite || is_mixed(mode);
 }
 // Whether data on the target is lost.
-[[nodiscard]] constexpr bool destroys(Mode mode) { return writes(mode) || is_trim(mode); }
+[[nodiscard]] constexpr bool destroys(Mode mode) {
+  return writes(mode) || is_trim(mode);
+}
 
 // Bytes, or a share of the target.
 struct Amount {
@@ -48,18 +54,18 @@ inline constexpr std::array<std::string_view, 4> kDistributionNames{"uniform", "
 
 struct WorkloadSpec {
   Mode rw = Mode::read;
-  unsigned rwmixread = 50;          // percent of a mixed mode that reads
-  std::uint64_t bs = 4096;          // bytes of one block
-  Amount offset{};                  // where the range starts
-  Amount size{true, 0, 100};        // how long it is; a percentage is of what is left after `offset`
-  util::Nanos runtime = 0;          // 0: until the range was done `loops` times
-  bool time_based = false;          // go on until `runtime`, however often the range is done
+  unsigned rwmixread = 50;    // percent of a mixed mode that reads
+  std::uint64_t bs = 4096;    // bytes of one block
+  Amount offset{};            // where the range starts
+  Amount size{true, 0, 100};  // how long it is; a percentage is of what is left after `offset`
+  util::Nanos runtime = 0;    // 0: until the range was done `loops` times
+  bool time_based = false;    // go on until `runtime`, however often the range is done
   std::uint64_t loops = 1;
-  unsigned workers = 1;             // threads per device
-  bool direct = true;               // O_DIRECT
-  std::uint64_t rate = 0;           // bytes per second and device, 0: unlimited
-  std::uint64_t rate_iops = 0;      // operations per second and device, 0: unlimited
-  util::Nanos thinktime = 0;        // pause of a worker after each operation
+  unsigned workers = 1;         // threads per device
+  bool direct = true;           // O_DIRECT
+  std::uint64_t rate = 0;       // bytes per second and device, 0: unlimited
+  std::uint64_t rate_iops = 0;  // operations per second and device, 0: unlimited
+  util::Nanos thinktime = 0;    // pause of a worker after each operation
   std::uint64_t seed = 1;
   Distribution distribution{};
   std::uint64_t fsync = 0;            // after that many writes of a worker, 0: never

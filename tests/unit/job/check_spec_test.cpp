@@ -247,8 +247,8 @@ TEST(CheckSpec, EverythingThatIsWrongIsSaidAtOnce) {
   spec.workload.loops = 0;
   spec.workload.bs = 1;
   spec.error_policy.stall_timeout = -1;
-  EXPECT_EQ(pointers(spec), (Pointers{"/targets", "/workload/loops", "/workload/bs", "/workload/bs",
-                                      "/error_policy/stall_timeout", "/destructive"}));
+  EXPECT_EQ(pointers(spec),
+            (Pointers{"/targets", "/workload/loops", "/workload/bs", "/error_policy/stall_timeout", "/destructive"}));
 }
 
 }  // namespace

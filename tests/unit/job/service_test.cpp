@@ -115,7 +115,7 @@ TEST_F(JobServiceTest, ASpecThatIsWrongIsInvalid) {
   spec.workload.bs = 1;
   const util::Error error = refused(spec);
   EXPECT_EQ(error.code, Errc::invalid);
-  EXPECT_EQ(error.details.size(), 3U);
+  EXPECT_EQ(error.details.size(), 2U);
   EXPECT_TRUE(service->list({}).empty());
   EXPECT_EQ(store.size(), 0U);
 }
