@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
 #include "spliced/util/units.h"
 #include "text.h"
@@ -61,11 +60,11 @@ std::string devices_text(const Json& body) {
 util::Result<std::string> read_definition(const std::string& file) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(file);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) {
-    return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read, or is empty", file));
+  // Opening a directory works; only reading from it does not.
+  if (!in || (in.peek() == std::ifstream::traits_type::eof() && in.bad())) {
+    return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read", file));
   }
-  return text.str();
+  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 void print_problem(const Answer& answer) {

@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 namespace spliced::daemon {
 
@@ -33,9 +33,11 @@ Status take(const json& file, const char* key, const char* kind, std::optional<T
 
 Status merge_file(const std::string& path, CommandLine& into) {
   std::ifstream in(path);
-  std::ostringstream content;
-  if (!in || !(content << in.rdbuf())) return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
-  const std::string text = content.str();
+  // Opening a directory works; only reading from it does not.
+  if (!in || (in.peek() == std::ifstream::traits_type::eof() && in.bad())) {
+    return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
+  }
+  const std::string text(std::istreambuf_iterator<char>(in), {});
   if (text.size() > kMaxFileBytes) return fail(Errc::invalid, fmt::format("--config {}: larger than 1 MiB", path));
   json file;
   try {

@@ -9,7 +9,7 @@
 
 #include "resolve.h"
 #include "signature.h"
-#include "spliced/device/target.h"
+#include "spliced/device/gate.h"
 #include "spliced/device/usage.h"
 
 namespace spliced::device {

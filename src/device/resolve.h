@@ -1,5 +1,5 @@
 #pragma once
-#include "spliced/device/target.h"
+#include "spliced/device/gate.h"
 
 namespace spliced::device {
 

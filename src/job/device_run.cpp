@@ -55,7 +55,7 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
                                                            const JobSpec& spec, DevicePlan plan,
-                                                           std::shared_ptr<StartGate> gate,
+                                                           std::shared_ptr<StartLine> gate,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
   for (unsigned i = 0; i < spec.workload.workers; ++i) {

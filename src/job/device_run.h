@@ -28,7 +28,7 @@ class DeviceRun final : public WorkerOwner {
   // `on_change` is called, from a worker, when the last worker has left or the device has failed.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment,
                                                                        const std::string& job_id, const JobSpec& spec,
-                                                                       DevicePlan plan, std::shared_ptr<StartGate> gate,
+                                                                       DevicePlan plan, std::shared_ptr<StartLine> gate,
                                                                        std::function<void()> on_change);
 
   // The job began: a file that was created for it stays.

@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "spliced/device/gate.h"
 #include "spliced/job/snapshot.h"
 
 namespace spliced::job {

@@ -34,10 +34,6 @@ util::Status JobService::restore() {
   return impl_->restore();
 }
 Result<JobSnapshot> JobService::submit(const JobSpec& spec) {
-  if (auto errors = check_spec(spec); !errors.empty()) {
-    util::Error error{util::Errc::invalid, errors.front().detail, 0, std::move(errors)};
-    return tl::unexpected(std::move(error));
-  }
   return impl_->submit(spec);
 }
 PlanReport JobService::validate(const JobSpec& spec) const {

@@ -99,7 +99,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   const std::string id = new_id();
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
-  const auto gate = std::make_shared<StartGate>(setup_.clock);  // workers may still be leaving it when this returns
+  const auto gate = std::make_shared<StartLine>(setup_.clock);  // workers may still be leaving it when this returns
   auto job = std::make_shared<Job>();
   job->id = id;
   job->spec = spec;
@@ -126,7 +126,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
 }
 
 Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
-                                                                              const std::shared_ptr<StartGate>& gate) {
+                                                                              const std::shared_ptr<StartLine>& gate) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
   if (!ledger_.has_room_for(names)) {
@@ -141,7 +141,7 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(co
   return runs;
 }
 
-Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartGate& gate) {
+Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate) {
   std::size_t workers = 0;
   try {
     for (const auto& run : job->runs) {

@@ -49,8 +49,8 @@ class JobService::Impl {
   util::Result<Reservation> reserve(const JobSpec& spec);
   void give_back(const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
-                                                                    const std::shared_ptr<StartGate>& gate);
-  util::Result<JobSnapshot> launch(const JobPtr& job, StartGate& gate);
+                                                                    const std::shared_ptr<StartLine>& gate);
+  util::Result<JobSnapshot> launch(const JobPtr& job, StartLine& gate);
   void announce(const Job& job);
   void stop(Job& job, State becomes);
   void store(const StoredJob& record) const;

@@ -14,7 +14,7 @@
 #include "spliced/verify/payload.h"
 #include "spliced/workload/generator.h"
 #include "spliced/workload/pacer.h"
-#include "start_gate.h"
+#include "start_line.h"
 
 namespace spliced::job {
 
@@ -39,7 +39,7 @@ class Worker {
     unsigned index;
     std::string thread_name;
     WorkerOwner& owner;
-    std::shared_ptr<StartGate> gate;
+    std::shared_ptr<StartLine> gate;
     util::Clock& clock;
     const EngineFactory& engines;
   };
@@ -70,7 +70,7 @@ class Worker {
   const unsigned index_;
   const std::string name_;
   WorkerOwner& owner_;
-  const std::shared_ptr<StartGate> gate_;
+  const std::shared_ptr<StartLine> gate_;
   util::Clock& clock_;
   workload::Generator generator_;
   WorkerCounters counters_;

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "families.h"
+#include "family_builder.h"
 
 namespace spliced::metrics {
 

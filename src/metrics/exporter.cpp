@@ -4,7 +4,7 @@
 #include <sys/utsname.h>
 
 #include "device_metrics.h"
-#include "families.h"
+#include "family_builder.h"
 #include "process_metrics.h"
 
 namespace spliced::metrics {

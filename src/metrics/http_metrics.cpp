@@ -1,6 +1,6 @@
 #include "http_metrics.h"
 
-#include "families.h"
+#include "family_builder.h"
 
 namespace spliced::metrics {
 namespace {

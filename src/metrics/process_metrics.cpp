@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-#include "families.h"
+#include "family_builder.h"
 
 namespace spliced::metrics {
 namespace {

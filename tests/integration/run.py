@@ -15,6 +15,8 @@ def main():
     arguments = parser.parse_args()
     os.environ["SPLICED_BIN"] = str(pathlib.Path(arguments.bin).resolve())
     os.environ["SPLICED_PRESET"] = arguments.preset
+    supp = pathlib.Path(__file__).resolve().parent.parent / "tsan.supp"
+    os.environ["TSAN_OPTIONS"] = f"suppressions={supp}"
     here = pathlib.Path(__file__).resolve().parent
     sys.path.insert(0, str(here))
     loader = unittest.TestLoader()

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/device/target.h"
+#include "spliced/device/gate.h"
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/engine_factory.h"
 #include "spliced/job/snapshot.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fake_host.h"
-#include "spliced/device/target.h"
+#include "spliced/device/gate.h"
 
 namespace spliced::testing {
 

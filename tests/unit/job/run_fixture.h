@@ -15,15 +15,15 @@ struct RunFixture : ServiceFixture {
     auto plan = job::make_plan(gate, spec, "job-1");
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
-    start_gate = std::make_shared<job::StartGate>(clock);
-    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_gate,
+    start_line = std::make_shared<job::StartLine>(clock);
+    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_line,
                                       [this] { ++changes; });
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }
   void begin(job::DeviceRun& run) {
     run.start_workers();
-    run.began(start_gate->open(run.worker_count()));
+    run.began(start_line->open(run.worker_count()));
   }
   std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {
     auto run = create(spec);
@@ -32,7 +32,7 @@ struct RunFixture : ServiceFixture {
     return run;
   }
 
-  std::shared_ptr<job::StartGate> start_gate;
+  std::shared_ptr<job::StartLine> start_line;
 };
 
 }  // namespace spliced::testing

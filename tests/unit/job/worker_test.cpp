@@ -52,12 +52,12 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
     auto plan = make_plan(gate, spec, "job-1");
     ASSERT_TRUE(plan);
-    const auto start_gate = std::make_shared<StartGate>(clock);
+    const auto start_line = std::make_shared<StartLine>(clock);
     const EngineFactory engines = faulty_engines();
-    auto worker = Worker::create({spec, plan->devices.at(0), 0, "test", *this, start_gate, clock, engines});
+    auto worker = Worker::create({spec, plan->devices.at(0), 0, "test", *this, start_line, clock, engines});
     ASSERT_TRUE(worker);
     (*worker)->start();
-    start_gate->open(1);
+    start_line->open(1);
     if (meanwhile) meanwhile(**worker);
     ASSERT_TRUE(testing::await([&] { return exited.load(); }));
     completed = (*worker)->completed();

@@ -1,4 +1,4 @@
-#include "job/start_gate.h"
+#include "job/start_line.h"
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@
 namespace spliced::job {
 namespace {
 
-struct StartGateTest : ::testing::Test {
+struct StartLineTest : ::testing::Test {
   testing::FakeClock clock;
-  StartGate gate{clock};
+  StartLine gate{clock};
 };
 
-TEST_F(StartGateTest, EverybodyStartsAtTheInstantOfOpening) {
+TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
   std::array<util::Nanos, 4> starts{};
   util::Nanos opened = 0;
   {
@@ -29,7 +29,7 @@ TEST_F(StartGateTest, EverybodyStartsAtTheInstantOfOpening) {
   for (const auto start : starts) EXPECT_EQ(start, opened);
 }
 
-TEST_F(StartGateTest, OpeningWaitsForTheLastOne) {
+TEST_F(StartLineTest, OpeningWaitsForTheLastOne) {
   std::atomic<bool> opened{false};
   std::jthread first([&] { (void)gate.wait(); });
   std::jthread opener([&] {
@@ -41,7 +41,7 @@ TEST_F(StartGateTest, OpeningWaitsForTheLastOne) {
   EXPECT_TRUE(testing::await([&] { return opened.load(); }));
 }
 
-TEST_F(StartGateTest, NobodyStartsAfterAnAbort) {
+TEST_F(StartLineTest, NobodyStartsAfterAnAbort) {
   std::atomic<util::Nanos> start{-1};
   {
     std::jthread waiting([&] { start = gate.wait(); });
@@ -51,7 +51,7 @@ TEST_F(StartGateTest, NobodyStartsAfterAnAbort) {
   EXPECT_EQ(gate.wait(), 0);  // whoever comes late
 }
 
-TEST_F(StartGateTest, AnAbortAfterTheStartChangesNothing) {
+TEST_F(StartLineTest, AnAbortAfterTheStartChangesNothing) {
   const util::Nanos opened = gate.open(0);
   clock.advance(5);
   gate.abort();

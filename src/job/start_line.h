@@ -8,9 +8,9 @@
 namespace spliced::job {
 
 // Lets all workers of a job begin at the same instant, or none of them.
-class StartGate {
+class StartLine {
  public:
-  explicit StartGate(util::Clock& clock) : clock_(clock) {}
+  explicit StartLine(util::Clock& clock) : clock_(clock) {}
 
   // Called by each worker: waits for open() or abort(). The instant of the start, 0 after an abort.
   [[nodiscard]] util::Nanos wait() {

@@ -1,4 +1,4 @@
-#include "families.h"
+#include "family_builder.h"
 
 #include <limits>
 

@@ -1,0 +1,73 @@
+// From the path a client names to a target that is known, judged, claimed and open.
+#pragma once
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "spliced/device/allow_list.h"
+#include "spliced/device/claim.h"
+#include "spliced/device/target.h"
+#include "spliced/util/result.h"
+#include "spliced/util/unique_fd.h"
+
+namespace spliced::device {
+
+// What a job wants to do with a target.
+struct Access {
+  bool destructive = false;                       // writes or trims
+  bool direct = true;                             // O_DIRECT
+  bool allow_in_use = false;                      // a reader may share a device that is mounted or held
+  std::vector<std::string> overwrite_signatures;  // names of signatures that may be lost; "all" for any
+  bool signatures_last = false;    // look for signatures only if nothing else is in the way: for overviews
+  std::uint64_t create_bytes = 0;  // a file that does not exist is created with this size; 0: it is refused
+};
+
+// A target that is open and claimed; all of it is given back by the destructor. A file that was created for the job is
+// removed unless keep() was called.
+struct OpenTarget {
+  TargetFacts facts;
+  Claim claim;  // declared before fd: the kernel's claim goes first, so that the next job finds both free
+  util::UniqueFd fd;
+  std::string created;                  // path of the file that this job brought into being, "" otherwise
+  std::uint64_t safety_read_bytes = 0;  // what looking for signatures read from the device, as the kernel counted it
+
+  OpenTarget() = default;
+  OpenTarget(OpenTarget&&) noexcept = default;
+  OpenTarget& operator=(OpenTarget&&) noexcept = default;
+  ~OpenTarget();
+  void keep() { created.clear(); }
+};
+
+// Decides which targets may be touched, and opens them. Thread-safe. Blocks on the disk while it looks for signatures.
+class Gate {
+ public:
+  Gate(AllowList allow, HostPaths paths) : allow_(std::move(allow)), paths_(std::move(paths)) {}
+
+  // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
+  [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
+
+  // Inspects, claims for `job`, inspects again under the claim, and opens. Any refusal: nothing stays behind.
+  [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
+
+  void set_allow_list(AllowList allow);
+  [[nodiscard]] bool allows(std::string_view path) const;
+  [[nodiscard]] std::string job_holding(const NodeId& node, const NodeId& whole) const {
+    return claims_.holder_of(node, whole);
+  }
+  [[nodiscard]] HostView host() const { return read_host(paths_); }
+
+ private:
+  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access) const;
+  [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);
+
+  mutable std::mutex mutex_;  // guards allow_
+  AllowList allow_;
+  const HostPaths paths_;
+  ClaimTable claims_;
+};
+
+// A refused target as an error: Errc::conflict or Errc::invalid, the reasons joined in the message, one detail each.
+[[nodiscard]] util::Error refusal_error(const std::string& path, const std::vector<Refusal>& refusals);
+
+}  // namespace spliced::device
