@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <numeric>
 
 #include "api/spec_reader.h"
@@ -24,11 +25,29 @@ constexpr Nanos kStopLimit = 3 * util::kSecond;
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
 constexpr const char* kSocketGroup = "spliced";
 
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::weakly_canonical(path, error).string();
+}
+
+// What no job may touch: the state database and what goes with it, the token, the configuration.
+std::vector<std::string> own_files(const Config& config, const std::string& config_file) {
+  std::vector<std::string> own;
+  for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
+    own.push_back(real_path(config.state_dir) + "/" + name);
+  }
+  for (const auto& path : {config.token_file, config_file}) {
+    if (!path.empty()) own.push_back(real_path(path));
+  }
+  return own;
+}
+
 }  // namespace
 
-App::App(Config config, util::Logger& log)
+App::App(Config config, const std::string& config_file, util::Logger& log)
     : config_(std::move(config)), log_(log), gate_(device::AllowList(config_.allow), device::HostPaths{}) {
   log_.set_level(config_.log_level);
+  gate_.protect(own_files(config_, config_file));
 }
 
 App::~App() = default;
@@ -71,6 +90,7 @@ void App::join_bus() {
   };
   bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit});
   service_->on_state_change([this](const job::StateChange& change) { bus_->on_state_change(change); });
+  bus_->start();
 }
 
 Status App::open_listeners() {

@@ -16,7 +16,8 @@ namespace spliced::daemon {
 // Everything the daemon consists of, in the order in which it is built; torn down in reverse.
 class App {
  public:
-  App(Config config, util::Logger& log);
+  // `config_file`: "" for none; only so that no job may touch it.
+  App(Config config, const std::string& config_file, util::Logger& log);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
+#include <thread>
 
 namespace spliced::daemon {
 
@@ -16,7 +19,8 @@ using util::Nanos;
 
 namespace {
 
-constexpr int kStatusInterval = 2000;  // milliseconds between STATUS lines
+constexpr auto kStopLimit = std::chrono::milliseconds(4500);  // of the whole stop
+constexpr int kStatusInterval = 2000;                         // milliseconds between STATUS lines
 
 util::UniqueFd open_signals() {
   sigset_t set;
@@ -44,6 +48,23 @@ void notify_reloading() {
   ::sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec).c_str());
 }
 
+// Ends the process when stopping takes too long, as when a thread waits for a disk or a state directory that does not
+// answer: what could be recorded has been by then.
+class ExitDeadline {
+ public:
+  ExitDeadline()
+      : thread_([this](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          never_.wait_for(lock, stop, kStopLimit, [] { return false; });
+          if (!stop.stop_requested()) ::_exit(0);
+        }) {}
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any never_;
+  std::jthread thread_;
+};
+
 }  // namespace
 
 util::Status check(const Config& config) {
@@ -69,6 +90,7 @@ int run_until_stopped(App& app, const CommandLine& command_line) {
     if (watchdog > 0 && app.healthy()) ::sd_notify(0, "WATCHDOG=1");
   }
   ::sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+  const ExitDeadline deadline;
   if (app.stop()) return 0;
   // A worker in the kernel can be joined by nobody: everything is recorded, so the process just ends.
   ::_exit(0);

@@ -24,13 +24,14 @@ void drain(int fd) {
 
 }  // namespace
 
-BusAdapter::BusAdapter(BusSetup setup)
-    : setup_(std::move(setup)),
-      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      thread_([this](const std::stop_token& stop) {
-        util::name_this_thread("bus");
-        run(stop);
-      }) {}
+BusAdapter::BusAdapter(BusSetup setup) : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+void BusAdapter::start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    util::name_this_thread("bus");
+    run(stop);
+  });
+}
 
 void BusAdapter::stop() {
   if (!thread_.joinable()) return;

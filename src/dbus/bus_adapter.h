@@ -34,6 +34,7 @@ class BusAdapter {
   BusAdapter(const BusAdapter&) = delete;
   BusAdapter& operator=(const BusAdapter&) = delete;
 
+  void start();
   // Thread-safe; only queues.
   void on_state_change(const job::StateChange& change);
   [[nodiscard]] bool connected() const { return connected_; }

@@ -36,7 +36,7 @@ void check_kind(const TargetFacts& facts, const Access& access, const HostView& 
 
 // Signatures are looked for where data would be lost, and nowhere else.
 void check_signatures(const Resolved& target, const Access& access, std::vector<Refusal>& refusals) {
-  if (!access.destructive || target.facts.size == 0) return;
+  if (!access.destructive || access.no_signatures || target.facts.size == 0) return;
   const auto fd = reopen(target.handle, O_RDONLY | O_NONBLOCK);
   if (!fd) {
     refusals.push_back({fmt::format("cannot be opened to look for signatures: {}", util::errno_text(errno))});
@@ -65,6 +65,19 @@ void check_allowed(const AllowList& allow, const TargetFacts& facts, std::vector
   }
 }
 
+// By path for what does not exist yet, by inode for what does.
+void check_own_files(const std::vector<std::string>& own, const TargetFacts& facts, std::vector<Refusal>& refusals) {
+  for (const auto& path : own) {
+    struct stat st {};
+    const bool same_file =
+        facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
+    if (same_file || facts.path == path) {
+      refusals.push_back({fmt::format("is a file of the daemon itself ({})", path)});
+      return;
+    }
+  }
+}
+
 void check_missing(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
   if (facts.exists || access.create_bytes != 0) return;
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
@@ -76,17 +89,20 @@ std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& pa
   return counters ? counters->read_bytes : 0;
 }
 
-Inspection inspect_resolved(const AllowList& allow, const Resolved& target, const Access& access, const HostView& host,
-                            const std::string& holder, std::vector<Refusal> refusals) {
+Inspection inspect_resolved(const AllowList& allow, const std::vector<std::string>& own, const Resolved& target,
+                            const Access& access, const HostView& host, const std::string& holder,
+                            std::vector<Refusal> refusals) {
   const TargetFacts& facts = target.facts;
   check_allowed(allow, facts, refusals);
   // What is outside the patterns is neither opened nor described further.
+  if (refusals.empty()) check_own_files(own, facts, refusals);
   if (refusals.empty() && !facts.exists) check_missing(facts, access, refusals);
   if (refusals.empty() && facts.exists) {
     check_kind(facts, access, host, refusals);
     check_in_use(facts, access, host, refusals);
     if (!holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", holder)});
-    if (refusals.empty() || !access.signatures_last) check_signatures(target, access, refusals);
+    // A disk that a job holds may be one that does not answer: it is not read from.
+    if (holder.empty() && (refusals.empty() || !access.signatures_last)) check_signatures(target, access, refusals);
   }
   return {facts, std::move(refusals)};
 }
@@ -134,7 +150,7 @@ Inspection Gate::inspect(const std::string& path, const Access& access, const Ho
   }
   const std::string holder =
       target->facts.exists ? claims_.holder_of(target->facts.id, target->facts.whole) : std::string();
-  return inspect_resolved(allow, *target, access, host, holder, std::move(refusals));
+  return inspect_resolved(allow, protected_, *target, access, host, holder, std::move(refusals));
 }
 
 util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
@@ -175,7 +191,7 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access) con
   }
   // Checks of use and of signatures once more, now that nobody else can begin to use the target.
   const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
-  check_in_use(again->facts, access, host, refusals);
+  check_in_use(again->facts, access, read_host(paths_), refusals);
   check_signatures(*again, access, refusals);
   target.safety_read_bytes += bytes_read_by_kernel(target.facts, paths_) - before;
   if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));

@@ -55,8 +55,7 @@ std::optional<NodeId> loop_backing(const std::string& directory, const std::stri
   const util::UniqueFd fd(::open(node.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   loop_info64 info{};
   if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) == 0) {
-    const auto path_id = id_of_path(file);
-    if (path_id && path_id->block) return path_id;
+    if (info.lo_rdevice != 0) return block_id(static_cast<dev_t>(info.lo_rdevice));
     return NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)};
   }
   return id_of_path(file);

@@ -23,8 +23,10 @@ class UseMap {
  public:
   explicit UseMap(const HostView& host) : host_(host) {
     for (const auto& mount : host.mounts) {
-      const NodeId node = mount.source && mount.source->block ? *mount.source : block_id(mount.device);
-      mark(node, {fmt::format("mounted at {} ({})", mount.target, mount.type), NodeId{}, false});
+      // The number is what counts; btrfs has one of its own, and only its source leads to the disk.
+      const Use use{fmt::format("mounted at {} ({})", mount.target, mount.type), NodeId{}, false};
+      mark(block_id(mount.device), use);
+      if (mount.source && mount.source->block && host.find(mount.device) == nullptr) mark(*mount.source, use);
     }
     for (const auto& swap : host.swaps) mark(swap.node, {fmt::format("swap area {}", swap.path), NodeId{}, false});
     for (const auto& block : host.blocks) {

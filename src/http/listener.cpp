@@ -140,7 +140,9 @@ class Server final : public httplib::Server {
     begun() = now();
     handler() = "none";
     if (BoundedPool::turning_away()) {
-      refuse(connection, "other", problem(503, "too many connections are waiting"));
+      Response refusal = problem(503, "too many connections are waiting");
+      refusal.headers.emplace_back("Retry-After", "1");
+      refuse(connection, "other", refusal);
       return false;
     }
     Head head;
@@ -189,7 +191,9 @@ class Server final : public httplib::Server {
     Response refusal;
     const Route* route = router_.match(in.method, in.path, request.path_values, refusal);
     if (route == nullptr) return fill(out, refusal);
-    if (reader != nullptr && !read_body(*reader, request.body)) {
+    // Without a length there is no body, where the library would read until the peer closes.
+    const bool has_body = reader != nullptr && in.has_header("Content-Length");
+    if (has_body && !read_body(*reader, request.body)) {
       return fill(out, problem(request.body.size() > kMaxBodyBytes ? 413 : 408, "the body did not arrive whole"));
     }
     fill(out, route->handler(request));

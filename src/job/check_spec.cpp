@@ -1,6 +1,7 @@
 // Where a spec is refused for what it says, before any target is looked at.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "spliced/job/spec.h"
@@ -57,7 +58,7 @@ class Check {
     require(w.size.relative || w.size.bytes > 0, "/workload/size", "the size must be above 0");
     require(!w.offset.relative || (w.offset.percent >= 0 && w.offset.percent < 100), "/workload/offset",
             "a percentage must be at least 0% and below 100%");
-    const std::uint64_t buffers = spec_.targets.size() * w.workers * w.bs;
+    const std::uint64_t buffers = buffer_bytes(spec_);
     require(w.bs > kMaxBlock || buffers <= kMaxBufferBytes, "/workload/bs",
             fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
                         spec_.targets.size(), w.workers, w.bs, buffers, kMaxBufferBytes));
@@ -117,6 +118,13 @@ class Check {
 };
 
 }  // namespace
+
+std::uint64_t buffer_bytes(const JobSpec& spec) {
+  const WorkloadSpec& w = spec.workload;
+  const std::uint64_t pool = w.bs + verify::kPoolPages * util::kPageSize;
+  const std::uint64_t each = (workload::reads(w.rw) ? w.bs : 0) + (workload::writes(w.rw) ? pool : 0);
+  return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
+}
 
 std::vector<util::FieldError> check_spec(const JobSpec& spec) {
   return Check(spec).run();

@@ -144,7 +144,9 @@ void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
 void DeviceRun::on_exit() {
   // The count of active workers is what others see as "finished", so it goes down only when all is given back.
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
+    closing_since_ = environment_.clock.now();
     plan_.target.fd.reset();
+    closing_since_ = 0;
     if (kernel_before_) {
       const auto after = device::read_kernel_counters(facts().id.device);
       const std::lock_guard lock(mutex_);
@@ -159,12 +161,14 @@ void DeviceRun::on_exit() {
 
 void DeviceRun::check_stall(Nanos now) {
   if (stalled() || finished()) return;
-  for (const auto& worker : workers_) {
-    const Nanos since = worker->counters().inflight_since.load(std::memory_order_relaxed);
-    if (since == 0 || now - since < spec_.error_policy.stall_timeout) continue;
+  const auto check = [&](Nanos since, const char* what) {
+    if (since == 0 || now - since < spec_.error_policy.stall_timeout || stalled()) return;
     stalled_ = true;
-    fail(fmt::format("stalled: an operation has not come back for {:.1f} s", static_cast<double>(now - since) / 1e9));
-    return;
+    fail(fmt::format("stalled: {} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9));
+  };
+  check(closing_since_, "closing the device");
+  for (const auto& worker : workers_) {
+    check(worker->counters().inflight_since.load(std::memory_order_relaxed), "an operation");
   }
 }
 

@@ -85,6 +85,7 @@ class DeviceRun final : public WorkerOwner {
   std::optional<device::KernelCounters> kernel_before_, kernel_;
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
+  std::atomic<util::Nanos> closing_since_{0};  // the last worker is in close(2), which may write back and may hang
   std::atomic<bool> stalled_{false};
   std::atomic<bool> stopped_{false};
   std::atomic<std::size_t> exited_{0};

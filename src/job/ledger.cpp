@@ -32,7 +32,7 @@ void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Na
   run->add_to(record.totals);
   DeviceTelemetry last;
   run->describe(now, last);
-  record.last_completion = last.last_completion;
+  if (last.last_completion) record.last_completion = last.last_completion;
   record.pipe_size_bytes = last.pipe_size_bytes;
   std::erase(record.runs, run);
   record.last_failed = failed;

@@ -12,14 +12,20 @@ using util::Result;
 
 namespace {
 
-DeviceStatus status_of(const device::Gate& gate, const device::HostView& host, const device::BlockNode& node) {
+DeviceStatus status_of(const device::Gate& gate, const device::HostView& host, const device::BlockNode& node,
+                       bool may_read) {
   device::Access access;
   access.destructive = true;
   access.signatures_last = true;
+  access.no_signatures = !may_read;
   device::Inspection inspection = gate.inspect("/dev/" + node.name, access, host);
   DeviceStatus status;
   status.facts = std::move(inspection.facts);
   status.read_only = node.read_only;
+  if (!may_read && inspection.refusals.empty()) {
+    inspection.refusals.push_back(
+        {"has signatures that are not known: another request still waits for a disk to answer"});
+  }
   for (auto& refusal : inspection.refusals) status.refusals.push_back(std::move(refusal.reason));
   status.job = gate.job_holding(device::block_id(node.number), device::block_id(node.whole));
   return status;
@@ -75,9 +81,12 @@ void JobService::on_state_change(std::function<void(const StateChange&)> listene
 
 std::vector<DeviceStatus> JobService::devices() const {
   const device::HostView host = impl_->setup_.gate.host();
+  // One overview at a time reads from idle disks: one that does not answer costs one thread, not all of them.
+  const std::unique_lock reading(impl_->overview_mutex_, std::try_to_lock);
+  const bool may_read = reading.owns_lock();
   std::vector<DeviceStatus> out;
   for (const auto& node : host.blocks) {
-    if (node.size != 0) out.push_back(status_of(impl_->setup_.gate, host, node));
+    if (node.size != 0) out.push_back(status_of(impl_->setup_.gate, host, node, may_read));
   }
   return out;
 }
@@ -86,7 +95,8 @@ Result<DeviceStatus> JobService::device(const std::string& name) const {
   const device::HostView host = impl_->setup_.gate.host();
   const device::BlockNode* node = host.find(name);
   if (node == nullptr) return util::fail(util::Errc::not_found, fmt::format("there is no block device {}", name));
-  return status_of(impl_->setup_.gate, host, *node);
+  const std::unique_lock reading(impl_->overview_mutex_, std::try_to_lock);
+  return status_of(impl_->setup_.gate, host, *node, reading.owns_lock());
 }
 
 const engine::Capabilities& JobService::capabilities() const {

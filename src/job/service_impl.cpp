@@ -32,21 +32,25 @@ std::string new_id() {
   return id;
 }
 
+constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their way to the store
+
 }  // namespace
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
       environment_{setup_.clock, setup_.log, setup_.engines},
       last_round_(setup_.clock.now()),
+      recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
 
 JobService::Impl::~Impl() {
   supervisor_.request_stop();
   wake();
+  recorder_.request_stop();
 }
 
 util::Status JobService::Impl::restore() {
-  auto stored = setup_.store.load(setup_.limits.kept_jobs);
+  auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
   if (!stored) return tl::unexpected(stored.error());
   for (StoredJob& record : *stored) {
     if (!is_final(record.state)) {
@@ -83,15 +87,23 @@ Result<JobService::Impl::Reservation> JobService::Impl::reserve(const JobSpec& s
     return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
                                              threads_, threads, setup_.limits.worker_threads));
   }
+  const std::uint64_t buffers = buffer_bytes(spec);
+  if (buffers_ + buffers > setup_.limits.buffer_bytes) {
+    return fail(Errc::exhausted,
+                fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}", buffers_,
+                            buffers, setup_.limits.buffer_bytes));
+  }
   ++running_;
   threads_ += threads;
-  return Reservation{threads};
+  buffers_ += buffers;
+  return Reservation{threads, buffers};
 }
 
 // Called with the lock held.
 void JobService::Impl::give_back(const Reservation& reservation) {
   --running_;
   threads_ -= reservation.threads;
+  buffers_ -= reservation.buffers;
 }
 
 Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
@@ -118,11 +130,18 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   } catch (const std::exception& error) {
     snapshot = fail(Errc::internal, error.what());
   }
-  if (!snapshot) {
-    const std::lock_guard lock(mutex_);
-    give_back(*reservation);
-  }
+  if (!snapshot) abandon(job, *gate, *reservation);
   return snapshot;
+}
+
+// Takes back a job that did not come to run.
+void JobService::Impl::abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation) {
+  gate.abort();
+  const std::lock_guard lock(mutex_);
+  std::erase(jobs_, job);
+  for (const auto& run : job->runs) ledger_.settle(run, false, setup_.clock.now());
+  job->runs.clear();  // joins
+  give_back(reservation);
 }
 
 Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
@@ -149,8 +168,6 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
       workers += run->worker_count();
     }
   } catch (const std::system_error& error) {
-    gate.abort();
-    job->runs.clear();  // joins
     return fail(Errc::exhausted, fmt::format("cannot start worker {}: {}", workers + 1, error.what()));
   }
   for (const auto& run : job->runs) {
@@ -171,13 +188,10 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
     announce(*job);
     if (job->cancel_requested) stop(*job, State::cancelled);
   }
-  setup_.log.log(
-      util::LogLevel::notice,
-      fmt::format("job {} ({}): {} on {} devices", job->id, job->name_for_log(),
-                  workload::kModeNames[static_cast<std::size_t>(job->spec.workload.rw)], job->spec.targets.size()),
-      {{"JOB_ID", job->id}, {"STATE", "RUNNING"}});
   wake();
-  return show(job);
+  JobSnapshot snapshot = show(job);
+  if (!is_final(snapshot.state)) store(record_of(snapshot));
+  return snapshot;
 }
 
 JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
@@ -281,7 +295,9 @@ util::Status JobService::Impl::forget(const std::string& id) {
   {
     std::unique_lock lock(mutex_);
     // What is still on its way to the store would bring the job back there.
-    changed_.wait(lock, [&] { return changes_.empty() && !delivering_; });
+    if (!changed_.wait_for(lock, kStoreLimit, [&] { return changes_.empty() && !delivering_; })) {
+      return fail(Errc::exhausted, "the state directory does not answer; try again later");
+    }
     const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
     if (found == jobs_.end()) return fail(Errc::not_found, fmt::format("there is no job {}", id));
     if (!is_final((*found)->state)) {

@@ -31,6 +31,7 @@ class JobService::Impl {
   bool stop_all(util::Nanos limit);
 
   ServiceSetup setup_;
+  std::mutex overview_mutex_;
   std::function<void(const StateChange&)> listener_;
 
   void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts); }
@@ -39,15 +40,18 @@ class JobService::Impl {
   using JobPtr = std::shared_ptr<Job>;
   struct Reservation {
     std::size_t threads = 0;
+    std::uint64_t buffers = 0;  // bytes
   };
-  // Work for the supervisor to do without the lock.
+  // What the recorder does without the lock.
   struct Change {
     StateChange change;
     std::optional<StoredJob> record;
+    std::string log_line;
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
   void give_back(const Reservation& reservation);
+  void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
                                                                     const std::shared_ptr<StartLine>& gate);
   util::Result<JobSnapshot> launch(const JobPtr& job, StartLine& gate);
@@ -65,7 +69,8 @@ class JobService::Impl {
   void finalize(Job& job, util::Nanos now);
   void visit_lingering(util::Nanos now);
   void forget_oldest();
-  void deliver_changes();
+  void record_changes(const std::stop_token& stop);
+  void deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten);
 
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
@@ -74,7 +79,7 @@ class JobService::Impl {
   bool woken_ = false;
   Ledger ledger_;
   mutable std::mutex mutex_;  // guards everything down to `threads_`
-  mutable std::condition_variable changed_;
+  mutable std::condition_variable_any changed_;
   std::vector<std::string> forgotten_;                 // to be erased from the store
   std::deque<JobPtr> jobs_;                            // oldest first
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
@@ -83,10 +88,13 @@ class JobService::Impl {
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
   std::size_t running_ = 0;
   std::size_t threads_ = 0;
+  std::uint64_t buffers_ = 0;
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
-  std::jthread supervisor_;  // last: stops before anything that it uses
+  // Last: they stop before anything that they use.
+  std::jthread recorder_;
+  std::jthread supervisor_;
 };
 
 }  // namespace spliced::job

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "service_impl.h"
 #include "spliced/util/threads.h"
@@ -45,7 +46,6 @@ void JobService::Impl::round() {
     visit_lingering(now);
     forget_oldest();
   }
-  deliver_changes();
 }
 
 void JobService::Impl::visit(Job& job, Nanos now) {
@@ -69,16 +69,12 @@ void JobService::Impl::finalize(Job& job, Nanos now) {
       lingering_.push_back(run);
     }
   }
-  give_back({job.runs.size() * job.spec.workload.workers});
+  give_back({job.runs.size() * job.spec.workload.workers, buffer_bytes(job.spec)});
   job.runs.clear();
   job.ended_at = std::chrono::system_clock::now();
   job.conclude(states);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
   announce(job);
-  setup_.log.log(util::LogLevel::notice,
-                 fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
-                             job.reason.empty() ? "" : ": " + job.reason),
-                 {{"JOB_ID", job.id}, {"STATE", std::string(state_name(job.state))}});
 }
 
 void JobService::Impl::visit_lingering(Nanos now) {
@@ -100,37 +96,47 @@ void JobService::Impl::forget_oldest() {
     const auto oldest = std::find_if(jobs_.begin(), jobs_.end(), [](auto& job) { return is_final(job->state); });
     forgotten_.push_back((*oldest)->id);
     jobs_.erase(oldest);
+    changed_.notify_all();
     --ended;
   }
 }
 
 // Called with the lock held.
 void JobService::Impl::announce(const Job& job) {
-  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}};
+  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}};
   if (is_final(job.state)) change.record = record_of(job.header());
+  change.log_line = fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
+                                job.reason.empty() ? "" : ": " + job.reason);
   changes_.push_back(std::move(change));
   changed_.notify_all();
 }
 
-void JobService::Impl::deliver_changes() {
-  std::vector<Change> changes;
-  std::vector<std::string> forgotten;
-  {
-    const std::lock_guard lock(mutex_);
-    changes.swap(changes_);
-    forgotten.swap(forgotten_);
-    delivering_ = !changes.empty();
+// A thread of its own: neither a slow state directory nor a slow reader of the log holds up the supervisor.
+void JobService::Impl::record_changes(const std::stop_token& stop) {
+  util::name_this_thread("recorder");
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [&] { return !changes_.empty() || !forgotten_.empty(); })) {
+    const std::vector<Change> changes = std::exchange(changes_, {});
+    const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
+    delivering_ = true;
+    lock.unlock();
+    deliver(changes, forgotten);
+    lock.lock();
+    delivering_ = false;
+    changed_.notify_all();
   }
-  for (const auto& [change, record] : changes) {
+}
+
+void JobService::Impl::deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten) {
+  for (const auto& [change, record, log_line] : changes) {
     if (record) store(*record);
+    setup_.log.log(util::LogLevel::notice, log_line,
+                   {{"JOB_ID", change.job_id}, {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
   for (const auto& id : forgotten) {
     if (auto status = setup_.store.erase(id); !status) setup_.log.log(util::LogLevel::error, status.error().message);
   }
-  const std::lock_guard lock(mutex_);
-  delivering_ = false;
-  changed_.notify_all();
 }
 
 }  // namespace spliced::job

@@ -16,8 +16,10 @@ void block_all_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
+// A standard signal: many of them to a thread that cannot take them now are one, where real-time signals would queue
+// up.
 int wake_signal() {
-  return SIGRTMIN + 3;
+  return SIGURG;
 }
 
 void install_wake_handler() {

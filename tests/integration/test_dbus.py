@@ -120,9 +120,13 @@ class DBus(TestCase):
         said = lambda: open(log.name).read()  # noqa: E731
         await_true(lambda: "ready" in said(), "the stand-in for login1")
         daemon = self.connected(self.start())
-        daemon.run(targets=[str(daemon.dir / "s")], destructive=True, workload={"rw": "write", "size": "4k", "direct": False})
-        await_true(lambda: "released" in said(), "the lock to be taken and released")
-        self.assertIn("taken shutdown:sleep spliced block", said())
+        job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+            "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
+        await_true(lambda: "taken shutdown:sleep spliced block" in said(), "the lock to be taken")
+        self.assertNotIn("released", said())
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        daemon.wait(job["id"])
+        await_true(lambda: "released" in said(), "the lock to be released")
         daemon.run(targets=[str(daemon.dir / "s")], workload={"rw": "read", "direct": False})
         self.invoke("ListJobs")
         self.assertEqual(1, said().count("taken"))

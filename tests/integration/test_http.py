@@ -136,6 +136,12 @@ class Malformed(TestCase):
         answer = daemon.call("PATCH", "/v1/jobs", b"")
         self.assertEqual((405, "GET, HEAD, POST"), (answer.status, answer.headers["Allow"]))
 
+    def test_a_post_without_a_length_has_no_body(self):
+        daemon = self.daemon()
+        status, answer = raw(daemon, b"POST /v1/jobs/x:cancel HTTP/1.1\r\nHost: x\r\n\r\n", timeout=5)
+        self.assertEqual(404, status, answer)
+        self.assertEqual(415, raw(daemon, b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", timeout=5)[0])
+
     def test_what_follows_a_request_is_not_taken_for_another(self):
         daemon = self.daemon()
         _, answer = raw(daemon, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -127,6 +127,15 @@ class Refusals(TestCase):
         self.addCleanup(subprocess.run, ["losetup", "-d", loop], capture_output=True)
         self.assertIn("read-only", self.refusal(loop))
 
+    def test_the_files_of_the_daemon_itself(self):
+        daemon = self.daemon()
+        os.link(daemon.dir / "state/state.db", daemon.dir / "innocent")
+        for name in ("state/state.db", "state/state.db-wal", "state/lock", "innocent"):
+            answer = daemon.call("POST", "/v1/jobs", {"targets": [str(daemon.dir / name)], "destructive": True,
+                                                      "workload": {"rw": "write", "size": "4k", "direct": False}})
+            self.assertEqual(409, answer.status, answer.raw)
+            self.assertIn("a file of the daemon itself", answer.json["detail"])
+
     def test_outside_the_allowed_patterns(self):
         self.assertIn("outside the --allow patterns", self.refusal("/etc/passwd"))
         self.assertIn("outside the --allow patterns", self.refusal("/dev/shm/../../etc/passwd"))

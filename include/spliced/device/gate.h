@@ -20,6 +20,7 @@ struct Access {
   bool allow_in_use = false;                      // a reader may share a device that is mounted or held
   std::vector<std::string> overwrite_signatures;  // names of signatures that may be lost; "all" for any
   bool signatures_last = false;    // look for signatures only if nothing else is in the way: for overviews
+  bool no_signatures = false;      // look for none: nothing is read from the target
   std::uint64_t create_bytes = 0;  // a file that does not exist is created with this size; 0: it is refused
 };
 
@@ -51,6 +52,8 @@ class Gate {
   [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
 
   void set_allow_list(AllowList allow);
+  // Files of the daemon itself, which no job may touch whatever is allowed. Before any job.
+  void protect(std::vector<std::string> paths) { protected_ = std::move(paths); }
   [[nodiscard]] bool allows(std::string_view path) const;
   [[nodiscard]] std::string job_holding(const NodeId& node, const NodeId& whole) const {
     return claims_.holder_of(node, whole);
@@ -63,6 +66,7 @@ class Gate {
 
   mutable std::mutex mutex_;  // guards allow_
   AllowList allow_;
+  std::vector<std::string> protected_;
   const HostPaths paths_;
   ClaimTable claims_;
 };

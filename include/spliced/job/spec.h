@@ -46,6 +46,9 @@ inline constexpr std::uint64_t kMaxPipe = 1ULL << 30;         // bytes
 inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
 inline constexpr std::uint64_t kMaxBatch = 1;                 // blocks
 
+// Memory that the buffers of a job take, bytes.
+[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec);
+
 // Everything that is wrong with a spec whatever the machine, each with the JSON pointer of its field. Empty: valid.
 [[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);
 

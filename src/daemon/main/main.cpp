@@ -35,7 +35,7 @@ int run(int argc, char** argv) {
   util::block_all_signals();
   util::install_wake_handler();
   const auto log = daemon::make_logger();
-  daemon::App app(std::move(*config), *log);
+  daemon::App app(std::move(*config), command_line->config_file.value_or(""), *log);
   if (const auto status = app.start(); !status) {
     [[maybe_unused]] const bool left = app.stop();
     return report(status.error(), 1);

@@ -42,7 +42,7 @@ class AppTest : public testing::Test {
 };
 
 TEST_F(AppTest, ServesRunsAJobAndStops) {
-  App app(config_, log_);
+  App app(config_, "", log_);
   const auto started = app.start();
   ASSERT_TRUE(started) << started.error().message;
   EXPECT_TRUE(app.healthy());
@@ -62,14 +62,14 @@ TEST_F(AppTest, ServesRunsAJobAndStops) {
 TEST_F(AppTest, RemembersJobsOfTheDaemonBefore) {
   std::string location;
   {
-    App app(config_, log_);
+    App app(config_, "", log_);
     ASSERT_TRUE(app.start());
     const json job = {{"name", "before"}, {"targets", {dir_ / "a.dat"}}, {"workload", {{"direct", false}}}};
     location = ask(post_text("/v1/jobs", job.dump())).header("location");
     ask(get_text(location + "?wait=60s"));
     EXPECT_TRUE(app.stop());
   }
-  App app(config_, log_);
+  App app(config_, "", log_);
   ASSERT_TRUE(app.start());
   const json job = json::parse(ask(get_text(location)).body);
   EXPECT_EQ(job.at("name"), "before");
@@ -79,11 +79,11 @@ TEST_F(AppTest, RemembersJobsOfTheDaemonBefore) {
 }
 
 TEST_F(AppTest, TwoDaemonsDoNotShareAStateDirectory) {
-  App first(config_, log_);
+  App first(config_, "", log_);
   ASSERT_TRUE(first.start());
   Config other = config_;
   other.listen[0].unix_path = dir_ / "run/other.sock";
-  App second(other, log_);
+  App second(other, "", log_);
   const auto status = second.start();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, util::Errc::conflict);
@@ -92,7 +92,7 @@ TEST_F(AppTest, TwoDaemonsDoNotShareAStateDirectory) {
 }
 
 TEST_F(AppTest, ReloadChangesWhatMayBeUsed) {
-  App app(config_, log_);
+  App app(config_, "", log_);
   ASSERT_TRUE(app.start());
   const std::string request =
       post_text("/v1/jobs", json{{"targets", {dir_ / "a.dat"}}, {"workload", {{"direct", false}}}}.dump());
@@ -109,13 +109,13 @@ TEST_F(AppTest, BadTokenFileIsFoundBeforeTheStart) {
   EXPECT_TRUE(check(config_));
   write_token("short");
   EXPECT_FALSE(check(config_));
-  EXPECT_FALSE(App(config_, log_).start());
+  EXPECT_FALSE(App(config_, "", log_).start());
   write_token("long enough for a token");
   EXPECT_TRUE(check(config_));
 }
 
 TEST_F(AppTest, StopWithoutAStartIsNothing) {
-  EXPECT_TRUE(App(config_, log_).stop());
+  EXPECT_TRUE(App(config_, "", log_).stop());
 }
 
 }  // namespace

@@ -77,9 +77,10 @@ TEST(AcceptWakeSignal, UnblocksThatOneOnly) {
   EXPECT_TRUE(term);
 }
 
-TEST(WakeSignal, IsARealTimeSignal) {
-  EXPECT_GE(wake_signal(), SIGRTMIN);
-  EXPECT_LE(wake_signal(), SIGRTMAX);
+// Real-time signals queue up for a thread that cannot take them; of a standard signal one is pending at most.
+TEST(WakeSignal, IsAStandardSignal) {
+  EXPECT_GT(wake_signal(), 0);
+  EXPECT_LT(wake_signal(), SIGRTMIN);
 }
 
 TEST(InstallWakeHandler, LeavesOutRestart) {
