@@ -73,6 +73,8 @@ util::Status JobService::Impl::restore() {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
   }
+  const std::lock_guard lock(mutex_);
+  forget_oldest();
   return {};
 }
 
