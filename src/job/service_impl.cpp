@@ -191,9 +191,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
     if (job->cancel_requested) stop(*job, State::cancelled);
   }
   wake();
-  JobSnapshot snapshot = show(job);
-  if (!is_final(snapshot.state)) store(record_of(snapshot));
-  return snapshot;
+  return show(job);
 }
 
 JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
@@ -204,13 +202,18 @@ JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
 
 JobSnapshot JobService::Impl::show(const JobPtr& job) const {
   std::vector<std::shared_ptr<DeviceRun>> runs;
-  JobSnapshot out;
+  JobSnapshot header;
   {
     const std::lock_guard lock(mutex_);
-    out = job->header();
+    header = job->header();
     runs = job->runs;
   }
   // Percentiles take a while with many devices: not under the lock.
+  return with_devices(std::move(header), runs);
+}
+
+JobSnapshot JobService::Impl::with_devices(JobSnapshot out,
+                                           const std::vector<std::shared_ptr<DeviceRun>>& runs) const {
   const Nanos now = setup_.clock.now();
   for (const auto& run : runs) {
     State state = out.state;

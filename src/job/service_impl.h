@@ -60,6 +60,7 @@ class JobService::Impl {
   void store(const StoredJob& record) const;
   [[nodiscard]] JobPtr find(const std::string& id) const;
   [[nodiscard]] JobSnapshot show(const JobPtr& job) const;
+  [[nodiscard]] JobSnapshot with_devices(JobSnapshot out, const std::vector<std::shared_ptr<DeviceRun>>& runs) const;
   [[nodiscard]] StoredJob record_of(const JobSnapshot& snapshot) const;
   void wake();
 

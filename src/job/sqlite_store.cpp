@@ -81,7 +81,7 @@ class SqliteStore final : public JobStore {
     const Statement statement = prepare(
         "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
         "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
-        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document");
+        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document WHERE jobs.ended_ms IS NULL");
     if (!statement) return error("store a job");
     text(statement, 1, job.id);
     text(statement, 2, job.name);

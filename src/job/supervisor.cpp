@@ -101,10 +101,10 @@ void JobService::Impl::forget_oldest() {
   }
 }
 
-// Called with the lock held.
+// Called with the lock held, which puts the records of a job in order: a job may end before its submitter sees it run.
 void JobService::Impl::announce(const Job& job) {
   Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}};
-  if (is_final(job.state)) change.record = record_of(job.header());
+  if (job.state != State::stopping) change.record = record_of(with_devices(job.header(), job.runs));
   change.log_line = fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
                                 job.reason.empty() ? "" : ": " + job.reason);
   changes_.push_back(std::move(change));

@@ -24,6 +24,7 @@ struct StoredJob {
 class JobStore {
  public:
   virtual ~JobStore() = default;
+  // New, or in the place of what was put before; a job that was put as ended stays as it is.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
   [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;
   // The newest `limit` jobs, oldest first.

@@ -138,15 +138,16 @@ class FakeSyscalls final : public engine::Syscalls {
 // A store in memory that tells what became of it.
 class MemoryStore final : public job::JobStore {
  public:
-  std::function<void(const job::StoredJob&)> on_put;  // called without a lock
+  std::function<void(const job::StoredJob&)> before_put, on_put;  // called without a lock
   std::atomic<bool> broken{false};
 
   util::Status put(const job::StoredJob& job) override {
     if (broken) return util::fail(util::Errc::system, "the store is broken");
+    if (before_put) before_put(job);
     {
       const std::lock_guard lock(mutex_);
       if (!jobs_.contains(job.id)) order_.push_back(job.id);
-      jobs_[job.id] = job;
+      if (!jobs_[job.id].ended_at) jobs_[job.id] = job;
     }
     if (on_put) on_put(job);
     return {};

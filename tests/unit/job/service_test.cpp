@@ -1,5 +1,6 @@
 #include "spliced/job/service.h"
 
+#include <condition_variable>
 #include <fstream>
 #include <future>
 
@@ -43,6 +44,29 @@ TEST_F(JobServiceTest, AJobRunsToItsEnd) {
   EXPECT_EQ(reads_of(job.devices[0]).operations, 10U);
   EXPECT_EQ(reads_of(job.devices[1]).operations, 2U);
   EXPECT_EQ(job.devices[0].progress, 1.0);
+}
+
+TEST_F(JobServiceTest, ARecordOfTheRunningJobNeverComesAfterThatOfItsEnd) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<State> states;
+  bool ended = false;
+  store.before_put = [&](const StoredJob& job) {
+    std::unique_lock lock(mutex);
+    ended = ended || is_final(job.state);
+    changed.notify_all();
+    // Gives the end a chance to overtake.
+    if (job.state == State::running) changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return ended; });
+    states.push_back(job.state);
+  };
+  start(null_engines());
+  const std::string id = run(reading({path})).id;
+  ASSERT_TRUE(await([&] {
+    const auto record = store.find(id);
+    return record && record->state == State::succeeded && record->verdict == Verdict::pass;
+  }));
+  EXPECT_TRUE(service->stop_all(kPatienceNanos));
+  EXPECT_EQ(states, (std::vector{State::pending, State::running, State::succeeded}));
 }
 
 TEST_F(JobServiceTest, IdsAreVersion4Uuids) {

@@ -75,6 +75,23 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   EXPECT_EQ(back.document, job.document);
 }
 
+TEST_F(SqliteStore, AJobThatEndedStaysAsItIs) {
+  auto store = open();
+  StoredJob job = make_job("id-1");
+  job.state = State::running;
+  ASSERT_TRUE(store->put(job));
+  StoredJob ended = job;
+  ended.state = State::succeeded;
+  ended.verdict = Verdict::pass;
+  ended.ended_at = at_ms(1'700'000'001'789);
+  ASSERT_TRUE(store->put(ended));
+  ASSERT_TRUE(store->put(job));
+  const auto jobs = store->load(10);
+  ASSERT_TRUE(jobs);
+  EXPECT_EQ(jobs->front().state, State::succeeded);
+  EXPECT_EQ(jobs->front().verdict, Verdict::pass);
+}
+
 TEST_F(SqliteStore, TimesThatAreNotSetStayUnset) {
   auto store = open();
   ASSERT_TRUE(store->put(make_job("id-1")));
