@@ -2,16 +2,19 @@
 #include "pipe.h"
 #include "retry.h"
 #include "spliced/engine/engine.h"
+#include "stopwatch.h"
 
 namespace spliced::engine {
 
-// What the read and the write path share: one target, one pipe, one set of counters.
+// What one direction works with. Target, counters and stopwatch are common to both; each has a pipe of its own, because
+// what is the fastest size for one is not for the other.
 struct Context {
   const SpliceConfig& config;
   Syscalls& sys;
   EngineCounters& counters;
   Pipe& pipe;
   const Retry& retry;
+  Stopwatch& watch;
 };
 
 // Ends a transfer that did not succeed, and leaves an empty pipe behind.

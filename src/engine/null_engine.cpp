@@ -1,14 +1,18 @@
 #include "spliced/engine/null_engine.h"
 
+#include <utility>
+
 namespace spliced::engine {
 
 void NullEngine::run(std::span<Transfer> transfers) {
+  util::Nanos last = clock_.now();
   for (Transfer& transfer : transfers) {
     transfer.error = 0;
     transfer.moved = transfer.length;
     transfer.data = transfer.buffer;
     transfer.outcome = Outcome::done;
     transfer.ended = clock_.now();
+    transfer.spent = transfer.ended - std::exchange(last, transfer.ended);
   }
 }
 

@@ -8,23 +8,29 @@
 
 namespace spliced::engine {
 
-int Pipe::ensure_open() {
-  if (fds_[0] >= 0) return 0;
-  if (sys_.pipe(fds_) != 0) {
+int Pipe::open() {
+  if (fds_[0] < 0 && sys_.pipe(fds_) != 0) {
     const int error = errno;
     fds_[0] = fds_[1] = -1;
     return error;
   }
-  grow();
+  resize();
   const int size = sys_.get_pipe_size(fds_[1]);
   // One page is the least that any kernel gives; to assume it is always safe.
   capacity_ = size > 0 ? static_cast<std::size_t>(size) : util::kPageSize;
-  counters_.pipe_size_bytes.set(capacity_);
+  obtained_.set(capacity_);
+  ready_ = true;
   return 0;
 }
 
+void Pipe::want(std::size_t bytes) {
+  if (bytes == wanted_) return;
+  wanted_ = bytes;
+  ready_ = false;
+}
+
 // EPERM when the limit of an unprivileged user is in the way, EBUSY, ENOMEM: half as much is still better than nothing.
-void Pipe::grow() {
+void Pipe::resize() {
   const int current = sys_.get_pipe_size(fds_[1]);
   std::size_t size = std::min<std::size_t>(wanted_, INT_MAX / 2);
   while (static_cast<int>(size) != current && size >= util::kPageSize) {
@@ -35,6 +41,7 @@ void Pipe::grow() {
 }
 
 void Pipe::reset() {
+  if (fds_[0] < 0) return;
   close();
   counters_.pipe_resets.add();
 }
@@ -44,6 +51,7 @@ void Pipe::close() {
     if (fd >= 0) sys_.close(fd);
     fd = -1;
   }
+  ready_ = false;
 }
 
 std::size_t Pipe::slots() const {

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "spliced/engine/counters.h"
+#include "spliced/engine/engine.h"
 #include "spliced/engine/syscalls.h"
 
 namespace spliced::engine {
@@ -12,13 +12,16 @@ namespace spliced::engine {
 class Pipe {
  public:
   // `wanted` bytes, or as many as the system grants (pipe(7): pipe-max-size, pipe-user-pages-soft).
-  Pipe(Syscalls& sys, std::size_t wanted, EngineCounters& counters) : sys_(sys), wanted_(wanted), counters_(counters) {}
+  Pipe(Syscalls& sys, std::size_t wanted, EngineCounters& counters, Direction direction)
+      : sys_(sys), wanted_(wanted), counters_(counters), obtained_(counters.pipe_size_bytes[index_of(direction)]) {}
   ~Pipe() { close(); }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
 
   // Opens the pipe unless it is open. 0, or an errno.
-  [[nodiscard]] int ensure_open();
+  [[nodiscard]] int ensure_open() { return ready_ ? 0 : open(); }
+  // From the next ensure_open() on, when the pipe is empty.
+  void want(std::size_t bytes);
   // Throws the pipe away with all that is in it, and counts that. The next ensure_open() makes a new one.
   void reset();
 
@@ -29,12 +32,15 @@ class Pipe {
   [[nodiscard]] std::size_t slots() const;
 
  private:
+  [[nodiscard]] int open();
   void close();
-  void grow();
+  void resize();
 
   Syscalls& sys_;
   std::size_t wanted_;
   EngineCounters& counters_;
+  util::Tally& obtained_;
+  bool ready_ = false;  // open, and of the size that is wanted as far as it is to be had
   int fds_[2] = {-1, -1};
   std::size_t capacity_ = 0;
 };

@@ -7,10 +7,11 @@
 #include <cstring>
 
 #include "fallback.h"
+#include "slots.h"
 
 namespace spliced::engine {
 
-ReadPaths::ReadPaths(Context ctx) : ctx_(ctx) {
+ReadPaths::ReadPaths(const Context& ctx) : ctx_(ctx) {
   ctx_.counters.read_path.store(ctx_.config.read_path, std::memory_order_relaxed);
   if (ctx_.config.read_path == ReadPath::discard) sink_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
@@ -37,61 +38,117 @@ bool ReadPaths::prepare(Transfer& transfer) {
   return true;
 }
 
-void ReadPaths::run(Transfer& transfer) {
-  if (!prepare(transfer)) return;
-  std::size_t position = 0;
-  while (position < transfer.length) {
-    const std::size_t want = std::min(transfer.length - position, ctx_.pipe.capacity());
-    off64_t offset = static_cast<off64_t>(transfer.offset + position);
-    const CallResult got =
-        ctx_.retry([&] { return ctx_.sys.splice(ctx_.config.fd, &offset, ctx_.pipe.write_end(), nullptr, want); });
-    if (!got.ok()) return give_up_splice(ctx_, transfer, got, worked_);
-    if (got.value == 0) break;
-    worked_ = true;
-    count_short(ctx_, transfer, got.value, want);
-    const auto bytes = static_cast<std::size_t>(got.value);
-    transfer.moved += bytes;
-    if (!drain(transfer, position, bytes)) return;
-    position += bytes;
+// Round by round: as much as the pipe holds goes in, and out again. The transfers that ended leave at the front.
+void ReadPaths::run(std::span<Transfer> group) {
+  const bool alone = group.size() == 1;
+  if (!prepare(group.front())) return stamp(group, alone);
+  while (!group.empty()) {
+    const CallResult last = fill(group, alone);
+    const std::size_t drained = drain();
+    const std::size_t ended = settle(group, last, drained);
+    if (!alone || ended > 0) stamp(group.first(ended), alone);
+    group = group.subspan(ended);
   }
-  transfer.outcome = position == transfer.length ? Outcome::done : Outcome::end_of_target;
-  transfer.data = path() == ReadPath::map ? mapping_ : path() == ReadPath::discard ? nullptr : transfer.buffer;
 }
 
-// Takes exactly `bytes` out of the pipe. A downgrade in the middle goes on with the bytes that are still there.
-bool ReadPaths::drain(Transfer& transfer, std::size_t position, std::size_t bytes) {
-  const std::size_t end = position + bytes;
-  while (position < end) {
-    const CallResult got = take(transfer, position, end - position);
+// Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end
+// of the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to
+// do.
+CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
+  count_ = 0;
+  if (ctx_.retry.stopping()) return {-1, 0, true};
+  if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
+  std::size_t slots = ctx_.pipe.slots();
+  CallResult got;
+  for (Transfer& transfer : group) {
+    std::size_t want = transfer.length - transfer.moved;
+    const std::size_t need = pages_touched(transfer.offset + transfer.moved, want);
+    // A call on a pipe without a free slot would wait for ever.
+    if (count_ > 0 && need > slots) break;
+    if (count_ == 0) want = std::min(want, ctx_.pipe.capacity());
+    got = splice_in(transfer, want);
+    if (!alone) transfer.spent += ctx_.watch.lap();
+    if (!got.ok() || got.value == 0) break;
+    if (transfer.moved < transfer.length) break;  // the pipe may be full
+    slots -= std::min(slots, need);
+  }
+  return got;
+}
+
+CallResult ReadPaths::splice_in(Transfer& transfer, std::size_t want) {
+  if (count_ > 0 && ctx_.retry.stopping()) return {-1, 0, true};
+  off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
+  const CallResult got =
+      ctx_.retry([&] { return ctx_.sys.splice(ctx_.config.fd, &offset, ctx_.pipe.write_end(), nullptr, want); });
+  if (!got.ok() || got.value == 0) return got;
+  worked_ = true;
+  count_short(ctx_, transfer, got.value, want);
+  const auto bytes = static_cast<std::size_t>(got.value);
+  pieces_[count_++] = {&transfer, transfer.moved, bytes};
+  transfer.moved += bytes;
+  return got;
+}
+
+// Takes exactly what went in out of the pipe. How many pieces are out; when not all, the transfer of the next one has
+// been given up. A downgrade in the middle goes on with the bytes that are still there.
+std::size_t ReadPaths::drain() {
+  std::size_t piece = 0;
+  std::size_t done = 0;
+  while (piece < count_) {
+    const CallResult got = take(piece, done);
     if (got.ok() && got.value > 0) {
-      position += static_cast<std::size_t>(got.value);
+      done += static_cast<std::size_t>(got.value);
+      while (piece < count_ && done >= pieces_[piece].bytes) done -= pieces_[piece++].bytes;
       continue;
     }
     const int error = got.ok() ? EIO : got.error;  // nothing, out of a pipe that is known to hold bytes
-    if (!got.stopped && downgrade(transfer, position, error)) continue;
+    Transfer& transfer = *pieces_[piece].transfer;
+    if (!got.stopped && downgrade(transfer, pieces_[piece].position + done, error)) continue;
     if (!got.stopped && ctx_.config.pinned && is_refusal(path(), error)) {
       give_up(ctx_, transfer, Outcome::path_refused, error);
     } else {
       give_up(ctx_, transfer, got.stopped ? Outcome::stopped : Outcome::failed, got.stopped ? 0 : error);
     }
-    return false;
+    break;
   }
-  return true;
+  return piece;
 }
 
-CallResult ReadPaths::take(const Transfer& transfer, std::size_t position, std::size_t bytes) {
+// From `done` bytes into `piece` on.
+CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
+  const Piece& first = pieces_[piece];
+  std::byte* into = first.transfer->buffer + first.position + done;
   const int from = ctx_.pipe.read_end();
   switch (path()) {
-    case ReadPath::map:
-    case ReadPath::copy: {
-      std::byte* base = path() == ReadPath::map ? mapping_ : transfer.buffer;
-      const iovec iov{base + position, bytes};
+    case ReadPath::map: {
+      const iovec iov{mapping_ + first.position + done, first.bytes - done};
       return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &iov, 1, 0); });
     }
-    case ReadPath::read: return ctx_.retry([&] { return ctx_.sys.read(from, transfer.buffer + position, bytes); });
+    case ReadPath::copy: return take_copy(piece, done);
+    case ReadPath::read: return ctx_.retry([&] { return ctx_.sys.read(from, into, first.bytes - done); });
     case ReadPath::discard: break;
   }
-  return ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, sink_.get(), nullptr, bytes); });
+  std::size_t bytes = 0;
+  for (std::size_t i = piece; i < count_; ++i) bytes += pieces_[i].bytes;
+  return ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, sink_.get(), nullptr, bytes - done); });
+}
+
+// All pieces in one call, neighbours in memory as one.
+CallResult ReadPaths::take_copy(std::size_t piece, std::size_t done) {
+  std::array<iovec, kMaxBatch> parts;
+  std::size_t count = 0;
+  for (std::size_t i = piece; i < count_; ++i) {
+    std::byte* into = pieces_[i].transfer->buffer + pieces_[i].position + done;
+    const std::size_t bytes = pieces_[i].bytes - done;
+    done = 0;
+    iovec* previous = count > 0 ? &parts[count - 1] : nullptr;
+    if (previous != nullptr && static_cast<std::byte*>(previous->iov_base) + previous->iov_len == into) {
+      previous->iov_len += bytes;
+    } else {
+      parts[count++] = {into, bytes};
+    }
+  }
+  return ctx_.retry([&] { return ctx_.sys.vmsplice(ctx_.pipe.read_end(), parts.data(), count, 0); });
 }
 
 bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int error) {
@@ -105,6 +162,41 @@ bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int er
   ctx_.counters.read_path.store(*event == Fallback::map_to_copy ? ReadPath::copy : ReadPath::read,
                                 std::memory_order_relaxed);
   return true;
+}
+
+// Tells which transfers at the front of `group` have ended, and how. How many there are.
+std::size_t ReadPaths::settle(std::span<Transfer> group, const CallResult& last, std::size_t drained) {
+  std::size_t ended = 0;
+  while (ended < drained && group[ended].moved == group[ended].length) finish(group[ended++], Outcome::done);
+  if (drained < count_) {
+    // What lay behind it in the pipe went with the pipe, and is read again.
+    for (std::size_t i = drained + 1; i < count_; ++i) pieces_[i].transfer->moved = pieces_[i].position;
+    return ended + 1;
+  }
+  if (!last.ok()) {
+    give_up_splice(ctx_, group[ended++], last, worked_);
+  } else if (last.value == 0) {
+    finish(group[ended++], Outcome::end_of_target);
+  }
+  return ended;
+}
+
+void ReadPaths::finish(Transfer& transfer, Outcome outcome) {
+  transfer.outcome = outcome;
+  transfer.data = path() == ReadPath::map ? mapping_ : path() == ReadPath::discard ? nullptr : transfer.buffer;
+}
+
+// The time since the last reading belongs to all that were in the pipe; with none there, to the one that failed.
+void ReadPaths::stamp(std::span<Transfer> ended, bool alone) {
+  const util::Nanos time = ctx_.watch.lap();
+  if (alone || count_ == 0) {
+    ended.front().spent += time;
+  } else {
+    const util::Nanos share = time / static_cast<util::Nanos>(count_);
+    for (std::size_t i = 0; i < count_; ++i) pieces_[i].transfer->spent += share;
+    pieces_[0].transfer->spent += time - share * static_cast<util::Nanos>(count_);
+  }
+  for (Transfer& transfer : ended) transfer.ended = ctx_.watch.last();
 }
 
 }  // namespace spliced::engine

@@ -1,29 +1,49 @@
 #pragma once
+#include <array>
+#include <span>
+
 #include "context.h"
 #include "spliced/util/unique_fd.h"
 
 namespace spliced::engine {
 
-// Target → pipe → memory, by the best of the four read paths that this kernel lets through.
+// Target → pipe → memory, by the best of the four read paths that this kernel lets through. The transfers of a batch
+// are spliced into the pipe one after the other, each from its own offset, and drained together.
 class ReadPaths {
  public:
-  explicit ReadPaths(Context ctx);
+  explicit ReadPaths(const Context& ctx);
   ~ReadPaths() { release(); }
   ReadPaths(const ReadPaths&) = delete;
   ReadPaths& operator=(const ReadPaths&) = delete;
 
-  void run(Transfer& transfer);
+  // At most kMaxBatch transfers; one, as long as the path is `map`.
+  void run(std::span<Transfer> group);
   // Unmaps what the `map` path left behind. The data of `previous`, if it lies there, moves to its buffer first.
   void release(Transfer* previous = nullptr);
 
  private:
+  // Bytes in the pipe, of one transfer.
+  struct Piece {
+    Transfer* transfer = nullptr;
+    std::size_t position = 0;  // within the transfer
+    std::size_t bytes = 0;
+  };
+
   [[nodiscard]] ReadPath path() const { return ctx_.counters.read_path.load(std::memory_order_relaxed); }
   [[nodiscard]] bool prepare(Transfer& transfer);
-  [[nodiscard]] bool drain(Transfer& transfer, std::size_t position, std::size_t bytes);
-  [[nodiscard]] CallResult take(const Transfer& transfer, std::size_t position, std::size_t bytes);
+  [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
+  [[nodiscard]] CallResult splice_in(Transfer& transfer, std::size_t want);
+  [[nodiscard]] std::size_t drain();
+  [[nodiscard]] CallResult take(std::size_t piece, std::size_t done);
+  [[nodiscard]] CallResult take_copy(std::size_t piece, std::size_t done);
   [[nodiscard]] bool downgrade(const Transfer& transfer, std::size_t position, int error);
+  std::size_t settle(std::span<Transfer> group, const CallResult& last, std::size_t drained);
+  void finish(Transfer& transfer, Outcome outcome);
+  void stamp(std::span<Transfer> ended, bool alone);
 
   Context ctx_;
+  std::array<Piece, kMaxBatch> pieces_;  // in the order in which they went into the pipe
+  std::size_t count_ = 0;
   std::byte* mapping_ = nullptr;
   std::size_t mapped_ = 0;
   util::UniqueFd sink_;  // /dev/null, for `discard`

@@ -26,6 +26,8 @@ class Retry {
   Retry(Syscalls& sys, EngineCounters& counters, std::stop_token stop)
       : sys_(sys), counters_(counters), stop_(std::move(stop)) {}
 
+  [[nodiscard]] bool stopping() const { return stop_.stop_requested(); }
+
   template <class Call>
   [[nodiscard]] CallResult operator()(Call&& call) const {
     const ssize_t value = call();

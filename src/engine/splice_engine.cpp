@@ -1,5 +1,7 @@
 #include "spliced/engine/splice_engine.h"
 
+#include <algorithm>
+
 #include "context.h"
 #include "read_path.h"
 #include "write_path.h"
@@ -11,31 +13,52 @@ using util::Op;
 class SpliceEngine::Impl {
  public:
   Impl(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop)
-      : config_(config), sys_(sys), clock_(clock), retry_(sys, counters_, std::move(stop)) {}
+      : config_(config), sys_(sys), watch_(clock, counters_), retry_(sys, counters_, std::move(stop)) {}
 
   void run(std::span<Transfer> transfers) {
+    watch_.start();
     Transfer* previous = nullptr;
-    for (Transfer& transfer : transfers) {
+    while (!transfers.empty()) {
       reader_.release(previous);
-      previous = &transfer;
-      transfer.moved = 0;
-      transfer.error = 0;
-      transfer.data = nullptr;
-      run_one(transfer);
-      transfer.ended = clock_.now();
+      const std::span<Transfer> group = transfers.first(group_size(transfers));
+      for (Transfer& transfer : group) {
+        transfer.moved = 0;
+        transfer.error = 0;
+        transfer.spent = 0;
+        transfer.data = nullptr;
+      }
+      run_group(group);
+      previous = &group.back();
+      transfers = transfers.subspan(group.size());
     }
+    watch_.stop();
+  }
+
+  void tune(Direction direction, const Setting& setting) {
+    config_.settings[index_of(direction)] = setting;
+    (direction == Direction::read ? read_pipe_ : write_pipe_).want(setting.pipe_size);
   }
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
 
  private:
-  void run_one(Transfer& transfer) {
-    if (!moves_data(transfer.op)) return run_plain(transfer);
-    if (const int error = pipe_.ensure_open(); error != 0) {
-      transfer.outcome = Outcome::failed;
-      transfer.error = error;
-      return;
-    }
-    transfer.op == Op::read ? reader_.run(transfer) : writer_.run(transfer);
+  // How many transfers from the first on may go together.
+  [[nodiscard]] std::size_t group_size(std::span<Transfer> transfers) const {
+    const Op op = transfers.front().op;
+    if (!moves_data(op)) return 1;
+    // A mapping holds the data of one transfer.
+    if (op == Op::read && counters_.read_path.load(std::memory_order_relaxed) == ReadPath::map) return 1;
+    const Direction direction = op == Op::read ? Direction::read : Direction::write;
+    const std::size_t limit = std::min({config_.settings[index_of(direction)].batch, kMaxBatch, transfers.size()});
+    std::size_t size = 1;
+    while (size < limit && transfers[size].op == op) ++size;
+    return size;
+  }
+
+  void run_group(std::span<Transfer> group) {
+    const Op op = group.front().op;
+    if (op == Op::read) return reader_.run(group);
+    if (op == Op::write) return writer_.run(group);
+    run_plain(group.front());
   }
 
   // The operations that need no pipe.
@@ -44,6 +67,8 @@ class SpliceEngine::Impl {
     transfer.outcome = result.ok() ? Outcome::done : result.stopped ? Outcome::stopped : Outcome::failed;
     transfer.error = result.ok() || result.stopped ? 0 : result.error;
     if (result.ok() && transfer.op == Op::trim) transfer.moved = transfer.length;
+    transfer.spent = watch_.lap();
+    transfer.ended = watch_.last();
   }
 
   int call_plain(const Transfer& transfer) {
@@ -59,13 +84,13 @@ class SpliceEngine::Impl {
 
   SpliceConfig config_;
   Syscalls& sys_;
-  util::Clock& clock_;
   EngineCounters counters_;
+  Stopwatch watch_;
   Retry retry_;
-  Pipe pipe_{sys_, config_.pipe_size, counters_};
-  Context context_{config_, sys_, counters_, pipe_, retry_};
-  ReadPaths reader_{context_};
-  WritePath writer_{context_};
+  Pipe read_pipe_{sys_, config_.settings[0].pipe_size, counters_, Direction::read};
+  Pipe write_pipe_{sys_, config_.settings[1].pipe_size, counters_, Direction::write};
+  ReadPaths reader_{Context{config_, sys_, counters_, read_pipe_, retry_, watch_}};
+  WritePath writer_{Context{config_, sys_, counters_, write_pipe_, retry_, watch_}};
 };
 
 SpliceEngine::SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop)
@@ -73,6 +98,9 @@ SpliceEngine::SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Cloc
 SpliceEngine::~SpliceEngine() = default;
 void SpliceEngine::run(std::span<Transfer> transfers) {
   impl_->run(transfers);
+}
+void SpliceEngine::tune(Direction direction, const Setting& setting) {
+  impl_->tune(direction, setting);
 }
 const EngineCounters& SpliceEngine::counters() const {
   return impl_->counters();

@@ -5,75 +5,121 @@
 #include <algorithm>
 
 #include "fallback.h"
-#include "spliced/util/page_buffer.h"
+#include "slots.h"
 
 namespace spliced::engine {
 
-void WritePath::run(Transfer& transfer) {
-  std::size_t position = 0;
-  while (position < transfer.length) {
-    const std::size_t bytes = fill(transfer, position);
-    if (bytes == 0 || !flush(transfer, bytes)) return;
-    position += bytes;
-  }
-  transfer.outcome = Outcome::done;
-}
-
-// Fills the empty pipe with what comes at `position`, as far as it has slots: a blocking call on a full pipe would wait
-// for ever, and each piece takes a slot for every page it touches, even one that another piece touched before.
-// How many bytes are in the pipe now; 0 when the transfer has been given up.
-std::size_t WritePath::fill(Transfer& transfer, std::size_t position) {
-  std::size_t slots = ctx_.pipe.slots();
-  std::size_t done = 0;
-  while (slots > 0 && position + done < transfer.length) {
-    const std::byte* from = transfer.buffer + position + done;
-    const std::size_t into_page = reinterpret_cast<std::uintptr_t>(from) % util::kPageSize;
-    const std::size_t bytes = std::min(transfer.length - position - done, slots * util::kPageSize - into_page);
-    const CallResult put_in = put(from, bytes);
-    if (put_in.ok() && put_in.value > 0) {
-      done += static_cast<std::size_t>(put_in.value);
-      slots -=
-          std::min(slots, (into_page + static_cast<std::size_t>(put_in.value) + util::kPageSize - 1) / util::kPageSize);
+// Round by round: as much as the pipe holds goes in, and out to the target. The transfers that ended leave at the
+// front; one that failed takes the pipe with it, and what lay behind it there goes in again.
+void WritePath::run(std::span<Transfer> group) {
+  const bool alone = group.size() == 1;
+  while (!group.empty()) {
+    const CallResult filled = fill(group, alone);
+    if (filled.ok()) {
+      group = group.subspan(flush(group, static_cast<std::size_t>(filled.value)));
       continue;
     }
-    const int error = put_in.ok() ? EIO : put_in.error;
-    const auto event = vmsplice_ && !put_in.stopped ? write_fallback(error) : std::nullopt;
-    if (!event) {
-      give_up(ctx_, transfer, put_in.stopped ? Outcome::stopped : Outcome::failed, put_in.stopped ? 0 : error);
-      return 0;
-    }
-    vmsplice_ = false;
-    count_fallback(ctx_.counters, *event, error);
+    give_up(ctx_, group.front(), filled);
+    stamp(group.front());
+    group = group.subspan(1);
   }
-  return done;
 }
 
-CallResult WritePath::put(const std::byte* from, std::size_t bytes) {
-  const int into = ctx_.pipe.write_end();
-  if (!vmsplice_) return ctx_.retry([&] { return ctx_.sys.write(into, from, bytes); });
-  const iovec iov{const_cast<std::byte*>(from), bytes};
-  return ctx_.retry([&] { return ctx_.sys.vmsplice(into, &iov, 1, ctx_.config.gift ? SPLICE_F_GIFT : 0U); });
-}
-
-bool WritePath::flush(Transfer& transfer, std::size_t bytes) {
-  while (bytes > 0) {
-    off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-    const CallResult got =
-        ctx_.retry([&] { return ctx_.sys.splice(ctx_.pipe.read_end(), nullptr, ctx_.config.fd, &offset, bytes); });
-    if (!got.ok()) {
-      give_up_splice(ctx_, transfer, got, worked_);
-      return false;
+// How many bytes are in the pipe now, at least one; or why there are none.
+CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
+  if (ctx_.retry.stopping()) return {-1, 0, true};
+  if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
+  const Filling filling = gather(group);
+  CallResult got = put(filling);
+  if (!got.ok() && !got.stopped && vmsplice_) {
+    if (const auto event = write_fallback(got.error)) {
+      vmsplice_ = false;
+      count_fallback(ctx_.counters, *event, got.error);
+      got = put(filling);
     }
-    if (got.value == 0) {
-      give_up(ctx_, transfer, Outcome::end_of_target, 0);
-      return false;
+  }
+  if (got.ok() && got.value == 0) return {-1, EIO, false};
+  if (!alone && got.ok()) {
+    const util::Nanos time = ctx_.watch.lap();
+    const util::Nanos share = time / static_cast<util::Nanos>(filling.transfers);
+    for (Transfer& transfer : group.first(filling.transfers)) transfer.spent += share;
+    group.front().spent += time - share * static_cast<util::Nanos>(filling.transfers);
+  }
+  return got;
+}
+
+// As far as the pipe has slots: a blocking call on a full pipe would wait for ever. Neighbours in memory are one part,
+// so that small blocks share a slot.
+WritePath::Filling WritePath::gather(std::span<Transfer> group) const {
+  Filling out;
+  std::size_t slots = ctx_.pipe.slots();
+  for (Transfer& transfer : group) {
+    std::byte* from = transfer.buffer + transfer.moved;
+    const auto address = reinterpret_cast<std::uintptr_t>(from);
+    iovec* last = out.count > 0 ? &out.parts[out.count - 1] : nullptr;
+    const bool next_to_last = last != nullptr && static_cast<std::byte*>(last->iov_base) + last->iov_len == from;
+    // The page in which the last part ended has its slot already.
+    const std::size_t paid = next_to_last && address % util::kPageSize != 0 ? 1 : 0;
+    const std::size_t room = (slots + paid) * util::kPageSize;
+    const std::size_t into_page = address % util::kPageSize;
+    if (room <= into_page) break;
+    const std::size_t bytes = std::min(transfer.length - transfer.moved, room - into_page);
+    slots -= pages_touched(address, bytes) - paid;
+    if (next_to_last) {
+      last->iov_len += bytes;
+    } else {
+      out.parts[out.count++] = {from, bytes};
+    }
+    ++out.transfers;
+    if (transfer.moved + bytes < transfer.length) break;
+  }
+  return out;
+}
+
+CallResult WritePath::put(const Filling& filling) {
+  const int into = ctx_.pipe.write_end();
+  if (!vmsplice_) {
+    const iovec& part = filling.parts[0];
+    return ctx_.retry([&] { return ctx_.sys.write(into, part.iov_base, part.iov_len); });
+  }
+  const unsigned flags = ctx_.config.gift ? SPLICE_F_GIFT : 0U;
+  return ctx_.retry([&] { return ctx_.sys.vmsplice(into, filling.parts.data(), filling.count, flags); });
+}
+
+// Empties the pipe into the target. How many transfers at the front of `group` have ended.
+std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
+  std::size_t ended = 0;
+  while (bytes > 0) {
+    Transfer& transfer = group[ended];
+    const std::size_t want = std::min(bytes, transfer.length - transfer.moved);
+    off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
+    const CallResult got = ended > 0 && ctx_.retry.stopping() ? CallResult{-1, 0, true} : ctx_.retry([&] {
+      return ctx_.sys.splice(ctx_.pipe.read_end(), nullptr, ctx_.config.fd, &offset, want);
+    });
+    if (!got.ok() || got.value == 0) {
+      if (got.ok()) {
+        give_up(ctx_, transfer, Outcome::end_of_target, 0);
+      } else {
+        give_up_splice(ctx_, transfer, got, worked_);
+      }
+      stamp(transfer);
+      return ended + 1;
     }
     worked_ = true;
-    count_short(ctx_, transfer, got.value, bytes);
+    count_short(ctx_, transfer, got.value, want);
     transfer.moved += static_cast<std::size_t>(got.value);
     bytes -= static_cast<std::size_t>(got.value);
+    if (transfer.moved < transfer.length) continue;
+    transfer.outcome = Outcome::done;
+    stamp(transfer);
+    ++ended;
   }
-  return true;
+  return ended;
+}
+
+void WritePath::stamp(Transfer& transfer) {
+  transfer.spent += ctx_.watch.lap();
+  transfer.ended = ctx_.watch.last();
 }
 
 }  // namespace spliced::engine

@@ -1,19 +1,33 @@
 #pragma once
+#include <array>
+#include <span>
+
 #include "context.h"
 
 namespace spliced::engine {
 
-// Memory → pipe → target. vmsplice maps the caller's pages into the pipe, so a buffer is the caller's again only when
-// run() returned; where vmsplice is refused, write(2) copies into the pipe instead.
+// Memory → pipe → target. vmsplice maps the callers' pages into the pipe, so buffers are theirs again only when run()
+// returned; where vmsplice is refused, write(2) copies into the pipe instead. The transfers of a batch go into the pipe
+// in one call, and out of it each to its own offset.
 class WritePath {
  public:
-  explicit WritePath(Context ctx) : ctx_(ctx) {}
-  void run(Transfer& transfer);
+  explicit WritePath(const Context& ctx) : ctx_(ctx) {}
+  // At most kMaxBatch transfers.
+  void run(std::span<Transfer> group);
 
  private:
-  [[nodiscard]] std::size_t fill(Transfer& transfer, std::size_t position);
-  [[nodiscard]] CallResult put(const std::byte* from, std::size_t bytes);
-  [[nodiscard]] bool flush(Transfer& transfer, std::size_t bytes);
+  // Parts of the transfers at the front of a group that fit into the empty pipe together.
+  struct Filling {
+    std::array<iovec, kMaxBatch> parts;
+    std::size_t count = 0;      // of parts
+    std::size_t transfers = 0;  // that the parts belong to
+  };
+
+  [[nodiscard]] Filling gather(std::span<Transfer> group) const;
+  [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
+  [[nodiscard]] CallResult put(const Filling& filling);
+  [[nodiscard]] std::size_t flush(std::span<Transfer> group, std::size_t bytes);
+  void stamp(Transfer& transfer);
 
   Context ctx_;
   bool vmsplice_ = true;

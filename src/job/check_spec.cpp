@@ -5,6 +5,7 @@
 #include <set>
 
 #include "spliced/job/spec.h"
+#include "tuning.h"
 
 namespace spliced::job {
 namespace {
@@ -74,8 +75,18 @@ class Check {
             fmt::format("{} bytes; at most {}", spec_.engine.pipe_size, kMaxPipe));
     require(spec_.engine.pipe_size % util::kPageSize == 0, "/engine/pipe_size",
             fmt::format("{} is not a multiple of the page size, {} bytes", spec_.engine.pipe_size, util::kPageSize));
-    require(spec_.engine.batch <= kMaxBatch, "/engine/batch",
-            fmt::format("{} is above the limit of {}", spec_.engine.batch, kMaxBatch));
+    batch();
+  }
+
+  void batch() {
+    const std::uint64_t batch = spec_.engine.batch;
+    require(batch <= engine::kMaxBatch, "/engine/batch",
+            fmt::format("{} is above the limit of {}", batch, engine::kMaxBatch));
+    const std::uint64_t pipe = spec_.engine.pipe_size != 0 ? spec_.engine.pipe_size : kMaxAutoPipe;
+    const std::uint64_t bs = std::max<std::uint64_t>(spec_.workload.bs, 1);
+    require(batch <= 1 || batch > engine::kMaxBatch || batch * bs <= pipe, "/engine/batch",
+            fmt::format("{} blocks of {} bytes do not fit into a pipe of {} bytes; at most {} do", batch, bs, pipe,
+                        std::max<std::uint64_t>(1, pipe / bs)));
   }
 
   void times() {
@@ -121,9 +132,16 @@ class Check {
 
 std::uint64_t buffer_bytes(const JobSpec& spec) {
   const WorkloadSpec& w = spec.workload;
+  const std::uint64_t blocks = largest_batch(spec) * w.bs;
   const std::uint64_t pool = w.bs + verify::kPoolPages * util::kPageSize;
-  const std::uint64_t each = (workload::reads(w.rw) ? w.bs : 0) + (workload::writes(w.rw) ? pool : 0);
+  const std::uint64_t each = (workload::reads(w.rw) ? blocks : 0) + (workload::writes(w.rw) ? pool + blocks : 0);
   return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
+}
+
+std::uint64_t largest_batch(const JobSpec& spec) {
+  std::size_t largest = 1;
+  for (const auto& setting : settings_to_try(spec, kMaxAutoPipe)) largest = std::max(largest, setting.batch);
+  return std::min(largest, engine::kMaxBatch);
 }
 
 std::vector<util::FieldError> check_spec(const JobSpec& spec) {

@@ -6,6 +6,7 @@
 
 namespace spliced::job {
 
+using engine::Direction;
 using engine::Outcome;
 using engine::Transfer;
 using util::Nanos;
@@ -58,13 +59,29 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
                                                            std::shared_ptr<StartLine> gate,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
+  run->prepare_tuning();
   for (unsigned i = 0; i < spec.workload.workers; ++i) {
-    auto worker = Worker::create({run->spec_, run->plan_, i, thread_name(run->facts().name, i), *run, gate,
-                                  environment.clock, environment.engines});
+    auto worker = Worker::create({run->spec_,
+                                  run->plan_,
+                                  i,
+                                  thread_name(run->facts().name, i),
+                                  *run,
+                                  gate,
+                                  environment.clock,
+                                  environment.engines,
+                                  {run->tunings_[0].get(), run->tunings_[1].get()}});
     if (!worker) return tl::unexpected(util::with_context(worker.error(), run->facts().path));
     run->workers_.push_back(std::move(*worker));
   }
   return run;
+}
+
+void DeviceRun::prepare_tuning() {
+  const auto make = [&](Direction direction) {
+    tunings_[engine::index_of(direction)] = std::make_unique<Tuning>(direction, spec_, plan_, environment_.tuning);
+  };
+  if (workload::reads(spec_.workload.rw)) make(Direction::read);
+  if (workload::writes(spec_.workload.rw)) make(Direction::write);
 }
 
 void DeviceRun::start_workers() {
@@ -168,7 +185,7 @@ void DeviceRun::check_stall(Nanos now) {
   };
   check(closing_since_, "closing the device");
   for (const auto& worker : workers_) {
-    check(worker->counters().inflight_since.load(std::memory_order_relaxed), "an operation");
+    check(worker->engine_counters().active_since.load(std::memory_order_relaxed), "an operation");
   }
 }
 

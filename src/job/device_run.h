@@ -8,6 +8,7 @@
 
 #include "error_log.h"
 #include "spliced/util/log.h"
+#include "tuning.h"
 #include "worker.h"
 
 namespace spliced::job {
@@ -17,6 +18,7 @@ struct Environment {
   util::Clock& clock;
   util::Logger& log;
   EngineFactory engines;
+  TuningMemory& tuning;
 };
 
 // One device under one job: its claim, its workers, its errors.
@@ -67,6 +69,7 @@ class DeviceRun final : public WorkerOwner {
   };
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
+  void prepare_tuning();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
@@ -77,6 +80,7 @@ class DeviceRun final : public WorkerOwner {
   const JobSpec spec_;
   DevicePlan plan_;
   const std::function<void()> on_change_;
+  std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
   ErrorLog errors_;
   mutable std::mutex mutex_;  // guards reason_, last_log_, sample_, kernel_
   std::string reason_;

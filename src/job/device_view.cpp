@@ -73,7 +73,10 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   for (const auto& worker : workers_) {
     const auto& counters = worker->engine_counters();
     out.read_path = std::max(out.read_path, counters.read_path.load(std::memory_order_relaxed));
-    out.pipe_size_bytes = std::max(out.pipe_size_bytes, counters.pipe_size_bytes.get());
+    for (const auto& size : counters.pipe_size_bytes) out.pipe_size_bytes = std::max(out.pipe_size_bytes, size.get());
+  }
+  for (const auto& tuning : tunings_) {
+    if (tuning) out.tuning.push_back(tuning->snapshot());
   }
   errors_.copy_to(out);
   fill_rates(now, out);
@@ -128,13 +131,15 @@ void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
   Nanos oldest = 0;
   Nanos last = 0;
   for (const auto& worker : workers_) {
-    const Nanos since = worker->counters().inflight_since.load(std::memory_order_relaxed);
+    const Nanos since = worker->engine_counters().active_since.load(std::memory_order_relaxed);
     if (since != 0) {
       ++out.inflight;
       oldest = oldest == 0 ? since : std::min(oldest, since);
     }
     last = std::max(last, worker->counters().last_completion.load(std::memory_order_relaxed));
-    out.pipe_size_bytes = std::max(out.pipe_size_bytes, worker->engine_counters().pipe_size_bytes.get());
+    for (const auto& size : worker->engine_counters().pipe_size_bytes) {
+      out.pipe_size_bytes = std::max(out.pipe_size_bytes, size.get());
+    }
   }
   if (oldest != 0) out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - oldest)) / 1e9;
   if (last != 0) out.last_completion = util::to_wall_time(last, now);

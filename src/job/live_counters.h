@@ -17,8 +17,7 @@ struct alignas(64) LiveOp {
 
 struct alignas(64) WorkerCounters {
   std::array<LiveOp, util::kOpClasses> ops;
-  alignas(64) std::atomic<util::Nanos> inflight_since{0};  // 0: none in flight
-  std::atomic<util::Nanos> last_completion{0};
+  alignas(64) std::atomic<util::Nanos> last_completion{0};
   util::Tally visited_bytes;  // of blocks that were tried, with or without success: the measure of progress
 
   void add_to(DeviceTotals& out) const {

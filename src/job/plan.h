@@ -10,6 +10,7 @@ namespace spliced::job {
 struct DevicePlan {
   device::OpenTarget target;
   workload::BlockRange range;
+  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes that a pipe may have where the job leaves the choice
 };
 
 struct JobPlan {

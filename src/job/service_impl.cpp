@@ -38,7 +38,7 @@ constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their w
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
-      environment_{setup_.clock, setup_.log, setup_.engines},
+      environment_{setup_.clock, setup_.log, setup_.engines, tuning_},
       last_round_(setup_.clock.now()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
@@ -212,8 +212,7 @@ JobSnapshot JobService::Impl::show(const JobPtr& job) const {
   return with_devices(std::move(header), runs);
 }
 
-JobSnapshot JobService::Impl::with_devices(JobSnapshot out,
-                                           const std::vector<std::shared_ptr<DeviceRun>>& runs) const {
+JobSnapshot JobService::Impl::with_devices(JobSnapshot out, const std::vector<std::shared_ptr<DeviceRun>>& runs) const {
   const Nanos now = setup_.clock.now();
   for (const auto& run : runs) {
     State state = out.state;

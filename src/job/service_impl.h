@@ -73,6 +73,7 @@ class JobService::Impl {
   void record_changes(const std::stop_token& stop);
   void deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten);
 
+  TuningMemory tuning_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
   std::mutex wake_mutex_;

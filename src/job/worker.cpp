@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "spliced/util/threads.h"
 
 namespace spliced::job {
 
+using engine::Direction;
 using engine::Outcome;
 using engine::Transfer;
 using util::Nanos;
@@ -20,22 +20,17 @@ using util::Op;
 
 namespace {
 
-// A pipe of one block, so that a block is one system call, as far as pipes grow (pipe(7): sizes are powers of two).
-constexpr std::uint64_t kMinPipe = 64 * 1024;
-constexpr std::uint64_t kMaxAutoPipe = 1024 * 1024;
-
-std::size_t pipe_size_for(const JobSpec& spec) {
-  if (spec.engine.pipe_size != 0) return spec.engine.pipe_size;
-  return std::clamp(std::bit_ceil(spec.workload.bs), kMinPipe, kMaxAutoPipe);
-}
-
-engine::SpliceConfig engine_config(const JobSpec& spec, const DevicePlan& plan) {
+engine::SpliceConfig engine_config(const Worker::Setup& setup) {
+  const JobSpec& spec = setup.spec;
+  const DevicePlan& plan = setup.plan;
   engine::SpliceConfig config;
   config.fd = plan.target.fd.get();
   config.block_device = plan.target.facts.block_device;
   config.pinned = spec.engine.read_path.has_value();
   config.read_path = spec.engine.read_path.value_or(engine::ReadPath::map);
-  config.pipe_size = pipe_size_for(spec);
+  for (std::size_t i = 0; i < engine::kDirections; ++i) {
+    if (setup.tunings[i] != nullptr) config.settings[i] = setup.tunings[i]->setting();
+  }
   config.gift = spec.engine.gift;
   return config;
 }
@@ -68,17 +63,19 @@ ErrorClass classify_failure(const Transfer& transfer, int fd) {
 util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
   std::unique_ptr<Worker> worker(new Worker(setup));
   const auto block = static_cast<std::size_t>(setup.spec.workload.bs);
-  if (workload::reads(setup.spec.workload.rw)) {
-    auto buffer = util::PageBuffer::allocate(block);
+  const auto& [reading, writing] = setup.tunings;
+  if (reading != nullptr) {
+    auto buffer = util::PageBuffer::allocate(block * reading->largest_batch());
     if (!buffer) return tl::unexpected(util::with_context(buffer.error(), "read buffer"));
     worker->read_buffer_ = std::move(*buffer);
   }
-  if (workload::writes(setup.spec.workload.rw)) {
-    auto payload = verify::PayloadSource::create(setup.spec.payload, setup.spec.workload.seed, block);
+  if (writing != nullptr) {
+    auto payload =
+        verify::PayloadSource::create(setup.spec.payload, setup.spec.workload.seed, block, writing->largest_batch());
     if (!payload) return tl::unexpected(payload.error());
     worker->payload_ = std::move(*payload);
   }
-  worker->engine_ = setup.engines(engine_config(setup.spec, setup.plan), setup.clock, worker->engine_stop_.get_token());
+  worker->engine_ = setup.engines(engine_config(setup), setup.clock, worker->engine_stop_.get_token());
   return worker;
 }
 
@@ -90,7 +87,16 @@ Worker::Worker(const Setup& setup)
       owner_(setup.owner),
       gate_(setup.gate),
       clock_(setup.clock),
-      generator_(setup.spec.workload, setup.plan.range, setup.index) {}
+      generator_(setup.spec.workload, setup.plan.range, setup.index) {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    lane.tuning = setup.tunings[i];
+    if (lane.tuning == nullptr) continue;
+    lane.settled = lane.tuning->settled();
+    lane.batch = lane.tuning->setting().batch;
+    if (!lane.settled && index_ == 0) lane.trial.emplace(lane.tuning->settings().size());
+  }
+}
 
 Worker::~Worker() {
   if (thread_.joinable()) {
@@ -126,18 +132,66 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
   const Nanos think = spec_.workload.thinktime;
   workload::Request request;
   Nanos now = start;
-  bool more = true;
-  while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && (more = generator_.next(request))) {
-    // A rate is one of reads, writes and trims; what syncs them follows at once.
-    const bool paced = pacer.paced() && util::op_class(request.op) != util::OpClass::sync;
-    const Nanos due = paced ? pacer.due() : 0;
-    if (due > now && !wait_until(stop, due)) break;
-    now = perform(request, due);
-    if (paced) pacer.issued(request.length);
+  while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && next(request)) {
+    const Nanos first_due = due(pacer, request);
+    if (first_due > now && !wait_until(stop, first_due)) break;
+    gather(pacer, request, first_due, std::max(now, first_due));
+    now = perform();
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
   completed_ = !stop.stop_requested();
-  if (completed_ && generator_.last(request)) now = perform(request, 0);
+  if (!completed_ || !generator_.last(request)) return;
+  count_ = 0;
+  add(pacer, request, 0, 1);
+  (void)perform();
+}
+
+bool Worker::next(workload::Request& out) {
+  if (!held_) [[likely]]
+    return generator_.next(out);
+  out = *held_;
+  held_.reset();
+  return true;
+}
+
+// 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.
+Nanos Worker::due(const workload::Pacer& pacer, const workload::Request& request) const {
+  return pacer.paced() && util::op_class(request.op) != util::OpClass::sync ? pacer.due() : 0;
+}
+
+// The requests that go to the engine together: `first` and those after it that go the same way and are due as well.
+void Worker::gather(workload::Pacer& pacer, workload::Request first, Nanos first_due, Nanos now) {
+  const Lane* lane = lane_of(first.op);
+  const std::size_t batch = lane == nullptr ? 1 : lane->batch;
+  count_ = 0;
+  add(pacer, first, first_due, batch);
+  workload::Request request;
+  while (count_ < batch && next(request)) {
+    const Nanos when = due(pacer, request);
+    if (request.op != first.op || when > now) {
+      held_ = request;
+      return;
+    }
+    add(pacer, request, when, batch);
+  }
+}
+
+void Worker::add(workload::Pacer& pacer, const workload::Request& request, Nanos when, std::size_t batch) {
+  Transfer& transfer = transfers_[count_];
+  transfer.op = request.op;
+  transfer.offset = request.offset;
+  transfer.length = request.length;
+  if (request.op == Op::write) {
+    transfer.buffer = batch == 1 ? payload_.fill(request.offset) : payload_.fill(request.offset, count_);
+  } else {
+    transfer.buffer = read_buffer_.data() + count_ * spec_.workload.bs;
+  }
+  dues_[count_++] = when;
+  if (when != 0) pacer.issued(request.length);
+}
+
+Worker::Lane* Worker::lane_of(Op op) {
+  return op == Op::read ? &lanes_[0] : op == Op::write ? &lanes_[1] : nullptr;
 }
 
 // false when the job is to end before `when`.
@@ -151,27 +205,52 @@ bool Worker::wait_until(const std::stop_token& stop, Nanos when) {
   return !past_end;
 }
 
-// When the operation ended. Its latency counts from when it was due, if it was.
-Nanos Worker::perform(const workload::Request& request, Nanos due) {
-  Transfer transfer;
-  transfer.op = request.op;
-  transfer.offset = request.offset;
-  transfer.length = request.length;
-  transfer.buffer = request.op == Op::write ? payload_.fill(request.offset) : read_buffer_.data();
-  const Nanos began = clock_.now();
-  counters_.inflight_since.store(began, std::memory_order_relaxed);
-  engine_->run({&transfer, 1});
-  counters_.inflight_since.store(0, std::memory_order_relaxed);
-  record(transfer, due != 0 ? due : began);
-  return transfer.ended;
+// When the last of the operations ended.
+Nanos Worker::perform() {
+  Lane* lane = lane_of(transfers_[0].op);
+  const bool trying = lane != nullptr && !lane->settled;
+  const Nanos began = trying && lane->trial ? clock_.now() : 0;
+  engine_->run({transfers_.data(), count_});
+  for (std::size_t i = 0; i < count_; ++i) record(transfers_[i], dues_[i]);
+  if (trying) adapt(transfers_[0].op == Op::read ? Direction::read : Direction::write, *lane, began);
+  return transfers_[count_ - 1].ended;
 }
 
-void Worker::record(const Transfer& transfer, Nanos began) {
+// Goes on with the trial, or looks whether the worker that has it came to an end.
+void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
+  const auto use = [&](const engine::Setting& setting) {
+    lane.batch = setting.batch;
+    engine_->tune(direction, setting);
+  };
+  if (!lane.trial) {
+    if (!lane.tuning->settled()) return;
+    lane.settled = true;
+    return use(lane.tuning->setting());
+  }
+  Trial& trial = *lane.trial;
+  const std::size_t before = trial.way();
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (transfers_[i].outcome != Outcome::done) return;  // says nothing of how fast the device is
+    bytes += transfers_[i].moved;
+  }
+  trial.note(bytes, transfers_[count_ - 1].ended - began);
+  if (trial.ended()) {
+    lane.tuning->settle(trial.best(), trial.nanos_per_byte());
+    lane.trial.reset();
+    lane.settled = true;
+    return use(lane.tuning->setting());
+  }
+  if (trial.way() != before) use(lane.tuning->settings()[trial.way()]);
+}
+
+// Its latency counts from when it was due, if it was.
+void Worker::record(const Transfer& transfer, Nanos due) {
   LiveOp& op = counters_.ops[static_cast<std::size_t>(util::op_class(transfer.op))];
   op.bytes.add(transfer.moved);
   if (transfer.outcome == Outcome::done) [[likely]] {
     op.operations.add();
-    op.latency.record(transfer.ended - began);
+    op.latency.record(due != 0 ? transfer.ended - due : transfer.spent);
     counters_.last_completion.store(transfer.ended, std::memory_order_relaxed);
     if (util::op_class(transfer.op) != util::OpClass::sync) counters_.visited_bytes.add(transfer.length);
     return;

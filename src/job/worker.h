@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -15,6 +16,8 @@
 #include "spliced/workload/generator.h"
 #include "spliced/workload/pacer.h"
 #include "start_line.h"
+#include "trial.h"
+#include "tuning.h"
 
 namespace spliced::job {
 
@@ -30,7 +33,9 @@ class WorkerOwner {
 // What an operation that did not succeed is counted as. Looks at the device where its size matters.
 [[nodiscard]] ErrorClass classify_failure(const engine::Transfer& transfer, int fd);
 
-// One thread that drives one device: generator → pacer → payload → engine → counters.
+// One thread that drives one device: generator → pacer → payload → engine → counters. What is due and goes the same way
+// is handed to the engine together, as many blocks as the tuning says. The first worker of a device tries settings out;
+// the others follow what it finds.
 class Worker {
  public:
   struct Setup {
@@ -42,6 +47,7 @@ class Worker {
     std::shared_ptr<StartLine> gate;
     util::Clock& clock;
     const EngineFactory& engines;
+    std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
   // Allocates every buffer.
   [[nodiscard]] static util::Result<std::unique_ptr<Worker>> create(const Setup& setup);
@@ -58,12 +64,26 @@ class Worker {
   [[nodiscard]] std::uint64_t total_bytes() const { return generator_.total_bytes(); }
 
  private:
+  // One direction of data.
+  struct Lane {
+    Tuning* tuning = nullptr;
+    std::optional<Trial> trial;  // of the worker that tries settings out, as long as it does
+    std::size_t batch = 1;
+    bool settled = true;
+  };
+
   explicit Worker(const Setup& setup);
   void run(const std::stop_token& stop);
   void drive(const std::stop_token& stop, util::Nanos start);
+  [[nodiscard]] bool next(workload::Request& out);
+  [[nodiscard]] util::Nanos due(const workload::Pacer& pacer, const workload::Request& request) const;
+  void gather(workload::Pacer& pacer, workload::Request request, util::Nanos due, util::Nanos now);
+  void add(workload::Pacer& pacer, const workload::Request& request, util::Nanos due, std::size_t batch);
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
-  [[nodiscard]] util::Nanos perform(const workload::Request& request, util::Nanos due);
-  void record(const engine::Transfer& transfer, util::Nanos began);
+  [[nodiscard]] util::Nanos perform();
+  void record(const engine::Transfer& transfer, util::Nanos due);
+  [[nodiscard]] Lane* lane_of(util::Op op);
+  void adapt(engine::Direction direction, Lane& lane, util::Nanos began);
 
   const JobSpec& spec_;
   const int fd_;
@@ -73,6 +93,11 @@ class Worker {
   const std::shared_ptr<StartLine> gate_;
   util::Clock& clock_;
   workload::Generator generator_;
+  std::optional<workload::Request> held_;  // drawn, but not to go with those before it
+  std::array<Lane, engine::kDirections> lanes_;
+  std::array<engine::Transfer, engine::kMaxBatch> transfers_;
+  std::array<util::Nanos, engine::kMaxBatch> dues_{};  // 0: not paced
+  std::size_t count_ = 0;                              // of both
   WorkerCounters counters_;
   util::PageBuffer read_buffer_;
   verify::PayloadSource payload_;

@@ -7,10 +7,19 @@
 #include <cstdint>
 #include <string_view>
 
+#include "spliced/util/clock.h"
 #include "spliced/util/op.h"
 #include "spliced/util/tally.h"
 
 namespace spliced::engine {
+
+// The directions in which data goes, as an index.
+enum class Direction : std::uint8_t { read, write };
+inline constexpr std::size_t kDirections = 2;
+[[nodiscard]] constexpr std::size_t index_of(Direction direction) {
+  return static_cast<std::size_t>(direction);
+}
+inline constexpr std::array<std::string_view, kDirections> kDirectionNames{"read", "write"};
 
 // How read data leaves the pipe.
 enum class ReadPath : std::uint8_t { map, copy, read, discard };
@@ -38,8 +47,10 @@ struct alignas(64) EngineCounters {
   std::array<util::Tally, kRetryErrors.size()> retries;
   std::array<util::Tally, util::kOpClasses> short_transfers;  // splice calls that moved less than was asked
   util::Tally pipe_resets;
-  util::Tally pipe_size_bytes;
+  std::array<util::Tally, kDirections> pipe_size_bytes;  // obtained, by Direction; 0: no pipe yet
   std::atomic<ReadPath> read_path{ReadPath::map};
+  // When the transfer under way began, or when another of its batch last ended; 0: none is under way.
+  alignas(64) std::atomic<util::Nanos> active_since{0};
 };
 
 }  // namespace spliced::engine

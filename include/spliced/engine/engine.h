@@ -28,22 +28,38 @@ struct Transfer {
   util::Op op = util::Op::read;
   std::uint64_t offset = 0;     // bytes from the start of the target; never the file position
   std::size_t length = 0;       // bytes; a multiple of the target's alignment when it is open with O_DIRECT
-  std::byte* buffer = nullptr;  // page-aligned, `length` bytes; read from by writes, written to by reads
+  std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads; aligned to a page, or in a
+                                // batch to `length` when that is smaller
 
   Outcome outcome = Outcome::failed;
   int error = 0;          // errno when `outcome` is failed, splice_unsupported or path_refused
   std::size_t moved = 0;  // bytes that crossed the border of the device; residual = length - moved
-  util::Nanos ended = 0;  // when the outcome was known
+  util::Nanos ended = 0;  // when the outcome was known and the data in its place
+  // Time in its own system calls, and its share of those that it had in common with others. Summed over all transfers
+  // of a run() it is the time that run() took.
+  util::Nanos spent = 0;
   // Where the data of a read is: in `buffer`, or in the mapping of the `map` path, which lives until the next run();
   // nullptr when it was discarded.
   const std::byte* data = nullptr;
 };
 
+// How the data of one direction goes through the pipe.
+struct Setting {
+  std::size_t pipe_size = 65536;  // bytes wanted; what was obtained is in the counters
+  std::size_t batch = 1;          // transfers that may share a filling of the pipe, at most kMaxBatch
+  bool operator==(const Setting&) const = default;
+};
+inline constexpr std::size_t kMaxBatch = 64;
+
 class Engine {
  public:
   virtual ~Engine() = default;
   // Does the transfers in order. Each ends with its own outcome; one that fails does not stop those after it.
+  // Neighbours of one direction may be on their way together. Once a stop is requested, those that have not begun end
+  // as stopped.
   virtual void run(std::span<Transfer> transfers) = 0;
+  // From the next run() on. Called by the thread that calls run().
+  virtual void tune(Direction direction, const Setting& setting) = 0;
   [[nodiscard]] virtual const EngineCounters& counters() const = 0;
 };
 

@@ -8,6 +8,7 @@ class NullEngine final : public Engine {
  public:
   explicit NullEngine(util::Clock& clock) : clock_(clock) {}
   void run(std::span<Transfer> transfers) override;
+  void tune(Direction, const Setting&) override {}
   [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
 
  private:

@@ -12,8 +12,8 @@ struct SpliceConfig {
   bool block_device = false;  // trim by BLKDISCARD; otherwise by punching holes
   bool pinned = false;        // `read_path` must work: no downgrade
   ReadPath read_path = ReadPath::map;
-  std::size_t pipe_size = 65536;  // bytes wanted; what was obtained is in the counters
-  bool gift = false;              // SPLICE_F_GIFT when memory goes into the pipe
+  std::array<Setting, kDirections> settings;  // to begin with, by Direction
+  bool gift = false;                          // SPLICE_F_GIFT when memory goes into the pipe
 };
 
 // Bounds of the waits of one system call that answers EAGAIN or ENODATA. A medium error is ENODATA too, and a dying
@@ -28,6 +28,7 @@ class SpliceEngine final : public Engine {
   SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop);
   ~SpliceEngine() override;
   void run(std::span<Transfer> transfers) override;
+  void tune(Direction direction, const Setting& setting) override;
   [[nodiscard]] const EngineCounters& counters() const override;
 
  private:

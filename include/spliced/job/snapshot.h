@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "spliced/device/target.h"
+#include "spliced/engine/engine.h"
 #include "spliced/job/spec.h"
 #include "spliced/job/totals.h"
 #include "spliced/workload/block_range.h"
@@ -51,6 +52,28 @@ struct OpSnapshot {
   LatencySummary latency;
 };
 
+// Why a direction is driven with the settings that it has.
+enum class TuningSource : std::uint8_t {
+  untried,      // not measured yet; or the job ended before it was
+  job,          // the job says so
+  only_choice,  // nothing else would make sense
+  measured,     // the fastest of those that were tried at the start of this job
+  remembered,   // measured by an earlier job of the same kind on the same device
+};
+inline constexpr std::array<std::string_view, 5> kTuningSourceNames{"untried", "job", "only_choice", "measured",
+                                                                    "remembered"};
+
+struct TriedSetting {
+  engine::Setting setting;
+  double bytes_per_second = 0;  // of one worker, while it was tried
+};
+struct TuningSnapshot {
+  engine::Direction direction = engine::Direction::read;
+  engine::Setting setting;
+  TuningSource source = TuningSource::untried;
+  std::vector<TriedSetting> tried;
+};
+
 struct DeviceSnapshot {
   device::TargetFacts facts;
   workload::BlockRange range;
@@ -61,8 +84,9 @@ struct DeviceSnapshot {
   std::array<OpSnapshot, util::kOpClasses> ops;
   EngineTotals engine;
   engine::ReadPath read_path = engine::ReadPath::map;
-  bool has_read = false;  // whether read_path means anything
-  std::uint64_t pipe_size_bytes = 0;
+  bool has_read = false;               // whether read_path means anything
+  std::uint64_t pipe_size_bytes = 0;   // the largest that a worker obtained
+  std::vector<TuningSnapshot> tuning;  // of the directions that the job moves data in
   std::vector<ErrorEntry> errors;
   std::uint64_t errors_omitted = 0;              // errors of kinds and places beyond those that are kept
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job

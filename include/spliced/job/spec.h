@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/engine/counters.h"
+#include "spliced/engine/engine.h"
 #include "spliced/util/result.h"
 #include "spliced/verify/payload.h"
 #include "spliced/workload/spec.h"
@@ -15,7 +15,7 @@ namespace spliced::job {
 struct EngineSpec {
   std::optional<engine::ReadPath> read_path;  // nullopt: auto, the best that this kernel lets through
   std::uint64_t pipe_size = 0;                // bytes; 0: auto
-  std::uint64_t batch = 0;                    // blocks handed to the engine at once; 0: auto
+  std::uint64_t batch = 0;                    // blocks that pass the pipe together; 0: auto
   bool gift = false;
 };
 
@@ -44,10 +44,12 @@ inline constexpr std::uint64_t kMinBlock = 512;               // bytes
 inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes
 inline constexpr std::uint64_t kMaxPipe = 1ULL << 30;         // bytes
 inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
-inline constexpr std::uint64_t kMaxBatch = 1;                 // blocks
+inline constexpr std::uint64_t kMaxAutoPipe = 1ULL << 20;     // bytes; what an unprivileged user may have (pipe(7))
 
-// Memory that the buffers of a job take, bytes.
+// The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec);
+// The most blocks that may pass the pipe together.
+[[nodiscard]] std::uint64_t largest_batch(const JobSpec& spec);
 
 // Everything that is wrong with a spec whatever the machine, each with the JSON pointer of its field. Empty: valid.
 [[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);

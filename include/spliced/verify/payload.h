@@ -19,21 +19,32 @@ inline constexpr std::size_t kStampBytes = 16;
 //              block has
 //   block    = the bytes of the pool from page mix64(seed ^ offset) % kPoolPages on
 //   stamp    = in addition, the first 16 bytes are u64 offset, u64 seed, little endian
-// Nothing is generated per write: a block is a window into the pool, so a write costs one hash and two stores.
+// Nothing is generated per write: a block is a window into the pool, so a write costs one hash and two stores. Windows
+// overlap, so stamped blocks that are valid together are copies.
 inline constexpr std::size_t kPoolPages = 64;
 
 // One per worker; belongs to one thread.
 class PayloadSource {
  public:
-  [[nodiscard]] static util::Result<PayloadSource> create(Payload kind, std::uint64_t seed, std::size_t block);
+  // `places` is how many blocks can be valid at a time.
+  [[nodiscard]] static util::Result<PayloadSource> create(Payload kind, std::uint64_t seed, std::size_t block,
+                                                          std::size_t places = 1);
 
-  // The contents of the block at `offset`, page-aligned. Valid until the next call.
+  // The contents of the block at `offset`, page-aligned. Valid until the next call of either function.
   [[nodiscard]] std::byte* fill(std::uint64_t offset);
+  // The same, at a place of its own: valid until the next fill() or the next call for that place. Neighbouring places
+  // are neighbours in memory. Costs a copy of the block where blocks differ from what the pool holds.
+  [[nodiscard]] std::byte* fill(std::uint64_t offset, std::size_t place);
 
  private:
+  void lift_stamp();
+  void stamp(std::byte* block, std::uint64_t offset) const;
+
   Payload kind_ = Payload::zero;
   std::uint64_t seed_ = 0;
+  std::size_t block_ = 0;
   util::PageBuffer pool_;
+  util::PageBuffer places_;  // of blocks that are valid together
   std::byte* stamped_ = nullptr;
   std::array<std::byte, kStampBytes> under_stamp_{};
 };

@@ -1,0 +1,34 @@
+#pragma once
+#include "spliced/engine/counters.h"
+#include "spliced/util/clock.h"
+
+namespace spliced::engine {
+
+// The clock of one engine, read as seldom as can be: when a run begins, and where something ends. What the time between
+// two readings was spent on is the caller's to say.
+class Stopwatch {
+ public:
+  Stopwatch(util::Clock& clock, EngineCounters& counters) : clock_(clock), counters_(counters) {}
+
+  void start() { note(clock_.now()); }
+  // The time since the last reading.
+  [[nodiscard]] util::Nanos lap() {
+    const util::Nanos before = last_;
+    note(clock_.now());
+    return last_ - before;
+  }
+  [[nodiscard]] util::Nanos last() const { return last_; }
+  void stop() { counters_.active_since.store(0, std::memory_order_relaxed); }
+
+ private:
+  void note(util::Nanos now) {
+    last_ = now;
+    counters_.active_since.store(now, std::memory_order_relaxed);
+  }
+
+  util::Clock& clock_;
+  EngineCounters& counters_;
+  util::Nanos last_ = 0;
+};
+
+}  // namespace spliced::engine

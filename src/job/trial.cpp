@@ -1,0 +1,50 @@
+#include "trial.h"
+
+#include <algorithm>
+
+namespace spliced::job {
+
+Trial::Trial(std::size_t ways) : times_(ways) {
+  for (auto& times : times_) times.reserve(kRounds);
+}
+
+void Trial::note(std::uint64_t bytes, util::Nanos time) {
+  if (ended_ || bytes == 0 || time <= 0) return;
+  ++runs_;
+  bytes_ += bytes;
+  time_ += time;
+  if (time_ >= kLongSlice || (time_ >= kSlice && runs_ >= 2)) next_slice();
+}
+
+void Trial::next_slice() {
+  total_ += time_;
+  if (warm_) {
+    times_[way()].push_back(static_cast<double>(time_) / static_cast<double>(bytes_));
+    if (++slice_ == times_.size()) {
+      slice_ = 0;
+      ++round_;
+    }
+  }
+  warm_ = true;
+  runs_ = 0;
+  bytes_ = 0;
+  time_ = 0;
+  ended_ = round_ == kRounds || (round_ >= kFewestRounds && total_ >= kPatience);
+}
+
+std::vector<double> Trial::nanos_per_byte() const {
+  std::vector<double> out;
+  for (auto times : times_) {
+    std::sort(times.begin(), times.end());
+    out.push_back(times.empty() ? 0 : times[times.size() / 4]);
+  }
+  return out;
+}
+
+std::size_t Trial::best() const {
+  const std::vector<double> times = nanos_per_byte();
+  const auto best = std::min_element(times.begin(), times.end());
+  return *best < times[0] * kWorthwhile ? static_cast<std::size_t>(best - times.begin()) : 0;
+}
+
+}  // namespace spliced::job

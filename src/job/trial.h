@@ -1,0 +1,48 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "spliced/util/clock.h"
+
+namespace spliced::job {
+
+// Compares a few ways of doing the same I/O while it is done: each way has a slice of a millisecond in turn, over
+// several rounds, so that what drifts (other load, the clock rate) meets all of them alike. Belongs to one thread.
+class Trial {
+ public:
+  static constexpr util::Nanos kSlice = util::kSecond / 1000;
+  static constexpr util::Nanos kLongSlice = 50 * kSlice;   // a single run that takes this long is a slice
+  static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device,
+  static constexpr std::size_t kFewestRounds = 3;          // as soon as there are that many rounds
+  static constexpr std::size_t kRounds = 9;
+  static constexpr double kWorthwhile = 0.97;  // a way must take less than this share of the first one's time to win
+
+  explicit Trial(std::size_t ways);  // at least 2; the first is the one to fall back to
+
+  // The way that is to be used now.
+  [[nodiscard]] std::size_t way() const { return (slice_ + round_) % times_.size(); }
+  [[nodiscard]] bool ended() const { return ended_; }
+  // What was done that way: bytes, and the time it took.
+  void note(std::uint64_t bytes, util::Nanos time);
+
+  // For each way the lower quartile over the rounds, nanoseconds per byte: what disturbs only ever makes it slower. 0
+  // before there is a round.
+  [[nodiscard]] std::vector<double> nanos_per_byte() const;
+  [[nodiscard]] std::size_t best() const;
+
+ private:
+  void next_slice();
+
+  std::vector<std::vector<double>> times_;  // [way][round], nanoseconds per byte
+  std::size_t slice_ = 0;
+  std::size_t round_ = 0;
+  std::size_t runs_ = 0;  // in this slice
+  std::uint64_t bytes_ = 0;
+  util::Nanos time_ = 0;
+  util::Nanos total_ = 0;
+  bool warm_ = false;  // the first slice is not counted: fallbacks happen there
+  bool ended_ = false;
+};
+
+}  // namespace spliced::job

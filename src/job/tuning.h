@@ -1,0 +1,60 @@
+// `pipe_size: auto` and `batch: auto`: which settings there are to choose from, which one was chosen and why, and what
+// is remembered of earlier jobs.
+#pragma once
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan.h"
+#include "spliced/job/snapshot.h"
+
+namespace spliced::job {
+
+// The settings worth trying for one direction of a job, the one to fall back to first. No pipe is larger than `limit`
+// bytes, unless the job itself asks for it.
+[[nodiscard]] std::vector<engine::Setting> settings_to_try(const JobSpec& spec, std::uint64_t limit);
+
+// What is known of devices that earlier jobs ran on. Thread-safe.
+class TuningMemory {
+ public:
+  static constexpr std::size_t kMaxEntries = 4096;
+
+  [[nodiscard]] std::optional<TuningSnapshot> find(const std::string& key) const;
+  void put(const std::string& key, const TuningSnapshot& result);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, TuningSnapshot> results_;
+};
+
+// One direction of one device under one job. Settled at once, or by the one worker that tries the settings out.
+class Tuning {
+ public:
+  // `memory` outlives it.
+  Tuning(engine::Direction direction, const JobSpec& spec, const DevicePlan& plan, TuningMemory& memory);
+
+  // Any thread.
+  [[nodiscard]] bool settled() const { return settled_.load(std::memory_order_acquire); }
+  [[nodiscard]] engine::Setting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
+  [[nodiscard]] TuningSnapshot snapshot() const;
+  [[nodiscard]] const std::vector<engine::Setting>& settings() const { return settings_; }
+  [[nodiscard]] std::size_t largest_batch() const;
+
+  // Ends the choice. `nanos_per_byte` by setting.
+  void settle(std::size_t chosen, const std::vector<double>& nanos_per_byte);
+
+ private:
+  const std::vector<engine::Setting> settings_;
+  const std::string key_;
+  TuningMemory& memory_;
+  std::atomic<std::size_t> chosen_{0};
+  std::atomic<bool> settled_{false};
+  mutable std::mutex mutex_;  // guards result_
+  TuningSnapshot result_;
+};
+
+}  // namespace spliced::job
