@@ -17,6 +17,10 @@ struct Context {
   Stopwatch& watch;
 };
 
+// Within a batch the stop token is looked at after a call that took longer than this: often enough for a slow device, and
+// on a fast one the batch is soon over.
+inline constexpr util::Nanos kLongCall = util::kSecond / 10'000;
+
 // Ends a transfer that did not succeed, and leaves an empty pipe behind.
 inline void give_up(Context& ctx, Transfer& transfer, Outcome outcome, int error) {
   transfer.outcome = outcome;
@@ -38,10 +42,9 @@ inline void give_up_splice(Context& ctx, Transfer& transfer, const CallResult& r
   }
 }
 
-inline void count_short(Context& ctx, const Transfer& transfer, ssize_t moved, std::size_t asked) {
-  if (static_cast<std::size_t>(moved) < asked) {
-    ctx.counters.short_transfers[static_cast<std::size_t>(util::op_class(transfer.op))].add();
-  }
+// A splice between target and pipe that moved less than was asked.
+inline void count_short(Context& ctx, const Transfer& transfer) {
+  ctx.counters.short_transfers[static_cast<std::size_t>(util::op_class(transfer.op))].add();
 }
 
 }  // namespace spliced::engine

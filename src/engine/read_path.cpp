@@ -51,41 +51,38 @@ void ReadPaths::run(std::span<Transfer> group) {
   }
 }
 
-// Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end
-// of the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to
-// do.
+// Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end of
+// the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to do.
 CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   count_ = 0;
   if (ctx_.retry.stopping()) return {-1, 0, true};
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
+  const int from = ctx_.config.fd;
+  const int into = ctx_.pipe.write_end();
   std::size_t slots = ctx_.pipe.slots();
   CallResult got;
+  bool stop = false;
   for (Transfer& transfer : group) {
+    if (stop) return {-1, 0, true};
     std::size_t want = transfer.length - transfer.moved;
-    const std::size_t need = pages_touched(transfer.offset + transfer.moved, want);
+    off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
+    const std::size_t need = pages_touched(static_cast<std::uint64_t>(offset), want);
     // A call on a pipe without a free slot would wait for ever.
     if (count_ > 0 && need > slots) break;
     if (count_ == 0) want = std::min(want, ctx_.pipe.capacity());
-    got = splice_in(transfer, want);
-    if (!alone) transfer.spent += ctx_.watch.lap();
+    got = ctx_.retry([&] { return ctx_.sys.splice(from, &offset, into, nullptr, want); });
+    const util::Nanos time = alone ? 0 : ctx_.watch.lap();
+    transfer.spent += time;
     if (!got.ok() || got.value == 0) break;
+    const auto bytes = static_cast<std::size_t>(got.value);
+    pieces_[count_++] = {&transfer, transfer.moved, bytes};
+    transfer.moved += bytes;
+    if (bytes < want) count_short(ctx_, transfer);
     if (transfer.moved < transfer.length) break;  // the pipe may be full
     slots -= std::min(slots, need);
+    stop = time > kLongCall && ctx_.retry.stopping();
   }
-  return got;
-}
-
-CallResult ReadPaths::splice_in(Transfer& transfer, std::size_t want) {
-  if (count_ > 0 && ctx_.retry.stopping()) return {-1, 0, true};
-  off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-  const CallResult got =
-      ctx_.retry([&] { return ctx_.sys.splice(ctx_.config.fd, &offset, ctx_.pipe.write_end(), nullptr, want); });
-  if (!got.ok() || got.value == 0) return got;
-  worked_ = true;
-  count_short(ctx_, transfer, got.value, want);
-  const auto bytes = static_cast<std::size_t>(got.value);
-  pieces_[count_++] = {&transfer, transfer.moved, bytes};
-  transfer.moved += bytes;
+  if (count_ > 0) worked_ = true;
   return got;
 }
 

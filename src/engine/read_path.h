@@ -32,7 +32,6 @@ class ReadPaths {
   [[nodiscard]] ReadPath path() const { return ctx_.counters.read_path.load(std::memory_order_relaxed); }
   [[nodiscard]] bool prepare(Transfer& transfer);
   [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
-  [[nodiscard]] CallResult splice_in(Transfer& transfer, std::size_t want);
   [[nodiscard]] std::size_t drain();
   [[nodiscard]] CallResult take(std::size_t piece, std::size_t done);
   [[nodiscard]] CallResult take_copy(std::size_t piece, std::size_t done);

@@ -88,14 +88,16 @@ CallResult WritePath::put(const Filling& filling) {
 
 // Empties the pipe into the target. How many transfers at the front of `group` have ended.
 std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
+  const int from = ctx_.pipe.read_end();
+  const int into = ctx_.config.fd;
   std::size_t ended = 0;
+  bool stop = false;
   while (bytes > 0) {
     Transfer& transfer = group[ended];
     const std::size_t want = std::min(bytes, transfer.length - transfer.moved);
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-    const CallResult got = ended > 0 && ctx_.retry.stopping() ? CallResult{-1, 0, true} : ctx_.retry([&] {
-      return ctx_.sys.splice(ctx_.pipe.read_end(), nullptr, ctx_.config.fd, &offset, want);
-    });
+    CallResult got{-1, 0, true};
+    if (!stop) got = ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, into, &offset, want); });
     if (!got.ok() || got.value == 0) {
       if (got.ok()) {
         give_up(ctx_, transfer, Outcome::end_of_target, 0);
@@ -106,20 +108,24 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
       return ended + 1;
     }
     worked_ = true;
-    count_short(ctx_, transfer, got.value, want);
-    transfer.moved += static_cast<std::size_t>(got.value);
-    bytes -= static_cast<std::size_t>(got.value);
+    const auto moved = static_cast<std::size_t>(got.value);
+    if (moved < want) count_short(ctx_, transfer);
+    transfer.moved += moved;
+    bytes -= moved;
     if (transfer.moved < transfer.length) continue;
     transfer.outcome = Outcome::done;
-    stamp(transfer);
+    stop = stamp(transfer) > kLongCall && bytes > 0 && ctx_.retry.stopping();
     ++ended;
   }
   return ended;
 }
 
-void WritePath::stamp(Transfer& transfer) {
-  transfer.spent += ctx_.watch.lap();
+// The time since the last reading of the clock.
+util::Nanos WritePath::stamp(Transfer& transfer) {
+  const util::Nanos time = ctx_.watch.lap();
+  transfer.spent += time;
   transfer.ended = ctx_.watch.last();
+  return time;
 }
 
 }  // namespace spliced::engine

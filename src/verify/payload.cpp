@@ -22,7 +22,7 @@ util::Result<PayloadSource> PayloadSource::create(Payload kind, std::uint64_t se
     return {};
   };
   if (kind == Payload::zero) {
-    if (auto status = allocate(block * places, source.places_); !status) return tl::unexpected(status.error());
+    if (auto status = allocate(block, source.places_); !status) return tl::unexpected(status.error());
     return source;
   }
   if (auto status = allocate(block + kPoolPages * util::kPageSize, source.pool_); !status) {
@@ -51,8 +51,7 @@ std::byte* PayloadSource::fill(std::uint64_t offset) {
 }
 
 std::byte* PayloadSource::fill(std::uint64_t offset, std::size_t place) {
-  if (kind_ == Payload::zero) return places_.data() + place * block_;
-  if (kind_ == Payload::random) return fill(offset);
+  if (kind_ != Payload::stamp) return fill(offset);  // does not differ from place to place
   lift_stamp();
   std::byte* block = places_.data() + place * block_;
   std::memcpy(block, pool_.data() + util::mix64(seed_ ^ offset) % kPoolPages * util::kPageSize, block_);

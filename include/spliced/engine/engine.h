@@ -23,14 +23,11 @@ enum class Outcome : std::uint8_t {
   stopped,             // the stop token was set while a call was blocked
 };
 
-// One request. The caller fills the upper part, the engine the lower.
-struct Transfer {
+// One request, of one cache line: what is between two system calls finds little of its memory still near the CPU.
+struct alignas(64) Transfer {
+  // The caller's to fill.
   util::Op op = util::Op::read;
-  std::uint64_t offset = 0;     // bytes from the start of the target; never the file position
-  std::size_t length = 0;       // bytes; a multiple of the target's alignment when it is open with O_DIRECT
-  std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads; aligned to a page, or in a
-                                // batch to `length` when that is smaller
-
+  // The engine's, from here to the next comment.
   Outcome outcome = Outcome::failed;
   int error = 0;          // errno when `outcome` is failed, splice_unsupported or path_refused
   std::size_t moved = 0;  // bytes that crossed the border of the device; residual = length - moved
@@ -41,7 +38,13 @@ struct Transfer {
   // Where the data of a read is: in `buffer`, or in the mapping of the `map` path, which lives until the next run();
   // nullptr when it was discarded.
   const std::byte* data = nullptr;
+  // The caller's again.
+  std::uint64_t offset = 0;     // bytes from the start of the target; never the file position
+  std::size_t length = 0;       // bytes; a multiple of the target's alignment when it is open with O_DIRECT
+  std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads; aligned to a page, or in a
+                                // batch to `length` when that is smaller
 };
+static_assert(sizeof(Transfer) == 64);
 
 // How the data of one direction goes through the pipe.
 struct Setting {

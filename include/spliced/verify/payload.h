@@ -32,8 +32,8 @@ class PayloadSource {
 
   // The contents of the block at `offset`, page-aligned. Valid until the next call of either function.
   [[nodiscard]] std::byte* fill(std::uint64_t offset);
-  // The same, at a place of its own: valid until the next fill() or the next call for that place. Neighbouring places
-  // are neighbours in memory. Costs a copy of the block where blocks differ from what the pool holds.
+  // The same, at a place of its own: valid until the next fill() or the next call for that place. Costs a
+  // copy of the block where it has a stamp.
   [[nodiscard]] std::byte* fill(std::uint64_t offset, std::size_t place);
 
  private:
