@@ -64,7 +64,8 @@ def functions(lines):
     for start, line in enumerate(lines):
         if not opening.match(line) or control.match(line):
             continue
-        indent = len(line) - len(line.lstrip())
+        # A constructor's list of initialisers stands further in than the constructor.
+        indent = len(line) - len(line.lstrip()) - (4 if line.lstrip().startswith(":") else 0)
         for end in range(start + 1, len(lines)):
             if lines[end].startswith(" " * indent + "}") and len(lines[end]) - len(lines[end].lstrip()) == indent:
                 yield start + 1, end - start + 1

@@ -56,11 +56,45 @@ std::uint64_t sum(const Array& values) {
   return total;
 }
 
+Json setting_of(const engine::Setting& setting) {
+  return {{"pipe_size_bytes", setting.pipe_size}, {"batch", setting.batch}};
+}
+
+std::string why(const job::TuningSnapshot& tuning) {
+  switch (tuning.source) {
+    case job::TuningSource::untried: return "not measured: the job has done too little of this so far";
+    case job::TuningSource::job: return "the job says so";
+    case job::TuningSource::only_choice: return "nothing else would make sense for this block size";
+    case job::TuningSource::measured: return "fastest of those tried at the start of this job, or as fast and simpler";
+    case job::TuningSource::remembered: break;
+  }
+  return "measured by an earlier job of the same kind on this device";
+}
+
+Json tuning_of(const DeviceSnapshot& device) {
+  Json list = Json::array();
+  for (const auto& tuning : device.tuning) {
+    Json entry = setting_of(tuning.setting);
+    entry["direction"] = engine::kDirectionNames[engine::index_of(tuning.direction)];
+    entry["source"] = job::kTuningSourceNames[static_cast<std::size_t>(tuning.source)];
+    entry["why"] = why(tuning);
+    entry["tried"] = Json::array();
+    for (const auto& tried : tuning.tried) {
+      Json one = setting_of(tried.setting);
+      one["bytes_per_second"] = tried.bytes_per_second;
+      entry["tried"].push_back(std::move(one));
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 Json splice_of(const DeviceSnapshot& device) {
   Json path = nullptr;
   if (device.has_read) path = engine::kReadPathNames[static_cast<std::size_t>(device.read_path)];
   return {{"read_path", path},
           {"pipe_size_bytes", device.pipe_size_bytes},
+          {"tuning", tuning_of(device)},
           {"retries", sum(device.engine.retries)},
           {"pipe_resets", device.engine.pipe_resets},
           {"short_transfers", sum(device.engine.short_transfers)},
@@ -204,11 +238,18 @@ Json render_capabilities(const engine::Capabilities& caps) {
   for (std::size_t i = 0; i < caps.read_paths.size(); ++i) {
     paths[std::string(engine::kReadPathNames[i])] = probe(caps.read_paths[i]);
   }
+  Json sizes = Json::array();
+  for (const auto& [asked, obtained] : caps.pipe_sizes) {
+    sizes.push_back({{"asked_bytes", asked}, {"obtained_bytes", obtained}});
+  }
   return {{"kernel_release", caps.kernel_release},
           {"read_paths", paths},
           {"vmsplice_write", probe(caps.vmsplice_write)},
           {"vmsplice_aliases_pages", caps.vmsplice_aliases_pages},
+          {"vmsplice_read_copies", caps.vmsplice_read_copies},
           {"one_byte_calls_to_fill_pipe", caps.one_byte_calls_to_fill},
+          {"array_slots_per_page", caps.array_slots_per_page},
+          {"pipe_sizes", sizes},
           {"default_pipe_bytes", caps.default_pipe_bytes},
           {"largest_pipe_bytes", caps.largest_pipe_bytes},
           {"pipe_max_size", caps.pipe_max_size},

@@ -26,6 +26,23 @@ Sum sum_of(const Json& device) {
   return sum;
 }
 
+// Why this pipe and this batch, and what the others came to.
+std::string tuning_text(const Json& tuning) {
+  const auto setting = [](const Json& of) {
+    return fmt::format("pipe {} batch {}", util::human_bytes(of.at("pipe_size_bytes").get<double>()),
+                       of.at("batch").get<std::uint64_t>());
+  };
+  std::string out =
+      fmt::format("    {}: {} ({}", text_of(tuning, "direction"), setting(tuning), text_of(tuning, "why"));
+  const char* before = ": ";
+  for (const Json& tried : tuning.at("tried")) {
+    out +=
+        fmt::format("{}{} {}/s", before, setting(tried), util::human_bytes(tried.at("bytes_per_second").get<double>()));
+    before = ", ";
+  }
+  return out + ")\n";
+}
+
 std::string device_text(const Json& device) {
   std::string out =
       fmt::format("  {}: {}{}{}\n", device.at("device").get<std::string>(), device.at("state").get<std::string>(),
@@ -42,6 +59,7 @@ std::string device_text(const Json& device) {
                        io.at("errors").get<std::uint64_t>());
   }
   const Json& splice = device.at("splice");
+  for (const Json& tuning : splice.at("tuning")) out += tuning_text(tuning);
   out += fmt::format("    splice: pipe {}, {} retries, {} pipe resets",
                      util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
                      splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
@@ -107,28 +125,70 @@ std::string progress_line(const Json& job) {
                      eta_known ? seconds_text(eta) : "unknown");
 }
 
-std::string capabilities_text(const Json& caps) {
-  const auto row = [](const std::string& name, const std::string& value, const std::string& meaning) {
-    return fmt::format("{:<24} {:<14} {}\n", name, value, meaning);
-  };
-  const auto works = [](const Json& probe) {
-    return probe.at("works").get<bool>() ? std::string("works") : text_of(probe, "errno");
-  };
+namespace {
+
+std::string row(const std::string& name, const std::string& value, const std::string& meaning) {
+  return fmt::format("{:<24} {:<16} {}\n", name, value, meaning);
+}
+
+std::string yes_or_no(const Json& value) {
+  return value.get<bool>() ? "yes" : "no";
+}
+
+std::string probe_text(const Json& probe) {
+  return probe.at("works").get<bool>() ? std::string("works") : text_of(probe, "errno");
+}
+
+std::string paths_text(const Json& caps) {
   const Json& paths = caps.at("read_paths");
-  std::string out = row("kernel", text_of(caps, "kernel_release"), "");
-  out += row("read path map", works(paths.at("map")), "EFAULT is normal: one fallback to copy for each reading worker");
-  out += row("read path copy", works(paths.at("copy")), "vmsplice from the pipe into the buffer");
-  out += row("read path read", works(paths.at("read")), "read(2) from the pipe: what is left when vmsplice is refused");
-  out += row("read path discard", works(paths.at("discard")), "data never reaches user memory; only when asked for");
-  out += row("vmsplice for writes", works(caps.at("vmsplice_write")), "otherwise write(2) copies into the pipe");
-  out += row("vmsplice aliases pages", caps.at("vmsplice_aliases_pages").get<bool>() ? "yes" : "no",
-             "yes: writes hand over memory without a copy");
-  out += row("pipe slots", std::to_string(caps.at("one_byte_calls_to_fill_pipe").get<std::uint64_t>()),
-             "one-byte vmsplice calls that fill a default pipe");
+  std::string out;
+  out +=
+      row("read path map", probe_text(paths.at("map")),
+          text_of(paths.at("map"), "errno") == "EFAULT" ? "normal today: each reading worker falls back to copy, once"
+                                                        : "into a fresh mapping, tried first");
+  out += row("read path copy", probe_text(paths.at("copy")), "vmsplice from the pipe into the buffer: the usual way");
+  out += row("read path read", probe_text(paths.at("read")), "read(2) from the pipe: what is left without vmsplice");
+  out += row("read path discard", probe_text(paths.at("discard")),
+             "the fastest, data never reaches memory; only when a job asks for it");
+  out += row("vmsplice for writes", probe_text(caps.at("vmsplice_write")), "otherwise write(2) copies into the pipe");
+  return out;
+}
+
+std::string pages_text(const Json& caps) {
+  const bool aliases = caps.at("vmsplice_aliases_pages").get<bool>();
+  std::string out;
+  out += row("writes without a copy", yes_or_no(caps.at("vmsplice_aliases_pages")),
+             aliases ? "vmsplice hands the pages over: bytes changed afterwards come out changed"
+                     : "vmsplice copies here: writes cost as much as write(2) into the pipe");
+  out += row("reads without a copy", caps.at("vmsplice_read_copies").get<bool>() ? "no" : "yes",
+             "vmsplice from a pipe copies as read(2) does; only discard saves it");
+  out += row("calls that fill a pipe", std::to_string(caps.at("one_byte_calls_to_fill_pipe").get<std::uint64_t>()),
+             "one-byte vmsplice calls: each takes a slot, so small blocks are batched");
+  out += row("slots for each page", fmt::format("{:g}", caps.at("array_slots_per_page").get<double>()),
+             "of one call with an array of buffers");
+  return out;
+}
+
+std::string sizes_text(const Json& caps) {
+  std::string obtained;
+  for (const Json& size : caps.at("pipe_sizes")) {
+    obtained += (obtained.empty() ? "" : ", ") + util::human_bytes(size.at("obtained_bytes").get<double>());
+  }
+  const double budget = caps.at("pipe_user_pages_soft").get<double>() * 4096;
+  std::string out;
   out += row("default pipe", util::human_bytes(caps.at("default_pipe_bytes").get<double>()), "");
   out += row("largest pipe", util::human_bytes(caps.at("largest_pipe_bytes").get<double>()),
-             "a block up to this size is one system call");
+             "a block up to this size is one splice");
+  out += row("pipe sizes to be had", obtained, "what F_SETPIPE_SZ granted");
+  out += row("pipes of one user", budget == 0 ? "no limit" : util::human_bytes(budget),
+             "fs.pipe-user-pages-soft; jobs share it, and get smaller pipes near it");
   return out;
+}
+
+}  // namespace
+
+std::string capabilities_text(const Json& caps) {
+  return row("kernel", text_of(caps, "kernel_release"), "") + paths_text(caps) + pages_text(caps) + sizes_text(caps);
 }
 
 }  // namespace spliced::cli

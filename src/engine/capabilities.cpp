@@ -61,19 +61,66 @@ void probe_aliasing(Capabilities& caps, const util::PageBuffer& buffer) {
   caps.vmsplice_aliases_pages = kernel().read(pipe.read_end.get(), &out, 1) == 1 && out == std::byte{'b'};
 }
 
+bool is_full(const PipeEnds& pipe) {
+  pollfd writable{pipe.write_end.get(), POLLOUT, 0};
+  return ::poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0;
+}
+
 void probe_slots(Capabilities& caps, const util::PageBuffer& buffer) {
   const PipeEnds pipe = open_pipe();
   caps.default_pipe_bytes = static_cast<std::size_t>(std::max(0, kernel().get_pipe_size(pipe.write_end.get())));
   const iovec iov{buffer.data(), 1};
-  pollfd writable{pipe.write_end.get(), POLLOUT, 0};
   // A call on a full pipe would block, so the pipe is asked first.
-  while (caps.vmsplice_write.works && ::poll(&writable, 1, 0) == 1 && (writable.revents & POLLOUT) != 0) {
+  while (caps.vmsplice_write.works && !is_full(pipe)) {
     if (kernel().vmsplice(pipe.write_end.get(), &iov, 1, 0) != 1) break;
     ++caps.one_byte_calls_to_fill;
   }
 }
 
+// A default pipe is offered one byte of each of a few pages in one call; then single bytes fill it up.
+void probe_array(Capabilities& caps) {
+  const std::size_t slots = caps.one_byte_calls_to_fill;
+  const std::size_t pages = std::min<std::size_t>(slots / 2, 8);
+  auto memory = util::PageBuffer::allocate(std::max<std::size_t>(pages, 1) * util::kPageSize);
+  if (pages == 0 || !memory) return;
+  std::vector<iovec> parts;
+  for (std::size_t i = 0; i < pages; ++i) parts.push_back({memory->data() + i * util::kPageSize, 1});
+  const PipeEnds pipe = open_pipe();
+  if (kernel().vmsplice(pipe.write_end.get(), parts.data(), parts.size(), 0) != static_cast<ssize_t>(pages)) return;
+  std::size_t left = 0;
+  while (!is_full(pipe) && left < slots && kernel().vmsplice(pipe.write_end.get(), parts.data(), 1, 0) == 1) ++left;
+  caps.array_slots_per_page = static_cast<double>(slots - left) / static_cast<double>(pages);
+}
+
+// A page goes into a pipe by reference and is taken out by vmsplice; then the first one is changed.
+void probe_read_end(Capabilities& caps, const util::PageBuffer& buffer) {
+  auto out = util::PageBuffer::allocate(util::kPageSize);
+  if (!out) return;
+  const PipeEnds pipe = open_pipe();
+  const iovec from{buffer.data(), util::kPageSize};
+  const iovec into{out->data(), util::kPageSize};
+  buffer.data()[0] = std::byte{'a'};
+  if (kernel().vmsplice(pipe.write_end.get(), &from, 1, 0) <= 0) return;
+  if (kernel().vmsplice(pipe.read_end.get(), &into, 1, 0) <= 0) return;
+  buffer.data()[0] = std::byte{'b'};
+  caps.vmsplice_read_copies = out->data()[0] == std::byte{'a'};
+}
+
+void probe_pipe_sizes(Capabilities& caps) {
+  for (std::size_t asked = util::kPageSize; asked <= caps.pipe_max_size; asked *= 4) {
+    const PipeEnds pipe = open_pipe();
+    kernel().set_pipe_size(pipe.write_end.get(), static_cast<int>(std::min<std::size_t>(asked, INT_MAX)));
+    const int obtained = kernel().get_pipe_size(pipe.write_end.get());
+    caps.pipe_sizes.emplace_back(asked, static_cast<std::size_t>(std::max(0, obtained)));
+    if (asked > INT_MAX / 4) break;
+  }
+}
+
 }  // namespace
+
+std::uint64_t pipe_budget() {
+  return read_limit("/proc/sys/fs/pipe-user-pages-soft") * util::kPageSize;
+}
 
 Capabilities probe_capabilities() {
   Capabilities caps;
@@ -95,6 +142,9 @@ Capabilities probe_capabilities() {
   }
   probe_aliasing(caps, *buffer);
   probe_slots(caps, *buffer);
+  probe_array(caps);
+  probe_read_end(caps, *buffer);
+  probe_pipe_sizes(caps);
   return caps;
 }
 

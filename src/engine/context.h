@@ -17,8 +17,8 @@ struct Context {
   Stopwatch& watch;
 };
 
-// Within a batch the stop token is looked at after a call that took longer than this: often enough for a slow device, and
-// on a fast one the batch is soon over.
+// Within a batch the stop token is looked at after a call that took longer than this: often enough for a slow device,
+// and on a fast one the batch is soon over.
 inline constexpr util::Nanos kLongCall = util::kSecond / 10'000;
 
 // Ends a transfer that did not succeed, and leaves an empty pipe behind.

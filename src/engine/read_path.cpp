@@ -51,8 +51,9 @@ void ReadPaths::run(std::span<Transfer> group) {
   }
 }
 
-// Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end of
-// the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to do.
+// Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end
+// of the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to
+// do.
 CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   count_ = 0;
   if (ctx_.retry.stopping()) return {-1, 0, true};

@@ -12,10 +12,19 @@ namespace spliced::job {
 //   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
 
+// What a job takes of the service's limits.
+struct Reservation {
+  std::size_t threads = 0;
+  std::uint64_t buffers = 0;                // bytes
+  std::uint64_t pipes = 0;                  // bytes
+  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes of one of them
+};
+
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {
   std::string id;
   JobSpec spec;
+  Reservation reservation;
   State state = State::pending;
   Verdict verdict = Verdict::none;
   std::string reason;

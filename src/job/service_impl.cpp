@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <bit>
 #include <system_error>
 
 #include "plan.h"
@@ -78,7 +79,7 @@ util::Status JobService::Impl::restore() {
   return {};
 }
 
-Result<JobService::Impl::Reservation> JobService::Impl::reserve(const JobSpec& spec) {
+Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   const std::lock_guard lock(mutex_);
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
   if (running_ >= setup_.limits.running_jobs) {
@@ -95,10 +96,29 @@ Result<JobService::Impl::Reservation> JobService::Impl::reserve(const JobSpec& s
                 fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}", buffers_,
                             buffers, setup_.limits.buffer_bytes));
   }
+  Reservation reservation{threads, buffers, 0, kMaxAutoPipe};
+  grant_pipes(spec, reservation);
   ++running_;
   threads_ += threads;
   buffers_ += buffers;
-  return Reservation{threads, buffers};
+  pipes_ += reservation.pipes;
+  return reservation;
+}
+
+// Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
+// gets half of what is left at most, so that the next one finds something, too.
+void JobService::Impl::grant_pipes(const JobSpec& spec, Reservation& reservation) const {
+  const std::uint64_t directions = workload::is_mixed(spec.workload.rw) ? 2 : 1;
+  const std::uint64_t count = std::max<std::uint64_t>(1, reservation.threads * directions);
+  if (setup_.limits.pipe_bytes != 0) {
+    const std::uint64_t left = setup_.limits.pipe_bytes - std::min(setup_.limits.pipe_bytes, pipes_);
+    reservation.pipe_limit = std::bit_floor(std::clamp(left / 2 / count, std::uint64_t{util::kPageSize}, kMaxAutoPipe));
+  }
+  std::uint64_t largest = 0;
+  for (const auto& setting : settings_to_try(spec, reservation.pipe_limit)) {
+    largest = std::max<std::uint64_t>(largest, setting.pipe_size);
+  }
+  reservation.pipes = count * largest;
 }
 
 // Called with the lock held.
@@ -106,6 +126,7 @@ void JobService::Impl::give_back(const Reservation& reservation) {
   --running_;
   threads_ -= reservation.threads;
   buffers_ -= reservation.buffers;
+  pipes_ -= reservation.pipes;
 }
 
 Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
@@ -117,10 +138,12 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   auto job = std::make_shared<Job>();
   job->id = id;
   job->spec = spec;
+  job->reservation = *reservation;
   job->created_at = std::chrono::system_clock::now();
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.gate, spec, id);
     if (!plan) return tl::unexpected(plan.error());
+    for (auto& device : plan->devices) device.pipe_limit = reservation->pipe_limit;
     auto runs = create_runs(id, std::move(*plan), gate);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);

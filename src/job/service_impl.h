@@ -38,10 +38,6 @@ class JobService::Impl {
 
  private:
   using JobPtr = std::shared_ptr<Job>;
-  struct Reservation {
-    std::size_t threads = 0;
-    std::uint64_t buffers = 0;  // bytes
-  };
   // What the recorder does without the lock.
   struct Change {
     StateChange change;
@@ -51,6 +47,7 @@ class JobService::Impl {
 
   util::Result<Reservation> reserve(const JobSpec& spec);
   void give_back(const Reservation& reservation);
+  void grant_pipes(const JobSpec& spec, Reservation& reservation) const;
   void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
                                                                     const std::shared_ptr<StartLine>& gate);
@@ -91,6 +88,7 @@ class JobService::Impl {
   std::size_t running_ = 0;
   std::size_t threads_ = 0;
   std::uint64_t buffers_ = 0;
+  std::uint64_t pipes_ = 0;
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;

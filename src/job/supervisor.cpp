@@ -69,7 +69,7 @@ void JobService::Impl::finalize(Job& job, Nanos now) {
       lingering_.push_back(run);
     }
   }
-  give_back({job.runs.size() * job.spec.workload.workers, buffer_bytes(job.spec)});
+  give_back(job.reservation);
   job.runs.clear();
   job.ended_at = std::chrono::system_clock::now();
   job.conclude(states);

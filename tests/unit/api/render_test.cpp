@@ -34,6 +34,7 @@ JobSnapshot sample() {
   device.read_path = engine::ReadPath::copy;
   device.has_read = true;
   device.pipe_size_bytes = 1048576;
+  device.tuning = {{engine::Direction::write, {65536, 16}, job::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
   job.devices.push_back(device);
@@ -81,6 +82,13 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
   EXPECT_EQ(device.at("splice"),
             (Json{{"read_path", "copy"},
                   {"pipe_size_bytes", 1048576},
+                  {"tuning",
+                   {{{"pipe_size_bytes", 65536},
+                     {"batch", 16},
+                     {"direction", "write"},
+                     {"source", "measured"},
+                     {"why", "fastest of those tried at the start of this job, or as fast and simpler"},
+                     {"tried", {{{"pipe_size_bytes", 65536}, {"batch", 16}, {"bytes_per_second", 2.5}}}}}}},
                   {"retries", 6},
                   {"pipe_resets", 6},
                   {"short_transfers", 9},

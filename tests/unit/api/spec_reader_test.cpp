@@ -242,7 +242,7 @@ TEST(SpecReader, RefusesWhatIsOutOfRange) {
                                                 {"/engine/pipe_size", 4097},
                                                 {"/engine/pipe_size", "2G"},
                                                 {"/engine/batch", 0},
-                                                {"/engine/batch", 2},
+                                                {"/engine/batch", 65},
                                                 {"/engine/read_path", "mmap"},
                                                 {"/error_policy/stall_timeout", 0},
                                                 {"/workload/random_distribution", "zipf"},

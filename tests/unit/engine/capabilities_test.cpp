@@ -75,6 +75,26 @@ TEST(Capabilities, VmspliceIntoAPipeAliasesThePages) {
   EXPECT_TRUE(probed().vmsplice_aliases_pages);
 }
 
+TEST(Capabilities, OneCallWithAnArrayTakesAsManySlotsAsPages) {
+  if (!probed().vmsplice_write.works) GTEST_SKIP() << "vmsplice: " << std::strerror(probed().vmsplice_write.error);
+  if (!probed().vmsplice_aliases_pages) GTEST_SKIP() << "this kernel copies: " << probed().kernel_release;
+  EXPECT_EQ(probed().array_slots_per_page, 1.0);
+}
+
+TEST(Capabilities, VmspliceFromAPipeCopies) {
+  if (!path(ReadPath::copy).works) GTEST_SKIP() << "vmsplice is refused here";
+  EXPECT_TRUE(probed().vmsplice_read_copies);
+}
+
+TEST(Capabilities, PipeSizesAreAskedForAndObtained) {
+  ASSERT_FALSE(probed().pipe_sizes.empty());
+  for (const auto& [asked, obtained] : probed().pipe_sizes) {
+    EXPECT_GE(obtained, 4096U);
+    EXPECT_TRUE(obtained <= asked || obtained == probed().default_pipe_bytes) << asked;
+  }
+  EXPECT_EQ(probed().pipe_sizes.front().first, 4096U);
+}
+
 TEST(Capabilities, ReadAndDiscardWorkEverywhere) {
   EXPECT_TRUE(path(ReadPath::read).works) << std::strerror(path(ReadPath::read).error);
   EXPECT_TRUE(path(ReadPath::discard).works) << std::strerror(path(ReadPath::discard).error);

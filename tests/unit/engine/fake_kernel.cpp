@@ -213,9 +213,12 @@ ssize_t FakeKernel::vmsplice(int fd, const iovec* iov, std::size_t count, unsign
   if (source != nullptr) {
     if (source->used.empty()) return blocks_for_ever("vmsplice from an empty pipe");
     if (is_mapping(iov[0].iov_base) && !map_works) return refuse(EFAULT);
-    EXPECT_EQ(count, 1U);
-    const std::size_t wanted = std::min(iov[0].iov_len, fault.limit);
-    return end(static_cast<ssize_t>(take(*source, static_cast<std::byte*>(iov[0].iov_base), wanted)));
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < count && taken < fault.limit && !source->used.empty(); ++i) {
+      const std::size_t wanted = std::min(iov[i].iov_len, fault.limit - taken);
+      taken += take(*source, static_cast<std::byte*>(iov[i].iov_base), wanted);
+    }
+    return end(static_cast<ssize_t>(taken));
   }
   Pipe* sink = pipe_of(fd, 1);
   if (sink == nullptr) {

@@ -43,7 +43,7 @@ TEST(NullEngine, CountsNothing) {
   engine.run({&transfer, 1});
   EXPECT_EQ(fallbacks(engine.counters()), 0U);
   EXPECT_EQ(engine.counters().pipe_resets.get(), 0U);
-  EXPECT_EQ(engine.counters().pipe_size_bytes.get(), 0U);
+  EXPECT_EQ(engine.counters().pipe_size_bytes[0].get(), 0U);
 }
 
 // A caller uses its transfers again and again, with whichever engine the job has.

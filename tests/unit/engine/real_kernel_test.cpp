@@ -169,7 +169,7 @@ TEST_F(RealKernel, AtMostOneDowngradeOfEachKindInManyReads) {
 TEST_F(RealKernel, WritesOfEverySizeThroughPipesOfEverySize) {
   for (const std::size_t pipe : {4096U, 65536U, 1U << 20}) {
     engine_.reset();
-    config.pipe_size = pipe;
+    for (Setting& setting : config.settings) setting.pipe_size = pipe;
     for (const std::size_t length : {512U, 4096U, 69632U, 300032U}) {
       const auto buffer = make_filled(length, pipe + length);
       const Transfer transfer = run(Op::write, 512, length, buffer);
@@ -177,7 +177,7 @@ TEST_F(RealKernel, WritesOfEverySizeThroughPipesOfEverySize) {
       ASSERT_EQ(transfer.moved, length);
       expect_written(512, buffer, length);
     }
-    EXPECT_GE(engine().counters().pipe_size_bytes.get(), 4096U);
+    EXPECT_GE(engine().counters().pipe_size_bytes[1].get(), 4096U);
   }
 }
 
@@ -185,7 +185,8 @@ TEST_F(RealKernel, APipeFullMovesInOneSplice) {
   const auto buffer = make_filled(65536, 4);
   ASSERT_EQ(run(Op::write, 0, 65536, buffer).outcome, Outcome::done);
   ASSERT_EQ(run(Op::read, 0, 65536, buffer).outcome, Outcome::done);
-  if (engine().counters().pipe_size_bytes.get() < 65536) GTEST_SKIP() << "the pipe is small (fs.pipe-user-pages-soft?)";
+  if (engine().counters().pipe_size_bytes[1].get() < 65536)
+    GTEST_SKIP() << "the pipe is small (fs.pipe-user-pages-soft?)";
   EXPECT_EQ(short_transfers(engine().counters(), util::OpClass::write), 0U);
   EXPECT_EQ(short_transfers(engine().counters(), util::OpClass::read), 0U);
 }

@@ -21,15 +21,12 @@ namespace spliced::engine::test {
 using util::Op;
 using util::PageBuffer;
 
-// Each look at it is one nanosecond later than the one before.
+// Each look at it is one step later than the one before.
 class CountingClock final : public util::Clock {
  public:
-  util::Nanos now() override {
-    if (on_now) on_now();
-    return ++now_;
-  }
+  util::Nanos now() override { return now_ += step; }
   void sleep_until(util::Nanos) override { ADD_FAILURE() << "the engine sleeps"; }
-  std::function<void()> on_now;
+  util::Nanos step = 1;
 
  private:
   util::Nanos now_ = 0;
@@ -98,11 +95,7 @@ inline std::uint64_t short_calls(const std::vector<Record>& records) {
 
 class EngineRig : public ::testing::Test {
  protected:
-  // Every transfer ends with an empty pipe, whatever happened to it.
-  EngineRig() {
-    config.fd = kTargetFd;
-    clock.on_now = [this] { EXPECT_EQ(sys.bytes_in_pipes(), 0U) << "bytes were left in the pipe"; };
-  }
+  EngineRig() { config.fd = kTargetFd; }
   ~EngineRig() override {
     engine_.reset();
     EXPECT_EQ(sys.open_pipes(), 0U);
@@ -118,9 +111,17 @@ class EngineRig : public ::testing::Test {
     config.read_path = path;
     config.pinned = pinned;
   }
+  void use_pipes_of(std::size_t bytes) {
+    for (Setting& setting : config.settings) setting.pipe_size = bytes;
+  }
+  // Every run ends with empty pipes, whatever happened in it.
+  void run(std::span<Transfer> transfers) {
+    engine().run(transfers);
+    EXPECT_EQ(sys.bytes_in_pipes(), 0U) << "bytes were left in the pipe";
+  }
   Transfer run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
     Transfer transfer = make_transfer(op, offset, length, buffer.data());
-    engine().run({&transfer, 1});
+    run({&transfer, 1});
     return transfer;
   }
   [[nodiscard]] bool target_has(std::uint64_t offset, const std::byte* bytes, std::size_t length) const {

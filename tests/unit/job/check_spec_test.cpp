@@ -162,10 +162,27 @@ TEST(CheckSpec, PipeSize) {
 
 TEST(CheckSpec, Batch) {
   JobSpec spec = valid();
-  spec.engine.batch = kMaxBatch;
+  spec.engine.batch = engine::kMaxBatch;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.engine.batch = kMaxBatch + 1;
+  spec.engine.batch = engine::kMaxBatch + 1;
   EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
+}
+
+TEST(CheckSpec, ABatchMustFitIntoThePipe) {
+  JobSpec spec = valid();
+  spec.workload.bs = 65536;
+  spec.engine.batch = 16;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.engine.batch = 17;
+  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
+  spec.engine.pipe_size = 2 << 20;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.engine.pipe_size = 65536;
+  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
+  spec.engine.batch = 1;
+  EXPECT_EQ(pointers(spec), kNone);
+  spec.workload.bs = kMaxBlock;
+  EXPECT_EQ(pointers(spec), kNone) << "one block may be larger than the pipe";
 }
 
 TEST(CheckSpec, Times) {

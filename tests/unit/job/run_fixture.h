@@ -8,7 +8,8 @@ namespace spliced::testing {
 
 // Device runs without a service around them.
 struct RunFixture : ServiceFixture {
-  job::Environment environment{clock, log, null_engines()};
+  job::TuningMemory tuning;
+  job::Environment environment{clock, log, null_engines(), tuning};
   std::atomic<int> changes{0};
 
   std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {

@@ -269,5 +269,31 @@ TEST_F(JobServiceLimits, AStoreThatCannotBeReadIsAnError) {
   EXPECT_FALSE(service->restore());
 }
 
+TEST_F(JobServiceLimits, PipesShareTheBudget) {
+  ServiceLimits limits;
+  limits.pipe_bytes = 2 << 20;
+  start(null_engines(), limits);
+  JobSpec one = endless({first});
+  one.workload.bs = 1 << 20;
+  const auto pipe_of = [&](const std::string& id) {
+    return service->get(id)->devices.at(0).tuning.at(0).setting.pipe_size;
+  };
+  const std::string a = submit(one);
+  EXPECT_EQ(pipe_of(a), 1U << 20) << "half of what there is";
+  JobSpec two = endless({second});
+  two.workload.bs = 1 << 20;
+  const std::string b = submit(two);
+  EXPECT_EQ(pipe_of(b), 512U << 10) << "half of what is left";
+  ASSERT_TRUE(service->cancel(a));
+  (void)wait(a);
+  const std::string c = submit(one);
+  EXPECT_EQ(pipe_of(c), 512U << 10) << "half of 1.5 MiB, as a power of two";
+  ASSERT_TRUE(service->cancel(b));
+  (void)wait(b);
+  ASSERT_TRUE(service->cancel(c));
+  (void)wait(c);
+  EXPECT_EQ(pipe_of(submit(one)), 1U << 20) << "all was given back";
+}
+
 }  // namespace
 }  // namespace spliced::job

@@ -54,7 +54,19 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     ASSERT_TRUE(plan);
     const auto start_line = std::make_shared<StartLine>(clock);
     const EngineFactory engines = faulty_engines();
-    auto worker = Worker::create({spec, plan->devices.at(0), 0, "test", *this, start_line, clock, engines});
+    TuningMemory memory;
+    Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
+    Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
+    auto worker = Worker::create({spec,
+                                  plan->devices.at(0),
+                                  0,
+                                  "test",
+                                  *this,
+                                  start_line,
+                                  clock,
+                                  engines,
+                                  {workload::reads(spec.workload.rw) ? &reading : nullptr,
+                                   workload::writes(spec.workload.rw) ? &writing : nullptr}});
     ASSERT_TRUE(worker);
     (*worker)->start();
     start_line->open(1);
@@ -93,6 +105,33 @@ TEST_F(WorkerTest, TellsItsOwnerOfErrorsAndGoesOn) {
   EXPECT_EQ(totals.ops[0].operations, 9U);
   EXPECT_EQ(totals.ops[0].latency.count(), 9U);
   EXPECT_EQ(totals.ops[0].errors[0], 1U);
+  EXPECT_EQ(visited, 40'960U);
+}
+
+TEST_F(WorkerTest, ABatchIsCountedBlockByBlock) {
+  sys.on_read = [](ino_t, std::uint64_t offset) { return offset == 12'288 ? EIO : 0; };
+  JobSpec spec = testing::reading({path});
+  spec.engine.batch = 4;
+  run(spec);
+  EXPECT_TRUE(completed);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].first, 12'288U);
+  EXPECT_EQ(totals.ops[0].operations, 9U);
+  EXPECT_EQ(totals.ops[0].bytes, 36'864U);
+  EXPECT_EQ(totals.ops[0].latency.count(), 9U);
+  EXPECT_EQ(visited, 40'960U);
+}
+
+TEST_F(WorkerTest, BatchesOfAMixedJobDoEveryBlockOnce) {
+  JobSpec spec = testing::writing({path});
+  spec.workload.rw = workload::Mode::randrw;
+  spec.workload.fsync = 2;
+  spec.engine.batch = 4;
+  spec.workload.bs = 512;
+  run(spec);
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations + totals.ops[1].operations, 80U);
+  EXPECT_EQ(totals.ops[3].operations, totals.ops[1].operations / 2);
   EXPECT_EQ(visited, 40'960U);
 }
 

@@ -210,6 +210,32 @@ TEST(PayloadSource, IsIncompressible) {
   }
 }
 
+TEST(PayloadSource, BlocksAtPlacesOfTheirOwnAreValidTogether) {
+  for (const Payload kind : {Payload::stamp, Payload::random, Payload::zero}) {
+    auto together = PayloadSource::create(kind, kSeed, 4096, 64);
+    ASSERT_TRUE(together);
+    // More blocks than the pool has windows, so that some share one.
+    std::vector<std::byte*> blocks;
+    for (std::size_t i = 0; i < 64; ++i) blocks.push_back(together->fill(i * 4096, i));
+    auto expected = PayloadSource::create(kind, kSeed, 4096);
+    ASSERT_TRUE(expected);
+    for (std::size_t i = 0; i < 64; ++i) {
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(blocks[i]) % 4096, 0U);
+      EXPECT_EQ(std::memcmp(blocks[i], expected->fill(i * 4096), 4096), 0) << i;
+    }
+  }
+}
+
+TEST(PayloadSource, ABlockAtAPlaceIsTheSameAfterOneThatHadAStamp) {
+  auto source = PayloadSource::create(Payload::stamp, kSeed, 4096, 2);
+  auto expected = PayloadSource::create(Payload::stamp, kSeed, 4096);
+  ASSERT_TRUE(source && expected);
+  for (std::uint64_t offset = 0; offset < 200 * 4096; offset += 4096) {
+    (void)source->fill(offset + 7 * 4096);
+    EXPECT_EQ(std::memcmp(source->fill(offset, 1), expected->fill(offset), 4096), 0) << offset;
+  }
+}
+
 TEST(PayloadSource, WorksOnAfterAMove) {
   PayloadSource source = source_of(Payload::stamp);
   const Bytes before = block_of(source, 4096);

@@ -1,0 +1,169 @@
+#include "job/tuning.h"
+
+#include "run_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using engine::Direction;
+using engine::Setting;
+using testing::await;
+using testing::reading;
+using testing::writing;
+using Settings = std::vector<Setting>;
+
+constexpr std::size_t kKiB = 1024;
+
+JobSpec of_block(std::uint64_t bs) {
+  JobSpec spec = reading({"/x"});
+  spec.workload.bs = bs;
+  return spec;
+}
+
+TEST(SettingsToTry, SmallBlocksTryBatches) {
+  EXPECT_EQ(settings_to_try(of_block(4096), kMaxAutoPipe), (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {64 * kKiB, 16}}));
+  EXPECT_EQ(settings_to_try(of_block(512), kMaxAutoPipe),
+            (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {64 * kKiB, 16}, {64 * kKiB, 64}}));
+  EXPECT_EQ(settings_to_try(of_block(16384), kMaxAutoPipe), (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}}));
+}
+
+TEST(SettingsToTry, LargeBlocksTryPipes) {
+  EXPECT_EQ(settings_to_try(of_block(65536), kMaxAutoPipe), (Settings{{64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), kMaxAutoPipe),
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(64 << 20), kMaxAutoPipe),
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(131072), kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}}));
+}
+
+TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 300 * kKiB), (Settings{{256 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 4096), (Settings{{4096, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 0), (Settings{{4096, 1}}));
+}
+
+TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
+  JobSpec spec = of_block(1 << 20);
+  spec.engine.pipe_size = 2 << 20;
+  EXPECT_EQ(settings_to_try(spec, 65536), (Settings{{2048 * kKiB, 1}}));
+  spec = of_block(4096);
+  spec.engine.batch = 7;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 7}}));
+  spec.engine.pipe_size = 131072;
+  spec.engine.batch = 0;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
+}
+
+TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
+  for (const int which : {0, 1, 2}) {
+    JobSpec spec = of_block(4096);
+    (which == 0 ? spec.workload.rate : which == 1 ? spec.workload.rate_iops : spec.workload.seed) = 100;
+    if (which == 2) spec.workload.thinktime = 1;
+    EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 1}}));
+  }
+}
+
+struct TuningTest : testing::RunFixture {
+  DevicePlan plan_of(const JobSpec& spec) {
+    auto plan = make_plan(gate, spec, "job-1");
+    EXPECT_TRUE(plan);
+    return std::move(plan->devices.at(0));
+  }
+  std::string path = dir.file("target", 4 << 20);
+};
+
+TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
+  JobSpec spec = reading({path});
+  {
+    const DevicePlan plan = plan_of(spec);
+    Tuning found(Direction::read, spec, plan, RunFixture::tuning);
+    EXPECT_FALSE(found.settled());
+    EXPECT_EQ(found.snapshot().source, TuningSource::untried);
+    EXPECT_EQ(found.setting(), (Setting{65536, 1}));
+    found.settle(2, {3, 2, 1});
+    EXPECT_TRUE(found.settled());
+    EXPECT_EQ(found.setting(), (Setting{65536, 16}));
+    EXPECT_EQ(found.snapshot().source, TuningSource::measured);
+    EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
+  }
+  const DevicePlan plan = plan_of(spec);
+  const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
+  EXPECT_TRUE(again.settled());
+  EXPECT_EQ(again.setting(), (Setting{65536, 16}));
+  EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
+  EXPECT_EQ(again.snapshot().tried.size(), 3U);
+}
+
+TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
+  const JobSpec spec = reading({path});
+  {
+    const DevicePlan plan = plan_of(spec);
+    Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(2, {3, 2, 1});
+    EXPECT_FALSE(Tuning(Direction::write, spec, plan, RunFixture::tuning).settled());
+  }
+  JobSpec other = spec;
+  other.workload.bs = 8192;
+  {
+    const DevicePlan plan = plan_of(other);
+    EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).settled());
+  }
+  other = spec;
+  other.workload.workers = 2;
+  const DevicePlan plan = plan_of(other);
+  EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).settled());
+}
+
+TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
+  JobSpec spec = reading({path});
+  spec.workload.bs = 1 << 20;
+  DevicePlan plan = plan_of(spec);
+  Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(0, {1, 2, 3});
+  EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
+  plan.pipe_limit = 262144;
+  EXPECT_FALSE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
+}
+
+TEST_F(TuningTest, ChoicesThatAreNone) {
+  JobSpec spec = reading({path});
+  spec.workload.bs = 65536;
+  const DevicePlan plan = plan_of(spec);
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::only_choice);
+  spec.engine.batch = 1;
+  spec.engine.pipe_size = 65536;
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::job);
+}
+
+TEST_F(TuningTest, TheMemoryIsBounded) {
+  TuningMemory memory;
+  for (std::size_t i = 0; i < TuningMemory::kMaxEntries + 10; ++i) memory.put(std::to_string(i), {});
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < TuningMemory::kMaxEntries + 10; ++i) known += memory.find(std::to_string(i)) ? 1 : 0;
+  EXPECT_EQ(known, TuningMemory::kMaxEntries);
+}
+
+TEST_F(TuningTest, AJobMeasuresAndTheNextOneRemembers) {
+  start(faulty_engines());
+  JobSpec spec = testing::endless({path});
+  spec.workload.workers = 2;
+  for (const TuningSource source : {TuningSource::measured, TuningSource::remembered}) {
+    const std::string id = submit(spec);
+    EXPECT_TRUE(await([&] { return service->get(id)->devices.at(0).tuning.at(0).source == source; }));
+    ASSERT_TRUE(service->cancel(id));
+    const JobSnapshot job = wait(id);
+    ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
+    EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::read);
+    EXPECT_EQ(job.devices[0].tuning[0].tried.size(), 3U);
+    for (const auto& tried : job.devices[0].tuning[0].tried) EXPECT_GT(tried.bytes_per_second, 0);
+  }
+}
+
+TEST_F(TuningTest, AJobThatEndsBeforeSaysThatNothingWasMeasured) {
+  start(null_engines());
+  const JobSnapshot job = run(writing({path}));
+  ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
+  EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::write);
+  EXPECT_EQ(job.devices[0].tuning[0].source, TuningSource::untried);
+}
+
+}  // namespace
+}  // namespace spliced::job
