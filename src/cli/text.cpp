@@ -179,7 +179,7 @@ std::string sizes_text(const Json& caps) {
   out += row("default pipe", util::human_bytes(caps.at("default_pipe_bytes").get<double>()), "");
   out += row("largest pipe", util::human_bytes(caps.at("largest_pipe_bytes").get<double>()),
              "a block up to this size is one splice");
-  out += row("pipe sizes to be had", obtained, "what F_SETPIPE_SZ granted");
+  out += row("pipe sizes", std::to_string(caps.at("pipe_sizes").size()) + " obtained", obtained);
   out += row("pipes of one user", budget == 0 ? "no limit" : util::human_bytes(budget),
              "fs.pipe-user-pages-soft; jobs share it, and get smaller pipes near it");
   return out;

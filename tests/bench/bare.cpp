@@ -34,6 +34,8 @@ struct alignas(64) Count {
   std::uint64_t operations = 0;
 };
 
+__extension__ using Wide = unsigned __int128;
+
 std::atomic<bool> stopped{false};
 
 [[noreturn]] void die(const char* what) {
@@ -103,7 +105,7 @@ class Loop {
       state_ ^= state_ << 13;
       state_ ^= state_ >> 7;
       state_ ^= state_ << 17;
-      const auto block = static_cast<std::uint64_t>((static_cast<unsigned __int128>(state_) * blocks_) >> 64);
+      const auto block = static_cast<std::uint64_t>((static_cast<Wide>(state_) * blocks_) >> 64);
       return static_cast<off64_t>((first_ + block) * options_.bs);
     }
     if (++cursor_ >= blocks_) cursor_ = 0;

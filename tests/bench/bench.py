@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Compares the whole daemon with fio's splice and psync engines and with a bare loop of the same system calls."""
+import argparse
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import bars
+import fleet
+import report
+from contenders import Cell, Spliced, run_bare, run_fio
+from devices import Devices, Unavailable
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+SIZES = (4 * KIB, 64 * KIB, MIB)
+MODES = ("read", "write", "randread", "randwrite")
+DISCARD = {"read_path": "discard"}
+
+
+def cells(quick, zram, loop, cached):
+    out = []
+    for name, target in (("zram", zram), ("loop", loop)):
+        for bs in SIZES:
+            for rw in MODES:
+                for threads in (1, 2):
+                    if not quick or bars.is_quick(name, bs, rw, threads):
+                        out.append(Cell(name, target, bs, rw, threads, True))
+    out.append(Cell("cached", cached, MIB, "read", 1, False))
+    return out
+
+
+def contenders(daemon, binaries, cell):
+    """Name → function of the seconds to run. The bare loop uses the settings that the daemon has chosen."""
+    tuning = daemon.tuning(cell, {})
+    out = {
+        "bare": lambda s: run_bare(binaries, cell, s, tuning, False),
+        "spliced": lambda s: daemon.run(cell, s, {}),
+        "fio splice": lambda s: run_fio(cell, s, "splice"),
+        "fio psync": lambda s: run_fio(cell, s, "psync"),
+    }
+    if cell.rw in ("read", "randread") and cell.bs == MIB:
+        dropped = daemon.tuning(cell, DISCARD)
+        out["bare discard"] = lambda s: run_bare(binaries, cell, s, dropped, True)
+        out["spliced discard"] = lambda s: daemon.run(cell, s, DISCARD)
+    return tuning, out
+
+
+def measure(daemon, binaries, cell, rounds, seconds):
+    tuning, runs = contenders(daemon, binaries, cell)
+    results = {name: [] for name in runs}
+    for number in range(rounds):
+        # There and back again: what drifts over a round meets all alike.
+        order = list(runs) if number % 2 == 0 else list(reversed(runs))
+        for name in order:
+            results[name].append(runs[name](seconds))
+    return report.Measured(cell, tuning, results)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the cells that have a bar, within 5 minutes")
+    parser.add_argument("--rounds", type=int, help="rounds of each cell (default 9, with --quick 7)")
+    parser.add_argument("--seconds", type=float, help="seconds of each run (default 0.5, with --quick 0.25)")
+    parser.add_argument("--only", action="append", choices=["cells", "rate", "fleet", "micro"], help="one part; repeat for more")
+    parser.add_argument("--cell", help="only cells whose name contains this, such as \"zram 4k\"")
+    parser.add_argument("--out", default="build/bench", help="where the JSON and the SVG go (default build/bench)")
+    parser.add_argument("--bin", default="build/release/bin", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run_cells(options, devices, daemon, document):
+    quick = options.quick
+    rounds = options.rounds or (7 if quick else 9)
+    seconds = options.seconds or (0.25 if quick else 0.5)
+    wanted = cells(quick, devices.zram(GIB), devices.loop(GIB), devices.cached_file(512 * MIB))
+    if options.cell:
+        wanted = [cell for cell in wanted if options.cell in report.cell_name(cell)]
+    measured = []
+    for number, cell in enumerate(wanted, 1):
+        print(f"[{number}/{len(wanted)}] {report.cell_name(cell)}", file=sys.stderr, flush=True)
+        measured.append(measure(daemon, options.bin, cell, rounds, seconds))
+    print(report.table(measured))
+    verdicts = bars.judge(measured)
+    print(report.bars_table(verdicts))
+    document["rounds"], document["seconds"] = rounds, seconds
+    document["cells"] = [m.document() for m in measured]
+    document["bars"] = [v._asdict() for v in verdicts]
+    (pathlib.Path(options.out) / "bench.svg").write_text(report.chart(measured))
+    return [v for v in verdicts if v.failed]
+
+
+def run_micro(options, document):
+    done = subprocess.run([f"{options.bin}/micro", "--benchmark_format=json", "--benchmark_min_time=0.1"],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"micro: {done.stderr}")
+    document["micro"] = json.loads(done.stdout)["benchmarks"]
+    print("\nWhat is ours alone")
+    for entry in document["micro"]:
+        print(f"  {entry['name']:<34} {entry['cpu_time']:>12.1f} {entry['time_unit']}")
+
+
+def run(options):
+    parts = options.only or ["cells", "rate", "fleet", "micro"]
+    out = pathlib.Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    document = {"kernel": pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()}
+    failed = []
+    with Devices() as devices:
+        daemon = Spliced(options.bin)
+        try:
+            if "cells" in parts:
+                failed += run_cells(options, devices, daemon, document)
+            if "rate" in parts:
+                failed += fleet.rate(daemon, devices, 10 if options.quick else 30, document)
+            if "fleet" in parts:
+                failed += fleet.many(daemon, devices, document)
+        finally:
+            daemon.close()
+    if "micro" in parts:
+        run_micro(options, document)
+    (out / "bench.json").write_text(json.dumps(document, indent=1) + "\n")
+    print(f"\nwritten: {out}/bench.json" + (f", {out}/bench.svg" if "cells" in parts else ""))
+    return 1 if failed else 0
+
+
+def main():
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    started = time.monotonic()
+    try:
+        status = run(options)
+    except Unavailable as error:
+        print(f"cannot measure: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; everything was taken down", file=sys.stderr)
+        return 130
+    print(f"took {time.monotonic() - started:.0f} s")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

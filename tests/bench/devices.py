@@ -1,0 +1,80 @@
+"""Devices for the benchmark. Everything that is set up is taken down again, whatever happens."""
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+ZRAM = pathlib.Path("/sys/class/zram-control")
+
+
+class Unavailable(Exception):
+    """This machine has no such device; the text says why."""
+
+
+class Devices:
+    """A stack of devices. Use it with `with`."""
+
+    def __init__(self):
+        self._stack = contextlib.ExitStack()
+        self.tmpfs = None
+
+    def __enter__(self):
+        self.tmpfs = pathlib.Path(tempfile.mkdtemp(prefix="spliced-bench-", dir="/tmp"))
+        self._stack.callback(shutil.rmtree, self.tmpfs, ignore_errors=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "spliced-bench", self.tmpfs])
+        if mounted.returncode != 0:
+            self.__exit__(None, None, None)
+            raise Unavailable("cannot mount a tmpfs")
+        self._stack.callback(subprocess.run, ["umount", "-l", self.tmpfs])
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def zram(self, size):
+        subprocess.run(["modprobe", "zram"], capture_output=True)
+        if not (ZRAM / "hot_add").exists():
+            raise Unavailable("this kernel has no zram")
+        number = (ZRAM / "hot_add").read_text().strip()
+        device = f"/dev/zram{number}"
+        self._stack.callback(_try_write, ZRAM / "hot_remove", number)
+        pathlib.Path(f"/sys/block/zram{number}/disksize").write_text(str(size))
+        self._stack.callback(_try_write, f"/sys/block/zram{number}/reset", "1")
+        return _zeroed(device)
+
+    def loop(self, size):
+        image = pathlib.Path(tempfile.mkstemp(dir=self.tmpfs)[1])
+        os.truncate(image, size)
+        done = subprocess.run(["losetup", "-f", "--show", "-b", "4096", image], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Unavailable(f"no loop device: {done.stderr.strip()}")
+        device = done.stdout.strip()
+        self._stack.callback(subprocess.run, ["losetup", "-d", device])
+        return _zeroed(device)
+
+    def cached_file(self, size):
+        """A file on a disk's file system, all of it in the page cache."""
+        handle, name = tempfile.mkstemp(prefix="spliced-bench-", dir="/var/tmp")
+        os.close(handle)
+        path = pathlib.Path(name)
+        self._stack.callback(path.unlink)
+        path.write_bytes(bytes(size))
+        with open(path, "rb") as file:
+            while file.read(1 << 20):
+                pass
+        return str(path)
+
+
+def _zeroed(device):
+    """The same zeros everywhere, and no block that was never written."""
+    done = subprocess.run(["dd", "if=/dev/zero", f"of={device}", "bs=1M", "oflag=direct"], capture_output=True, text=True)
+    if "No space left" not in done.stderr:
+        raise Unavailable(f"cannot fill {device}: {done.stderr.strip()}")
+    return device
+
+
+def _try_write(path, text):
+    with contextlib.suppress(OSError):
+        pathlib.Path(path).write_text(text)
