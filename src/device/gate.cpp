@@ -160,8 +160,7 @@ util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
 }
 
 // O_EXCL on a block device (open(2)) keeps out mounts and every other exclusive opener; a file has flock(2).
-util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access) const {
-  const HostView host = read_host(paths_);
+util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, refusals);
   if (!again) return tl::unexpected(again.error());
@@ -189,19 +188,37 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access) con
   if (!target.facts.block_device && !shared && ::flock(target.fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return tl::unexpected(refusal_error(target.facts.given, {{"is locked by another program (flock)"}}));
   }
-  // Checks of use and of signatures once more, now that nobody else can begin to use the target.
+  return {};
+}
+
+// Checks of use and of signatures once more, now that nobody else can begin to use the target.
+util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostView& host) const {
+  std::vector<Refusal> refusals;
+  const auto again = resolve(target.facts.path, host, refusals);
+  if (!again) return tl::unexpected(again.error());
+  if (!(again->facts.id == target.facts.id)) {
+    return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", target.facts.path));
+  }
   const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
-  check_in_use(again->facts, access, read_host(paths_), refusals);
+  check_in_use(again->facts, access, host, refusals);
   check_signatures(*again, access, refusals);
   target.safety_read_bytes += bytes_read_by_kernel(target.facts, paths_) - before;
   if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));
   // What the checks left in the page cache would be looked for there by every direct write, a tenth of a small one.
+  const bool shared = !access.destructive && access.allow_in_use;
   if (target.facts.block_device && !shared) ::posix_fadvise(target.fd.get(), 0, 0, POSIX_FADV_DONTNEED);
   return {};
 }
 
 util::Result<OpenTarget> Gate::open(const std::string& path, const Access& access, const std::string& job) {
-  const HostView host = read_host(paths_);
+  auto target = claim(path, access, job, host());
+  if (!target) return target;
+  if (auto status = confirm(*target, access, host()); !status) return tl::unexpected(status.error());
+  return target;
+}
+
+util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& access, const std::string& job,
+                                     const HostView& host) {
   OpenTarget target;
   std::vector<Refusal> refusals;
   if (auto first = resolve(path, host, refusals)) target.facts = first->facts;
@@ -218,7 +235,7 @@ util::Result<OpenTarget> Gate::open(const std::string& path, const Access& acces
     target.facts = fresh.facts;
   }
   if (auto status = take_claim(target, job); !status) return tl::unexpected(status.error());
-  if (auto status = claim_in_kernel(target, access); !status) return tl::unexpected(status.error());
+  if (auto status = claim_in_kernel(target, access, host); !status) return tl::unexpected(status.error());
   return target;
 }
 

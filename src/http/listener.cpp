@@ -224,6 +224,7 @@ class ListenerImpl final : public Listener {
     if (auto status = address_.is_unix() ? bind_unix() : bind_tcp(); !status) return status;
     thread_ = std::jthread([this] {
       util::name_this_thread("accept");
+      util::prefer_this_thread();
       server_.listen_after_bind();
       ended_ = true;
     });

@@ -13,6 +13,7 @@ BoundedPool::BoundedPool(std::string name, std::size_t threads, std::size_t queu
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this, name] {
       util::name_this_thread(name);
+      util::prefer_this_thread();
       work();
     });
   }

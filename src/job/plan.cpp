@@ -96,18 +96,28 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
   plan.spec = spec;
   std::vector<FieldError> errors;
   Errc code = Errc::invalid;
+  const auto refuse = [&](std::size_t i, const Error& error) {
+    if (error.code == Errc::conflict) code = Errc::conflict;
+    if (error.details.empty()) errors.push_back({target_pointer(i), error.message});
+    for (const auto& detail : error.details) errors.push_back({target_pointer(i), detail.detail});
+  };
+  const device::Access access = access_for(spec);
+  const device::HostView before = gate.host();
   for (std::size_t i = 0; i < spec.targets.size(); ++i) {
-    auto target = gate.open(spec.targets[i], access_for(spec), job_id);
+    auto target = gate.claim(spec.targets[i], access, job_id, before);
     if (!target) {
-      if (target.error().code == Errc::conflict) code = Errc::conflict;
-      if (target.error().details.empty()) errors.push_back({target_pointer(i), target.error().message});
-      for (const auto& detail : target.error().details) errors.push_back({target_pointer(i), detail.detail});
+      refuse(i, target.error());
       continue;
     }
     DevicePlan device;
     device.range = resolve_range(spec.workload, target->facts, errors);
     device.target = std::move(*target);
     plan.devices.push_back(std::move(device));
+  }
+  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
+  const device::HostView claimed = gate.host();
+  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
+    if (auto status = gate.confirm(plan.devices[i].target, access, claimed); !status) refuse(i, status.error());
   }
   if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
   return plan;

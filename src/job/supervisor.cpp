@@ -27,6 +27,7 @@ void JobService::Impl::wake() {
 
 void JobService::Impl::supervise(const std::stop_token& stop) {
   util::name_this_thread("supervisor");
+  util::prefer_this_thread();
   while (!stop.stop_requested()) {
     round();
     std::unique_lock lock(wake_mutex_);
@@ -114,6 +115,7 @@ void JobService::Impl::announce(const Job& job) {
 // A thread of its own: neither a slow state directory nor a slow reader of the log holds up the supervisor.
 void JobService::Impl::record_changes(const std::stop_token& stop) {
   util::name_this_thread("recorder");
+  util::prefer_this_thread();
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [&] { return !changes_.empty() || !forgotten_.empty(); })) {
     const std::vector<Change> changes = std::exchange(changes_, {});

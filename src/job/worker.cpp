@@ -119,6 +119,7 @@ void Worker::wake() {
 
 void Worker::run(const std::stop_token& stop) {
   util::name_this_thread(name_);
+  util::unprefer_this_thread();
   util::accept_wake_signal();
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
   if (const Nanos start = gate_->wait(); start != 0) drive(stop, start);

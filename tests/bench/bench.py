@@ -35,16 +35,17 @@ def cells(quick, zram, loop, cached):
 def contenders(daemon, binaries, cell):
     """Name → function of the seconds to run. The bare loop uses the settings that the daemon has chosen."""
     tuning = daemon.tuning(cell, {})
+    setup = daemon.setup_seconds(cell, {})
     out = {
         "bare": lambda s: run_bare(binaries, cell, s, tuning, False),
-        "spliced": lambda s: daemon.run(cell, s, {}),
+        "spliced": lambda s: daemon.run(cell, s, {}, setup),
         "fio splice": lambda s: run_fio(cell, s, "splice"),
         "fio psync": lambda s: run_fio(cell, s, "psync"),
     }
     if cell.rw in ("read", "randread") and cell.bs == MIB:
         dropped = daemon.tuning(cell, DISCARD)
         out["bare discard"] = lambda s: run_bare(binaries, cell, s, dropped, True)
-        out["spliced discard"] = lambda s: daemon.run(cell, s, DISCARD)
+        out["spliced discard"] = lambda s: daemon.run(cell, s, DISCARD, setup)
     return tuning, out
 
 

@@ -48,7 +48,13 @@ class Gate {
   // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
   [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
 
-  // Inspects, claims for `job`, inspects again under the claim, and opens. Any refusal: nothing stays behind.
+  // Inspects, claims for `job` and opens; to be confirmed before it is used. Any refusal: nothing stays behind. Many
+  // targets share one view of the host, which takes milliseconds to make.
+  [[nodiscard]] util::Result<OpenTarget> claim(const std::string& path, const Access& access, const std::string& job,
+                                               const HostView& host);
+  // Inspects once more, under the claim, with a view of the host that is newer than the claim.
+  [[nodiscard]] util::Status confirm(OpenTarget& target, const Access& access, const HostView& host) const;
+  // Both for one target.
   [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
 
   void set_allow_list(AllowList allow);
@@ -61,7 +67,7 @@ class Gate {
   [[nodiscard]] HostView host() const { return read_host(paths_); }
 
  private:
-  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access) const;
+  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const;
   [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);
 
   mutable std::mutex mutex_;  // guards allow_

@@ -7,6 +7,15 @@ namespace spliced::util {
 
 inline constexpr std::size_t kPageSize = 4096;
 
+// From this size on a buffer consists of huge pages where the system has some (madvise(2), MADV_HUGEPAGE): fewer pages
+// for vmsplice(2) to look up, and fewer pieces for the block layer to put together.
+inline constexpr std::size_t kHugeFrom = 1 << 20;
+inline constexpr std::size_t kHugePageSize = 2 << 20;
+
+[[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
 // Zeroed, page-aligned, private anonymous memory: what O_DIRECT and vmsplice(2) want. Unmapped by the destructor.
 class PageBuffer {
  public:
@@ -17,7 +26,12 @@ class PageBuffer {
   PageBuffer& operator=(const PageBuffer&) = delete;
   ~PageBuffer();
 
-  // At least `bytes`, rounded up to pages. The pages are faulted in, as far as there is memory, so that the
+  // What allocate(bytes) takes: `bytes` rounded up to pages, or to huge pages.
+  [[nodiscard]] static constexpr std::size_t footprint(std::size_t bytes) {
+    return bytes >= kHugeFrom ? round_up(bytes, kHugePageSize) : round_up(bytes == 0 ? 1 : bytes, kPageSize);
+  }
+
+  // At least `bytes`. The pages are faulted in, as far as there is memory, so that the
   // first transfers do not wait for them.
   [[nodiscard]] static Result<PageBuffer> allocate(std::size_t bytes);
 
@@ -25,12 +39,10 @@ class PageBuffer {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
+  void align_to_huge_pages();
+
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
-
-[[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 }  // namespace spliced::util

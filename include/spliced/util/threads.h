@@ -9,6 +9,12 @@ namespace spliced::util {
 // Names the calling thread as seen in top(1) and gdb; longer names are cut to 15 characters.
 void name_this_thread(std::string_view name);
 
+// Lets this thread run before the workers, where the system permits it (setpriority(2), CAP_SYS_NICE): what watches and
+// answers must have its turn when there are many more workers than CPUs. Threads inherit it.
+void prefer_this_thread();
+// Takes that back: the nice value of the main thread.
+void unprefer_this_thread();
+
 // Blocks every signal in the calling thread and so in the threads that it starts later.
 void block_all_signals();
 

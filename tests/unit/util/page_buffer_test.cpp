@@ -41,13 +41,20 @@ TEST(PageBuffer, RoundsUpToPages) {
                                                        {kPageSize - 1, kPageSize},
                                                        {kPageSize, kPageSize},
                                                        {kPageSize + 1, 2 * kPageSize},
-                                                       {1U << 20, 1U << 20},
-                                                       {(1U << 20) + 1, (1U << 20) + kPageSize}};
+                                                       {kHugeFrom - 1, kHugeFrom},
+                                                       {kHugeFrom, kHugePageSize},
+                                                       {kHugePageSize, kHugePageSize},
+                                                       {kHugePageSize + 1, 2 * kHugePageSize}};
   for (const auto& [bytes, size] : cases) {
     const auto buffer = PageBuffer::allocate(bytes);
     ASSERT_TRUE(buffer) << bytes;
     EXPECT_EQ(buffer->size(), size) << bytes;
+    EXPECT_EQ(PageBuffer::footprint(bytes), size) << bytes;
     EXPECT_TRUE(aligned(*buffer)) << bytes;
+    if (bytes >= kHugeFrom) {
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer->data()) % kHugePageSize, 0U);
+    }
+    buffer->data()[0] = buffer->data()[size - 1] = std::byte{1};
   }
 }
 
