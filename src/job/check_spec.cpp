@@ -132,9 +132,9 @@ class Check {
 
 std::uint64_t buffer_bytes(const JobSpec& spec) {
   const WorkloadSpec& w = spec.workload;
-  const std::uint64_t blocks = util::PageBuffer::footprint(largest_batch(spec) * w.bs);
-  const std::uint64_t pool = util::PageBuffer::footprint(w.bs + verify::kPoolPages * util::kPageSize);
-  const std::uint64_t each = (workload::reads(w.rw) ? blocks : 0) + (workload::writes(w.rw) ? pool + blocks : 0);
+  const std::uint64_t blocks = largest_batch(spec) * w.bs;
+  const std::uint64_t each = (workload::reads(w.rw) ? util::PageBuffer::footprint(blocks) : 0) +
+                             (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, largest_batch(spec)) : 0);
   return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
 }
 

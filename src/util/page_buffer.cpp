@@ -22,9 +22,9 @@ PageBuffer::~PageBuffer() {
   if (data_ != nullptr) ::munmap(data_, size_);
 }
 
-Result<PageBuffer> PageBuffer::allocate(std::size_t bytes) {
-  const std::size_t size = footprint(bytes);
-  const bool huge = size >= kHugePageSize;
+Result<PageBuffer> PageBuffer::allocate(std::size_t bytes, Pages pages) {
+  const std::size_t size = footprint(bytes, pages);
+  const bool huge = pages == Pages::huge && bytes >= kHugeFrom;
   const std::size_t room = huge ? size + kHugePageSize : size;
   const auto out_of_memory = [&] { return fail_errno(fmt::format("allocate {} bytes", size), ENOMEM); };
   if (size < bytes || room < size) return out_of_memory();

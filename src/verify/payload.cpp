@@ -16,7 +16,7 @@ util::Result<PayloadSource> PayloadSource::create(Payload kind, std::uint64_t se
   source.seed_ = seed;
   source.block_ = block;
   const auto allocate = [](std::size_t bytes, util::PageBuffer& out) -> util::Status {
-    auto buffer = util::PageBuffer::allocate(bytes);
+    auto buffer = util::PageBuffer::allocate(bytes, util::Pages::huge);
     if (!buffer) return tl::unexpected(util::with_context(buffer.error(), "payload"));
     out = std::move(*buffer);
     return {};

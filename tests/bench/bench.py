@@ -67,6 +67,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="seconds of each run (default 0.5, with --quick 0.25)")
     parser.add_argument("--only", action="append", choices=["cells", "rate", "fleet", "micro"], help="one part; repeat for more")
     parser.add_argument("--cell", help="only cells whose name contains this, such as \"zram 4k\"")
+    parser.add_argument("--tmpfs", default="size=4g,huge=always", metavar="OPTIONS",
+                        help="of the tmpfs behind the loop device (default %(default)s: it is to cost as little as it can)")
     parser.add_argument("--out", default="build/bench", help="where the JSON and the SVG go (default build/bench)")
     parser.add_argument("--bin", default="build/release/bin", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -108,9 +110,9 @@ def run(options):
     parts = options.only or ["cells", "rate", "fleet", "micro"]
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    document = {"kernel": pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()}
+    document = {"tmpfs": options.tmpfs, "kernel": pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()}
     failed = []
-    with Devices() as devices:
+    with Devices(options.tmpfs) as devices:
         daemon = Spliced(options.bin)
         try:
             if "cells" in parts:

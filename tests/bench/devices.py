@@ -16,15 +16,15 @@ class Unavailable(Exception):
 class Devices:
     """A stack of devices. Use it with `with`."""
 
-    def __init__(self):
+    def __init__(self, tmpfs_options):
+        self._options = tmpfs_options
         self._stack = contextlib.ExitStack()
         self.tmpfs = None
 
     def __enter__(self):
         self.tmpfs = pathlib.Path(tempfile.mkdtemp(prefix="spliced-bench-", dir="/tmp"))
         self._stack.callback(shutil.rmtree, self.tmpfs, ignore_errors=True)
-        # Huge pages: what is behind the loop device is to cost as little as it can.
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g,huge=always", "spliced-bench", self.tmpfs])
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", self._options, "spliced-bench", self.tmpfs])
         if mounted.returncode != 0:
             self.__exit__(None, None, None)
             raise Unavailable("cannot mount a tmpfs")

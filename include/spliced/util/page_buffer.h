@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 #include "spliced/util/result.h"
 
@@ -7,8 +8,10 @@ namespace spliced::util {
 
 inline constexpr std::size_t kPageSize = 4096;
 
-// From this size on a buffer consists of huge pages where the system has some (madvise(2), MADV_HUGEPAGE): fewer pages
-// for vmsplice(2) to look up, and fewer pieces for the block layer to put together.
+// Pages of a buffer. Huge ones, where it has at least kHugeFrom bytes and the system has some (madvise(2),
+// MADV_HUGEPAGE), are worth it for what is written: fewer pages for vmsplice(2) to look up, fewer pieces for the block
+// layer to put together. Reads gain nothing, and clearing them delays the start.
+enum class Pages : std::uint8_t { small, huge };
 inline constexpr std::size_t kHugeFrom = 1 << 20;
 inline constexpr std::size_t kHugePageSize = 2 << 20;
 
@@ -27,13 +30,14 @@ class PageBuffer {
   ~PageBuffer();
 
   // What allocate(bytes) takes: `bytes` rounded up to pages, or to huge pages.
-  [[nodiscard]] static constexpr std::size_t footprint(std::size_t bytes) {
-    return bytes >= kHugeFrom ? round_up(bytes, kHugePageSize) : round_up(bytes == 0 ? 1 : bytes, kPageSize);
+  [[nodiscard]] static constexpr std::size_t footprint(std::size_t bytes, Pages pages = Pages::small) {
+    return pages == Pages::huge && bytes >= kHugeFrom ? round_up(bytes, kHugePageSize)
+                                                      : round_up(bytes == 0 ? 1 : bytes, kPageSize);
   }
 
   // At least `bytes`. The pages are faulted in, as far as there is memory, so that the
   // first transfers do not wait for them.
-  [[nodiscard]] static Result<PageBuffer> allocate(std::size_t bytes);
+  [[nodiscard]] static Result<PageBuffer> allocate(std::size_t bytes, Pages pages = Pages::small);
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }

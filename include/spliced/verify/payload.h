@@ -26,6 +26,11 @@ inline constexpr std::size_t kPoolPages = 64;
 // One per worker; belongs to one thread.
 class PayloadSource {
  public:
+  // The most memory that create() takes, bytes.
+  [[nodiscard]] static std::size_t footprint(std::size_t block, std::size_t places) {
+    return util::PageBuffer::footprint(block + kPoolPages * util::kPageSize, util::Pages::huge) +
+           (places > 1 ? util::PageBuffer::footprint(block * places, util::Pages::huge) : 0);
+  }
   // `places` is how many blocks can be valid at a time.
   [[nodiscard]] static util::Result<PayloadSource> create(Payload kind, std::uint64_t seed, std::size_t block,
                                                           std::size_t places = 1);
