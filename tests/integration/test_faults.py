@@ -108,15 +108,52 @@ class DyingDisks(TestCase):
     def test_random_writes_with_errors(self):
         size, block = 16 * MIB, 4096
         loop, control = self.disk(size)
-        for offset in range(0, size, MIB):
-            control.write_text(f"fail write {offset + 8192} 4096 5")
+        bad = {offset + 8192 for offset in range(0, size, MIB)}
+        for offset in bad:
+            control.write_text(f"fail write {offset} 4096 5")
         daemon = self.daemon(allow=["/dev/loop*"])
-        job = daemon.run(targets=[loop], destructive=True, error_policy={"max_errors": 1000},
-                         workload={"rw": "randwrite", "bs": block, "workers": 2, "seed": 5})
-        failed = {error["offset"] for error in job["devices"][0]["errors"]}
-        self.assertEqual({offset + 8192 for offset in range(0, size, MIB)}, failed)
-        found = Blocks(5, block).check(loop, size)
-        self.assertEqual({}, {o: w for o, w in found.items() if w is not True and o not in failed})
+        for seed, batch in enumerate((1, 7, 16, "auto")):
+            with self.subTest(batch=batch):
+                job = daemon.run(targets=[loop], destructive=True, error_policy={"max_errors": 1000},
+                                 engine={"batch": batch}, overwrite_signatures=["all"],
+                                 workload={"rw": "randwrite", "bs": block, "workers": 2, "seed": seed})
+                device = job["devices"][0]
+                self.assertEqual(bad, {error["offset"] for error in device["errors"]})
+                self.assertEqual(size // block - len(bad), device["io"]["write"]["operations"])
+                self.assertEqual(len(bad), device["io"]["write"]["errors"])
+                found = Blocks(seed, block).check(loop, size)
+                self.assertEqual({}, {o: w for o, w in found.items() if w is not True and o not in bad})
+
+    def test_batches_of_reads_with_errors(self):
+        size, block = 16 * MIB, 4096
+        loop, control = self.disk(size)
+        bad = {offset + 40960 for offset in range(0, size, MIB)}
+        for offset in bad:
+            control.write_text(f"fail read {offset} 4096 5")
+        daemon = self.daemon(allow=["/dev/loop*"])
+        for path in ("auto", "read", "discard"):
+            with self.subTest(read_path=path):
+                job = daemon.run(targets=[loop], error_policy={"max_errors": 1000},
+                                 engine={"batch": 16, "read_path": path},
+                                 workload={"rw": "randread", "bs": block, "workers": 2})
+                device = job["devices"][0]
+                self.assertEqual(bad, {error["offset"] for error in device["errors"]})
+                self.assertEqual(size // block - len(bad), device["io"]["read"]["operations"])
+                self.assertEqual(size - len(bad) * block, device["io"]["read"]["bytes"])
+                self.assertEqual(size, device["kernel"]["read_bytes"], "every block was asked for once")
+
+    def test_small_batched_writes_that_share_pages(self):
+        size, block = 4 * MIB, 512
+        loop, control = self.disk(size)
+        bad = {offset + 512 * 9 for offset in range(0, size, MIB)}
+        for offset in bad:
+            control.write_text(f"fail write {offset} 512 5")
+        daemon = self.daemon(allow=["/dev/loop*"])
+        job = daemon.run(targets=[loop], destructive=True, error_policy={"max_errors": 1000}, engine={"batch": 64},
+                         workload={"rw": "randwrite", "bs": block, "seed": 3})
+        self.assertEqual(size // block - len(bad), job["devices"][0]["io"]["write"]["operations"])
+        found = Blocks(3, block).check(loop, size)
+        self.assertEqual({}, {o: w for o, w in found.items() if w is not True and o not in bad})
 
     def test_one_error_more_than_allowed_fails_the_device(self):
         loop, control = self.disk(4 * MIB)

@@ -1,0 +1,129 @@
+"""What a job finds out about its devices, many devices at once, and that the benchmark works. Nothing here is timed: how
+fast things are is what tests/bench measures."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from blocks import Blocks
+from harness import BIN, PRESET, ROOT, TestCase, await_true, need_root
+
+MIB = 1 << 20
+
+
+class Tuning(TestCase):
+    def tuning(self, daemon, target, **workload):
+        job = daemon.submit(targets=[target], destructive=True, overwrite_signatures=["all"],
+                            workload={"time_based": True, "runtime": "1h", **workload})
+        sources = ("measured", "remembered", "only_choice")
+
+        def settled():
+            found = daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]["splice"]["tuning"]
+            return found if all(t["source"] in sources for t in found) else None
+
+        found = await_true(settled, "the settings to be found", 30)
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
+        daemon.wait(job["id"])
+        return {t["direction"]: t for t in found}
+
+    @need_root
+    def test_settings_are_measured_then_remembered_until_the_device_is_another(self):
+        daemon = self.daemon(allow=["/dev/loop*"])
+        loop, image = self.loop(16 * MIB)
+        for source in ("measured", "remembered"):
+            found = self.tuning(daemon, loop, rw="randrw", bs="4k", workers=2)
+            self.assertEqual({"read", "write"}, set(found))
+            for one in found.values():
+                self.assertEqual(source, one["source"])
+                self.assertEqual([1, 4, 16], [t["batch"] for t in one["tried"]])
+                self.assertIn(one["batch"], (1, 4, 16))
+                self.assertTrue(all(t["bytes_per_second"] > 0 for t in one["tried"]))
+                self.assertTrue(one["why"])
+        subprocess.run(["losetup", "-d", loop], check=True)
+        # The same number, another disk.
+        subprocess.run(["losetup", loop, str(image)], check=True)
+        self.assertEqual("measured", self.tuning(daemon, loop, rw="randread", bs="4k")["read"]["source"])
+
+    def test_large_blocks_try_pipes(self):
+        daemon = self.daemon()
+        found = self.tuning(daemon, str(daemon.dir / "scratch"), rw="write", bs="1M", size="8M", direct=False)
+        self.assertEqual([MIB, MIB // 4, MIB // 16], [t["pipe_size_bytes"] for t in found["write"]["tried"]])
+
+    def test_a_rate_is_not_batched(self):
+        daemon = self.daemon()
+        found = self.tuning(daemon, str(daemon.dir / "scratch"), rw="randwrite", bs="4k", size="8M", direct=False,
+                            rate_iops=1000)
+        self.assertEqual(("only_choice", 1), (found["write"]["source"], found["write"]["batch"]))
+
+    def test_every_block_is_in_its_place_while_settings_are_tried(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        for block in (512, 4096, 16384, MIB):
+            job = daemon.run(targets=[str(path)], destructive=True, workload={
+                "rw": "randwrite", "bs": block, "size": "32M", "workers": 2, "seed": block, "direct": False})
+            self.assertEqual("PASS", job["verdict"])
+            self.assertEqual({True}, set(Blocks(block, block).check(path, 32 * MIB).values()))
+
+
+class Fleet(TestCase):
+    def test_64_targets_with_2_workers_share_the_budget_of_pipes(self):
+        daemon = self.daemon()
+        targets = [str(daemon.dir / f"t{i}") for i in range(64)]
+        job = daemon.submit(targets=targets, destructive=True, workload={
+            "rw": "write", "bs": "1M", "size": "2M", "workers": 2, "time_based": True, "runtime": "1h", "direct": False})
+
+        def all_run():
+            devices = daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"]
+            return devices if all(d["io"]["write"]["operations"] > 0 for d in devices) else None
+
+        devices = await_true(all_run, "every device to have done something", 60)
+        pipes = sum(d["splice"]["pipe_size_bytes"] * 2 for d in devices)
+        self.assertLessEqual(pipes, int(pathlib.Path("/proc/sys/fs/pipe-user-pages-soft").read_text()) * 4096)
+        self.assertLess(devices[0]["splice"]["tuning"][0]["pipe_size_bytes"], MIB)
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
+        self.assertEqual("CANCELLED", daemon.wait(job["id"])["state"])
+
+
+@need_root
+class Benchmark(TestCase):
+    @unittest.skipUnless(PRESET == "release", "what is measured is the release build")
+    def test_a_cell_is_measured_and_everything_is_taken_down(self):
+        if not shutil.which("fio"):
+            self.skipTest("no fio")
+        if not os.path.exists("/sys/class/zram-control/hot_add"):
+            self.skipTest("no zram")
+        out = self.directory()
+
+        def around():
+            blocks = sorted(name for name in os.listdir("/sys/class/block") if re.match(r"zram|loop", name)
+                            and (pathlib.Path("/sys/class/block") / name / "size").read_text() != "0\n")
+            mounts = [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if "spliced-bench" in line]
+            return blocks, mounts, list(pathlib.Path("/var/tmp").glob("spliced-bench-*"))
+
+        before = around()
+        done = subprocess.run(
+            ["python3", ROOT / "tests/bench/bench.py", "--bin", BIN, "--only", "cells", "--cell", "zram 4k randread 1t",
+             "--rounds", "2", "--seconds", "0.05", "--out", out], capture_output=True, text=True, timeout=120)
+        self.assertIn(done.returncode, (0, 1), done.stdout + done.stderr)
+        document = json.loads((out / "bench.json").read_text())
+        self.assertEqual(["bare", "spliced", "fio splice", "fio psync"], list(document["cells"][0]["contenders"]))
+        for contender in document["cells"][0]["contenders"].values():
+            self.assertGreater(contender["iops"], 0)
+            self.assertGreater(contender["cpu_seconds_per_gb"], 0)
+        self.assertIn("</svg>", (out / "bench.svg").read_text())
+        self.assertEqual(before, around())
+
+    def test_a_bar_that_is_missed_by_more_than_the_spread_fails(self):
+        code = ("import sys; sys.path.insert(0, sys.argv[1]); import bars, report; from contenders import Cell, Result\n"
+                "def judged(ratio, noise):\n"
+                "    r = lambda f: [Result(1e6 * f * (1 + noise * (i % 5 - 2)), 1.0, 1e9) for i in range(9)]\n"
+                "    one = [Result(1e6, 1.0, 1e9)] * 9\n"
+                "    cell = Cell('zram', '/x', 4096, 'randread', 1, True)\n"
+                "    m = report.Measured(cell, {}, {'spliced': r(ratio), 'fio splice': one, 'fio psync': one, 'bare': one})\n"
+                "    return [v.failed for v in bars.judge([m]) if v.what == 'spliced / fio splice']\n"
+                "print(judged(1.2, 0.01), judged(1.1, 0.01), judged(1.1, 0.1))\n")
+        done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
+        self.assertEqual("[False] [True] [False]\n", done.stdout, done.stderr)
