@@ -120,7 +120,7 @@ def run(options):
             if "rate" in parts:
                 failed += fleet.rate(daemon, devices, 10 if options.quick else 30, document)
             if "fleet" in parts:
-                failed += fleet.many(daemon, devices, document)
+                failed += fleet.many(daemon, devices, 20 if options.quick else 30, document)
         finally:
             daemon.close()
     if "micro" in parts:

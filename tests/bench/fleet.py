@@ -50,8 +50,8 @@ def rate(daemon, devices, seconds, document):
                  Verdict("rate", "worst device over all is off by", 0.01, whole, 0, whole > 0.01)])
 
 
-def many(daemon, devices, document):
-    """64 loop devices with 2 workers each: start, stop, shares, pipes, scrapes."""
+def many(daemon, devices, seconds, document):
+    """64 loop devices with 2 workers each, for some seconds: start, stop, shares, pipes, scrapes."""
     targets = [devices.loop(16 * MIB) for _ in range(DEVICES)]
     _, alone = _scrapes(daemon, 20)
     begun = time.monotonic()
@@ -59,7 +59,7 @@ def many(daemon, devices, document):
     started = time.monotonic() - begun
     time.sleep(1)
     _, first = _scrapes(daemon, 10)
-    time.sleep(8)
+    time.sleep(seconds)
     _, last = _scrapes(daemon, 10)
     begun = time.monotonic()
     daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
