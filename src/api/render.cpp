@@ -64,7 +64,7 @@ std::string why(const job::TuningSnapshot& tuning) {
   switch (tuning.source) {
     case job::TuningSource::untried: return "not measured: the job has done too little of this so far";
     case job::TuningSource::job: return "the job says so";
-    case job::TuningSource::only_choice: return "nothing else would make sense for this block size";
+    case job::TuningSource::only_choice: return "there is nothing to choose from for this job";
     case job::TuningSource::measured: return "fastest of those tried at the start of this job, or as fast and simpler";
     case job::TuningSource::remembered: break;
   }

@@ -160,8 +160,10 @@ std::string pages_text(const Json& caps) {
   out += row("writes without a copy", yes_or_no(caps.at("vmsplice_aliases_pages")),
              aliases ? "vmsplice hands the pages over: bytes changed afterwards come out changed"
                      : "vmsplice copies here: writes cost as much as write(2) into the pipe");
-  out += row("reads without a copy", caps.at("vmsplice_read_copies").get<bool>() ? "no" : "yes",
-             "vmsplice from a pipe copies as read(2) does; only discard saves it");
+  const bool copies = caps.at("vmsplice_read_copies").get<bool>();
+  out += row("reads without a copy", copies ? "no" : "yes",
+             copies ? "vmsplice from a pipe copies as read(2) does; only discard saves it"
+                    : "vmsplice from a pipe does not copy here, or is refused");
   out += row("calls that fill a pipe", std::to_string(caps.at("one_byte_calls_to_fill_pipe").get<std::uint64_t>()),
              "one-byte vmsplice calls: each takes a slot, so small blocks are batched");
   out += row("slots for each page", fmt::format("{:g}", caps.at("array_slots_per_page").get<double>()),

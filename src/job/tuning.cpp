@@ -21,23 +21,27 @@ constexpr std::size_t kBatchStep = 4;
 std::vector<std::uint64_t> pipes_to_try(const JobSpec& spec, std::uint64_t limit) {
   if (spec.engine.pipe_size != 0) return {spec.engine.pipe_size};
   std::vector<std::uint64_t> pipes;
+  const std::uint64_t granted = std::bit_floor(std::max<std::uint64_t>(limit, util::kPageSize));
+  const std::uint64_t blocks = std::clamp<std::uint64_t>(spec.engine.batch, 1, engine::kMaxBatch);
+  const std::uint64_t together = std::min(spec.workload.bs, kMaxBlock) * blocks;
   // A pipe of one block makes a block one system call. The smaller ones keep what passes in the cache, which wins where
   // the device is as fast as memory.
-  for (const std::uint64_t size :
-       {std::bit_ceil(std::clamp(spec.workload.bs, kSmallPipe, kMaxAutoPipe)), kMiddlePipe, kSmallPipe}) {
-    const std::uint64_t granted = std::min(size, std::bit_floor(std::max(limit, util::kPageSize)));
-    if (pipes.empty() || granted < pipes.back()) pipes.push_back(granted);
+  pipes.push_back(std::min(granted, std::bit_ceil(std::clamp(together, kSmallPipe, kMaxAutoPipe))));
+  if (blocks > 1) return pipes;  // a smaller one would not hold the batch
+  for (const std::uint64_t size : {kMiddlePipe, kSmallPipe}) {
+    if (size < pipes.back()) pipes.push_back(size);
   }
   return pipes;
 }
 
 std::vector<std::size_t> batches_to_try(const JobSpec& spec, std::uint64_t pipe) {
-  if (spec.engine.batch != 0) return {static_cast<std::size_t>(spec.engine.batch)};
+  const std::uint64_t bs = std::max<std::uint64_t>(spec.workload.bs, 1);
+  const std::size_t most = std::clamp<std::size_t>(pipe / bs, 1, engine::kMaxBatch);
+  // Where pipes have become small there may be room for less than the job asks for.
+  if (spec.engine.batch != 0) return {std::min<std::size_t>(spec.engine.batch, most)};
   std::vector<std::size_t> batches{1};
   // What is spread over time is not to come in bursts.
   if (spec.workload.thinktime != 0 || spec.workload.rate != 0 || spec.workload.rate_iops != 0) return batches;
-  const std::uint64_t bs = std::max<std::uint64_t>(spec.workload.bs, 1);
-  const std::size_t most = std::min<std::size_t>(pipe / bs, engine::kMaxBatch);
   for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) batches.push_back(batch);
   return batches;
 }

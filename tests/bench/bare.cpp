@@ -14,7 +14,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <string>
 #include <thread>
@@ -56,12 +58,30 @@ ssize_t vmsplice_raw(int fd, const iovec* iov, std::size_t count) {
   return ::syscall(SYS_vmsplice, fd, iov, count, 0U);
 }
 
+// A short one would leave the loop waiting for ever for bytes that are not in the pipe.
+void check_all(ssize_t moved, std::size_t wanted, const char* what) {
+  if (check(moved, what) != wanted) die(what);
+}
+
 std::uint64_t size_of(int fd) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) die("fstat");
   std::uint64_t bytes = static_cast<std::uint64_t>(st.st_size);
   if (S_ISBLK(st.st_mode) && ::ioctl(fd, BLKGETSIZE64, &bytes) != 0) die("BLKGETSIZE64");
   return bytes;
+}
+
+// Aligned to huge pages, and of huge pages where it is large enough: as the daemon has it for what is written.
+std::byte* allocate(std::size_t bytes) {
+  constexpr std::size_t kHuge = 2 << 20;
+  const std::size_t room = (bytes + kHuge - 1) / kHuge * kHuge + kHuge;
+  void* memory = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) die("mmap");
+  const auto aligned = (reinterpret_cast<std::uintptr_t>(memory) + kHuge - 1) / kHuge * kHuge;
+  auto* buffer = reinterpret_cast<std::byte*>(aligned);
+  if (bytes >= kHuge / 2) ::madvise(buffer, room - kHuge, MADV_HUGEPAGE);
+  for (std::size_t at = 0; at < bytes; at += 4096) buffer[at] = std::byte{0};
+  return buffer;
 }
 
 class Loop {
@@ -78,9 +98,7 @@ class Loop {
     if (::fcntl(in_, F_SETPIPE_SZ, static_cast<int>(options.pipe)) < 0) die("F_SETPIPE_SZ");
     sink_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     const std::size_t bytes = options.bs * options.batch;
-    buffer_ = static_cast<std::byte*>(
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
-    if (buffer_ == MAP_FAILED) die("mmap");
+    buffer_ = allocate(bytes);
     for (std::size_t i = 0; i < options.batch; ++i) {
       // What is written is the same zeros; what is read has a place of its own.
       iov_.push_back({buffer_ + (options.rw.ends_with("write") ? 0 : i * options.bs), options.bs});
@@ -112,7 +130,7 @@ class Loop {
     return static_cast<off64_t>((first_ + cursor_) * options_.bs);
   }
   void write_batch() {
-    check(vmsplice_raw(in_, iov_.data(), iov_.size()), "vmsplice");
+    check_all(vmsplice_raw(in_, iov_.data(), iov_.size()), options_.bs * options_.batch, "vmsplice");
     for (std::size_t i = 0; i < options_.batch; ++i) from_pipe(next(), options_.bs);
   }
   void read_batch() {
@@ -123,7 +141,7 @@ class Loop {
     const off64_t offset = next();
     for (std::size_t at = 0; at < options_.bs; at += options_.pipe) {
       const iovec iov{buffer_ + at, options_.pipe};
-      check(vmsplice_raw(in_, &iov, 1), "vmsplice");
+      check_all(vmsplice_raw(in_, &iov, 1), options_.pipe, "vmsplice");
       from_pipe(offset + static_cast<off64_t>(at), options_.pipe);
     }
   }
@@ -192,6 +210,8 @@ int main(int argc, char** argv) {
   const int flags = (options.rw.ends_with("write") ? O_RDWR : O_RDONLY) | O_CLOEXEC | (options.direct ? O_DIRECT : 0);
   const int fd = ::open(options.target.c_str(), flags);
   if (fd < 0) die(options.target.c_str());
+  // As the others do: what lies in the page cache would be looked for there by every direct write.
+  if (options.direct) ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
   std::vector<Count> counts(options.threads);
   std::vector<Loop> loops;
   for (unsigned i = 0; i < options.threads; ++i) loops.emplace_back(options, i, fd);

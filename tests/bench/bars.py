@@ -28,7 +28,7 @@ Verdict = collections.namedtuple("Verdict", "cell what bar median spread failed"
 
 
 def is_quick(device, bs, rw, threads):
-    """The cells of --quick: those that have a bar, and one with two threads."""
+    """The cells of --quick: most of those with a bar on operations, and one with two threads."""
     if device == "loop":
         return threads == 1 and bs == MIB and rw in ("read", "write")
     return rw in ("randread", "randwrite") and (threads == 1 or (bs == 4 * KIB and rw == "randread"))

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Compares the whole daemon with fio's splice and psync engines and with a bare loop of the same system calls."""
 import argparse
+import contextlib
 import json
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import bars
 import fleet
@@ -56,13 +58,16 @@ def measure(daemon, binaries, cell, rounds, seconds):
         # There and back again: what drifts over a round meets all alike.
         order = list(runs) if number % 2 == 0 else list(reversed(runs))
         for name in order:
-            results[name].append(runs[name](seconds))
+            result = runs[name](seconds)
+            if min(result) <= 0:
+                raise RuntimeError(f"{report.cell_name(cell)}: {name} did nothing: {result}")
+            results[name].append(result)
     return report.Measured(cell, tuning, results)
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the cells that have a bar, within 5 minutes")
+    parser.add_argument("--quick", action="store_true", help="a selection of cells, within 5 minutes")
     parser.add_argument("--rounds", type=int, help="rounds of each cell (default 9, with --quick 7)")
     parser.add_argument("--seconds", type=float, help="seconds of each run (default 0.5, with --quick 0.25)")
     parser.add_argument("--only", action="append", choices=["cells", "rate", "fleet", "micro"], help="one part; repeat for more")
@@ -81,6 +86,8 @@ def run_cells(options, devices, daemon, document):
     wanted = cells(quick, devices.zram(GIB), devices.loop(GIB), devices.cached_file(512 * MIB))
     if options.cell:
         wanted = [cell for cell in wanted if options.cell in report.cell_name(cell)]
+        if not wanted:
+            raise Unavailable(f"no cell has a name with \"{options.cell}\" in it")
     measured = []
     for number, cell in enumerate(wanted, 1):
         print(f"[{number}/{len(wanted)}] {report.cell_name(cell)}", file=sys.stderr, flush=True)
@@ -112,27 +119,30 @@ def run(options):
     out.mkdir(parents=True, exist_ok=True)
     document = {"tmpfs": options.tmpfs, "kernel": pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()}
     failed = []
+
+    def write(so_far):
+        (out / "bench.json").write_text(json.dumps(so_far, indent=1) + "\n")
+
     with Devices(options.tmpfs) as devices:
-        daemon = Spliced(options.bin)
-        try:
+        with contextlib.closing(Spliced(options.bin)) as daemon:
             if "cells" in parts:
                 failed += run_cells(options, devices, daemon, document)
+                write(document)
             if "rate" in parts:
                 failed += fleet.rate(daemon, devices, 10 if options.quick else 30, document)
             if "fleet" in parts:
                 failed += fleet.many(daemon, devices, 20 if options.quick else 30, document)
-        finally:
-            daemon.close()
     if "micro" in parts:
         run_micro(options, document)
-    (out / "bench.json").write_text(json.dumps(document, indent=1) + "\n")
+    write(document)
     print(f"\nwritten: {out}/bench.json" + (f", {out}/bench.svg" if "cells" in parts else ""))
     return 1 if failed else 0
 
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(2))
     started = time.monotonic()
     try:
         status = run(options)
@@ -140,8 +150,11 @@ def main():
         print(f"cannot measure: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; everything was taken down", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return 130
+    except Exception:  # whatever it is, it is not a missed bar
+        traceback.print_exc()
+        return 2
     print(f"took {time.monotonic() - started:.0f} s")
     return status
 

@@ -37,6 +37,13 @@ class Spliced:
                 [f"{binaries}/spliced", "--listen", f"unix:{self._socket}", "--metrics-listen", "127.0.0.1:0", "--bus", "none",
                  "--state-dir", str(self._dir / "state"), "--allow", "/dev/zram*", "--allow", "/dev/loop*",
                  "--allow", "/var/tmp/spliced-bench-*", "--allow", "/tmp/spliced-bench-*"], stderr=log)
+        try:
+            self._await_socket()
+        except BaseException:
+            self.close()
+            raise
+
+    def _await_socket(self):
         deadline = time.monotonic() + 10
         while not os.path.exists(self._socket):
             if time.monotonic() > deadline or self._process.poll() is not None:
@@ -45,8 +52,13 @@ class Spliced:
 
     def close(self):
         self._process.terminate()
-        self._process.wait(10)
-        shutil.rmtree(self._dir, ignore_errors=True)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        finally:
+            shutil.rmtree(self._dir, ignore_errors=True)
 
     def call(self, method, path, body=None):
         connection = UnixConnection(self._socket)
@@ -109,14 +121,28 @@ def direction(rw):
     return "write" if rw.endswith("write") else "read"
 
 
+def size_of(target):
+    with open(target, "rb") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def _fio_range(cell):
+    """The part of the target for each thread: one of its own in sequential modes, as the others have it."""
+    size = size_of(cell.target)
+    if cell.rw.startswith("rand") or cell.threads == 1:
+        return [f"--size={size}"]
+    part = size // cell.threads // cell.bs * cell.bs
+    return [f"--size={part}", f"--offset_increment={part}"]
+
+
 def run_fio(cell, seconds, engine):
     """CPU time is what fio itself tells of its job; what it spends before and after does not count."""
     done = subprocess.run(
         ["fio", "--name=bench", f"--filename={cell.target}", f"--rw={cell.rw}", f"--bs={cell.bs}", f"--ioengine={engine}",
          f"--direct={int(cell.direct)}", "--time_based", f"--runtime={round(seconds * 1000)}ms", "--thread",
-         f"--numjobs={cell.threads}", "--group_reporting", "--zero_buffers", "--norandommap", "--invalidate=0",
-         *([f"--size={os.path.getsize(cell.target)}"] if os.path.isfile(cell.target) else []), "--output-format=json"],
-        capture_output=True, text=True, cwd="/tmp")
+         f"--numjobs={cell.threads}", "--group_reporting", "--zero_buffers", "--norandommap",
+         f"--invalidate={int(cell.direct)}", *_fio_range(cell), "--output-format=json"],
+        capture_output=True, text=True, cwd="/tmp", timeout=seconds + 60)
     if done.returncode != 0:
         raise RuntimeError(f"fio: {done.stderr}")
     job = json.loads(done.stdout)["jobs"][0]
@@ -129,7 +155,8 @@ def run_bare(binaries, cell, seconds, tuning, discard):
     done = subprocess.run(
         [f"{binaries}/bare", "--target", cell.target, "--rw", cell.rw, "--bs", str(cell.bs), "--threads", str(cell.threads),
          "--direct", str(int(cell.direct)), "--seconds", str(seconds), "--pipe", str(tuning["pipe_size_bytes"]),
-         "--batch", str(tuning["batch"]), "--discard", str(int(discard))], capture_output=True, text=True)
+         "--batch", str(tuning["batch"]), "--discard", str(int(discard))], capture_output=True, text=True,
+        timeout=seconds + 60)
     if done.returncode != 0:
         raise RuntimeError(f"bare: {done.stderr}")
     out = json.loads(done.stdout)

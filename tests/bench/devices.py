@@ -4,7 +4,9 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 
 ZRAM = pathlib.Path("/sys/class/zram-control")
 
@@ -22,14 +24,20 @@ class Devices:
         self.tmpfs = None
 
     def __enter__(self):
+        try:
+            self._mount()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _mount(self):
         self.tmpfs = pathlib.Path(tempfile.mkdtemp(prefix="spliced-bench-", dir="/tmp"))
         self._stack.callback(shutil.rmtree, self.tmpfs, ignore_errors=True)
+        self._stack.callback(subprocess.run, ["umount", "-l", self.tmpfs], capture_output=True)
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", self._options, "spliced-bench", self.tmpfs])
         if mounted.returncode != 0:
-            self.__exit__(None, None, None)
             raise Unavailable("cannot mount a tmpfs")
-        self._stack.callback(subprocess.run, ["umount", "-l", self.tmpfs])
-        return self
 
     def __exit__(self, *_):
         self._stack.close()
@@ -46,7 +54,8 @@ class Devices:
         return _zeroed(device)
 
     def loop(self, size):
-        image = pathlib.Path(tempfile.mkstemp(dir=self.tmpfs)[1])
+        handle, image = tempfile.mkstemp(dir=self.tmpfs)
+        os.close(handle)
         os.truncate(image, size)
         done = subprocess.run(["losetup", "-f", "--show", "-b", "4096", image], capture_output=True, text=True)
         if done.returncode != 0:
@@ -61,7 +70,9 @@ class Devices:
         os.close(handle)
         path = pathlib.Path(name)
         self._stack.callback(path.unlink)
-        path.write_bytes(bytes(size))
+        with open(path, "wb") as file:
+            file.write(bytes(size))
+            os.fsync(file.fileno())
         with open(path, "rb") as file:
             while file.read(1 << 20):
                 pass
@@ -77,5 +88,14 @@ def _zeroed(device):
 
 
 def _try_write(path, text):
-    with contextlib.suppress(OSError):
-        pathlib.Path(path).write_text(text)
+    """Somebody may still have the device open for a moment, to see what is on it."""
+    deadline = time.monotonic() + 3
+    while True:
+        try:
+            pathlib.Path(path).write_text(text)
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                print(f"left behind: {path} {text}: {error}", file=sys.stderr)
+                return
+        time.sleep(0.05)

@@ -38,11 +38,14 @@ def rate(daemon, devices, seconds, document):
         time.sleep(max(0, begun + second - time.monotonic()))
         samples.append(_totals(daemon))
     done = daemon.wait(job)
-    worst = 0.0
+    worst, pairs = 0.0, 0
     for (at, before), (then, after) in zip(samples, samples[1:]):
         for device, operations in after.items():
             if device in before and any(target.endswith(device) for target in targets):
+                pairs += 1
                 worst = max(worst, abs((operations - before[device]) / (then - at) / asked - 1))
+    if pairs < 4 * (seconds - 3):
+        raise RuntimeError(f"only {pairs} samples of 4 devices in {seconds} s")
     whole = max(abs(d["io"]["read"]["operations_per_second"] / asked - 1) for d in done["devices"])
     document["rate"] = {"asked": asked, "seconds": seconds, "worst_second": worst, "worst_device": whole}
     print(f"\nA rate of {asked} IOPS on 4 devices for {seconds} s")
@@ -79,7 +82,8 @@ def many(daemon, devices, seconds, document):
     return _say([Verdict("fleet", "start of all, seconds", 1, started, 0, started > 1),
                  Verdict("fleet", "stop of all, seconds", 1, stopped, 0, stopped > 1),
                  Verdict("fleet", "largest share of throughput to the smallest", 1.5, shares, 0, shares > 1.5),
-                 Verdict("fleet", "pipes, part of fs.pipe-user-pages-soft", 1, pipes / budget, 0, pipes > budget),
+                 Verdict("fleet", "pipes, part of fs.pipe-user-pages-soft", 1, pipes / budget if budget else 0, 0,
+                         budget and pipes > budget),
                  Verdict("fleet", "a late scrape to an early one", 2, last / first, 0, last > 2 * first)])
 
 

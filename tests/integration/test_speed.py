@@ -101,7 +101,8 @@ class Benchmark(TestCase):
             blocks = sorted(name for name in os.listdir("/sys/class/block") if re.match(r"zram|loop", name)
                             and (pathlib.Path("/sys/class/block") / name / "size").read_text() != "0\n")
             mounts = [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if "spliced-bench" in line]
-            return blocks, mounts, list(pathlib.Path("/var/tmp").glob("spliced-bench-*"))
+            left = [*pathlib.Path("/var/tmp").glob("spliced-bench-*"), *pathlib.Path("/tmp").glob("spliced-bench-*")]
+            return blocks, mounts, left, subprocess.run(["pgrep", "-x", "spliced"], capture_output=True).stdout
 
         before = around()
         done = subprocess.run(
@@ -114,6 +115,14 @@ class Benchmark(TestCase):
             self.assertGreater(contender["iops"], 0)
             self.assertGreater(contender["cpu_seconds_per_gb"], 0)
         self.assertIn("</svg>", (out / "bench.svg").read_text())
+        self.assertEqual(before, around())
+        running = subprocess.Popen(
+            ["python3", ROOT / "tests/bench/bench.py", "--bin", BIN, "--only", "cells", "--cell", "zram 4k randread 1t",
+             "--rounds", "1000", "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(running.kill)
+        await_true(lambda: around()[3] != before[3], "the daemon of the benchmark")
+        running.terminate()
+        self.assertEqual(2, running.wait(60))
         self.assertEqual(before, around())
 
     def test_a_bar_that_is_missed_by_more_than_the_spread_fails(self):

@@ -49,8 +49,15 @@ TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   spec = of_block(4096);
   spec.engine.batch = 7;
   EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 7}}));
+  spec = of_block(65536);
+  spec.engine.batch = 16;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
+  EXPECT_EQ(settings_to_try(spec, 300 * kKiB), (Settings{{256 * kKiB, 4}})) << "a batch that fits into the pipe";
+  spec.engine.batch = 1;
+  spec.workload.bs = 1 << 20;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe).size(), 3U);
+  spec = of_block(4096);
   spec.engine.pipe_size = 131072;
-  spec.engine.batch = 0;
   EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
 }
 
