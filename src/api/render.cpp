@@ -66,6 +66,8 @@ std::string why(const job::TuningSnapshot& tuning) {
     case job::TuningSource::job: return "the job says so";
     case job::TuningSource::only_choice: return "there is nothing to choose from for this job";
     case job::TuningSource::measured: return "fastest of those tried at the start of this job, or as fast and simpler";
+    case job::TuningSource::inconclusive:
+      return "the device is too slow, or fails too often, to tell in the time that is worth it; the usual is used";
     case job::TuningSource::remembered: break;
   }
   return "measured by an earlier job of the same kind on this device";

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <numeric>
 
 #include "api/spec_reader.h"
+#include "spliced/util/page_buffer.h"
 #include "spliced/util/units.h"
 #include "state_dir.h"
 #include "version.h"
@@ -63,6 +65,11 @@ Status App::open_state() {
 }
 
 Status App::start() {
+  if (const long page = ::sysconf(_SC_PAGESIZE); page != static_cast<long>(util::kPageSize)) {
+    return util::fail(
+        util::Errc::invalid,
+        fmt::format("this kernel has pages of {} bytes; spliced is made for pages of {}", page, util::kPageSize));
+  }
   if (!config_.token_file.empty()) {
     if (auto status = token_.load(config_.token_file); !status) return status;
   }

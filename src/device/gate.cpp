@@ -83,6 +83,11 @@ void check_missing(const TargetFacts& facts, const Access& access, std::vector<R
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
 }
 
+// A number can be given to another device, and a loop device to another file: the plan is for what was looked at.
+bool same_target(const TargetFacts& a, const TargetFacts& b) {
+  return a.id == b.id && a.whole == b.whole && a.size == b.size && a.alignment == b.alignment;
+}
+
 std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& paths) {
   if (!facts.block_device) return 0;
   const auto counters = read_kernel_counters(facts.id.device, paths);
@@ -196,7 +201,7 @@ util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostV
   std::vector<Refusal> refusals;
   const auto again = resolve(target.facts.path, host, refusals);
   if (!again) return tl::unexpected(again.error());
-  if (!(again->facts.id == target.facts.id)) {
+  if (!same_target(again->facts, target.facts)) {
     return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", target.facts.path));
   }
   const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);

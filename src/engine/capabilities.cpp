@@ -44,8 +44,8 @@ PathProbe probe_read_path(ReadPath path, int file, const util::PageBuffer& buffe
   Transfer transfer;
   transfer.length = util::kPageSize;
   transfer.buffer = buffer.data();
-  engine.run({&transfer, 1});
-  return {transfer.outcome == Outcome::done, transfer.error};
+  const bool ended = engine.run({&transfer, 1}, 0) == 1;
+  return {ended && transfer.outcome == Outcome::done, transfer.error};
 }
 
 // A page goes into a pipe, is changed, and comes out: which bytes?
@@ -122,12 +122,16 @@ std::uint64_t pipe_budget() {
   return read_limit("/proc/sys/fs/pipe-user-pages-soft") * util::kPageSize;
 }
 
+std::uint64_t largest_pipe() {
+  return read_limit("/proc/sys/fs/pipe-max-size");
+}
+
 Capabilities probe_capabilities() {
   Capabilities caps;
   utsname name{};
   ::uname(&name);
   caps.kernel_release = name.release;
-  caps.pipe_max_size = read_limit("/proc/sys/fs/pipe-max-size");
+  caps.pipe_max_size = largest_pipe();
   caps.pipe_user_pages_soft = read_limit("/proc/sys/fs/pipe-user-pages-soft");
   const PipeEnds pipe = open_pipe();
   if (caps.pipe_max_size > 0)

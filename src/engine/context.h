@@ -17,9 +17,18 @@ struct Context {
   Stopwatch& watch;
 };
 
-// Within a batch the stop token is looked at after a call that took longer than this: often enough for a slow device,
+// Within a batch, whether to end is looked at after a call that took longer than this: often enough for a slow device,
 // and on a fast one the batch is soon over.
 inline constexpr util::Nanos kLongCall = util::kSecond / 10'000;
+
+// Whether `next` is not to go on. One that has begun is finished when only the time is up.
+[[nodiscard]] inline bool to_end_before(const Context& ctx, const Transfer& next) {
+  return ctx.retry.stopping() || (next.moved == 0 && ctx.watch.over());
+}
+
+[[nodiscard]] inline bool to_end_after(const Context& ctx, util::Nanos call) {
+  return call > kLongCall && (ctx.retry.stopping() || ctx.watch.over());
+}
 
 // Ends a transfer that did not succeed, and leaves an empty pipe behind.
 inline void give_up(Context& ctx, Transfer& transfer, Outcome outcome, int error) {

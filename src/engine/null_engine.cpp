@@ -4,7 +4,7 @@
 
 namespace spliced::engine {
 
-void NullEngine::run(std::span<Transfer> transfers) {
+std::size_t NullEngine::run(std::span<Transfer> transfers, util::Nanos) {
   util::Nanos last = clock_.now();
   for (Transfer& transfer : transfers) {
     transfer.error = 0;
@@ -14,6 +14,7 @@ void NullEngine::run(std::span<Transfer> transfers) {
     transfer.ended = clock_.now();
     transfer.spent = transfer.ended - std::exchange(last, transfer.ended);
   }
+  return transfers.size();
 }
 
 }  // namespace spliced::engine

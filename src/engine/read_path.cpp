@@ -39,16 +39,22 @@ bool ReadPaths::prepare(Transfer& transfer) {
 }
 
 // Round by round: as much as the pipe holds goes in, and out again. The transfers that ended leave at the front.
-void ReadPaths::run(std::span<Transfer> group) {
+std::size_t ReadPaths::run(std::span<Transfer> group) {
   const bool alone = group.size() == 1;
-  if (!prepare(group.front())) return stamp(group, alone);
-  while (!group.empty()) {
-    const CallResult last = fill(group, alone);
-    const std::size_t drained = drain();
-    const std::size_t ended = settle(group, last, drained);
-    if (!alone || ended > 0) stamp(group.first(ended), alone);
-    group = group.subspan(ended);
+  if (!prepare(group.front())) {
+    stamp(group.first(1), alone);
+    return 1;
   }
+  std::size_t ended = 0;
+  do {
+    const std::span<Transfer> rest = group.subspan(ended);
+    const CallResult last = fill(rest, alone);
+    const std::size_t drained = drain();
+    const std::size_t more = settle(rest, last, drained);
+    if (!alone || more > 0) stamp(rest.first(more), alone);
+    ended += more;
+  } while (ended < group.size() && (ended == 0 || group[ended - 1].outcome == Outcome::done));
+  return ended;
 }
 
 // Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end
@@ -56,7 +62,7 @@ void ReadPaths::run(std::span<Transfer> group) {
 // do.
 CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   count_ = 0;
-  if (ctx_.retry.stopping()) return {-1, 0, true};
+  if (to_end_before(ctx_, group.front())) return {-1, 0, true};
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const int from = ctx_.config.fd;
   const int into = ctx_.pipe.write_end();
@@ -81,7 +87,7 @@ CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
     if (bytes < want) count_short(ctx_, transfer);
     if (transfer.moved < transfer.length) break;  // the pipe may be full
     slots -= std::min(slots, need);
-    stop = time > kLongCall && ctx_.retry.stopping();
+    stop = to_end_after(ctx_, time);
   }
   if (count_ > 0) worked_ = true;
   return got;

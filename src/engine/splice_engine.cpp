@@ -15,23 +15,25 @@ class SpliceEngine::Impl {
   Impl(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop)
       : config_(config), sys_(sys), watch_(clock, counters_), retry_(sys, counters_, std::move(stop)) {}
 
-  void run(std::span<Transfer> transfers) {
-    watch_.start();
+  std::size_t run(std::span<Transfer> transfers, util::Nanos until) {
+    watch_.start(until);
     Transfer* previous = nullptr;
-    while (!transfers.empty()) {
+    std::size_t ended = 0;
+    while (ended < transfers.size()) {
       reader_.release(previous);
-      const std::span<Transfer> group = transfers.first(group_size(transfers));
+      const std::span<Transfer> group = transfers.subspan(ended, group_size(transfers.subspan(ended)));
       for (Transfer& transfer : group) {
         transfer.moved = 0;
         transfer.error = 0;
         transfer.spent = 0;
         transfer.data = nullptr;
       }
-      run_group(group);
-      previous = &group.back();
-      transfers = transfers.subspan(group.size());
+      ended += run_group(group);
+      previous = &transfers[ended - 1];
+      if (previous->outcome != Outcome::done) break;
     }
     watch_.stop();
+    return ended;
   }
 
   void tune(Direction direction, const Setting& setting) {
@@ -54,11 +56,12 @@ class SpliceEngine::Impl {
     return size;
   }
 
-  void run_group(std::span<Transfer> group) {
+  std::size_t run_group(std::span<Transfer> group) {
     const Op op = group.front().op;
     if (op == Op::read) return reader_.run(group);
     if (op == Op::write) return writer_.run(group);
     run_plain(group.front());
+    return 1;
   }
 
   // The operations that need no pipe.
@@ -96,8 +99,8 @@ class SpliceEngine::Impl {
 SpliceEngine::SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop)
     : impl_(std::make_unique<Impl>(config, sys, clock, std::move(stop))) {}
 SpliceEngine::~SpliceEngine() = default;
-void SpliceEngine::run(std::span<Transfer> transfers) {
-  impl_->run(transfers);
+std::size_t SpliceEngine::run(std::span<Transfer> transfers, util::Nanos until) {
+  return impl_->run(transfers, until);
 }
 void SpliceEngine::tune(Direction direction, const Setting& setting) {
   impl_->tune(direction, setting);

@@ -10,7 +10,11 @@ class Stopwatch {
  public:
   Stopwatch(util::Clock& clock, EngineCounters& counters) : clock_(clock), counters_(counters) {}
 
-  void start() { note(clock_.now()); }
+  // `until` 0: the time is never up.
+  void start(util::Nanos until) {
+    until_ = until;
+    note(clock_.now());
+  }
   // The time since the last reading.
   [[nodiscard]] util::Nanos lap() {
     const util::Nanos before = last_;
@@ -18,6 +22,8 @@ class Stopwatch {
     return last_ - before;
   }
   [[nodiscard]] util::Nanos last() const { return last_; }
+  // Whether the time was up at the last reading.
+  [[nodiscard]] bool over() const { return until_ != 0 && last_ >= until_; }
   void stop() { counters_.active_since.store(0, std::memory_order_relaxed); }
 
  private:
@@ -29,6 +35,7 @@ class Stopwatch {
   util::Clock& clock_;
   EngineCounters& counters_;
   util::Nanos last_ = 0;
+  util::Nanos until_ = 0;
 };
 
 }  // namespace spliced::engine

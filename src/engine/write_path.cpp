@@ -10,24 +10,26 @@
 namespace spliced::engine {
 
 // Round by round: as much as the pipe holds goes in, and out to the target. The transfers that ended leave at the
-// front; one that failed takes the pipe with it, and what lay behind it there goes in again.
-void WritePath::run(std::span<Transfer> group) {
+// front; one that failed takes the pipe with it, and what lay behind it there.
+std::size_t WritePath::run(std::span<Transfer> group) {
   const bool alone = group.size() == 1;
-  while (!group.empty()) {
-    const CallResult filled = fill(group, alone);
-    if (filled.ok()) {
-      group = group.subspan(flush(group, static_cast<std::size_t>(filled.value)));
-      continue;
+  std::size_t ended = 0;
+  do {
+    const std::span<Transfer> rest = group.subspan(ended);
+    const CallResult filled = fill(rest, alone);
+    if (!filled.ok()) {
+      give_up(ctx_, rest.front(), filled);
+      stamp(rest.front());
+      return ended + 1;
     }
-    give_up(ctx_, group.front(), filled);
-    stamp(group.front());
-    group = group.subspan(1);
-  }
+    ended += flush(rest, static_cast<std::size_t>(filled.value));
+  } while (ended < group.size() && (ended == 0 || group[ended - 1].outcome == Outcome::done));
+  return ended;
 }
 
 // How many bytes are in the pipe now, at least one; or why there are none.
 CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
-  if (ctx_.retry.stopping()) return {-1, 0, true};
+  if (to_end_before(ctx_, group.front())) return {-1, 0, true};
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const Filling filling = gather(group);
   CallResult got = put(filling);
@@ -48,8 +50,9 @@ CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
   return got;
 }
 
-// As far as the pipe has slots: a blocking call on a full pipe would wait for ever. Neighbours in memory are one part,
-// so that small blocks share a slot.
+// As far as the pipe has slots: a blocking call on a full pipe would wait for ever. Only the first may go in part: a
+// block that fits into a pipe is one write of the device. Neighbours in memory are one part, so that small blocks share
+// a slot.
 WritePath::Filling WritePath::gather(std::span<Transfer> group) const {
   Filling out;
   std::size_t slots = ctx_.pipe.slots();
@@ -62,8 +65,9 @@ WritePath::Filling WritePath::gather(std::span<Transfer> group) const {
     const std::size_t paid = next_to_last && address % util::kPageSize != 0 ? 1 : 0;
     const std::size_t room = (slots + paid) * util::kPageSize;
     const std::size_t into_page = address % util::kPageSize;
-    if (room <= into_page) break;
-    const std::size_t bytes = std::min(transfer.length - transfer.moved, room - into_page);
+    const std::size_t left = transfer.length - transfer.moved;
+    if (room < into_page + (out.transfers > 0 ? left : 1)) break;
+    const std::size_t bytes = std::min(left, room - into_page);
     slots -= pages_touched(address, bytes) - paid;
     if (next_to_last) {
       last->iov_len += bytes;
@@ -114,7 +118,7 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
     bytes -= moved;
     if (transfer.moved < transfer.length) continue;
     transfer.outcome = Outcome::done;
-    stop = stamp(transfer) > kLongCall && bytes > 0 && ctx_.retry.stopping();
+    stop = to_end_after(ctx_, stamp(transfer)) && bytes > 0;
     ++ended;
   }
   return ended;

@@ -12,8 +12,8 @@ namespace spliced::engine {
 class WritePath {
  public:
   explicit WritePath(const Context& ctx) : ctx_(ctx) {}
-  // At most kMaxBatch transfers.
-  void run(std::span<Transfer> group);
+  // At most kMaxBatch transfers. How many of them have an outcome: all, or those up to the first that is not done.
+  std::size_t run(std::span<Transfer> group);
 
  private:
   // Parts of the transfers at the front of a group that fit into the empty pipe together.

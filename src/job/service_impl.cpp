@@ -108,8 +108,10 @@ Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
 // Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
 // gets half of what is left at most, so that the next one finds something, too.
 void JobService::Impl::grant_pipes(const JobSpec& spec, Reservation& reservation) const {
-  const std::uint64_t directions = workload::is_mixed(spec.workload.rw) ? 2 : 1;
-  const std::uint64_t count = std::max<std::uint64_t>(1, reservation.threads * directions);
+  const auto& rw = spec.workload.rw;
+  const std::uint64_t directions = (workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0);
+  const std::uint64_t count = reservation.threads * directions;
+  if (count == 0) return;  // trims need none
   if (setup_.limits.pipe_bytes != 0) {
     const std::uint64_t left = setup_.limits.pipe_bytes - std::min(setup_.limits.pipe_bytes, pipes_);
     reservation.pipe_limit = std::bit_floor(std::clamp(left / 2 / count, std::uint64_t{util::kPageSize}, kMaxAutoPipe));
@@ -118,7 +120,8 @@ void JobService::Impl::grant_pipes(const JobSpec& spec, Reservation& reservation
   for (const auto& setting : settings_to_try(spec, reservation.pipe_limit)) {
     largest = std::max<std::uint64_t>(largest, setting.pipe_size);
   }
-  reservation.pipes = count * largest;
+  // A job may ask for a pipe that it cannot have.
+  reservation.pipes = count * std::min(largest, setup_.limits.largest_pipe);
 }
 
 // Called with the lock held.

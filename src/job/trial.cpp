@@ -16,6 +16,12 @@ void Trial::note(std::uint64_t bytes, util::Nanos time) {
   if (time_ >= kLongSlice || (time_ >= kSlice && runs_ >= 2)) next_slice();
 }
 
+void Trial::note_failure(util::Nanos time) {
+  if (ended_) return;
+  total_ += time_ + std::max<util::Nanos>(time, 0);
+  begin_slice();
+}
+
 void Trial::next_slice() {
   total_ += time_;
   if (warm_) {
@@ -26,10 +32,14 @@ void Trial::next_slice() {
     }
   }
   warm_ = true;
+  begin_slice();
+}
+
+void Trial::begin_slice() {
   runs_ = 0;
   bytes_ = 0;
   time_ = 0;
-  ended_ = round_ == kRounds || (round_ >= kFewestRounds && total_ >= kPatience);
+  ended_ = round_ == kRounds || total_ >= kPatience;
 }
 
 std::vector<double> Trial::nanos_per_byte() const {
@@ -41,7 +51,8 @@ std::vector<double> Trial::nanos_per_byte() const {
   return out;
 }
 
-std::size_t Trial::best() const {
+std::optional<std::size_t> Trial::best() const {
+  if (round_ < kFewestRounds) return std::nullopt;
   const std::vector<double> times = nanos_per_byte();
   const auto best = std::min_element(times.begin(), times.end());
   return *best < times[0] * kWorthwhile ? static_cast<std::size_t>(best - times.begin()) : 0;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "spliced/util/clock.h"
@@ -13,8 +14,8 @@ class Trial {
  public:
   static constexpr util::Nanos kSlice = util::kSecond / 1000;
   static constexpr util::Nanos kLongSlice = 50 * kSlice;   // a single run that takes this long is a slice
-  static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device,
-  static constexpr std::size_t kFewestRounds = 3;          // as soon as there are that many rounds
+  static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device
+  static constexpr std::size_t kFewestRounds = 3;          // that say anything
   static constexpr std::size_t kRounds = 9;
   static constexpr double kWorthwhile = 0.97;  // a way must take less than this share of the first one's time to win
 
@@ -25,14 +26,18 @@ class Trial {
   [[nodiscard]] bool ended() const { return ended_; }
   // What was done that way: bytes, and the time it took.
   void note(std::uint64_t bytes, util::Nanos time);
+  // Something did not succeed: it says nothing of how fast the way is, but patience is finite.
+  void note_failure(util::Nanos time);
 
   // For each way the lower quartile over the rounds, nanoseconds per byte: what disturbs only ever makes it slower. 0
-  // before there is a round.
+  // for what was not tried.
   [[nodiscard]] std::vector<double> nanos_per_byte() const;
-  [[nodiscard]] std::size_t best() const;
+  // None when there were too few rounds to tell.
+  [[nodiscard]] std::optional<std::size_t> best() const;
 
  private:
   void next_slice();
+  void begin_slice();
 
   std::vector<std::vector<double>> times_;  // [way][round], nanoseconds per byte
   std::size_t slice_ = 0;

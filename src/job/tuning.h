@@ -44,8 +44,8 @@ class Tuning {
   [[nodiscard]] const std::vector<engine::Setting>& settings() const { return settings_; }
   [[nodiscard]] std::size_t largest_batch() const;
 
-  // Ends the choice. `nanos_per_byte` by setting.
-  void settle(std::size_t chosen, const std::vector<double>& nanos_per_byte);
+  // Ends the choice: with none, it is the first setting, and nothing is remembered. `nanos_per_byte` by setting.
+  void settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
 
  private:
   const std::vector<engine::Setting> settings_;

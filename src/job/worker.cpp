@@ -136,15 +136,16 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
   while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && next(request)) {
     const Nanos first_due = due(pacer, request);
     if (first_due > now && !wait_until(stop, first_due)) break;
+    const Nanos began = trying(request.op) ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
-    now = perform();
+    now = perform(stop, began);
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
   completed_ = !stop.stop_requested();
   if (!completed_ || !generator_.last(request)) return;
   count_ = 0;
   add(pacer, request, 0, 1);
-  (void)perform();
+  (void)perform(stop, 0);
 }
 
 bool Worker::next(workload::Request& out) {
@@ -206,15 +207,29 @@ bool Worker::wait_until(const std::stop_token& stop, Nanos when) {
   return !past_end;
 }
 
-// When the last of the operations ended.
-Nanos Worker::perform() {
-  Lane* lane = lane_of(transfers_[0].op);
-  const bool trying = lane != nullptr && !lane->settled;
-  const Nanos began = trying && lane->trial ? clock_.now() : 0;
-  engine_->run({transfers_.data(), count_});
-  for (std::size_t i = 0; i < count_; ++i) record(transfers_[i], dues_[i]);
-  if (trying) adapt(transfers_[0].op == Op::read ? Direction::read : Direction::write, *lane, began);
-  return transfers_[count_ - 1].ended;
+// Whether what is done next decides how the rest is done.
+bool Worker::trying(Op op) {
+  const Lane* lane = lane_of(op);
+  return lane != nullptr && !lane->settled;
+}
+
+// Does what was gathered, up to what is the end of the job: an error too many, the deadline. `began`: with the making
+// of the data. When the last of the operations ended.
+Nanos Worker::perform(const std::stop_token& stop, Nanos began) {
+  std::size_t ended = 0;
+  do {
+    const std::size_t before = ended;
+    ended += engine_->run({transfers_.data() + before, count_ - before}, deadline_);
+    for (std::size_t i = before; i < ended; ++i) record(transfers_[i], dues_[i]);
+  } while (ended < count_ && !to_end(stop, transfers_[ended - 1]));
+  count_ = ended;
+  const Op op = transfers_[0].op;
+  if (trying(op)) adapt(op == Op::read ? Direction::read : Direction::write, *lane_of(op), began);
+  return transfers_[ended - 1].ended;
+}
+
+bool Worker::to_end(const std::stop_token& stop, const Transfer& last) const {
+  return last.outcome == Outcome::stopped || stop.stop_requested() || (deadline_ != 0 && last.ended >= deadline_);
 }
 
 // Goes on with the trial, or looks whether the worker that has it came to an end.
@@ -230,12 +245,12 @@ void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
   }
   Trial& trial = *lane.trial;
   const std::size_t before = trial.way();
+  const std::span<const Transfer> done(transfers_.data(), count_);
+  const bool all = std::all_of(done.begin(), done.end(), [](auto& one) { return one.outcome == Outcome::done; });
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (transfers_[i].outcome != Outcome::done) return;  // says nothing of how fast the device is
-    bytes += transfers_[i].moved;
-  }
-  trial.note(bytes, transfers_[count_ - 1].ended - began);
+  for (const Transfer& transfer : done) bytes += transfer.moved;
+  const Nanos time = done.back().ended - began;
+  all ? trial.note(bytes, time) : trial.note_failure(time);
   if (trial.ended()) {
     lane.tuning->settle(trial.best(), trial.nanos_per_byte());
     lane.trial.reset();

@@ -121,7 +121,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode) {
       transfers[i].length = request.length;
       transfers[i].buffer = request.op == util::Op::write ? payload.fill(request.offset, i) : buffer.data() + i * 4096;
     }
-    engine.run({transfers.data(), batch});
+    benchmark::DoNotOptimize(engine.run({transfers.data(), batch}, 0));
     for (std::size_t i = 0; i < batch; ++i) {
       job::LiveOp& op = counters->ops[static_cast<std::size_t>(util::op_class(transfers[i].op))];
       op.bytes.add(transfers[i].moved);

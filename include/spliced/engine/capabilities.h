@@ -36,5 +36,7 @@ struct Capabilities {
 // Bytes that the pipes of one user may have together before new ones are made small (pipe(7), pipe-user-pages-soft);
 // 0: no limit.
 [[nodiscard]] std::uint64_t pipe_budget();
+// Bytes that one pipe of an unprivileged user may have (pipe(7), pipe-max-size).
+[[nodiscard]] std::uint64_t largest_pipe();
 
 }  // namespace spliced::engine

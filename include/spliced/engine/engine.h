@@ -1,8 +1,8 @@
 // The contract of an I/O engine.
 //
-// An engine belongs to one worker thread: run() is called from that thread alone and blocks until every transfer has an
-// outcome. counters() may be read from any thread. An engine never logs and never throws; it allocates nothing while
-// it runs, except the mapping that the `map` read path consists of.
+// An engine belongs to one worker thread: run() is called from that thread alone and blocks. counters() may be read
+// from any thread. An engine never logs and never throws; it allocates nothing while it runs, except the mapping that
+// the `map` read path consists of.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ enum class Outcome : std::uint8_t {
   failed,              // `error` says why
   splice_unsupported,  // the target cannot splice at all: no transfer of this kind will ever succeed
   path_refused,        // the read path that was pinned does not work on this kernel: none will ever succeed
-  stopped,             // the stop token was set while a call was blocked
+  stopped,             // the stop token was set, or the time was up: nothing was done, or not all of it
 };
 
 // One request, of one cache line: what is between two system calls finds little of its memory still near the CPU.
@@ -57,10 +57,11 @@ inline constexpr std::size_t kMaxBatch = 64;
 class Engine {
  public:
   virtual ~Engine() = default;
-  // Does the transfers in order. Each ends with its own outcome; one that fails does not stop those after it.
-  // Neighbours of one direction may be on their way together. Once a stop is requested, those that have not begun end
-  // as stopped.
-  virtual void run(std::span<Transfer> transfers) = 0;
+  // Does the transfers in order, as far as they succeed, and returns how many have an outcome: all, or those up to the
+  // first that is not done, so that the caller decides whether to go on with the others, of which nothing has happened.
+  // Neighbours of one direction may be on their way together. Once a stop is requested, or at `until` (0: never), no
+  // further one begins; the next one ends as stopped.
+  [[nodiscard]] virtual std::size_t run(std::span<Transfer> transfers, util::Nanos until) = 0;
   // From the next run() on. Called by the thread that calls run().
   virtual void tune(Direction direction, const Setting& setting) = 0;
   [[nodiscard]] virtual const EngineCounters& counters() const = 0;

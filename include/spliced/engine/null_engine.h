@@ -7,7 +7,7 @@ namespace spliced::engine {
 class NullEngine final : public Engine {
  public:
   explicit NullEngine(util::Clock& clock) : clock_(clock) {}
-  void run(std::span<Transfer> transfers) override;
+  [[nodiscard]] std::size_t run(std::span<Transfer> transfers, util::Nanos until) override;
   void tune(Direction, const Setting&) override {}
   [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
 

@@ -27,7 +27,7 @@ class SpliceEngine final : public Engine {
  public:
   SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop);
   ~SpliceEngine() override;
-  void run(std::span<Transfer> transfers) override;
+  [[nodiscard]] std::size_t run(std::span<Transfer> transfers, util::Nanos until) override;
   void tune(Direction direction, const Setting& setting) override;
   [[nodiscard]] const EngineCounters& counters() const override;
 

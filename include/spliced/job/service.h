@@ -21,6 +21,7 @@ struct ServiceLimits {
   std::size_t kept_jobs = 1000;                      // ended jobs that can still be asked for
   std::uint64_t buffer_bytes = 4ULL << 30;           // of all running jobs
   std::uint64_t pipe_bytes = engine::pipe_budget();  // of all running jobs, as far as they leave the size open; 0: any
+  std::uint64_t largest_pipe = engine::largest_pipe();
 };
 
 struct ServiceSetup {

@@ -54,14 +54,15 @@ struct OpSnapshot {
 
 // Why a direction is driven with the settings that it has.
 enum class TuningSource : std::uint8_t {
-  untried,      // not measured yet; or the job ended before it was
-  job,          // the job says so
-  only_choice,  // nothing else would make sense
-  measured,     // the fastest of those that were tried at the start of this job
-  remembered,   // measured by an earlier job of the same kind on the same device
+  untried,       // not measured yet; or the job ended before it was
+  job,           // the job says so
+  only_choice,   // nothing else would make sense
+  measured,      // the fastest of those that were tried at the start of this job
+  remembered,    // measured by an earlier job of the same kind on the same device
+  inconclusive,  // measured for as long as is worth it: the device is too slow or fails too often to tell
 };
-inline constexpr std::array<std::string_view, 5> kTuningSourceNames{"untried", "job", "only_choice", "measured",
-                                                                    "remembered"};
+inline constexpr std::array<std::string_view, 6> kTuningSourceNames{"untried",  "job",        "only_choice",
+                                                                    "measured", "remembered", "inconclusive"};
 
 struct TriedSetting {
   engine::Setting setting;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "gate_fixture.h"
 
@@ -232,6 +233,17 @@ TEST_F(GateTest, AHardLinkIsTheSameTarget) {
   auto first = gate.open(path, reading(), "job-1");
   ASSERT_TRUE(first);
   EXPECT_TRUE(contains(refusal(dir / "other", reading()), "is claimed by job job-1"));
+}
+
+TEST_F(GateTest, ATargetThatChangedItsSizeWhileItWasClaimedIsAnother) {
+  const std::string path = dir.file("target", 8192);
+  auto target = gate.claim(path, reading(), "job-1", gate.host());
+  ASSERT_TRUE(target);
+  ASSERT_TRUE(gate.confirm(*target, reading(), gate.host()));
+  ASSERT_EQ(::truncate(path.c_str(), 4096), 0);
+  const auto status = gate.confirm(*target, reading(), gate.host());
+  ASSERT_FALSE(status);
+  EXPECT_TRUE(contains(status.error().message, "became another target")) << status.error().message;
 }
 
 TEST_F(GateTest, ARefusedOpenLeavesNoClaim) {

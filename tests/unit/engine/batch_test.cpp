@@ -176,6 +176,34 @@ TEST_F(Batch, ASingleTransferReadsTheClockTwice) {
   }
 }
 
+TEST_F(Batch, ABlockThatFitsIntoAPipeIsOneWriteOfTheDevice) {
+  config.settings[1] = {65536, 16};
+  auto transfers = row(Op::write, 8, 12'288);
+  run(transfers);
+  expect_all_done_but(transfers, 8);
+  EXPECT_EQ(sys.calls(Call::pipe_to_target), 8U);
+  EXPECT_EQ(sys.calls(Call::memory_to_pipe), 2U) << "five in 16 slots, not five and a third";
+}
+
+TEST_F(Batch, NothingBeginsWhenTheTimeIsUp) {
+  for (const Op op : {Op::write, Op::read}) {
+    auto transfers = row(op);
+    sys.forget_calls();
+    EXPECT_EQ(engine().run(transfers, clock.now()), 1U);
+    EXPECT_EQ(transfers[0].outcome, Outcome::stopped);
+    EXPECT_EQ(sys.calls(device_call(op)), 0U);
+  }
+}
+
+TEST_F(Batch, ABlockThatHasBegunIsFinishedWhenTheTimeIsUp) {
+  config.settings = {Setting{16384, 1}, Setting{16384, 1}};
+  for (const Op op : {Op::write, Op::read}) {
+    auto transfers = row(op, 1, 65536);
+    EXPECT_EQ(engine().run(transfers, clock.now() + 2), 1U);
+    EXPECT_EQ(transfers[0].outcome, Outcome::done);
+  }
+}
+
 class InEveryPosition : public Batch, public ::testing::WithParamInterface<std::tuple<Op, std::size_t>> {
  protected:
   Op op() const { return std::get<0>(GetParam()); }
@@ -197,6 +225,32 @@ TEST_P(InEveryPosition, AnErrorIsThatOfItsTransferAlone) {
   EXPECT_EQ(transfers[position()].error, EIO);
   EXPECT_EQ(transfers[position()].moved, 0U);
   expect_all_done_but(transfers, position());
+}
+
+TEST_P(InEveryPosition, NothingIsDoneAfterAnErrorBeforeTheCallerAsksForIt) {
+  sys.fail(device_call(op()), position() + 1, EIO);
+  auto transfers = row(op());
+  EXPECT_EQ(engine().run(transfers, 0), position() + 1);
+  EXPECT_EQ(sys.calls(device_call(op())), position() + 1);
+  EXPECT_EQ(sys.bytes_in_pipes(), 0U);
+  for (std::size_t i = 0; i < position(); ++i) expect_done(transfers[i]);
+  for (Transfer& transfer : std::span(transfers).subspan(position())) transfer.moved = 0;
+  expect_nothing_else(transfers);
+}
+
+TEST_P(InEveryPosition, TheDeadlineIsSeenAfterALongCall) {
+  clock.step = util::kSecond;
+  auto transfers = row(op());
+  // The clock is read when the run begins, then once for every read, or for the filling and once for every write.
+  const auto calls = static_cast<util::Nanos>(position() + (op() == Op::write ? 2 : 1));
+  const std::size_t ended = engine().run(transfers, clock.now() + util::kSecond + calls * util::kSecond);
+  for (std::size_t i = 0; i < ended; ++i) {
+    EXPECT_EQ(transfers[i].outcome, i <= position() ? Outcome::done : Outcome::stopped) << i;
+  }
+  EXPECT_EQ(ended, std::min(position() + 2, kCount));
+  EXPECT_EQ(sys.calls(device_call(op())), position() + 1);
+  for (Transfer& transfer : std::span(transfers).subspan(position() + 1)) transfer.moved = 0;
+  expect_nothing_else(transfers);
 }
 
 TEST_P(InEveryPosition, AShortSpliceGoesOnWhereItEnded) {

@@ -109,7 +109,7 @@ TEST_F(Downgrade, FromMapToCopyInALaterTransferOfARunKeepsTheEarlierOnes) {
   const auto second = make_buffer(8192);
   std::vector<Transfer> transfers{make_transfer(Op::read, 0, 8192, first.data()),
                                   make_transfer(Op::read, 32768, 8192, second.data())};
-  engine().run(transfers);
+  run_all(engine(), transfers);
   EXPECT_EQ(transfers[0].data, first.data());
   EXPECT_TRUE(target_has(0, first.data(), 8192));
   EXPECT_EQ(transfers[1].data, second.data());

@@ -71,7 +71,7 @@ TEST_P(RunningEngine, ASignalAndTheStopTokenEndABlockedCall) {
     SpliceEngine engine(SpliceConfig{}, sys, clock, stop.get_token());
     const auto buffer = make_buffer(4096);
     transfer = make_transfer(GetParam(), 0, 4096, buffer.data());
-    engine.run({&transfer, 1});
+    run_all(engine, {&transfer, 1});
     EXPECT_GE(retries(engine.counters(), EINTR), 1U);
     EXPECT_EQ(engine.counters().pipe_resets.get(), 1U);
     ended.store(true);
@@ -98,7 +98,7 @@ TEST_P(RunningEngine, AllocatesNothing) {
   const auto buffer = make_buffer(131072);
   std::vector<Transfer> transfers(16, make_transfer(GetParam(), 4096, 131072, buffer.data()));
   const std::uint64_t before = allocations();
-  engine.run(transfers);
+  run_all(engine, transfers);
   EXPECT_EQ(allocations(), before);
   for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
 }
@@ -127,7 +127,7 @@ TEST(RunningEngineCounters, CanBeReadWhileTheEngineRuns) {
   });
   const auto buffer = make_buffer(65536);
   std::vector<Transfer> transfers(64, make_transfer(Op::read, 0, 65536, buffer.data()));
-  engine.run(transfers);
+  run_all(engine, transfers);
   ended.store(true);
   reader.join();
   EXPECT_LE(fallbacks(engine.counters()), 2U);

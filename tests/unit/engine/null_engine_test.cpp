@@ -13,7 +13,7 @@ TEST(NullEngine, SucceedsAtOnceWithEveryByte) {
   for (const Op op : {Op::read, Op::write, Op::trim, Op::fsync, Op::fdatasync, Op::sync_file_range}) {
     transfers.push_back(make_transfer(op, 4096, 4096, buffer.data()));
   }
-  engine.run(transfers);
+  run_all(engine, transfers);
   util::Nanos previous = 0;
   for (const Transfer& transfer : transfers) {
     EXPECT_EQ(transfer.outcome, Outcome::done);
@@ -31,7 +31,7 @@ TEST(NullEngine, TouchesNoByteOfTheBuffer) {
   const auto buffer = make_filled(4096, 2);
   const std::vector<std::byte> before(buffer.data(), buffer.data() + 4096);
   Transfer transfer = make_transfer(Op::read, 0, 4096, buffer.data());
-  engine.run({&transfer, 1});
+  run_all(engine, {&transfer, 1});
   EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data()));
 }
 
@@ -40,7 +40,7 @@ TEST(NullEngine, CountsNothing) {
   NullEngine engine(clock);
   const auto buffer = make_buffer(4096);
   Transfer transfer = make_transfer(Op::write, 0, 4096, buffer.data());
-  engine.run({&transfer, 1});
+  run_all(engine, {&transfer, 1});
   EXPECT_EQ(fallbacks(engine.counters()), 0U);
   EXPECT_EQ(engine.counters().pipe_resets.get(), 0U);
   EXPECT_EQ(engine.counters().pipe_size_bytes[0].get(), 0U);
@@ -53,14 +53,14 @@ TEST(NullEngine, AReusedTransferForgetsItsError) {
   const auto buffer = make_buffer(4096);
   Transfer transfer = make_transfer(Op::write, 0, 4096, buffer.data());
   transfer.error = 5;
-  engine.run({&transfer, 1});
+  run_all(engine, {&transfer, 1});
   EXPECT_EQ(transfer.error, 0);
 }
 
 TEST(NullEngine, NoTransfersAreNoWork) {
   CountingClock clock;
   NullEngine engine(clock);
-  engine.run({});
+  run_all(engine, {});
 }
 
 }  // namespace

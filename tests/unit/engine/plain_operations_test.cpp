@@ -12,7 +12,7 @@ class PlainOperations : public EngineRig {
  protected:
   Transfer run_plain(Op op) {
     Transfer transfer = make_transfer(op, 8192, 4096, nullptr);
-    engine().run({&transfer, 1});
+    run_all(engine(), {&transfer, 1});
     return transfer;
   }
   // `call` was made once, on the target, and none of the others.
@@ -125,7 +125,7 @@ TEST_F(PlainOperations, EinvalOfATrimSaysNothingAboutSplice) {
 }
 
 TEST_F(PlainOperations, NoTransfersAreNoCalls) {
-  engine().run({});
+  run_all(engine(), {});
   EXPECT_TRUE(sys.records().empty());
 }
 

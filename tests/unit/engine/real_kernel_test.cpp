@@ -39,7 +39,7 @@ class RealKernel : public ::testing::Test {
   }
   Transfer run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
     Transfer transfer = make_transfer(op, offset, length, buffer.data());
-    engine().run({&transfer, 1});
+    run_all(engine(), {&transfer, 1});
     return transfer;
   }
   [[nodiscard]] std::vector<std::byte> file_bytes() const {
@@ -143,7 +143,7 @@ TEST_P(RealReadPath, SeveralReadsOfOneRun) {
     buffers.push_back(make_buffer(65536));
     transfers.push_back(make_transfer(Op::read, i * 70000, 65536, buffers.back().data()));
   }
-  engine().run(transfers);
+  run_all(engine(), transfers);
   for (const Transfer& transfer : transfers) {
     EXPECT_EQ(transfer.outcome, Outcome::done);
     expect_data(transfer);

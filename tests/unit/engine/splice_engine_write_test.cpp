@@ -49,7 +49,7 @@ TEST_F(SpliceEngineWrite, ManySmallTransfersOfOneRunNeverFillThePipe) {
   for (std::size_t i = 0; i < 128; ++i) {
     transfers.push_back(make_transfer(Op::write, i * 512, 512, buffer.data() + i * 512));
   }
-  engine().run(transfers);
+  run_all(engine(), transfers);
   for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
   expect_only_changed(0, buffer.data(), kPipe);
 }
@@ -67,7 +67,7 @@ TEST_F(SpliceEngineWrite, ABufferThatStartsInsideAPageTakesNoMoreSlotsThanThereA
   const auto buffer = make_filled(3 * kPipe, 5);
   for (const std::size_t shift : {1U, 512U, 3584U, 4095U}) {
     Transfer transfer = make_transfer(Op::write, 4096, 2 * kPipe, buffer.data() + shift);
-    engine().run({&transfer, 1});
+    run_all(engine(), {&transfer, 1});
     EXPECT_EQ(transfer.outcome, Outcome::done);
     expect_only_changed(4096, buffer.data() + shift, 2 * kPipe);
   }
@@ -196,7 +196,7 @@ TEST_F(SpliceEngineWrite, AFailedTransferDoesNotStopThoseAfterIt) {
   for (std::size_t i = 0; i < 3; ++i) {
     transfers.push_back(make_transfer(Op::write, i * 8192, 4096, buffer.data() + i * 4096));
   }
-  engine().run(transfers);
+  run_all(engine(), transfers);
   EXPECT_EQ(transfers[0].outcome, Outcome::done);
   EXPECT_EQ(transfers[1].outcome, Outcome::failed);
   EXPECT_EQ(transfers[2].outcome, Outcome::done);

@@ -295,5 +295,33 @@ TEST_F(JobServiceLimits, PipesShareTheBudget) {
   EXPECT_EQ(pipe_of(submit(one)), 1U << 20) << "all was given back";
 }
 
+TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
+  ServiceLimits limits;
+  limits.pipe_bytes = 3 << 20;
+  limits.largest_pipe = 1 << 20;
+  start(null_engines(), limits);
+  JobSpec greedy = endless({first});
+  greedy.engine.pipe_size = 64 << 20;
+  (void)submit(greedy);
+  JobSpec modest = endless({second});
+  modest.workload.bs = 1 << 20;
+  EXPECT_EQ(service->get(submit(modest))->devices.at(0).tuning.at(0).setting.pipe_size, 1U << 20);
+}
+
+TEST_F(JobServiceLimits, TrimsBookNoPipes) {
+  ServiceLimits limits;
+  limits.pipe_bytes = 2 << 20;
+  start(null_engines(), limits);
+  JobSpec trims = endless({first});
+  trims.workload.rw = workload::Mode::trim;
+  trims.workload.workers = 8;
+  trims.workload.bs = 1 << 20;
+  trims.destructive = true;
+  (void)submit(trims);
+  JobSpec reads = endless({second});
+  reads.workload.bs = 1 << 20;
+  EXPECT_EQ(service->get(submit(reads))->devices.at(0).tuning.at(0).setting.pipe_size, 1U << 20);
+}
+
 }  // namespace
 }  // namespace spliced::job

@@ -79,12 +79,37 @@ TEST(Trial, WhatCameFirstDoesNotCount) {
   EXPECT_EQ(trial.nanos_per_byte()[0], 1.0);
 }
 
+TEST(Trial, ADeviceThatIsTooSlowToTellIsNotWaitedFor) {
+  Trial trial(3);
+  // A second for each I/O.
+  EXPECT_LT(run(trial, {15'625'000, 15'625'000, 1}), Trial::kPatience + 2 * util::kSecond);
+  EXPECT_FALSE(trial.best());
+}
+
+TEST(Trial, FailuresUseUpThePatience) {
+  Trial trial(3);
+  trial.note_failure(Trial::kPatience / 2);
+  EXPECT_FALSE(trial.ended());
+  trial.note_failure(Trial::kPatience / 2);
+  EXPECT_TRUE(trial.ended());
+  EXPECT_FALSE(trial.best());
+}
+
+TEST(Trial, WhatFailedIsNotMeasured) {
+  Trial trial(2);
+  trial.note(4096, Trial::kLongSlice);  // warms up
+  trial.note(4096, Trial::kSlice / 2);
+  trial.note_failure(Trial::kSlice);
+  run(trial, {1024, 2048});
+  EXPECT_EQ(trial.nanos_per_byte(), (std::vector<double>{1, 2}));
+}
+
 TEST(Trial, NothingMovedSaysNothing) {
   Trial trial(2);
   for (int i = 0; i < 1000; ++i) trial.note(0, Trial::kSlice);
   EXPECT_FALSE(trial.ended());
   EXPECT_EQ(trial.nanos_per_byte(), (std::vector<double>{0, 0}));
-  EXPECT_EQ(trial.best(), 0U);
+  EXPECT_FALSE(trial.best());
 }
 
 }  // namespace

@@ -38,8 +38,9 @@ TEST(SettingsToTry, LargeBlocksTryPipes) {
 
 TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
   EXPECT_EQ(settings_to_try(of_block(1 << 20), 300 * kKiB), (Settings{{256 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 4096), (Settings{{4096, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 0), (Settings{{4096, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 16384), (Settings{{16384, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 4096), (Settings{{8192, 1}})) << "what every pipe has";
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 0), (Settings{{8192, 1}}));
 }
 
 TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
@@ -59,6 +60,14 @@ TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   spec = of_block(4096);
   spec.engine.pipe_size = 131072;
   EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
+}
+
+TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
+  JobSpec spec = of_block(1 << 20);
+  spec.engine.pipe_size = 64 << 20;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 << 20, 1}}));
+  spec.engine.batch = 16;
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 << 20, 16}})) << "as the job says";
 }
 
 TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
@@ -127,6 +136,22 @@ TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
   Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(0, {1, 2, 3});
   EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
   plan.pipe_limit = 262144;
+  Tuning scarce(Direction::read, spec, plan, RunFixture::tuning);
+  EXPECT_FALSE(scarce.settled());
+  scarce.settle(1, {2, 1});
+  plan.pipe_limit = kMaxAutoPipe;
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().pipe_size, 1U << 20)
+      << "what was found while pipes were scarce is for such times";
+}
+
+TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
+  const JobSpec spec = reading({path});
+  const DevicePlan plan = plan_of(spec);
+  Tuning slow(Direction::read, spec, plan, RunFixture::tuning);
+  slow.settle(std::nullopt, {3, 2, 0});
+  EXPECT_TRUE(slow.settled());
+  EXPECT_EQ(slow.setting(), slow.settings()[0]);
+  EXPECT_EQ(slow.snapshot().source, TuningSource::inconclusive);
   EXPECT_FALSE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
 }
 

@@ -46,6 +46,7 @@ TEST_F(ClassifyFailure, OtherErrorsPastTheEndKeepTheirClass) {
 struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   void on_error(const Transfer& transfer, ErrorClass error_class) override {
     errors.emplace_back(transfer.offset, error_class);
+    if (stop_on_error) stop_on_error();
   }
   void on_exit() override { exited = true; }
 
@@ -68,6 +69,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                   {workload::reads(spec.workload.rw) ? &reading : nullptr,
                                    workload::writes(spec.workload.rw) ? &writing : nullptr}});
     ASSERT_TRUE(worker);
+    driven = worker->get();
     (*worker)->start();
     start_line->open(1);
     if (meanwhile) meanwhile(**worker);
@@ -79,7 +81,9 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
 
   std::string path = dir.file("target", 40'960);
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
+  std::function<void()> stop_on_error;
   std::atomic<bool> exited{false};
+  Worker* driven = nullptr;  // during run()
   bool completed = false;
   DeviceTotals totals;
   std::uint64_t visited = 0;
@@ -120,6 +124,35 @@ TEST_F(WorkerTest, ABatchIsCountedBlockByBlock) {
   EXPECT_EQ(totals.ops[0].bytes, 36'864U);
   EXPECT_EQ(totals.ops[0].latency.count(), 9U);
   EXPECT_EQ(visited, 40'960U);
+}
+
+TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
+  std::vector<std::uint64_t> asked;
+  sys.on_read = [&asked](ino_t, std::uint64_t offset) {
+    asked.push_back(offset);
+    return offset >= 4096 ? EIO : 0;
+  };
+  stop_on_error = [this] { driven->request_stop(); };
+  JobSpec spec = testing::reading({path});
+  spec.engine.batch = 8;
+  run(spec);
+  EXPECT_FALSE(completed);
+  EXPECT_EQ(errors.size(), 1U);
+  EXPECT_EQ(asked, (std::vector<std::uint64_t>{0, 4096}));
+  EXPECT_EQ(totals.ops[0].operations, 1U);
+}
+
+TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
+  JobSpec spec = testing::endless({path});
+  spec.engine.batch = 8;
+  spec.workload.runtime = 5 * util::kSecond;
+  sys.on_read = [this](ino_t, std::uint64_t) {
+    clock.advance(2 * util::kSecond);
+    return 0;
+  };
+  run(spec);
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 3U);
 }
 
 TEST_F(WorkerTest, BatchesOfAMixedJobDoEveryBlockOnce) {
