@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "budget.h"
 #include "spliced/job/spec.h"
-#include "tuning.h"
 
 namespace spliced::job {
 namespace {
@@ -59,7 +59,8 @@ class Check {
     require(w.size.relative || w.size.bytes > 0, "/workload/size", "the size must be above 0");
     require(!w.offset.relative || (w.offset.percent >= 0 && w.offset.percent < 100), "/workload/offset",
             "a percentage must be at least 0% and below 100%");
-    const std::uint64_t buffers = buffer_bytes(spec_);
+    // Where the batch is left open it is chosen so that there is room.
+    const std::uint64_t buffers = buffer_bytes(spec_, {.pipe_limit = spec_.engine.batch == 0 ? 0 : kMaxAutoPipe});
     require(w.bs > kMaxBlock || buffers <= kMaxBufferBytes, "/workload/bs",
             fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
                         spec_.targets.size(), w.workers, w.bs, buffers, kMaxBufferBytes));
@@ -129,20 +130,6 @@ class Check {
 };
 
 }  // namespace
-
-std::uint64_t buffer_bytes(const JobSpec& spec) {
-  const WorkloadSpec& w = spec.workload;
-  const std::uint64_t blocks = largest_batch(spec) * w.bs;
-  const std::uint64_t each = (workload::reads(w.rw) ? util::PageBuffer::footprint(blocks) : 0) +
-                             (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, largest_batch(spec)) : 0);
-  return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
-}
-
-std::uint64_t largest_batch(const JobSpec& spec) {
-  std::size_t largest = 1;
-  for (const auto& setting : settings_to_try(spec, kMaxAutoPipe)) largest = std::max(largest, setting.batch);
-  return std::min(largest, engine::kMaxBatch);
-}
 
 std::vector<util::FieldError> check_spec(const JobSpec& spec) {
   return Check(spec).run();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "budget.h"
 #include "device_run.h"
 
 namespace spliced::job {
@@ -11,14 +12,6 @@ namespace spliced::job {
 // Whether a job may go from one state to another:
 //   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
-
-// What a job takes of the service's limits.
-struct Reservation {
-  std::size_t threads = 0;
-  std::uint64_t buffers = 0;                // bytes
-  std::uint64_t pipes = 0;                  // bytes
-  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes of one of them
-};
 
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {

@@ -3,14 +3,21 @@
 
 #include "spliced/device/gate.h"
 #include "spliced/job/snapshot.h"
+#include "spliced/util/page_buffer.h"
 
 namespace spliced::job {
+
+// What a job may take where it leaves the choice.
+struct Grant {
+  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes of a pipe
+  util::Pages payload_pages = util::Pages::small;
+};
 
 // One device of a job, ready to run: open, claimed, its range known.
 struct DevicePlan {
   device::OpenTarget target;
   workload::BlockRange range;
-  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes that a pipe may have where the job leaves the choice
+  Grant grant;
 };
 
 struct JobPlan {

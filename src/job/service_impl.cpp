@@ -4,7 +4,6 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <bit>
 #include <system_error>
 
 #include "plan.h"
@@ -90,38 +89,17 @@ Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
     return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
                                              threads_, threads, setup_.limits.worker_threads));
   }
-  const std::uint64_t buffers = buffer_bytes(spec);
-  if (buffers_ + buffers > setup_.limits.buffer_bytes) {
+  const Reservation reservation = book(spec, setup_.limits, buffers_, pipes_);
+  if (buffers_ + reservation.buffers > setup_.limits.buffer_bytes) {
     return fail(Errc::exhausted,
                 fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}", buffers_,
-                            buffers, setup_.limits.buffer_bytes));
+                            reservation.buffers, setup_.limits.buffer_bytes));
   }
-  Reservation reservation{threads, buffers, 0, kMaxAutoPipe};
-  grant_pipes(spec, reservation);
   ++running_;
   threads_ += threads;
-  buffers_ += buffers;
+  buffers_ += reservation.buffers;
   pipes_ += reservation.pipes;
   return reservation;
-}
-
-// Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
-// gets half of what is left at most, so that the next one finds something, too.
-void JobService::Impl::grant_pipes(const JobSpec& spec, Reservation& reservation) const {
-  const auto& rw = spec.workload.rw;
-  const std::uint64_t directions = (workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0);
-  const std::uint64_t count = reservation.threads * directions;
-  if (count == 0) return;  // trims need none
-  if (setup_.limits.pipe_bytes != 0) {
-    const std::uint64_t left = setup_.limits.pipe_bytes - std::min(setup_.limits.pipe_bytes, pipes_);
-    reservation.pipe_limit = std::bit_floor(std::clamp(left / 2 / count, std::uint64_t{util::kPageSize}, kMaxAutoPipe));
-  }
-  std::uint64_t largest = 0;
-  for (const auto& setting : settings_to_try(spec, reservation.pipe_limit)) {
-    largest = std::max<std::uint64_t>(largest, setting.pipe_size);
-  }
-  // A job may ask for a pipe that it cannot have.
-  reservation.pipes = count * std::min(largest, setup_.limits.largest_pipe);
 }
 
 // Called with the lock held.
@@ -146,7 +124,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.gate, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (auto& device : plan->devices) device.pipe_limit = reservation->pipe_limit;
+    for (auto& device : plan->devices) device.grant = reservation->grant;
     auto runs = create_runs(id, std::move(*plan), gate);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);

@@ -47,7 +47,6 @@ class JobService::Impl {
 
   util::Result<Reservation> reserve(const JobSpec& spec);
   void give_back(const Reservation& reservation);
-  void grant_pipes(const JobSpec& spec, Reservation& reservation) const;
   void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
                                                                     const std::shared_ptr<StartLine>& gate);

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace spliced::job {
@@ -14,40 +15,45 @@ using engine::Setting;
 
 namespace {
 
-constexpr std::uint64_t kSmallPipe = 64 * 1024;  // what a pipe has from the start (pipe(7)); it stays in a CPU's cache
+// From what a pipe has from the start (pipe(7)), which stays in a CPU's cache, to what an unprivileged user may have.
+constexpr std::array<std::uint64_t, 4> kPipes{64 * 1024, 128 * 1024, 256 * 1024, kMaxAutoPipe};
 // A pipe that may not grow any further is still given this much by the kernel (PIPE_MIN_DEF_BUFFERS, pipe(7)).
 constexpr std::uint64_t kLeastPipe = 8 * 1024;
-constexpr std::uint64_t kMiddlePipe = 256 * 1024;
 constexpr std::size_t kBatchStep = 4;
 
-std::vector<std::uint64_t> pipes_to_try(const JobSpec& spec, std::uint64_t limit) {
-  if (spec.engine.pipe_size != 0) return {spec.engine.pipe_size};
-  std::vector<std::uint64_t> pipes;
-  const std::uint64_t granted = std::bit_floor(std::max(limit, kLeastPipe));
-  const std::uint64_t blocks = std::clamp<std::uint64_t>(spec.engine.batch, 1, engine::kMaxBatch);
-  const std::uint64_t together = std::min(spec.workload.bs, kMaxBlock) * blocks;
-  // A pipe of one block makes a block one system call. The smaller ones keep what passes in the cache, which wins where
-  // the device is as fast as memory.
-  pipes.push_back(std::min(granted, std::bit_ceil(std::clamp(together, kSmallPipe, kMaxAutoPipe))));
-  if (blocks > 1) return pipes;  // a smaller one would not hold the batch
-  for (const std::uint64_t size : {kMiddlePipe, kSmallPipe}) {
-    if (size < pipes.back()) pipes.push_back(size);
-  }
-  return pipes;
+// A block of less than a page may take a slot of its own.
+std::size_t blocks_in(std::uint64_t pipe, const JobSpec& spec) {
+  const std::size_t block = util::round_up(std::clamp<std::size_t>(spec.workload.bs, 1, kMaxBlock), util::kPageSize);
+  return std::clamp<std::size_t>(pipe / block, 1, engine::kMaxBatch);
 }
 
-std::vector<std::size_t> batches_to_try(const JobSpec& spec, std::uint64_t pipe) {
-  const std::uint64_t bs = std::max<std::uint64_t>(spec.workload.bs, 1);
-  const auto fit_into = [&](std::uint64_t bytes) { return std::clamp<std::size_t>(bytes / bs, 1, engine::kMaxBatch); };
-  // Where pipes have become small there may be room for less than the job asks for.
-  if (spec.engine.batch != 0) return {std::min<std::size_t>(spec.engine.batch, fit_into(pipe))};
-  std::vector<std::size_t> batches{1};
+// What is spread over time is not to come in bursts.
+bool may_batch(const JobSpec& spec) {
+  const auto& w = spec.workload;
+  return spec.engine.batch == 0 && w.thinktime == 0 && w.rate == 0 && w.rate_iops == 0;
+}
+
+// The least pipe that holds `bytes`, between the smallest and the largest of kPipes.
+std::uint64_t pipe_for(std::uint64_t bytes, std::uint64_t limit) {
+  return std::min(limit, std::bit_ceil(std::clamp(bytes, kPipes.front(), kPipes.back())));
+}
+
+std::vector<Setting> settings_of_pipe(const JobSpec& spec) {
+  const std::uint64_t pipe = spec.engine.pipe_size;
+  if (spec.engine.batch != 0) return {{pipe, spec.engine.batch}};
+  std::vector<Setting> settings{{pipe, 1}};
   // Every block of a batch has a buffer: a large pipe alone does not ask for that many.
-  const std::size_t most = fit_into(std::min(pipe, kMaxAutoPipe));
-  // What is spread over time is not to come in bursts.
-  if (spec.workload.thinktime != 0 || spec.workload.rate != 0 || spec.workload.rate_iops != 0) return batches;
-  for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) batches.push_back(batch);
-  return batches;
+  const std::size_t most = may_batch(spec) ? blocks_in(std::min(pipe, kMaxAutoPipe), spec) : 1;
+  for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) settings.push_back({pipe, batch});
+  return settings;
+}
+
+// Where pipes have become small there may be room for less than the job asks for.
+Setting setting_of_batch(const JobSpec& spec, std::uint64_t limit) {
+  const std::uint64_t bs = std::clamp<std::uint64_t>(spec.workload.bs, 1, kMaxBlock);
+  const std::uint64_t blocks = std::min<std::uint64_t>(spec.engine.batch, engine::kMaxBatch);
+  const std::uint64_t pipe = pipe_for(bs * blocks, limit);
+  return {pipe, std::clamp<std::size_t>(pipe / bs, 1, blocks)};
 }
 
 // With what there was to choose from: a choice made when pipes were scarce is not one for other times.
@@ -73,12 +79,29 @@ std::string key_for(Direction direction, const JobSpec& spec, const DevicePlan& 
 
 }  // namespace
 
+// One block at a time through a pipe of a block, which makes it one system call, and through smaller ones, which keep
+// what passes in the cache; then as many blocks as each pipe holds.
 std::vector<Setting> settings_to_try(const JobSpec& spec, std::uint64_t limit) {
-  std::vector<Setting> settings;
-  for (const std::uint64_t pipe : pipes_to_try(spec, limit)) {
-    for (const std::size_t batch : batches_to_try(spec, pipe)) settings.push_back({pipe, batch});
+  if (spec.engine.pipe_size != 0) return settings_of_pipe(spec);
+  const std::uint64_t granted = std::bit_floor(std::max(limit, kLeastPipe));
+  if (spec.engine.batch > 1) return {setting_of_batch(spec, granted)};
+  const std::uint64_t whole = pipe_for(spec.workload.bs, granted);
+  std::vector<Setting> settings{{whole, 1}};
+  for (auto pipe = kPipes.rbegin(); pipe != kPipes.rend(); ++pipe) {
+    if (*pipe < whole) settings.push_back({*pipe, 1});
+  }
+  if (!may_batch(spec)) return settings;
+  std::size_t most = 1;
+  for (const std::uint64_t pipe : kPipes) {
+    const std::size_t batch = blocks_in(std::min(pipe, granted), spec);
+    if (batch > most) settings.push_back({std::min(pipe, granted), most = batch});
   }
   return settings;
+}
+
+std::size_t largest_batch(const std::vector<Setting>& settings) {
+  const auto larger = [](const Setting& a, const Setting& b) { return a.batch < b.batch; };
+  return std::max_element(settings.begin(), settings.end(), larger)->batch;
 }
 
 std::optional<TuningSnapshot> TuningMemory::find(const std::string& key) const {
@@ -95,7 +118,7 @@ void TuningMemory::put(const std::string& key, const TuningSnapshot& result) {
 }
 
 Tuning::Tuning(Direction direction, const JobSpec& spec, const DevicePlan& plan, TuningMemory& memory)
-    : settings_(settings_to_try(spec, plan.pipe_limit)),
+    : settings_(settings_to_try(spec, plan.grant.pipe_limit)),
       key_(key_for(direction, spec, plan, settings_)),
       memory_(memory) {
   result_.direction = direction;
@@ -122,8 +145,7 @@ TuningSnapshot Tuning::snapshot() const {
 }
 
 std::size_t Tuning::largest_batch() const {
-  const auto larger = [](const Setting& a, const Setting& b) { return a.batch < b.batch; };
-  return std::max_element(settings_.begin(), settings_.end(), larger)->batch;
+  return job::largest_batch(settings_);
 }
 
 void Tuning::settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte) {

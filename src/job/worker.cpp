@@ -70,8 +70,8 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
     worker->read_buffer_ = std::move(*buffer);
   }
   if (writing != nullptr) {
-    auto payload =
-        verify::PayloadSource::create(setup.spec.payload, setup.spec.workload.seed, block, writing->largest_batch());
+    auto payload = verify::PayloadSource::create(setup.spec.payload, setup.spec.workload.seed, block,
+                                                 writing->largest_batch(), setup.plan.grant.payload_pages);
     if (!payload) return tl::unexpected(payload.error());
     worker->payload_ = std::move(*payload);
   }

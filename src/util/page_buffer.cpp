@@ -24,7 +24,7 @@ PageBuffer::~PageBuffer() {
 
 Result<PageBuffer> PageBuffer::allocate(std::size_t bytes, Pages pages) {
   const std::size_t size = footprint(bytes, pages);
-  const bool huge = pages == Pages::huge && bytes >= kHugeFrom;
+  const bool huge = pages == Pages::huge;
   const std::size_t room = huge ? size + kHugePageSize : size;
   const auto out_of_memory = [&] { return fail_errno(fmt::format("allocate {} bytes", size), ENOMEM); };
   if (size < bytes || room < size) return out_of_memory();

@@ -71,15 +71,15 @@ std::uint64_t size_of(int fd) {
   return bytes;
 }
 
-// Aligned to huge pages, and of huge pages where it is large enough: as the daemon has it for what is written.
-std::byte* allocate(std::size_t bytes) {
+// Aligned to huge pages, and of huge pages where that helps: as the daemon has it for what is written.
+std::byte* allocate(std::size_t bytes, bool huge) {
   constexpr std::size_t kHuge = 2 << 20;
   const std::size_t room = (bytes + kHuge - 1) / kHuge * kHuge + kHuge;
   void* memory = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) die("mmap");
   const auto aligned = (reinterpret_cast<std::uintptr_t>(memory) + kHuge - 1) / kHuge * kHuge;
   auto* buffer = reinterpret_cast<std::byte*>(aligned);
-  if (bytes >= kHuge / 2) ::madvise(buffer, room - kHuge, MADV_HUGEPAGE);
+  if (huge) ::madvise(buffer, room - kHuge, MADV_HUGEPAGE);
   for (std::size_t at = 0; at < bytes; at += 4096) buffer[at] = std::byte{0};
   return buffer;
 }
@@ -98,10 +98,11 @@ class Loop {
     if (::fcntl(in_, F_SETPIPE_SZ, static_cast<int>(options.pipe)) < 0) die("F_SETPIPE_SZ");
     sink_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     const std::size_t bytes = options.bs * options.batch;
-    buffer_ = allocate(bytes);
+    const bool writes = options.rw.ends_with("write");
+    buffer_ = allocate(bytes, writes && options.bs > 4096);
     for (std::size_t i = 0; i < options.batch; ++i) {
       // What is written is the same zeros; what is read has a place of its own.
-      iov_.push_back({buffer_ + (options.rw.ends_with("write") ? 0 : i * options.bs), options.bs});
+      iov_.push_back({buffer_ + (writes ? 0 : i * options.bs), options.bs});
     }
   }
 

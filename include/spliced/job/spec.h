@@ -46,11 +46,6 @@ inline constexpr std::uint64_t kMaxPipe = 1ULL << 30;         // bytes
 inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
 inline constexpr std::uint64_t kMaxAutoPipe = 1ULL << 20;     // bytes; what an unprivileged user may have (pipe(7))
 
-// The most that the buffers of a job take, bytes.
-[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec);
-// The most blocks that may pass the pipe together.
-[[nodiscard]] std::uint64_t largest_batch(const JobSpec& spec);
-
 // Everything that is wrong with a spec whatever the machine, each with the JSON pointer of its field. Empty: valid.
 [[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);
 

@@ -8,11 +8,10 @@ namespace spliced::util {
 
 inline constexpr std::size_t kPageSize = 4096;
 
-// Pages of a buffer. Huge ones, where it has at least kHugeFrom bytes and the system has some (madvise(2),
-// MADV_HUGEPAGE), are worth it for what is written: fewer pages for vmsplice(2) to look up, fewer pieces for the block
-// layer to put together. Reads gain nothing, and clearing them delays the start.
+// Pages of a buffer. Huge ones, where the system has some (madvise(2), MADV_HUGEPAGE), are worth it for blocks of many
+// pages that are written: fewer pages for vmsplice(2) to look up, fewer pieces for the block layer to put together.
+// Reads gain nothing.
 enum class Pages : std::uint8_t { small, huge };
-inline constexpr std::size_t kHugeFrom = 1 << 20;
 inline constexpr std::size_t kHugePageSize = 2 << 20;
 
 [[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
@@ -31,8 +30,7 @@ class PageBuffer {
 
   // What allocate(bytes) takes: `bytes` rounded up to pages, or to huge pages.
   [[nodiscard]] static constexpr std::size_t footprint(std::size_t bytes, Pages pages = Pages::small) {
-    return pages == Pages::huge && bytes >= kHugeFrom ? round_up(bytes, kHugePageSize)
-                                                      : round_up(bytes == 0 ? 1 : bytes, kPageSize);
+    return round_up(bytes == 0 ? 1 : bytes, pages == Pages::huge ? kHugePageSize : kPageSize);
   }
 
   // At least `bytes`. The pages are faulted in, as far as there is memory, so that the

@@ -27,13 +27,13 @@ inline constexpr std::size_t kPoolPages = 64;
 class PayloadSource {
  public:
   // The most memory that create() takes, bytes.
-  [[nodiscard]] static std::size_t footprint(std::size_t block, std::size_t places) {
-    return util::PageBuffer::footprint(block + kPoolPages * util::kPageSize, util::Pages::huge) +
-           (places > 1 ? util::PageBuffer::footprint(block * places, util::Pages::huge) : 0);
+  [[nodiscard]] static std::size_t footprint(std::size_t block, std::size_t places, util::Pages pages) {
+    return util::PageBuffer::footprint(pool_bytes(block) + (places > 1 ? block * places : 0), pages);
   }
   // `places` is how many blocks can be valid at a time.
   [[nodiscard]] static util::Result<PayloadSource> create(Payload kind, std::uint64_t seed, std::size_t block,
-                                                          std::size_t places = 1);
+                                                          std::size_t places = 1,
+                                                          util::Pages pages = util::Pages::small);
 
   // The contents of the block at `offset`, page-aligned. Valid until the next call of either function.
   [[nodiscard]] std::byte* fill(std::uint64_t offset);
@@ -42,14 +42,17 @@ class PayloadSource {
   [[nodiscard]] std::byte* fill(std::uint64_t offset, std::size_t place);
 
  private:
+  [[nodiscard]] static std::size_t pool_bytes(std::size_t block) {
+    return util::round_up(block + kPoolPages * util::kPageSize, util::kPageSize);
+  }
   void lift_stamp();
   void stamp(std::byte* block, std::uint64_t offset) const;
 
   Payload kind_ = Payload::zero;
   std::uint64_t seed_ = 0;
   std::size_t block_ = 0;
-  util::PageBuffer pool_;
-  util::PageBuffer places_;  // of blocks that are valid together
+  util::PageBuffer memory_;      // the pool, and behind it the places; or the one block of zeros
+  std::byte* places_ = nullptr;  // of blocks that are valid together
   std::byte* stamped_ = nullptr;
   std::array<std::byte, kStampBytes> under_stamp_{};
 };

@@ -308,6 +308,19 @@ TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
   EXPECT_EQ(service->get(submit(modest))->devices.at(0).tuning.at(0).setting.pipe_size, 1U << 20);
 }
 
+TEST_F(JobServiceLimits, BatchesTakeNoMoreMemoryThanThereIs) {
+  ServiceLimits limits;
+  limits.pipe_bytes = 0;
+  limits.buffer_bytes = 2 << 20;
+  start(null_engines(), limits);
+  JobSpec spec = endless({first});
+  spec.workload.bs = 65536;
+  spec.workload.workers = 8;
+  const std::string id = submit(spec);
+  EXPECT_EQ(service->get(id)->state, State::running);
+  EXPECT_EQ(service->submit(endless({second}))->devices.at(0).tuning.at(0).setting.batch, 1U);
+}
+
 TEST_F(JobServiceLimits, TrimsBookNoPipes) {
   ServiceLimits limits;
   limits.pipe_bytes = 2 << 20;

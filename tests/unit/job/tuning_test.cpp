@@ -20,25 +20,37 @@ JobSpec of_block(std::uint64_t bs) {
   return spec;
 }
 
-TEST(SettingsToTry, SmallBlocksTryBatches) {
-  EXPECT_EQ(settings_to_try(of_block(4096), kMaxAutoPipe), (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {64 * kKiB, 16}}));
-  EXPECT_EQ(settings_to_try(of_block(512), kMaxAutoPipe),
-            (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {64 * kKiB, 16}, {64 * kKiB, 64}}));
-  EXPECT_EQ(settings_to_try(of_block(16384), kMaxAutoPipe), (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}}));
+TEST(SettingsToTry, AsManyBlocksAsEachPipeHolds) {
+  EXPECT_EQ(settings_to_try(of_block(4096), kMaxAutoPipe),
+            (Settings{{64 * kKiB, 1}, {64 * kKiB, 16}, {128 * kKiB, 32}, {256 * kKiB, 64}}));
+  EXPECT_EQ(settings_to_try(of_block(512), kMaxAutoPipe), settings_to_try(of_block(4096), kMaxAutoPipe))
+      << "a page each";
+  EXPECT_EQ(settings_to_try(of_block(16384), kMaxAutoPipe),
+            (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {128 * kKiB, 8}, {256 * kKiB, 16}, {1024 * kKiB, 64}}));
+  EXPECT_EQ(settings_to_try(of_block(65536), kMaxAutoPipe),
+            (Settings{{64 * kKiB, 1}, {128 * kKiB, 2}, {256 * kKiB, 4}, {1024 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, LargeBlocksTryPipes) {
-  EXPECT_EQ(settings_to_try(of_block(65536), kMaxAutoPipe), (Settings{{64 * kKiB, 1}}));
   EXPECT_EQ(settings_to_try(of_block(1 << 20), kMaxAutoPipe),
-            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {64 * kKiB, 1}}));
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
   EXPECT_EQ(settings_to_try(of_block(64 << 20), kMaxAutoPipe),
-            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(131072), kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}}));
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
+}
+
+TEST(SettingsToTry, BlocksInBetweenTryBoth) {
+  EXPECT_EQ(settings_to_try(of_block(131072), kMaxAutoPipe),
+            (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}, {256 * kKiB, 2}, {1024 * kKiB, 8}}));
+  EXPECT_EQ(settings_to_try(of_block(524288), kMaxAutoPipe),
+            (Settings{{512 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}, {1024 * kKiB, 2}}));
 }
 
 TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 300 * kKiB), (Settings{{256 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), 300 * kKiB),
+            (Settings{{256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
   EXPECT_EQ(settings_to_try(of_block(1 << 20), 16384), (Settings{{16384, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(4096), 16384), (Settings{{16384, 1}, {16384, 4}}));
+  EXPECT_EQ(settings_to_try(of_block(65536), 131072), (Settings{{65536, 1}, {131072, 2}}));
   EXPECT_EQ(settings_to_try(of_block(1 << 20), 4096), (Settings{{8192, 1}})) << "what every pipe has";
   EXPECT_EQ(settings_to_try(of_block(1 << 20), 0), (Settings{{8192, 1}}));
 }
@@ -56,7 +68,7 @@ TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   EXPECT_EQ(settings_to_try(spec, 300 * kKiB), (Settings{{256 * kKiB, 4}})) << "a batch that fits into the pipe";
   spec.engine.batch = 1;
   spec.workload.bs = 1 << 20;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe).size(), 3U);
+  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe).size(), 4U);
   spec = of_block(4096);
   spec.engine.pipe_size = 131072;
   EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
@@ -75,6 +87,7 @@ TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
     JobSpec spec = of_block(4096);
     (which == 0 ? spec.workload.rate : which == 1 ? spec.workload.rate_iops : spec.workload.seed) = 100;
     if (which == 2) spec.workload.thinktime = 1;
+    if (which == 2) spec.engine.pipe_size = 65536;
     EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 1}}));
   }
 }
@@ -96,25 +109,25 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
     EXPECT_FALSE(found.settled());
     EXPECT_EQ(found.snapshot().source, TuningSource::untried);
     EXPECT_EQ(found.setting(), (Setting{65536, 1}));
-    found.settle(2, {3, 2, 1});
+    found.settle(3, {3, 2, 1.5, 1});
     EXPECT_TRUE(found.settled());
-    EXPECT_EQ(found.setting(), (Setting{65536, 16}));
+    EXPECT_EQ(found.setting(), (Setting{262144, 64}));
     EXPECT_EQ(found.snapshot().source, TuningSource::measured);
     EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
   }
   const DevicePlan plan = plan_of(spec);
   const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
   EXPECT_TRUE(again.settled());
-  EXPECT_EQ(again.setting(), (Setting{65536, 16}));
+  EXPECT_EQ(again.setting(), (Setting{262144, 64}));
   EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
-  EXPECT_EQ(again.snapshot().tried.size(), 3U);
+  EXPECT_EQ(again.snapshot().tried.size(), 4U);
 }
 
 TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
   const JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
-    Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(2, {3, 2, 1});
+    Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(2, {3, 2, 1, 4});
     EXPECT_FALSE(Tuning(Direction::write, spec, plan, RunFixture::tuning).settled());
   }
   JobSpec other = spec;
@@ -133,13 +146,13 @@ TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
   JobSpec spec = reading({path});
   spec.workload.bs = 1 << 20;
   DevicePlan plan = plan_of(spec);
-  Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(0, {1, 2, 3});
+  Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(0, {1, 2, 3, 4});
   EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
-  plan.pipe_limit = 262144;
+  plan.grant.pipe_limit = 262144;
   Tuning scarce(Direction::read, spec, plan, RunFixture::tuning);
   EXPECT_FALSE(scarce.settled());
-  scarce.settle(1, {2, 1});
-  plan.pipe_limit = kMaxAutoPipe;
+  scarce.settle(1, {3, 1, 2});
+  plan.grant.pipe_limit = kMaxAutoPipe;
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().pipe_size, 1U << 20)
       << "what was found while pipes were scarce is for such times";
 }
@@ -148,7 +161,7 @@ TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
   const JobSpec spec = reading({path});
   const DevicePlan plan = plan_of(spec);
   Tuning slow(Direction::read, spec, plan, RunFixture::tuning);
-  slow.settle(std::nullopt, {3, 2, 0});
+  slow.settle(std::nullopt, {3, 2, 0, 0});
   EXPECT_TRUE(slow.settled());
   EXPECT_EQ(slow.setting(), slow.settings()[0]);
   EXPECT_EQ(slow.snapshot().source, TuningSource::inconclusive);
@@ -158,9 +171,9 @@ TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
 TEST_F(TuningTest, ChoicesThatAreNone) {
   JobSpec spec = reading({path});
   spec.workload.bs = 65536;
+  spec.engine.batch = 1;
   const DevicePlan plan = plan_of(spec);
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::only_choice);
-  spec.engine.batch = 1;
   spec.engine.pipe_size = 65536;
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::job);
 }
@@ -184,7 +197,7 @@ TEST_F(TuningTest, AJobMeasuresAndTheNextOneRemembers) {
     const JobSnapshot job = wait(id);
     ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
     EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::read);
-    EXPECT_EQ(job.devices[0].tuning[0].tried.size(), 3U);
+    EXPECT_EQ(job.devices[0].tuning[0].tried.size(), 4U);
     for (const auto& tried : job.devices[0].tuning[0].tried) EXPECT_GT(tried.bytes_per_second, 0);
   }
 }

@@ -212,7 +212,7 @@ TEST(PayloadSource, IsIncompressible) {
 
 TEST(PayloadSource, BlocksAtPlacesOfTheirOwnAreValidTogether) {
   for (const Payload kind : {Payload::stamp, Payload::random, Payload::zero}) {
-    auto together = PayloadSource::create(kind, kSeed, 4096, 64);
+    auto together = PayloadSource::create(kind, kSeed, 4096, 64, util::Pages::huge);
     ASSERT_TRUE(together);
     // More blocks than the pool has windows, so that some share one.
     std::vector<std::byte*> blocks;

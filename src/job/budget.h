@@ -1,0 +1,27 @@
+// What jobs take of the memory that there is for all of them.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "plan.h"
+#include "spliced/job/service.h"
+
+namespace spliced::job {
+
+// What a job takes of the service's limits.
+struct Reservation {
+  std::size_t threads = 0;
+  std::uint64_t buffers = 0;  // bytes
+  std::uint64_t pipes = 0;    // bytes
+  Grant grant;
+};
+
+// The most that the buffers of a job take, bytes.
+[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);
+
+// What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for
+// the caller to see.
+[[nodiscard]] Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
+                               std::uint64_t pipes);
+
+}  // namespace spliced::job

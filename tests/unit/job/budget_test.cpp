@@ -1,0 +1,83 @@
+#include "job/budget.h"
+
+#include "job/tuning.h"
+#include "service_fixture.h"
+#include "spliced/verify/payload.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::reading;
+using testing::writing;
+using util::Pages;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+ServiceLimits limits_of(std::uint64_t buffers, std::uint64_t pipes) {
+  ServiceLimits limits;
+  limits.buffer_bytes = buffers;
+  limits.pipe_bytes = pipes;
+  limits.largest_pipe = kMiB;
+  return limits;
+}
+
+JobSpec writing_blocks_of(std::uint64_t bs, unsigned workers = 1) {
+  JobSpec spec = writing({"/x"});
+  spec.workload.bs = bs;
+  spec.workload.workers = workers;
+  return spec;
+}
+
+TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
+  JobSpec spec = reading({"/x", "/y"});
+  spec.workload.workers = 2;
+  const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
+  EXPECT_EQ(book(spec, limits, 0, 0).grant.pipe_limit, kMaxAutoPipe);
+  EXPECT_EQ(book(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
+  EXPECT_EQ(book(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
+  spec.workload.rw = workload::Mode::randrw;
+  EXPECT_EQ(book(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 4) << "one for each direction";
+  EXPECT_EQ(book(spec, limits, 0, 12 * kMiB).threads, 4U);
+}
+
+TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
+  const JobSpec spec = writing_blocks_of(65536, 16);
+  const Reservation out = book(spec, limits_of(16 * kMiB, 0), 0, 0);
+  EXPECT_EQ(out.grant.pipe_limit, kMiB / 2);
+  EXPECT_LE(out.buffers, 16 * kMiB);
+  const Reservation more = book(spec, limits_of(16 * kMiB, 0), 8 * kMiB, 0);
+  EXPECT_EQ(more.grant.pipe_limit, kMiB / 4);
+}
+
+TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
+  for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
+    const JobSpec spec = writing_blocks_of(bs, 3);
+    const Reservation out = book(spec, limits_of(4096 * kMiB, 0), 0, 0);
+    const std::size_t batch = largest_batch(settings_to_try(spec, out.grant.pipe_limit));
+    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grant.payload_pages);
+    EXPECT_EQ(out.buffers, 3 * each);
+    EXPECT_GE(each, bs * batch);
+  }
+}
+
+TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
+  const auto pages = [](const JobSpec& spec) {
+    return book(spec, limits_of(1024 * kMiB, 0), 0, 0).grant.payload_pages;
+  };
+  EXPECT_EQ(pages(writing_blocks_of(65536)), Pages::huge);
+  EXPECT_EQ(pages(writing_blocks_of(65536, 32)), Pages::huge);
+  EXPECT_EQ(pages(writing_blocks_of(65536, 33)), Pages::small) << "more than a sixteenth of 1 GiB";
+  EXPECT_EQ(pages(writing_blocks_of(4096)), Pages::small);
+}
+
+TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
+  JobSpec spec = writing_blocks_of(kMiB);
+  spec.engine.pipe_size = 64 * kMiB;
+  EXPECT_EQ(book(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
+  spec.workload.rw = workload::Mode::trim;
+  EXPECT_EQ(book(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);
+  EXPECT_EQ(book(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
+}
+
+}  // namespace
+}  // namespace spliced::job
