@@ -161,9 +161,9 @@ std::string pages_text(const Json& caps) {
              aliases ? "vmsplice hands the pages over: bytes changed afterwards come out changed"
                      : "vmsplice copies here: writes cost as much as write(2) into the pipe");
   const bool copies = caps.at("vmsplice_read_copies").get<bool>();
-  out += row("reads without a copy", copies ? "no" : "yes",
+  out += row("reads without a copy", copies ? "no" : "unknown",
              copies ? "vmsplice from a pipe copies as read(2) does; only discard saves it"
-                    : "vmsplice from a pipe does not copy here, or is refused");
+                    : "vmsplice from a pipe was not seen to copy here: it is refused, or it does not");
   out += row("calls that fill a pipe", std::to_string(caps.at("one_byte_calls_to_fill_pipe").get<std::uint64_t>()),
              "one-byte vmsplice calls: each takes a slot, so small blocks are batched");
   out += row("slots for each page", fmt::format("{:g}", caps.at("array_slots_per_page").get<double>()),

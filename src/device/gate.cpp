@@ -83,9 +83,11 @@ void check_missing(const TargetFacts& facts, const Access& access, std::vector<R
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
 }
 
-// A number can be given to another device, and a loop device to another file: the plan is for what was looked at.
-bool same_target(const TargetFacts& a, const TargetFacts& b) {
-  return a.id == b.id && a.whole == b.whole && a.size == b.size && a.alignment == b.alignment;
+// A number can be given to another device, and a loop device to another file: the plan is for what was looked at. A
+// file that others write may have grown.
+bool same_target(const TargetFacts& now, const TargetFacts& then) {
+  const bool same_size = then.block_device ? now.size == then.size : now.size >= then.size;
+  return now.id == then.id && now.whole == then.whole && now.alignment == then.alignment && same_size;
 }
 
 std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& paths) {

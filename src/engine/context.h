@@ -38,6 +38,10 @@ inline void give_up(Context& ctx, Transfer& transfer, Outcome outcome, int error
 }
 
 inline void give_up(Context& ctx, Transfer& transfer, const CallResult& result) {
+  if (result.stopped && result.error == kNotBegun.error) {
+    transfer.outcome = Outcome::stopped;
+    return;
+  }
   give_up(ctx, transfer, result.stopped ? Outcome::stopped : Outcome::failed, result.stopped ? 0 : result.error);
 }
 

@@ -62,7 +62,7 @@ std::size_t ReadPaths::run(std::span<Transfer> group) {
 // do.
 CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   count_ = 0;
-  if (to_end_before(ctx_, group.front())) return {-1, 0, true};
+  if (to_end_before(ctx_, group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const int from = ctx_.config.fd;
   const int into = ctx_.pipe.write_end();
@@ -70,7 +70,7 @@ CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   CallResult got;
   bool stop = false;
   for (Transfer& transfer : group) {
-    if (stop) return {-1, 0, true};
+    if (stop) return kNotBegun;
     std::size_t want = transfer.length - transfer.moved;
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
     const std::size_t need = pages_touched(static_cast<std::uint64_t>(offset), want);

@@ -18,6 +18,8 @@ struct CallResult {
   bool stopped = false;  // the stop token was set when the call was interrupted
   [[nodiscard]] bool ok() const { return value >= 0; }
 };
+// No call was made: the job is to end, and nothing is under way.
+inline constexpr CallResult kNotBegun{-1, 0, true};
 
 // Repeats a call that was interrupted, and waits a bounded time for one that is not ready. Never a busy loop: a disk
 // and a file are always "ready" for poll(2), so the waits are timed, 1 ms growing to kMaxWaitMs.

@@ -66,7 +66,8 @@ class SpliceEngine::Impl {
 
   // The operations that need no pipe.
   void run_plain(Transfer& transfer) {
-    const CallResult result = retry_([&] { return call_plain(transfer); });
+    const bool to_end = retry_.stopping() || watch_.over();
+    const CallResult result = to_end ? kNotBegun : retry_([&] { return call_plain(transfer); });
     transfer.outcome = result.ok() ? Outcome::done : result.stopped ? Outcome::stopped : Outcome::failed;
     transfer.error = result.ok() || result.stopped ? 0 : result.error;
     if (result.ok() && transfer.op == Op::trim) transfer.moved = transfer.length;

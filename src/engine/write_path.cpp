@@ -29,7 +29,7 @@ std::size_t WritePath::run(std::span<Transfer> group) {
 
 // How many bytes are in the pipe now, at least one; or why there are none.
 CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
-  if (to_end_before(ctx_, group.front())) return {-1, 0, true};
+  if (to_end_before(ctx_, group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const Filling filling = gather(group);
   CallResult got = put(filling);
@@ -100,7 +100,7 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
     Transfer& transfer = group[ended];
     const std::size_t want = std::min(bytes, transfer.length - transfer.moved);
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-    CallResult got{-1, 0, true};
+    CallResult got{-1, EINTR, true};  // with bytes in the pipe that are not wanted any more
     if (!stop) got = ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, into, &offset, want); });
     if (!got.ok() || got.value == 0) {
       if (got.ok()) {

@@ -21,7 +21,7 @@ std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
 
 std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
   const auto& w = spec.workload;
-  const std::size_t batch = std::min(largest_batch(settings_to_try(spec, grant.pipe_limit)), engine::kMaxBatch);
+  const std::size_t batch = std::min(largest_batch(settings_to_try(spec, grant)), engine::kMaxBatch);
   const std::uint64_t each =
       (workload::reads(w.rw) ? util::PageBuffer::footprint(batch * w.bs) : 0) +
       (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
@@ -36,17 +36,19 @@ Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t
   Reservation out;
   out.threads = spec.targets.size() * spec.workload.workers;
   const std::uint64_t count = out.threads * ((workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0));
-  const auto limit_to_half_of = [&](std::uint64_t left) {
-    if (count > 0) out.grant.pipe_limit = std::min(out.grant.pipe_limit, left / 2 / count);
-  };
+  if (limits.pipe_bytes != 0 && count > 0) {
+    out.grant.pipe_limit = std::min(out.grant.pipe_limit, left_of(limits.pipe_bytes, pipes) / 2 / count);
+  }
   const std::uint64_t buffers_left = left_of(limits.buffer_bytes, buffers);
-  limit_to_half_of(buffers_left);
-  if (limits.pipe_bytes != 0) limit_to_half_of(left_of(limits.pipe_bytes, pipes));
-  const Grant generous{out.grant.pipe_limit, util::Pages::huge};
+  while (out.grant.batch_limit > util::kPageSize && buffer_bytes(spec, out.grant) > buffers_left / 2) {
+    out.grant.batch_limit /= 2;
+  }
+  Grant generous = out.grant;
+  generous.payload_pages = util::Pages::huge;
   if (spec.workload.bs >= kHugeFrom && buffer_bytes(spec, generous) <= buffers_left / kHugeShare) out.grant = generous;
   out.buffers = buffer_bytes(spec, out.grant);
   std::uint64_t largest = 0;
-  for (const auto& setting : settings_to_try(spec, out.grant.pipe_limit)) {
+  for (const auto& setting : settings_to_try(spec, out.grant)) {
     largest = std::max<std::uint64_t>(largest, setting.pipe_size);
   }
   // A job may ask for a pipe that it cannot have.

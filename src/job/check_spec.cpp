@@ -60,7 +60,7 @@ class Check {
     require(!w.offset.relative || (w.offset.percent >= 0 && w.offset.percent < 100), "/workload/offset",
             "a percentage must be at least 0% and below 100%");
     // Where the batch is left open it is chosen so that there is room.
-    const std::uint64_t buffers = buffer_bytes(spec_, {.pipe_limit = spec_.engine.batch == 0 ? 0 : kMaxAutoPipe});
+    const std::uint64_t buffers = buffer_bytes(spec_, {.batch_limit = 0});
     require(w.bs > kMaxBlock || buffers <= kMaxBufferBytes, "/workload/bs",
             fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
                         spec_.targets.size(), w.workers, w.bs, buffers, kMaxBufferBytes));

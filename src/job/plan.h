@@ -9,7 +9,8 @@ namespace spliced::job {
 
 // What a job may take where it leaves the choice.
 struct Grant {
-  std::uint64_t pipe_limit = kMaxAutoPipe;  // bytes of a pipe
+  std::uint64_t pipe_limit = kMaxAutoPipe;   // bytes of a pipe
+  std::uint64_t batch_limit = kMaxAutoPipe;  // bytes of the blocks of a batch
   util::Pages payload_pages = util::Pages::small;
 };
 

@@ -38,12 +38,12 @@ std::uint64_t pipe_for(std::uint64_t bytes, std::uint64_t limit) {
   return std::min(limit, std::bit_ceil(std::clamp(bytes, kPipes.front(), kPipes.back())));
 }
 
-std::vector<Setting> settings_of_pipe(const JobSpec& spec) {
+std::vector<Setting> settings_of_pipe(const JobSpec& spec, const Grant& grant) {
   const std::uint64_t pipe = spec.engine.pipe_size;
   if (spec.engine.batch != 0) return {{pipe, spec.engine.batch}};
   std::vector<Setting> settings{{pipe, 1}};
   // Every block of a batch has a buffer: a large pipe alone does not ask for that many.
-  const std::size_t most = may_batch(spec) ? blocks_in(std::min(pipe, kMaxAutoPipe), spec) : 1;
+  const std::size_t most = may_batch(spec) ? blocks_in(std::min(pipe, grant.batch_limit), spec) : 1;
   for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) settings.push_back({pipe, batch});
   return settings;
 }
@@ -81,9 +81,9 @@ std::string key_for(Direction direction, const JobSpec& spec, const DevicePlan& 
 
 // One block at a time through a pipe of a block, which makes it one system call, and through smaller ones, which keep
 // what passes in the cache; then as many blocks as each pipe holds.
-std::vector<Setting> settings_to_try(const JobSpec& spec, std::uint64_t limit) {
-  if (spec.engine.pipe_size != 0) return settings_of_pipe(spec);
-  const std::uint64_t granted = std::bit_floor(std::max(limit, kLeastPipe));
+std::vector<Setting> settings_to_try(const JobSpec& spec, const Grant& grant) {
+  if (spec.engine.pipe_size != 0) return settings_of_pipe(spec, grant);
+  const std::uint64_t granted = std::bit_floor(std::max(grant.pipe_limit, kLeastPipe));
   if (spec.engine.batch > 1) return {setting_of_batch(spec, granted)};
   const std::uint64_t whole = pipe_for(spec.workload.bs, granted);
   std::vector<Setting> settings{{whole, 1}};
@@ -93,7 +93,7 @@ std::vector<Setting> settings_to_try(const JobSpec& spec, std::uint64_t limit) {
   if (!may_batch(spec)) return settings;
   std::size_t most = 1;
   for (const std::uint64_t pipe : kPipes) {
-    const std::size_t batch = blocks_in(std::min(pipe, granted), spec);
+    const std::size_t batch = blocks_in(std::min({pipe, granted, grant.batch_limit}), spec);
     if (batch > most) settings.push_back({std::min(pipe, granted), most = batch});
   }
   return settings;
@@ -118,9 +118,7 @@ void TuningMemory::put(const std::string& key, const TuningSnapshot& result) {
 }
 
 Tuning::Tuning(Direction direction, const JobSpec& spec, const DevicePlan& plan, TuningMemory& memory)
-    : settings_(settings_to_try(spec, plan.grant.pipe_limit)),
-      key_(key_for(direction, spec, plan, settings_)),
-      memory_(memory) {
+    : settings_(settings_to_try(spec, plan.grant)), key_(key_for(direction, spec, plan, settings_)), memory_(memory) {
   result_.direction = direction;
   result_.setting = settings_[0];
   if (settings_.size() == 1) {

@@ -14,9 +14,9 @@
 
 namespace spliced::job {
 
-// The settings worth trying for one direction of a job, the one to fall back to first. No pipe is larger than `limit`
-// bytes, unless the job itself asks for it.
-[[nodiscard]] std::vector<engine::Setting> settings_to_try(const JobSpec& spec, std::uint64_t limit);
+// The settings worth trying for one direction of a job, the one to fall back to first. They keep to the grant, unless
+// the job itself asks for more.
+[[nodiscard]] std::vector<engine::Setting> settings_to_try(const JobSpec& spec, const Grant& grant);
 [[nodiscard]] std::size_t largest_batch(const std::vector<engine::Setting>& settings);
 
 // What is known of devices that earlier jobs ran on. Thread-safe.

@@ -103,7 +103,8 @@ void collect_engine(const Telemetry& telemetry, Families& out) {
                                    "EFAULT per reading worker is normal.");
   auto retries = Family::counter("spliced_splice_retries_total", "System calls that were repeated, by errno.");
   auto shorts = Family::counter("spliced_splice_short_transfers_total", "Splice calls that moved less than was asked.");
-  auto resets = Family::counter("spliced_pipe_resets_total", "Pipes thrown away after an error.");
+  auto resets = Family::counter("spliced_pipe_resets_total",
+                                "Pipes thrown away after an error, or a stop in the middle of a transfer.");
   for (const DeviceTelemetry& device : telemetry.devices) {
     const job::EngineTotals& totals = device.totals.engine;
     const std::string& name = device.facts.name;

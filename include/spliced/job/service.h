@@ -17,10 +17,11 @@ namespace spliced::job {
 
 struct ServiceLimits {
   std::size_t running_jobs = 256;
-  std::size_t worker_threads = 4096;                 // of all running jobs
-  std::size_t kept_jobs = 1000;                      // ended jobs that can still be asked for
-  std::uint64_t buffer_bytes = 4ULL << 30;           // of all running jobs
-  std::uint64_t pipe_bytes = engine::pipe_budget();  // of all running jobs, as far as they leave the size open; 0: any
+  std::size_t worker_threads = 4096;        // of all running jobs
+  std::size_t kept_jobs = 1000;             // ended jobs that can still be asked for
+  std::uint64_t buffer_bytes = 4ULL << 30;  // of all running jobs
+  // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
+  std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
 };
 

@@ -196,12 +196,39 @@ TEST_F(Batch, NothingBeginsWhenTheTimeIsUp) {
 }
 
 TEST_F(Batch, ABlockThatHasBegunIsFinishedWhenTheTimeIsUp) {
-  config.settings = {Setting{16384, 1}, Setting{16384, 1}};
+  config.settings = {Setting{16384, 2}, Setting{16384, 2}};
   for (const Op op : {Op::write, Op::read}) {
-    auto transfers = row(op, 1, 65536);
-    EXPECT_EQ(engine().run(transfers, clock.now() + 2), 1U);
+    auto transfers = row(op, 2, 65536);
+    EXPECT_EQ(engine().run(transfers, clock.now() + 2), 2U);
     EXPECT_EQ(transfers[0].outcome, Outcome::done);
+    EXPECT_EQ(transfers[1].outcome, Outcome::stopped);
+    EXPECT_EQ(transfers[1].moved, 0U);
   }
+}
+
+TEST_F(Batch, AnEndThatFindsThePipeEmptyKeepsIt) {
+  for (const Op op : {Op::write, Op::read}) {
+    auto transfers = row(op);
+    EXPECT_EQ(engine().run(transfers, clock.now()), 1U);
+  }
+  clock.step = util::kSecond;
+  auto transfers = row(Op::read);
+  EXPECT_LT(engine().run(transfers, clock.now() + 4 * util::kSecond), kCount);
+  EXPECT_EQ(counters().pipe_resets.get(), 0U);
+}
+
+TEST_F(Batch, NoSyncAndNoTrimBeginsWhenTheTimeIsUpOrAfterAStop) {
+  for (const Op op : {Op::fsync, Op::trim}) {
+    Transfer transfer = make_transfer(op, 0, 4096, nullptr);
+    EXPECT_EQ(engine().run({&transfer, 1}, clock.now()), 1U);
+    EXPECT_EQ(transfer.outcome, Outcome::stopped);
+    EXPECT_EQ(transfer.moved, 0U);
+  }
+  stop.request_stop();
+  Transfer transfer = make_transfer(Op::fdatasync, 0, 0, nullptr);
+  EXPECT_EQ(engine().run({&transfer, 1}, 0), 1U);
+  EXPECT_EQ(transfer.outcome, Outcome::stopped);
+  EXPECT_TRUE(sys.records().empty());
 }
 
 class InEveryPosition : public Batch, public ::testing::WithParamInterface<std::tuple<Op, std::size_t>> {

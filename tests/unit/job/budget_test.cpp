@@ -42,18 +42,32 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
-  const Reservation out = book(spec, limits_of(16 * kMiB, 0), 0, 0);
-  EXPECT_EQ(out.grant.pipe_limit, kMiB / 2);
-  EXPECT_LE(out.buffers, 16 * kMiB);
-  const Reservation more = book(spec, limits_of(16 * kMiB, 0), 8 * kMiB, 0);
-  EXPECT_EQ(more.grant.pipe_limit, kMiB / 4);
+  const auto batch = [&](const Reservation& out) { return largest_batch(settings_to_try(spec, out.grant)); };
+  const Reservation first = book(spec, limits_of(32 * kMiB, 0), 0, 0);
+  EXPECT_LE(first.buffers, 16 * kMiB);
+  EXPECT_EQ(batch(first), 8U);
+  const Reservation more = book(spec, limits_of(32 * kMiB, 0), 16 * kMiB, 0);
+  EXPECT_LE(more.buffers, 8 * kMiB);
+  EXPECT_EQ(batch(more), 2U);
+  const Reservation last = book(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
+  EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
+  EXPECT_EQ(last.grant.pipe_limit, kMaxAutoPipe) << "pipes are no buffers";
+}
+
+TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
+  JobSpec spec = writing_blocks_of(16384, 64);
+  spec.engine.pipe_size = kMiB;
+  EXPECT_EQ(largest_batch(settings_to_try(spec, book(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)), 64U);
+  const Reservation out = book(spec, limits_of(64 * kMiB, 0), 0, 0);
+  EXPECT_EQ(largest_batch(settings_to_try(spec, out.grant)), 4U);
+  EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
 TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
     const Reservation out = book(spec, limits_of(4096 * kMiB, 0), 0, 0);
-    const std::size_t batch = largest_batch(settings_to_try(spec, out.grant.pipe_limit));
+    const std::size_t batch = largest_batch(settings_to_try(spec, out.grant));
     const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grant.payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
     EXPECT_GE(each, bs * batch);

@@ -21,65 +21,65 @@ JobSpec of_block(std::uint64_t bs) {
 }
 
 TEST(SettingsToTry, AsManyBlocksAsEachPipeHolds) {
-  EXPECT_EQ(settings_to_try(of_block(4096), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(4096), {}),
             (Settings{{64 * kKiB, 1}, {64 * kKiB, 16}, {128 * kKiB, 32}, {256 * kKiB, 64}}));
-  EXPECT_EQ(settings_to_try(of_block(512), kMaxAutoPipe), settings_to_try(of_block(4096), kMaxAutoPipe))
-      << "a page each";
-  EXPECT_EQ(settings_to_try(of_block(16384), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(512), {}), settings_to_try(of_block(4096), {})) << "a page each";
+  EXPECT_EQ(settings_to_try(of_block(16384), {}),
             (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {128 * kKiB, 8}, {256 * kKiB, 16}, {1024 * kKiB, 64}}));
-  EXPECT_EQ(settings_to_try(of_block(65536), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(65536), {}),
             (Settings{{64 * kKiB, 1}, {128 * kKiB, 2}, {256 * kKiB, 4}, {1024 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, LargeBlocksTryPipes) {
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {}),
             (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(64 << 20), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(64 << 20), {}),
             (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
 }
 
 TEST(SettingsToTry, BlocksInBetweenTryBoth) {
-  EXPECT_EQ(settings_to_try(of_block(131072), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(131072), {}),
             (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}, {256 * kKiB, 2}, {1024 * kKiB, 8}}));
-  EXPECT_EQ(settings_to_try(of_block(524288), kMaxAutoPipe),
+  EXPECT_EQ(settings_to_try(of_block(524288), {}),
             (Settings{{512 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}, {1024 * kKiB, 2}}));
 }
 
 TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 300 * kKiB),
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 300 * kKiB}),
             (Settings{{256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 16384), (Settings{{16384, 1}}));
-  EXPECT_EQ(settings_to_try(of_block(4096), 16384), (Settings{{16384, 1}, {16384, 4}}));
-  EXPECT_EQ(settings_to_try(of_block(65536), 131072), (Settings{{65536, 1}, {131072, 2}}));
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 4096), (Settings{{8192, 1}})) << "what every pipe has";
-  EXPECT_EQ(settings_to_try(of_block(1 << 20), 0), (Settings{{8192, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 16384}), (Settings{{16384, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(4096), {.pipe_limit = 16384}), (Settings{{16384, 1}, {16384, 4}}));
+  EXPECT_EQ(settings_to_try(of_block(65536), {.pipe_limit = 131072}), (Settings{{65536, 1}, {131072, 2}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 4096}), (Settings{{8192, 1}})) << "what every pipe has";
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 0}), (Settings{{8192, 1}}));
 }
 
 TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   JobSpec spec = of_block(1 << 20);
   spec.engine.pipe_size = 2 << 20;
-  EXPECT_EQ(settings_to_try(spec, 65536), (Settings{{2048 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
   spec = of_block(4096);
   spec.engine.batch = 7;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 7}}));
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 7}}));
   spec = of_block(65536);
   spec.engine.batch = 16;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
-  EXPECT_EQ(settings_to_try(spec, 300 * kKiB), (Settings{{256 * kKiB, 4}})) << "a batch that fits into the pipe";
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
+  EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 300 * kKiB}), (Settings{{256 * kKiB, 4}}))
+      << "a batch that fits into the pipe";
   spec.engine.batch = 1;
   spec.workload.bs = 1 << 20;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe).size(), 4U);
+  EXPECT_EQ(settings_to_try(spec, {}).size(), 4U);
   spec = of_block(4096);
   spec.engine.pipe_size = 131072;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
   JobSpec spec = of_block(1 << 20);
   spec.engine.pipe_size = 64 << 20;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 << 20, 1}}));
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 1}}));
   spec.engine.batch = 16;
-  EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 << 20, 16}})) << "as the job says";
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 16}})) << "as the job says";
 }
 
 TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
@@ -88,7 +88,7 @@ TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
     (which == 0 ? spec.workload.rate : which == 1 ? spec.workload.rate_iops : spec.workload.seed) = 100;
     if (which == 2) spec.workload.thinktime = 1;
     if (which == 2) spec.engine.pipe_size = 65536;
-    EXPECT_EQ(settings_to_try(spec, kMaxAutoPipe), (Settings{{64 * kKiB, 1}}));
+    EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 1}}));
   }
 }
 
