@@ -138,14 +138,14 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
     if (first_due > now && !wait_until(stop, first_due)) break;
     const Nanos began = trying(request.op) ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
-    now = perform(stop, deadline_, began);
+    now = perform(deadline_, began);
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
   completed_ = !stop.stop_requested();
   if (!completed_ || !generator_.last(request)) return;
   count_ = 0;
   add(pacer, request, 0, 1);
-  (void)perform(stop, 0, 0);
+  (void)perform(0, 0);
 }
 
 bool Worker::next(workload::Request& out) {
@@ -213,23 +213,19 @@ bool Worker::trying(Op op) {
   return lane != nullptr && !lane->settled;
 }
 
-// Does what was gathered, up to what is the end of the job: an error too many, the deadline. `began`: with the making
-// of the data. When the last of the operations ended.
-Nanos Worker::perform(const std::stop_token& stop, Nanos until, Nanos began) {
+// Does what was gathered, up to what is the end of the job: an error too many, `until`. `began`: with the making of the
+// data. When the last of the operations ended.
+Nanos Worker::perform(Nanos until, Nanos began) {
   std::size_t ended = 0;
   do {
     const std::size_t before = ended;
     ended += engine_->run({transfers_.data() + before, count_ - before}, until);
     for (std::size_t i = before; i < ended; ++i) record(transfers_[i], dues_[i]);
-  } while (ended < count_ && !to_end(stop, transfers_[ended - 1]));
+  } while (ended < count_ && transfers_[ended - 1].outcome != Outcome::stopped);
   count_ = ended;
   const Op op = transfers_[0].op;
   if (trying(op)) adapt(op == Op::read ? Direction::read : Direction::write, *lane_of(op), began);
   return transfers_[ended - 1].ended;
-}
-
-bool Worker::to_end(const std::stop_token& stop, const Transfer& last) const {
-  return last.outcome == Outcome::stopped || stop.stop_requested() || (deadline_ != 0 && last.ended >= deadline_);
 }
 
 // Goes on with the trial, or looks whether the worker that has it came to an end.

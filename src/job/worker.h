@@ -80,8 +80,7 @@ class Worker {
   void gather(workload::Pacer& pacer, workload::Request request, util::Nanos due, util::Nanos now);
   void add(workload::Pacer& pacer, const workload::Request& request, util::Nanos due, std::size_t batch);
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
-  [[nodiscard]] util::Nanos perform(const std::stop_token& stop, util::Nanos until, util::Nanos began);
-  [[nodiscard]] bool to_end(const std::stop_token& stop, const engine::Transfer& last) const;
+  [[nodiscard]] util::Nanos perform(util::Nanos until, util::Nanos began);
   void record(const engine::Transfer& transfer, util::Nanos due);
   [[nodiscard]] Lane* lane_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);

@@ -102,9 +102,7 @@ TEST(Trial, WhatFailedIsNotMeasured) {
     trial.note(4096, Trial::kSlice / 2);  // slower than what follows, in every slice
     trial.note_failure(Trial::kSlice / 100);
     const std::size_t way = trial.way();
-    for (int i = 0; i < 100 && !trial.ended() && trial.way() == way; ++i) {
-      trial.note(65536, way == 0 ? 65536 : 2 * 65536);
-    }
+    for (int i = 0; i < 16; ++i) trial.note(way == 0 ? 65536 : 32768, 65536);  // just a slice
   }
   EXPECT_EQ(trial.nanos_per_byte(), (std::vector<double>{1, 2}));
 }
