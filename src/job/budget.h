@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "plan.h"
 #include "spliced/job/service.h"
@@ -14,7 +15,12 @@ struct Reservation {
   std::uint64_t buffers = 0;  // bytes
   std::uint64_t pipes = 0;    // bytes
   Grant grant;
+  std::optional<std::size_t> first_cpu;  // see DevicePlan
 };
+
+// From so many workers for each CPU on they are dealt out to the CPUs. The kernel leaves some CPUs with more of them
+// than others for seconds, and equal devices get shares that are up to twice as large as others.
+inline constexpr std::size_t kWorkersPerCpu = 16;
 
 // The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);

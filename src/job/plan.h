@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "spliced/device/gate.h"
@@ -19,6 +20,7 @@ struct DevicePlan {
   device::OpenTarget target;
   workload::BlockRange range;
   Grant grant;
+  std::optional<std::size_t> first_cpu;  // of the first worker, the others follow; none: wherever the kernel likes
 };
 
 struct JobPlan {

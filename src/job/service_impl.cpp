@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "plan.h"
 
@@ -89,7 +91,7 @@ Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
     return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
                                              threads_, threads, setup_.limits.worker_threads));
   }
-  const Reservation reservation = book(spec, setup_.limits, buffers_, pipes_);
+  Reservation reservation = book(spec, setup_.limits, buffers_, pipes_);
   if (buffers_ + reservation.buffers > setup_.limits.buffer_bytes) {
     return fail(Errc::exhausted,
                 fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}", buffers_,
@@ -97,6 +99,9 @@ Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   }
   ++running_;
   threads_ += threads;
+  if (threads_ >= kWorkersPerCpu * std::max(1U, std::thread::hardware_concurrency())) {
+    reservation.first_cpu = std::exchange(next_cpu_, next_cpu_ + threads);
+  }
   buffers_ += reservation.buffers;
   pipes_ += reservation.pipes;
   return reservation;
@@ -124,7 +129,10 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.gate, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (auto& device : plan->devices) device.grant = reservation->grant;
+    for (std::size_t i = 0; i < plan->devices.size(); ++i) {
+      plan->devices[i].grant = reservation->grant;
+      if (reservation->first_cpu) plan->devices[i].first_cpu = *reservation->first_cpu + i * spec.workload.workers;
+    }
     auto runs = create_runs(id, std::move(*plan), gate);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);

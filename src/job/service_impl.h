@@ -85,6 +85,7 @@ class JobService::Impl {
   bool delivering_ = false;
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
   std::size_t running_ = 0;
+  std::size_t next_cpu_ = 0;
   std::size_t threads_ = 0;
   std::uint64_t buffers_ = 0;
   std::uint64_t pipes_ = 0;

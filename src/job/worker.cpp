@@ -83,6 +83,7 @@ Worker::Worker(const Setup& setup)
     : spec_(setup.spec),
       fd_(setup.plan.target.fd.get()),
       index_(setup.index),
+      first_cpu_(setup.plan.first_cpu),
       name_(setup.thread_name),
       owner_(setup.owner),
       gate_(setup.gate),
@@ -121,6 +122,7 @@ void Worker::run(const std::stop_token& stop) {
   util::name_this_thread(name_);
   util::unprefer_this_thread();
   util::accept_wake_signal();
+  if (first_cpu_) util::stay_on_cpu(*first_cpu_ + index_);
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
   if (const Nanos start = gate_->wait(); start != 0) drive(stop, start);
   finished_.store(true, std::memory_order_release);

@@ -89,6 +89,7 @@ class Worker {
   const JobSpec& spec_;
   const int fd_;
   const unsigned index_;
+  const std::optional<std::size_t> first_cpu_;
   const std::string name_;
   WorkerOwner& owner_;
   const std::shared_ptr<StartLine> gate_;

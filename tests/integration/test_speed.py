@@ -1,5 +1,6 @@
 """What a job finds out about its devices, many devices at once, and that the benchmark works. Nothing here is timed: how
 fast things are is what tests/bench measures."""
+import collections
 import json
 import os
 import pathlib
@@ -83,8 +84,36 @@ class Fleet(TestCase):
         pipes = sum(d["splice"]["pipe_size_bytes"] * 2 for d in devices)
         self.assertLessEqual(pipes, int(pathlib.Path("/proc/sys/fs/pipe-user-pages-soft").read_text()) * 4096)
         self.assertLess(devices[0]["splice"]["tuning"][0]["pipe_size_bytes"], MIB)
+        self.assertEqual(self.dealt_out(16), self.cpus_of_workers(daemon))
         daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
         self.assertEqual("CANCELLED", daemon.wait(job["id"])["state"])
+
+    def test_a_few_workers_may_run_where_they_like(self):
+        daemon = self.daemon()
+        daemon.submit(targets=[str(daemon.dir / "t0")], destructive=True, workload={
+            "rw": "write", "size": "2M", "workers": 2, "time_based": True, "runtime": "1h", "direct": False})
+        allowed = frozenset(os.sched_getaffinity(0))
+
+        def running():
+            cpus = self.cpus_of_workers(daemon)
+            return cpus if sum(cpus.values()) == 2 else None
+
+        self.assertEqual({allowed: 2}, await_true(running, "two workers"))
+
+    def cpus_of_workers(self, daemon):
+        """How many workers there are for each set of CPUs."""
+        out = collections.Counter()
+        for task in pathlib.Path(f"/proc/{daemon.pid()}/task").iterdir():
+            if re.fullmatch(r"t\d+/\d", (task / "comm").read_text().strip()):
+                out[frozenset(os.sched_getaffinity(int(task.name)))] += 1
+        return out
+
+    def dealt_out(self, from_so_many):
+        """The same for 128 workers, if they are so many for each CPU."""
+        cpus = sorted(os.sched_getaffinity(0))
+        if 128 < from_so_many * len(cpus):
+            return {frozenset(cpus): 128}
+        return collections.Counter(frozenset({cpus[i % len(cpus)]}) for i in range(128))
 
 
 @need_root
