@@ -15,8 +15,8 @@ class Trial {
   static constexpr util::Nanos kSlice = util::kSecond / 1000;
   static constexpr util::Nanos kLongSlice = 50 * kSlice;   // a single run that takes this long is a slice
   static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device
-  static constexpr std::size_t kFewestRounds = 3;          // that say anything
-  static constexpr std::size_t kRounds = 9;
+  static constexpr std::size_t kFewestRounds = 6;          // that say anything
+  static constexpr std::size_t kRounds = 21;
   static constexpr double kWorthwhile = 0.97;  // a way must take less than this share of the first one's time to win
 
   explicit Trial(std::size_t ways);  // at least 2; the first is the one to fall back to
@@ -32,10 +32,12 @@ class Trial {
   // For each way the lower quartile over the rounds, nanoseconds per byte: what disturbs only ever makes it slower. 0
   // for what was not tried.
   [[nodiscard]] std::vector<double> nanos_per_byte() const;
-  // None when there were too few rounds to tell.
+  // The fastest of those that are worth it and beat the first way in so many rounds that it was hardly by chance; else
+  // the first. None when there were too few rounds to tell.
   [[nodiscard]] std::optional<std::size_t> best() const;
 
  private:
+  [[nodiscard]] bool beats_the_first(std::size_t way) const;
   void next_slice();
   void begin_slice();
 

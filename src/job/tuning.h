@@ -45,6 +45,8 @@ class Tuning {
   [[nodiscard]] const std::vector<engine::Setting>& settings() const { return settings_; }
   [[nodiscard]] std::size_t largest_batch() const;
 
+  // All workers go along with what is tried: what is best for one may not be when all do it.
+  void try_out(std::size_t way) { chosen_.store(way, std::memory_order_relaxed); }
   // Ends the choice: with none, it is the first setting, and nothing is remembered. `nanos_per_byte` by setting.
   void settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
 

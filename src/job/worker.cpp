@@ -230,15 +230,14 @@ Nanos Worker::perform(Nanos until, Nanos began) {
   return transfers_[ended - 1].ended;
 }
 
-// Goes on with the trial, or looks whether the worker that has it came to an end.
+// Goes on with the trial, or goes along with the worker that has it.
 void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
   const auto use = [&](const engine::Setting& setting) {
     lane.batch = setting.batch;
     engine_->tune(direction, setting);
   };
   if (!lane.trial) {
-    if (!lane.tuning->settled()) return;
-    lane.settled = true;
+    lane.settled = lane.tuning->settled();
     return use(lane.tuning->setting());
   }
   Trial& trial = *lane.trial;
@@ -255,7 +254,9 @@ void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
     lane.settled = true;
     return use(lane.tuning->setting());
   }
-  if (trial.way() != before) use(lane.tuning->settings()[trial.way()]);
+  if (trial.way() == before) return;
+  lane.tuning->try_out(trial.way());
+  use(lane.tuning->setting());
 }
 
 // Its latency counts from when it was due, if it was.

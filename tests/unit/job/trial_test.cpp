@@ -48,17 +48,18 @@ TEST(Trial, TellsTheTimes) {
 
 TEST(Trial, IsCheapOnAFastDevice) {
   Trial trial(3);
-  EXPECT_LT(run(trial, {100, 110, 120}), 40 * Trial::kSlice);
+  EXPECT_LT(run(trial, {100, 110, 120}), 100 * Trial::kSlice);
 }
 
 TEST(Trial, EndsInTimeOnASlowDevice) {
   Trial trial(3);
-  // 40 ms for each I/O: a few rounds, and not nine.
+  // 40 ms for each I/O: a few rounds, and not all.
   EXPECT_LT(run(trial, {625'000, 625'000, 625'000}), 2 * Trial::kPatience);
 }
 
 TEST(Trial, ADisturbanceDoesNotDecide) {
   util::Random random(5);
+  int found = 0;
   for (int repeat = 0; repeat < 100; ++repeat) {
     Trial trial(3);
     while (!trial.ended()) {
@@ -67,8 +68,22 @@ TEST(Trial, ADisturbanceDoesNotDecide) {
       const Nanos time = (trial.way() == 1 ? 8000 : 10'000) + (disturbed ? 500'000 : 0);
       trial.note(65536, time);
     }
-    EXPECT_EQ(trial.best(), 1U);
+    EXPECT_NE(trial.best(), 2U);
+    found += trial.best() == 1U ? 1 : 0;
   }
+  EXPECT_GT(found, 85);
+}
+
+TEST(Trial, NoiseAloneRarelyDecides) {
+  util::Random random(7);
+  int misled = 0;
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    Trial trial(4);
+    // All ways are alike; each I/O takes between one and two slices.
+    while (!trial.ended()) trial.note(65536, Trial::kSlice + static_cast<Nanos>(random.below(Trial::kSlice)));
+    misled += trial.best() == 0U ? 0 : 1;
+  }
+  EXPECT_LT(misled, 50);
 }
 
 TEST(Trial, WhatCameFirstDoesNotCount) {
