@@ -57,7 +57,7 @@ enum class TuningSource : std::uint8_t {
   untried,       // not measured yet; or the job ended before it was
   job,           // the job says so
   only_choice,   // nothing else would make sense
-  measured,      // the fastest of those that were tried at the start of this job
+  measured,      // of those that were tried at the start of this job none was faster by more than chance
   remembered,    // measured by an earlier job of the same kind on the same device
   inconclusive,  // measured for as long as is worth it: the device is too slow or fails too often to tell
 };
