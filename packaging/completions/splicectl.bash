@@ -1,9 +1,18 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit run list show cancel devices capabilities" command="" word
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    [[ " $commands " == *" $word "* ]] && command=$word
+  local commands="submit run list show cancel devices capabilities" command="" options="--server --token-file --json --help" word
+  local -a words server
+  # bash takes : and = for words of their own; here an address is one word.
+  read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+  local i
+  for ((i = 1; i < ${#words[@]}; i++)); do
+    word=${words[i]}
+    case $word in
+      --server | --token-file) server+=("$word" "${words[i + 1]:-}") && ((i++)) ;;
+      --server=* | --token-file=*) server+=("$word") ;;
+      *) [[ -z $command && " $commands " == *" $word "* ]] && command=$word ;;
+    esac
   done
   case $previous in
     --token-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -13,14 +22,16 @@ _splicectl() {
     --server) return ;;
   esac
   if [[ $current == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "--server --token-file --json --help --version --state" -- "$current")
+    [[ -z $command ]] && options+=" --version"
+    [[ $command == list ]] && options+=" --state"
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     return
   fi
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
     submit | run) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     show | cancel)
-      mapfile -t COMPREPLY < <(compgen -W "$(splicectl list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
+      mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac
 }
 complete -F _splicectl splicectl

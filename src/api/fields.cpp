@@ -1,10 +1,25 @@
 #include "fields.h"
 
+#include <cmath>
 #include <limits>
+#include <optional>
 
 namespace spliced::api {
 
 using nlohmann::json;
+
+namespace {
+
+// Also one that is written as 4096.0 or 1e6 (JSON Schema 2020-12, 6.1.1), as far as a double holds every whole number.
+std::optional<std::uint64_t> whole_number(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  constexpr double kExact = 1ULL << 53;
+  const double number = value.is_number_float() ? value.get<double>() : -1;
+  if (!(number >= 0 && number <= kExact) || number != std::floor(number)) return std::nullopt;
+  return static_cast<std::uint64_t>(number);
+}
+
+}  // namespace
 
 std::string quote(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -57,19 +72,26 @@ void Fields::read(const char* key, std::uint64_t& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > kMax) {
-    return wrong(key, "a whole number from 0 to 2^63-1", *value);
-  }
-  out = value->get<std::uint64_t>();
+  const auto number = whole_number(*value);
+  if (!number || *number > kMax) return wrong(key, "a whole number from 0 to 2^63-1", *value);
+  out = *number;
+}
+
+void Fields::read_seed(const char* key, std::uint64_t& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  const auto number = whole_number(*value);
+  number ? void(out = *number) : wrong(key, "a whole number from 0 to 2^64-1", *value);
 }
 
 void Fields::read(const char* key, unsigned& out) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > std::numeric_limits<unsigned>::max()) {
+  const auto number = whole_number(*value);
+  if (!number || *number > std::numeric_limits<unsigned>::max()) {
     return wrong(key, "a whole number from 0 to 2^32-1", *value);
   }
-  out = value->get<unsigned>();
+  out = static_cast<unsigned>(*number);
 }
 
 void Fields::read_size(const char* key, std::uint64_t& out) {

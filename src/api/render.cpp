@@ -157,7 +157,9 @@ Json restore_document(const JobSnapshot& job) {
     for (auto& device : document["devices"]) {
       if (!device.is_object() || !device.contains("state")) continue;
       const Json& state = device["state"];
-      if (state == "RUNNING" || state == "PENDING" || state == "STOPPING") device["state"] = job::state_name(job.state);
+      if (state != "RUNNING" && state != "PENDING" && state != "STOPPING") continue;
+      device["state"] = job::state_name(job.state);
+      device["eta_seconds"] = nullptr;
     }
   }
   return document;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <optional>
 
 #include "render.h"
 #include "spec_reader.h"
@@ -167,20 +168,41 @@ class Handlers {
     return job ? json(200, render_job(*job)) : answer_error(job.error());
   }
 
-  // A page begins after the job that the token names.
+  // The job that a page ended with, and when it was created: the job may be forgotten before the next page is asked
+  // for.
+  static std::string token_of(const job::JobSnapshot& job) { return fmt::format("{}.{}", created_us(job), job.id); }
+  static std::int64_t created_us(const job::JobSnapshot& job) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(job.created_at.time_since_epoch()).count();
+  }
+  // Where the page after the token's begins. Jobs are newest first.
+  static std::optional<std::size_t> after(const std::vector<job::JobSnapshot>& jobs, const std::string& token) {
+    std::int64_t created = 0;
+    const char* const end = token.data() + token.size();
+    const auto [stop, error] = std::from_chars(token.data(), end, created);
+    if (error != std::errc() || stop == end || *stop != '.') return std::nullopt;
+    const std::string_view id(stop + 1, static_cast<std::size_t>(end - stop - 1));
+    auto next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.id == id; });
+    if (next != jobs.end()) {
+      ++next;
+    } else {
+      next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return created_us(job) <= created; });
+    }
+    return static_cast<std::size_t>(next - jobs.begin());
+  }
+
   static Response page_of(const std::vector<job::JobSnapshot>& jobs, const std::string& token, std::size_t size) {
     auto first = jobs.begin();
     if (!token.empty()) {
-      first = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.id == token; });
-      if (first == jobs.end()) return refuse_query("page_token", token, "a next_page_token of an earlier answer");
-      ++first;
+      const auto at = after(jobs, token);
+      if (!at) return refuse_query("page_token", token, "a next_page_token of an earlier answer");
+      first += static_cast<std::ptrdiff_t>(*at);
     }
     const auto count = std::min(size, static_cast<std::size_t>(jobs.end() - first));
     const auto last = first + static_cast<std::ptrdiff_t>(count);
     Json list = Json::array();
     for (auto job = first; job != last; ++job) list.push_back(render_job(*job));
     Json next = nullptr;
-    if (last != jobs.end() && count > 0) next = (last - 1)->id;
+    if (last != jobs.end() && count > 0) next = token_of(*(last - 1));
     return json(200, {{"jobs", list}, {"next_page_token", next}});
   }
 

@@ -80,7 +80,7 @@ void read_workload(Fields& fields, job::JobSpec& spec) {
   fields.read_size("rate", w.rate);
   fields.read("rate_iops", w.rate_iops);
   fields.read_duration("thinktime", w.thinktime);
-  fields.read("seed", w.seed);
+  fields.read_seed("seed", w.seed);
   read_distribution(fields, w.distribution);
   fields.read("fsync", w.fsync);
   fields.read("fdatasync", w.fdatasync);

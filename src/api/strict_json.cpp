@@ -82,14 +82,15 @@ std::string escape_token(std::string_view key) {
   return out;
 }
 
-util::Result<json> parse_strict(std::string_view text) {
+util::Result<json> parse_strict(std::string_view text, const JsonText& kind) {
   // The parser takes a NUL for the end of the text.
-  if (text.find('\0') != text.npos) return reject("", "the body contains a NUL byte");
-  if (text.empty()) return reject("", "the body is empty; a JSON object is expected");
+  if (text.find('\0') != text.npos) return reject("", fmt::format("{} contains a NUL byte", kind.name));
+  if (text.empty()) return reject("", fmt::format("{} is empty; a JSON object is expected", kind.name));
   Watch watch;
   try {
-    return json::parse(text,
-                       [&](int depth, json::parse_event_t event, json& value) { return watch(depth, event, value); });
+    return json::parse(
+        text, [&](int depth, json::parse_event_t event, json& value) { return watch(depth, event, value); }, true,
+        kind.comments);
   } catch (const Rejected& rejected) {
     return reject(watch.pointer(), rejected.detail);
   } catch (const json::exception& error) {

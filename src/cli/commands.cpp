@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "spliced/util/text.h"
 #include "spliced/util/units.h"
 #include "text.h"
 
@@ -20,16 +21,24 @@ void print_json(const Json& value) {
 template <class Text>
 int show_answer(const Context& context, const util::Result<Answer>& answer, Text&& text) {
   if (!answer) return no_daemon(answer.error());
-  if (answer->status >= 400) {
-    context.json ? print_json(answer->body) : print_problem(*answer);
-    return kFailed;
-  }
+  if (answer->status >= 400) return refused(context, *answer);
   if (context.json) {
     print_json(answer->body);
   } else {
     fmt::print("{}", text(answer->body));
   }
   return kPassed;
+}
+
+// As a part of a URL: all but RFC 3986's unreserved characters as %XX.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+                       c == '_' || c == '~' || (c == '.' && text.find_first_not_of('.') != text.npos);
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
 }
 
 std::string list_text(const Json& body) {
@@ -47,7 +56,7 @@ std::string devices_text(const Json& body) {
   for (const Json& device : body.at("devices")) {
     std::string answer = device.at("may_write").get<bool>() ? "yes" : "no";
     for (const Json& reason : device.at("refusals"))
-      answer += (answer == "no" ? ": " : "; ") + reason.get<std::string>();
+      answer += (answer == "no" ? ": " : "; ") + util::printable(reason.get<std::string>());
     out += fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", text_of(device, "device"),
                        util::human_bytes(device.at("capacity_bytes").get<double>()), text_of(device, "model"),
                        text_of(device, "serial"), answer);
@@ -67,16 +76,21 @@ util::Result<std::string> read_definition(const std::string& file) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-void print_problem(const Answer& answer) {
+int refused(const Context& context, const Answer& answer) {
+  if (context.json) {
+    print_json(answer.body);
+    return kFailed;
+  }
   if (!answer.body.is_object()) {
     fmt::print(stderr, "splicectl: the daemon answered with HTTP {}\n", answer.status);
-    return;
+    return kFailed;
   }
   fmt::print(stderr, "splicectl: {} ({})\n", text_of(answer.body, "detail"), answer.status);
   for (const Json& error : answer.body.value("errors", Json::array())) {
     const std::string pointer = text_of(error, "pointer");
     fmt::print(stderr, "  {}{}{}\n", pointer, pointer.empty() ? "" : ": ", text_of(error, "detail"));
   }
+  return kFailed;
 }
 
 int no_daemon(const util::Error& error) {
@@ -95,16 +109,16 @@ int submit(const Context& context, const std::string& file) {
 }
 
 int list(const Context& context, const std::string& state) {
-  const std::string query = state.empty() ? "" : "&state=" + state;
+  const std::string query = state.empty() ? "" : "&state=" + escaped(state);
   return show_answer(context, context.client.get("/v1/jobs?page_size=500" + query), list_text);
 }
 
 int show(const Context& context, const std::string& id) {
-  return show_answer(context, context.client.get("/v1/jobs/" + id), job_text);
+  return show_answer(context, context.client.get("/v1/jobs/" + escaped(id)), job_text);
 }
 
 int cancel(const Context& context, const std::string& id) {
-  return show_answer(context, context.client.post("/v1/jobs/" + id + ":cancel", ""),
+  return show_answer(context, context.client.post("/v1/jobs/" + escaped(id) + ":cancel", ""),
                      [](const Json& job) { return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state")); });
 }
 

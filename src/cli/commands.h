@@ -23,8 +23,8 @@ struct Context {
 
 // The definition in a file, or on stdin for "-".
 [[nodiscard]] util::Result<std::string> read_definition(const std::string& file);
-// Prints why the daemon refused, every field of it, on stderr.
-void print_problem(const Answer& answer);
+// Prints why the daemon refused: every field of it on stderr, or its JSON. The exit code.
+[[nodiscard]] int refused(const Context& context, const Answer& answer);
 // Prints the error on stderr.
 int no_daemon(const util::Error& error);
 

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "commands.h"
+#include "spliced/util/text.h"
 
 namespace spliced::cli {
 namespace {
@@ -50,7 +51,8 @@ void add_commands(CLI::App& app, Options& o) {
   const auto file = [&](CLI::App* sub) {
     sub->add_option("FILE", o.file, "Job definition as JSON; - for standard input")->required();
   };
-  const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required(); };
+  const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "an id is expected" : ""; }, "");
+  const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required()->check(not_empty); };
   file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
   file(command(app, "run", "Submit a job, show its progress and wait for its end", o,
                [&](const Context& c) { return run(c, o.file); }));
@@ -76,6 +78,11 @@ int program(int argc, char** argv) {
   add_commands(app, options);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    if (app.remaining_size() == 0) return app.exit(error), kUsage;
+    fmt::print(stderr, "splicectl: there is no command \"{}\"\nRun with --help for more information.\n",
+               util::printable(app.remaining().front()));
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kPassed : kUsage;
   }

@@ -82,16 +82,10 @@ int run(const Context& context, const std::string& file) {
   const util::UniqueFd signals = catch_signals();
   const auto created = context.client.post("/v1/jobs", *definition);
   if (!created) return no_daemon(created.error());
-  if (created->status != 201) {
-    print_problem(*created);
-    return kFailed;
-  }
+  if (created->status != 201) return refused(context, *created);
   const auto ended = watch(context, text_of(created->body, "id"), signals);
   if (!ended) return no_daemon(ended.error());
-  if (ended->status != 200) {
-    print_problem(*ended);
-    return kFailed;
-  }
+  if (ended->status != 200) return refused(context, *ended);
   fmt::print("{}", context.json ? ended->body.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
                                 : job_text(ended->body));
   return text_of(ended->body, "verdict") == "PASS" ? kPassed : kFailed;

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "spliced/util/text.h"
 #include "spliced/util/units.h"
 
 namespace spliced::cli {
@@ -44,9 +45,8 @@ std::string tuning_text(const Json& tuning) {
 }
 
 std::string device_text(const Json& device) {
-  std::string out =
-      fmt::format("  {}: {}{}{}\n", device.at("device").get<std::string>(), device.at("state").get<std::string>(),
-                  text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
+  std::string out = fmt::format("  {}: {}{}{}\n", text_of(device, "device"), text_of(device, "state"),
+                                text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
   for (const char* op : kOps) {
     const Json& io = device.at("io").at(op);
     if (io.at("operations") == 0 && io.at("errors") == 0) continue;
@@ -64,14 +64,12 @@ std::string device_text(const Json& device) {
                      util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
                      splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
   for (const Json& event : splice.at("fallbacks")) {
-    out += fmt::format(", {} fell back to {} on {} ({}x)", event.at("from").get<std::string>(),
-                       event.at("to").get<std::string>(), event.at("errno").get<std::string>(),
-                       event.at("count").get<std::uint64_t>());
+    out += fmt::format(", {} fell back to {} on {} ({}x)", text_of(event, "from"), text_of(event, "to"),
+                       text_of(event, "errno"), event.at("count").get<std::uint64_t>());
   }
   out += "\n";
   for (const Json& error : device.at("errors")) {
-    out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(),
-                       error.at("message").get<std::string>());
+    out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(), text_of(error, "message"));
   }
   return out;
 }
@@ -80,7 +78,7 @@ std::string device_text(const Json& device) {
 
 std::string text_of(const Json& object, const char* key) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+  return found != object.end() && found->is_string() ? util::printable(found->get_ref<const std::string&>()) : "";
 }
 
 std::string seconds_text(double seconds) {

@@ -11,7 +11,7 @@ namespace spliced::cli {
 [[nodiscard]] std::string capabilities_text(const Json& caps);  // a table with what each row means
 [[nodiscard]] std::string seconds_text(double seconds);         // "1m 05s", "3.2 ms"
 
-// A string member that may be null or absent.
+// A string member that may be null or absent, without control characters.
 [[nodiscard]] std::string text_of(const Json& object, const char* key);
 
 }  // namespace spliced::cli

@@ -176,12 +176,15 @@ std::string App::status_line() {
   last_status_ = {now, bytes, operations};
   const auto running = telemetry.jobs[static_cast<std::size_t>(job::State::running)] +
                        telemetry.jobs[static_cast<std::size_t>(job::State::stopping)];
+  const std::size_t unrecorded = service_->unrecorded();
+  const std::string trouble =
+      unrecorded == 0 ? "" : fmt::format("; the state directory does not take the records of {} jobs", unrecorded);
   if (running == 0) {
     const auto known = std::accumulate(telemetry.jobs.begin(), telemetry.jobs.end(), std::uint64_t{0});
-    return fmt::format("idle; {} jobs known, {} I/O errors since start", known, errors);
+    return fmt::format("idle; {} jobs known, {} I/O errors since start{}", known, errors, trouble);
   }
-  return fmt::format("{} jobs on {} devices, {}/s, {:.0f} IOPS, {} I/O errors since start", running, busy,
-                     util::human_bytes(rate), iops, errors);
+  return fmt::format("{} jobs on {} devices, {}/s, {:.0f} IOPS, {} I/O errors since start{}", running, busy,
+                     util::human_bytes(rate), iops, errors, trouble);
 }
 
 bool App::healthy() const {

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "api/strict_json.h"
+
 namespace spliced::daemon {
 
 using nlohmann::json;
@@ -39,12 +41,13 @@ Status merge_file(const std::string& path, CommandLine& into) {
   }
   const std::string text(std::istreambuf_iterator<char>(in), {});
   if (text.size() > kMaxFileBytes) return fail(Errc::invalid, fmt::format("--config {}: larger than 1 MiB", path));
-  json file;
-  try {
-    file = json::parse(text, nullptr, true, true);
-  } catch (const json::exception& error) {
-    return fail(Errc::invalid, fmt::format("--config {}: {}", path, error.what()));
+  const auto parsed = api::parse_strict(text, {"the file", true});
+  if (!parsed) {
+    const std::string& where = parsed.error().details.front().pointer;
+    return fail(Errc::invalid,
+                fmt::format("--config {}: {}{}{}", path, where, where.empty() ? "" : ": ", parsed.error().message));
   }
+  const json& file = *parsed;
   if (!file.is_object()) return fail(Errc::invalid, fmt::format("--config {}: an object is expected", path));
   constexpr std::array<std::string_view, 8> known{"listen",     "metrics_listen",   "state_dir", "allow",
                                                   "token_file", "insecure_no_auth", "bus",       "log_level"};
@@ -76,6 +79,13 @@ Status read_addresses(const CommandLine& from, Config& config) {
                                              "--insecure-no-auth does without",
                                              text));
     }
+    // Port 0 is another one each time.
+    const auto same = [&](const http::Address& other) {
+      return other.text() == address->text() && (other.is_unix() || other.port != 0);
+    };
+    if (std::any_of(config.listen.begin(), config.listen.end(), same)) {
+      return fail(Errc::invalid, fmt::format("--listen {}: is given twice", text));
+    }
     config.listen.push_back(std::move(*address));
   }
   const std::string metrics = from.metrics_listen.value_or("127.0.0.1:9650");
@@ -90,6 +100,9 @@ Status check_patterns(const std::vector<std::string>& patterns) {
   for (const auto& pattern : patterns) {
     if (pattern.empty() || pattern[0] != '/') {
       return fail(Errc::invalid, fmt::format("--allow \"{}\": a pattern must be an absolute path", pattern));
+    }
+    if (const auto open = pattern.rfind('['); open != pattern.npos && pattern.find(']', open) == pattern.npos) {
+      return fail(Errc::invalid, fmt::format("--allow \"{}\": a [ without ]; write \\[ for the character", pattern));
     }
   }
   return {};

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "spliced/util/text.h"
 #include "spliced/util/units.h"
 
 namespace spliced::daemon {
@@ -31,15 +32,6 @@ class JournalLogger final : public util::Logger {
   }
 };
 
-// Control characters of a client's text must not draw on a terminal.
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
-}
-
 class StderrLogger final : public util::Logger {
  protected:
   void write(LogLevel level, std::string_view message, std::initializer_list<LogField>) override {
@@ -47,8 +39,8 @@ class StderrLogger final : public util::Logger {
                        : level == LogLevel::warning ? "warning"
                        : level == LogLevel::debug   ? "debug"
                                                     : "info";
-    const std::string line =
-        fmt::format("{} {:7} {}\n", util::format_time(std::chrono::system_clock::now()), name, printable(message));
+    const std::string line = fmt::format("{} {:7} {}\n", util::format_time(std::chrono::system_clock::now()), name,
+                                         util::printable(message));
     const std::lock_guard lock(mutex_);
     [[maybe_unused]] const auto put = ::write(STDERR_FILENO, line.data(), line.size());
   }

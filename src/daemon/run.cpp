@@ -13,6 +13,8 @@
 #include <mutex>
 #include <thread>
 
+#include "state_dir.h"
+
 namespace spliced::daemon {
 
 using util::Nanos;
@@ -68,6 +70,7 @@ class ExitDeadline {
 }  // namespace
 
 util::Status check(const Config& config) {
+  if (auto status = check_state_dir(config.state_dir); !status) return status;
   if (config.token_file.empty()) return {};
   Token token;
   return token.load(config.token_file);

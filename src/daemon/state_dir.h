@@ -10,4 +10,7 @@ namespace spliced::daemon {
 // the descriptor.
 [[nodiscard]] util::Result<util::UniqueFd> lock_state_dir(const std::string& path);
 
+// Whether it could be used, without creating or locking anything.
+[[nodiscard]] util::Status check_state_dir(const std::string& path);
+
 }  // namespace spliced::daemon

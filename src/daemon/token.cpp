@@ -1,9 +1,11 @@
 #include "token.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include <fstream>
+#include <string_view>
 
 namespace spliced::daemon {
 
@@ -31,10 +33,12 @@ util::Status Token::load(const std::string& path) {
 
 bool Token::matches(const std::string& authorization) const {
   const std::lock_guard lock(mutex_);
-  const std::string expected = "Bearer " + token_;
-  if (token_.empty()) return false;
+  // The scheme's name has no case (RFC 9110, 11.1).
+  constexpr std::string_view kScheme = "Bearer ";
+  if (token_.empty() || ::strncasecmp(authorization.c_str(), kScheme.data(), kScheme.size()) != 0) return false;
+  const std::string expected = std::string(kScheme) + token_;
   unsigned difference = authorization.size() == expected.size() ? 0U : 1U;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
+  for (std::size_t i = kScheme.size(); i < expected.size(); ++i) {
     const char given = i < authorization.size() ? authorization[i] : '\0';
     difference |= static_cast<unsigned char>(given ^ expected[i]);
   }

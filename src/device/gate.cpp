@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -78,8 +79,20 @@ void check_own_files(const std::vector<std::string>& own, const TargetFacts& fac
   }
 }
 
+// A file system that does not tell, as a tmpfs without a limit, is taken at its word when the file is created.
+void check_space(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
+  struct statvfs fs {};
+  const std::string directory = facts.path.substr(0, std::max<std::size_t>(1, facts.path.rfind('/')));
+  if (::statvfs(directory.c_str(), &fs) != 0 || fs.f_blocks == 0) return;
+  const std::uint64_t free = static_cast<std::uint64_t>(fs.f_bavail) * fs.f_frsize;
+  if (access.create_bytes <= free) return;
+  refusals.push_back({fmt::format("does not exist, and cannot be created with {} bytes: {} are free on its file system",
+                                  access.create_bytes, free),
+                      false});
+}
+
 void check_missing(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
-  if (facts.exists || access.create_bytes != 0) return;
+  if (access.create_bytes != 0) return check_space(facts, access, refusals);
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
 }
 
@@ -116,6 +129,10 @@ Inspection inspect_resolved(const AllowList& allow, const std::vector<std::strin
 
 }  // namespace
 
+Refusal named_twice() {
+  return {"is, or shares a disk with, another target of this job", false};
+}
+
 util::Error refusal_error(const std::string& path, const std::vector<Refusal>& refusals) {
   util::Error error;
   const bool conflict = std::any_of(refusals.begin(), refusals.end(), [](auto& r) { return r.conflict; });
@@ -143,6 +160,11 @@ bool Gate::allows(std::string_view path) const {
 }
 
 Inspection Gate::inspect(const std::string& path, const Access& access, const HostView& host) const {
+  return inspect_for("", path, access, host);
+}
+
+Inspection Gate::inspect_for(const std::string& job, const std::string& path, const Access& access,
+                             const HostView& host) const {
   std::vector<Refusal> refusals;
   auto target = resolve(path, host, refusals);
   if (!target) {
@@ -157,6 +179,7 @@ Inspection Gate::inspect(const std::string& path, const Access& access, const Ho
   }
   const std::string holder =
       target->facts.exists ? claims_.holder_of(target->facts.id, target->facts.whole) : std::string();
+  if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
   return inspect_resolved(allow, protected_, *target, access, host, holder, std::move(refusals));
 }
 
@@ -220,6 +243,7 @@ util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostV
 util::Result<OpenTarget> Gate::open(const std::string& path, const Access& access, const std::string& job) {
   auto target = claim(path, access, job, host());
   if (!target) return target;
+  if (auto status = create(*target, access, job, host()); !status) return tl::unexpected(status.error());
   if (auto status = confirm(*target, access, host()); !status) return tl::unexpected(status.error());
   return target;
 }
@@ -230,20 +254,28 @@ util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& acce
   std::vector<Refusal> refusals;
   if (auto first = resolve(path, host, refusals)) target.facts = first->facts;
   const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
-  Inspection inspection = inspect(path, access, host);
+  Inspection inspection = inspect_for(job, path, access, host);
   if (!inspection.refusals.empty()) return tl::unexpected(refusal_error(path, inspection.refusals));
   target.facts = inspection.facts;
   target.safety_read_bytes = bytes_read_by_kernel(target.facts, paths_) - before;
-  if (!target.facts.exists) {
-    if (auto made = create_file(target.facts.path, access.create_bytes); !made) return tl::unexpected(made.error());
-    target.created = target.facts.path;
-    Inspection fresh = inspect(path, access, host);
-    if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(path, fresh.refusals));
-    target.facts = fresh.facts;
-  }
-  if (auto status = take_claim(target, job); !status) return tl::unexpected(status.error());
-  if (auto status = claim_in_kernel(target, access, host); !status) return tl::unexpected(status.error());
+  if (!target.facts.exists) return target;
+  if (auto status = take(target, access, job, host); !status) return tl::unexpected(status.error());
   return target;
+}
+
+util::Status Gate::create(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
+  if (target.facts.exists) return {};
+  if (auto made = create_file(target.facts.path, access.create_bytes); !made) return made;
+  target.created = target.facts.path;
+  const Inspection fresh = inspect_for(job, target.facts.given, access, host);
+  if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, fresh.refusals));
+  target.facts = fresh.facts;
+  return take(target, access, job, host);
+}
+
+util::Status Gate::take(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
+  if (auto status = take_claim(target, job); !status) return status;
+  return claim_in_kernel(target, access, host);
 }
 
 }  // namespace spliced::device

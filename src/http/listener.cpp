@@ -22,6 +22,8 @@ using util::Nanos;
 
 namespace {
 
+constexpr int kBacklog = 1024;  // listen(2), which caps it at net.core.somaxconn
+
 Nanos now() {
   return util::system_clock().now();
 }
@@ -106,6 +108,9 @@ class Server final : public httplib::Server {
       observer_.on_request(handler(), method_label(in.method), out.status, seconds);
     });
   }
+
+  // The library's backlog of 5 turns clients of a busy moment away.
+  [[nodiscard]] bool deepen_backlog() { return ::listen(svr_sock_, kBacklog) == 0; }
 
   void end_waits() {
     const std::uint64_t one = 1;
@@ -222,6 +227,7 @@ class ListenerImpl final : public Listener {
 
   util::Status start() {
     if (auto status = address_.is_unix() ? bind_unix() : bind_tcp(); !status) return status;
+    if (!server_.deepen_backlog()) return util::fail_errno(fmt::format("listen on {}", address_.text()), errno);
     thread_ = std::jthread([this] {
       util::name_this_thread("accept");
       util::prefer_this_thread();

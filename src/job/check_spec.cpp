@@ -6,6 +6,7 @@
 
 #include "budget.h"
 #include "spliced/job/spec.h"
+#include "spliced/util/text.h"
 
 namespace spliced::job {
 namespace {
@@ -33,8 +34,9 @@ class Check {
   }
 
   void names() {
-    require(spec_.name.size() <= kMaxNameBytes, "/name",
-            fmt::format("the name has {} bytes; at most {}", spec_.name.size(), kMaxNameBytes));
+    const std::size_t length = util::characters(spec_.name);
+    require(length <= kMaxNameLength, "/name",
+            fmt::format("the name has {} characters; at most {}", length, kMaxNameLength));
     require(!spec_.targets.empty(), "/targets", "no target; give at least one absolute path");
     require(spec_.targets.size() <= kMaxTargets, "/targets",
             fmt::format("{} targets; at most {}", spec_.targets.size(), kMaxTargets));

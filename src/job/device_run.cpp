@@ -180,7 +180,7 @@ void DeviceRun::check_stall(Nanos now) {
   if (stalled() || finished()) return;
   const auto check = [&](Nanos since, const char* what) {
     if (since == 0 || now - since < spec_.error_policy.stall_timeout || stalled()) return;
-    stalled_ = true;
+    stalled_at_ = now;
     fail(fmt::format("stalled: {} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9));
   };
   check(closing_since_, "closing the device");

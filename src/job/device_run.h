@@ -43,7 +43,7 @@ class DeviceRun final : public WorkerOwner {
 
   [[nodiscard]] bool finished() const { return active_workers_.load(std::memory_order_acquire) == 0; }
   [[nodiscard]] bool failed() const;
-  [[nodiscard]] bool stalled() const { return stalled_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
   // Fails the device when an operation has been in flight for longer than the job's stall timeout.
   void check_stall(util::Nanos now);
   // Keeps the rates of the last second.
@@ -90,7 +90,7 @@ class DeviceRun final : public WorkerOwner {
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
   std::atomic<util::Nanos> closing_since_{0};  // the last worker is in close(2), which may write back and may hang
-  std::atomic<bool> stalled_{false};
+  std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
   std::atomic<bool> stopped_{false};
   std::atomic<std::size_t> exited_{0};
   std::atomic<std::size_t> active_workers_{0};

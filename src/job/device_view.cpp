@@ -18,6 +18,8 @@ double per_second(std::uint64_t amount, Nanos time) {
 Nanos DeviceRun::elapsed(Nanos now) const {
   const Nanos started = started_;
   if (started == 0) return 0;
+  const Nanos stalled = stalled_at_;
+  if (stalled != 0) return stalled - started;
   return (ended_ != 0 ? ended_.load() : now) - started;
 }
 

@@ -33,6 +33,12 @@ device::Access access_for(const JobSpec& spec) {
   return access;
 }
 
+// Whether two targets are the same, or one is a part of the other.
+bool overlap(const device::TargetFacts& a, const device::TargetFacts& b) {
+  if (!a.exists || !b.exists) return a.path == b.path;
+  return a.id == b.id || a.whole == b.id || a.id == b.whole;
+}
+
 std::string target_pointer(std::size_t index) {
   return fmt::format("/targets/{}", index);
 }
@@ -109,10 +115,27 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
       refuse(i, target.error());
       continue;
     }
+    const auto same = [&](const DevicePlan& other) { return overlap(other.target.facts, target->facts); };
+    if (std::any_of(plan.devices.begin(), plan.devices.end(), same)) {
+      refuse(i, device::refusal_error(spec.targets[i], {device::named_twice()}));
+      continue;
+    }
+    if (!target->facts.exists) target->facts.size = access.create_bytes;
     DevicePlan device;
     device.range = resolve_range(spec.workload, target->facts, errors);
     device.target = std::move(*target);
     plan.devices.push_back(std::move(device));
+  }
+  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
+  // Only now: while a target may be refused, nothing is created for the others.
+  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
+    DevicePlan& device = plan.devices[i];
+    if (device.target.facts.exists) continue;
+    if (auto status = gate.create(device.target, access, job_id, before); !status) {
+      refuse(i, status.error());
+    } else {
+      device.range = resolve_range(spec.workload, device.target.facts, errors);
+    }
   }
   if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
   const device::HostView claimed = gate.host();
@@ -129,7 +152,7 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
   if (!report.errors.empty()) return report;
   const device::HostView host = gate.host();
   const device::Access access = access_for(spec);
-  std::vector<device::NodeId> seen;
+  std::vector<device::TargetFacts> seen;
   for (const auto& path : spec.targets) {
     device::Inspection inspection = gate.inspect(path, access, host);
     PlanEntry entry;
@@ -137,10 +160,9 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
     entry.refusals = std::move(inspection.refusals);
     if (!entry.facts.exists) entry.facts.size = access.create_bytes;
     if (entry.refusals.empty()) {
-      if (entry.facts.exists && std::find(seen.begin(), seen.end(), entry.facts.id) != seen.end()) {
-        entry.refusals.push_back({"is named twice in this job"});
-      }
-      seen.push_back(entry.facts.id);
+      const auto same = [&](const device::TargetFacts& other) { return overlap(other, entry.facts); };
+      if (std::any_of(seen.begin(), seen.end(), same)) entry.refusals.push_back(device::named_twice());
+      seen.push_back(entry.facts);
       entry.range = resolve_range(spec.workload, entry.facts, entry.errors);
       if (entry.errors.empty()) entry.estimated_seconds = estimate_seconds(spec.workload, entry.range);
     }

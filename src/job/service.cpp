@@ -69,6 +69,10 @@ bool JobService::alive(Nanos limit) const {
 bool JobService::accepting() const {
   return impl_->accepting();
 }
+
+std::size_t JobService::unrecorded() const {
+  return impl_->unrecorded();
+}
 void JobService::begin_shutdown() {
   impl_->begin_shutdown();
 }

@@ -40,6 +40,7 @@ constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their w
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
+      keeper_(setup_.store, setup_.log),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_},
       last_round_(setup_.clock.now()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
@@ -57,9 +58,9 @@ util::Status JobService::Impl::restore() {
   for (StoredJob& record : *stored) {
     if (!is_final(record.state)) {
       record.state = State::interrupted;
-      record.reason = "the daemon ended while the job was running";
-      record.ended_at = std::chrono::system_clock::now();
-      if (auto status = setup_.store.put(record); !status) return status;
+      record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
+      record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
+      keeper_.put(record);
     }
     auto job = std::make_shared<Job>();
     job->id = record.id;
@@ -192,7 +193,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
     const std::lock_guard lock(mutex_);
     jobs_.push_back(job);
   }
-  store(record_of(show(job)));
+  keeper_.put(record_of(show(job)));
   {
     const std::lock_guard lock(mutex_);
     const Nanos start = gate.open(workers);
@@ -245,7 +246,8 @@ StoredJob JobService::Impl::record_of(const JobSnapshot& snapshot) const {
                    snapshot.started_at,
                    snapshot.ended_at,
                    {},
-                   {}};
+                   {},
+                   std::chrono::system_clock::now()};
   for (const auto& device : snapshot.devices) record.devices.push_back(device.facts.name);
   record.document = setup_.document(snapshot);
   return record;
@@ -321,7 +323,8 @@ util::Status JobService::Impl::forget(const std::string& id) {
     }
     jobs_.erase(found);
   }
-  return setup_.store.erase(id);
+  keeper_.erase(id);
+  return {};
 }
 
 Telemetry JobService::Impl::telemetry() const {
@@ -340,6 +343,15 @@ void JobService::Impl::begin_shutdown() {
 }
 
 bool JobService::Impl::stop_all(Nanos limit) {
+  const bool all_left = stop_jobs(limit);
+  if (keeper_.left() > 0) keeper_.retry();
+  if (const std::size_t left = keeper_.left(); left > 0) {
+    setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));
+  }
+  return all_left;
+}
+
+bool JobService::Impl::stop_jobs(Nanos limit) {
   begin_shutdown();
   std::unique_lock lock(mutex_);
   const auto done = [&] {
@@ -360,15 +372,9 @@ bool JobService::Impl::stop_all(Nanos limit) {
     snapshot.state = State::interrupted;
     snapshot.reason = "the daemon was stopped while a device did not answer";
     snapshot.ended_at = std::chrono::system_clock::now();
-    store(record_of(snapshot));
+    keeper_.put(record_of(snapshot));
   }
   return false;
-}
-
-void JobService::Impl::store(const StoredJob& record) const {
-  if (auto status = setup_.store.put(record); !status) {
-    setup_.log.log(util::LogLevel::error, status.error().message, {{"JOB_ID", record.id}});
-  }
 }
 
 }  // namespace spliced::job

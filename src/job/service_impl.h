@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "job.h"
+#include "keeper.h"
 #include "ledger.h"
 #include "spliced/job/service.h"
 
@@ -27,6 +28,7 @@ class JobService::Impl {
   Telemetry telemetry() const;
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
   bool accepting() const { return accepting_; }
+  std::size_t unrecorded() const { return keeper_.left(); }
   void begin_shutdown();
   bool stop_all(util::Nanos limit);
 
@@ -53,7 +55,7 @@ class JobService::Impl {
   util::Result<JobSnapshot> launch(const JobPtr& job, StartLine& gate);
   void announce(const Job& job);
   void stop(Job& job, State becomes);
-  void store(const StoredJob& record) const;
+  bool stop_jobs(util::Nanos limit);
   [[nodiscard]] JobPtr find(const std::string& id) const;
   [[nodiscard]] JobSnapshot show(const JobPtr& job) const;
   [[nodiscard]] JobSnapshot with_devices(JobSnapshot out, const std::vector<std::shared_ptr<DeviceRun>>& runs) const;
@@ -67,8 +69,11 @@ class JobService::Impl {
   void visit_lingering(util::Nanos now);
   void forget_oldest();
   void record_changes(const std::stop_token& stop);
+  [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
   void deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten);
+  void checkpoint();
 
+  RecordKeeper keeper_;
   TuningMemory tuning_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.

@@ -14,15 +14,17 @@ using util::fail;
 using util::Status;
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr const char* kSchema = R"(
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
-  created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL);
-PRAGMA user_version=1;
+  created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
+  saved_ms INTEGER);
+PRAGMA user_version=2;
 )";
+constexpr const char* kFromVersion1 = "ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2;";
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -70,6 +72,9 @@ class SqliteStore final : public JobStore {
       return fail(Errc::system, fmt::format("the state database has version {}; this program knows up to {}", version,
                                             kSchemaVersion));
     }
+    if (version == 1 && sqlite3_exec(database_, kFromVersion1, nullptr, nullptr, nullptr) != SQLITE_OK) {
+      return error("bring the state database up to date");
+    }
     if (sqlite3_exec(database_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) {
       return error("prepare the state database");
     }
@@ -79,9 +84,10 @@ class SqliteStore final : public JobStore {
   Status put(const StoredJob& job) override {
     const std::lock_guard lock(mutex_);
     const Statement statement = prepare(
-        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
+        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
         "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
-        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document WHERE jobs.ended_ms IS NULL");
+        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document, "
+        "saved_ms=excluded.saved_ms WHERE jobs.ended_ms IS NULL");
     if (!statement) return error("store a job");
     text(statement, 1, job.id);
     text(statement, 2, job.name);
@@ -93,6 +99,7 @@ class SqliteStore final : public JobStore {
     if (job.ended_at) sqlite3_bind_int64(statement.get(), 8, to_ms(*job.ended_at));
     text(statement, 9, join(job.devices));
     text(statement, 10, job.document);
+    sqlite3_bind_int64(statement.get(), 11, to_ms(job.saved_at));
     return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
 
@@ -152,6 +159,7 @@ class SqliteStore final : public JobStore {
     job.ended_at = time_column(statement, 7);
     job.devices = split(column(statement, 8));
     job.document = column(statement, 9);
+    job.saved_at = time_column(statement, 10).value_or(job.started_at.value_or(job.created_at));
     return job;
   }
 

@@ -14,6 +14,7 @@ using util::Nanos;
 namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(50);
+constexpr auto kRecorderRound = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -117,12 +118,20 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
   util::name_this_thread("recorder");
   util::prefer_this_thread();
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [&] { return !changes_.empty() || !forgotten_.empty(); })) {
+  Nanos last_checkpoint = setup_.clock.now();
+  for (;;) {
+    changed_.wait_for(lock, stop, kRecorderRound, [&] { return has_to_record(); });
+    if (stop.stop_requested() && !has_to_record()) return;
     const std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
     delivering_ = true;
     lock.unlock();
     deliver(changes, forgotten);
+    if (keeper_.left() > 0) keeper_.retry();
+    if (const Nanos now = setup_.clock.now(); now - last_checkpoint >= setup_.limits.checkpoint) {
+      last_checkpoint = now;
+      checkpoint();
+    }
     lock.lock();
     delivering_ = false;
     changed_.notify_all();
@@ -131,13 +140,27 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
 
 void JobService::Impl::deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten) {
   for (const auto& [change, record, log_line] : changes) {
-    if (record) store(*record);
+    if (record) keeper_.put(*record);
     setup_.log.log(util::LogLevel::notice, log_line,
                    {{"JOB_ID", change.job_id}, {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
-  for (const auto& id : forgotten) {
-    if (auto status = setup_.store.erase(id); !status) setup_.log.log(util::LogLevel::error, status.error().message);
+  for (const auto& id : forgotten) keeper_.erase(id);
+}
+
+// So that what running jobs have done is known after a crash, too. A job that ends meanwhile keeps its last record,
+// whichever comes first (JobStore::put).
+void JobService::Impl::checkpoint() {
+  std::vector<JobPtr> running;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& job : jobs_) {
+      if (!is_final(job->state) && job->state != State::pending) running.push_back(job);
+    }
+  }
+  for (const auto& job : running) {
+    const JobSnapshot snapshot = show(job);
+    if (!is_final(snapshot.state)) keeper_.put(record_of(snapshot));
   }
 }
 

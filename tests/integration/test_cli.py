@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BIN, SLOW, TestCase, await_true
+from harness import BIN, ROOT, SLOW, TestCase, await_true
 
 
 class Splicectl(TestCase):
@@ -56,6 +56,32 @@ class Splicectl(TestCase):
         self.assertEqual(0, self.ctl("cancel", job_id).returncode)
         await_true(lambda: "CANCELLED" in self.ctl("show", job_id).stdout, "the job to end")
         self.assertEqual(1, self.ctl("show", "nothing").returncode)
+
+    def test_a_name_does_not_draw_on_the_terminal(self):
+        job_id = self.server.submit(targets=[str(self.server.dir / "s")], name="evil\x1b[31m\r\nFAKE", destructive=True,
+                                    workload={"rw": "write", "size": "4k", "direct": False})["id"]
+        for command in (("list",), ("show", job_id)):
+            text = self.ctl(*command).stdout
+            self.assertIn("evil?[31m??FAKE", text)
+            self.assertNotIn("\x1b", text)
+
+    def complete(self, line):
+        script = (f"source {ROOT}/packaging/completions/splicectl.bash; COMP_LINE=$1; COMP_POINT=${{#1}}; shift; "
+                  'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _splicectl; printf "%s\n" "${COMPREPLY[@]}"')
+        words = line.replace(":", " : ").split(" ")  # as bash takes them apart
+        done = subprocess.run(["bash", "-c", script, "-", line, *words], capture_output=True, text=True,
+                              env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"})
+        self.assertEqual("", done.stderr)
+        return done.stdout.split()
+
+    def test_completion(self):
+        job_id = self.ctl("submit", self.definition(runtime="1h", time_based=True)).stdout.strip()
+        self.addCleanup(self.ctl, "cancel", job_id)
+        self.assertEqual([job_id], self.complete(f"splicectl --server unix:{self.server.socket} cancel "))
+        self.assertEqual([], self.complete("splicectl --server unix:/nowhere cancel "))
+        self.assertEqual(["cancel", "capabilities"], self.complete("splicectl --json ca"))
+        self.assertIn("--state", self.complete("splicectl list --"))
+        self.assertNotIn("--state", self.complete("splicectl run --"))
 
     def test_devices_and_capabilities(self):
         self.assertIn("MAY BE WRITTEN", self.ctl("devices").stdout)

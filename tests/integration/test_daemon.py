@@ -1,14 +1,17 @@
 """Start, configuration, systemd's protocol, signals and the end of the daemon."""
+import contextlib
+import datetime
 import json
 import os
 import pathlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import unittest
 
-from harness import BIN, SLOW, TestCase, await_true
+from harness import BIN, SLOW, TestCase, await_true, need_root
 
 CHECK = [BIN / "spliced", "--check-config"]
 
@@ -168,6 +171,54 @@ class End(TestCase):
         self.assertIn("ended while the job was running", shown["reason"])
         self.assertEqual(204, again.call("DELETE", f"/v1/jobs/{job['id']}").status)
         self.assertEqual(404, again.call("GET", f"/v1/jobs/{job['id']}").status)
+
+    def test_after_kill_9_it_is_known_what_a_job_had_done(self):
+        daemon = self.daemon()
+        job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+            "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "rate_iops": 100, "direct": False})
+
+        def recorded():
+            with contextlib.closing(sqlite3.connect(f"file:{daemon.dir}/state/state.db?mode=ro", uri=True)) as store:
+                row = store.execute("SELECT document, saved_ms FROM jobs").fetchone()
+            return json.loads(row[0])["devices"][0]["io"]["write"]["operations"], row[1]
+
+        await_true(lambda: recorded()[0] > 0, "a record of what the job has done", 60)
+        os.kill(daemon.pid(), signal.SIGKILL)
+        daemon.process.wait()
+        operations, saved_ms = recorded()
+        again = self.daemon(directory=daemon.dir)
+        shown = again.call("GET", f"/v1/jobs/{job['id']}").json
+        self.assertEqual(operations, shown["devices"][0]["io"]["write"]["operations"])
+        self.assertIsNone(shown["devices"][0]["eta_seconds"])
+        ended = datetime.datetime.fromisoformat(shown["ended_at"].replace("Z", "+00:00"))
+        self.assertEqual(saved_ms, round(ended.timestamp() * 1000))
+
+    @need_root
+    def test_what_a_full_state_directory_did_not_take_is_recorded_later(self):
+        directory = self.directory()
+        (directory / "state").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory / "state"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", directory / "state"])
+        (directory / "target").write_bytes(bytes(4096))
+        daemon = self.daemon(directory=directory)
+        filler = directory / "state" / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while file.write(bytes(4096)):
+                    pass
+        # The log of the database has some room of its own at first.
+        jobs = []
+        while "tried again" not in daemon.log_path.read_text():
+            jobs.append(daemon.run(targets=[str(directory / "target")], workload={"rw": "read", "direct": False}))
+            self.assertEqual("PASS", jobs[-1]["verdict"])
+        filler.unlink()
+        await_true(lambda: "takes records again" in daemon.log_path.read_text(), "the records to be written")
+        os.kill(daemon.pid(), signal.SIGKILL)
+        daemon.process.wait()
+        again = self.daemon(directory=directory)
+        for job in jobs:
+            self.assertEqual("PASS", again.call("GET", f"/v1/jobs/{job['id']}").json["verdict"])
+        again.stop()
 
     def test_a_waiting_client_is_answered_at_the_end(self):
         daemon = self.daemon()

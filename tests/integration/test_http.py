@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -158,6 +159,16 @@ class Slow(TestCase):
             sock.sendall(b"POST /v1/jobs HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"[: 20 + i])
             sockets.append(sock)
         return sockets
+
+    def test_a_busy_moment_turns_nobody_away(self):
+        daemon = self.daemon()
+        os.kill(daemon.pid(), signal.SIGSTOP)  # nobody accepts
+        self.addCleanup(os.kill, daemon.pid(), signal.SIGCONT)
+        for _ in range(100):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.addCleanup(sock.close)
+            sock.setblocking(False)
+            sock.connect(str(daemon.socket))
 
     def test_a_client_that_dawdles_is_ended_and_disturbs_nobody(self):
         daemon = self.daemon()

@@ -48,13 +48,16 @@ class Gate {
   // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
   [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
 
-  // Inspects, claims for `job` and opens; to be confirmed before it is used. Any refusal: nothing stays behind. Many
-  // targets share one view of the host, which takes milliseconds to make.
+  // Inspects, claims for `job` and opens; a file that does not exist is left for create(). To be confirmed before it is
+  // used. Any refusal: nothing stays behind. Many targets share one view of the host, which takes milliseconds to make.
   [[nodiscard]] util::Result<OpenTarget> claim(const std::string& path, const Access& access, const std::string& job,
                                                const HostView& host);
+  // Brings the file of a claim() that found none into being, claims and opens it; does nothing to any other.
+  [[nodiscard]] util::Status create(OpenTarget& target, const Access& access, const std::string& job,
+                                    const HostView& host);
   // Inspects once more, under the claim, with a view of the host that is newer than the claim.
   [[nodiscard]] util::Status confirm(OpenTarget& target, const Access& access, const HostView& host) const;
-  // Both for one target.
+  // All three for one target.
   [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
 
   void set_allow_list(AllowList allow);
@@ -67,7 +70,11 @@ class Gate {
   [[nodiscard]] HostView host() const { return read_host(paths_); }
 
  private:
+  [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,
+                                       const HostView& host) const;
   [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const;
+  [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
+                                  const HostView& host);
   [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);
 
   mutable std::mutex mutex_;  // guards allow_
@@ -76,6 +83,9 @@ class Gate {
   const HostPaths paths_;
   ClaimTable claims_;
 };
+
+// What is said of a target that is another one of the same job under another name.
+[[nodiscard]] Refusal named_twice();
 
 // A refused target as an error: Errc::conflict or Errc::invalid, the reasons joined in the message, one detail each.
 [[nodiscard]] util::Error refusal_error(const std::string& path, const std::vector<Refusal>& refusals);

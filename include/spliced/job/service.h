@@ -17,9 +17,10 @@ namespace spliced::job {
 
 struct ServiceLimits {
   std::size_t running_jobs = 256;
-  std::size_t worker_threads = 4096;        // of all running jobs
-  std::size_t kept_jobs = 1000;             // ended jobs that can still be asked for
-  std::uint64_t buffer_bytes = 4ULL << 30;  // of all running jobs
+  std::size_t worker_threads = 4096;            // of all running jobs
+  std::size_t kept_jobs = 1000;                 // ended jobs that can still be asked for
+  util::Nanos checkpoint = 10 * util::kSecond;  // between two records of what a running job has done
+  std::uint64_t buffer_bytes = 4ULL << 30;      // of all running jobs
   // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
   std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
@@ -84,6 +85,8 @@ class JobService {
   // Whether the supervisor has been round within `limit`.
   [[nodiscard]] bool alive(util::Nanos limit) const;
   [[nodiscard]] bool accepting() const;
+  // How many jobs the store has not taken in their newest state: 0, but for a store that cannot be written.
+  [[nodiscard]] std::size_t unrecorded() const;
   void begin_shutdown();  // from now on submit() answers `unavailable`
   // Stops every job and waits for its workers. false: some are stuck in the kernel; their jobs are INTERRUPTED all the
   // same, and the process must end without joining them.

@@ -38,7 +38,7 @@ struct JobSpec {
 
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;
-inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::size_t kMaxNameLength = 128;            // characters
 inline constexpr unsigned kMaxWorkers = 64;                   // per device
 inline constexpr std::uint64_t kMinBlock = 512;               // bytes
 inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes

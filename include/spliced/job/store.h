@@ -18,6 +18,7 @@ struct StoredJob {
   std::optional<WallTime> started_at, ended_at;
   std::vector<std::string> devices;
   std::string document;
+  WallTime saved_at;  // when all of this was so
 };
 
 // Thread-safe. May block on the disk that holds it, never called from a worker.

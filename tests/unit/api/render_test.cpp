@@ -142,6 +142,7 @@ TEST(RenderJob, StoredDocumentIsShownAsItWas) {
   expected["reason"] = stored.reason;
   expected["ended_at"] = "2023-11-14T22:13:20.123Z";
   expected["devices"][0]["state"] = "INTERRUPTED";
+  expected["devices"][0]["eta_seconds"] = nullptr;
   EXPECT_EQ(rendered, expected);
 }
 

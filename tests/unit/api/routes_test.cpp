@@ -213,9 +213,27 @@ TEST_F(RoutesTest, ListComesInPages) {
   EXPECT_EQ(expect(200, "GET", "/v1/jobs?page_size=5").at("next_page_token"), nullptr);
 }
 
+TEST_F(RoutesTest, PagesGoOnWhenTheirJobsAreForgotten) {
+  Ids all;
+  for (int i = 0; i < 5; ++i) all.insert(all.begin(), finished());
+  Ids seen;
+  json token = "";
+  while (!token.is_null() && seen.size() <= all.size()) {
+    const json page = expect(200, "GET", "/v1/jobs?page_size=2&page_token=" + token.get<std::string>());
+    for (const auto& job : page.at("jobs")) {
+      seen.push_back(job.at("id"));
+      expect(204, "DELETE", "/v1/jobs/" + seen.back());
+    }
+    token = page.at("next_page_token");
+  }
+  EXPECT_EQ(seen, all);
+  EXPECT_EQ(ids(""), Ids{});
+}
+
 TEST_F(RoutesTest, BadQueriesAre400AndSayWhat) {
   for (const char* query : {"state=running", "state=", "page_size=0", "page_size=501", "page_size=-1", "page_size=x",
-                            "page_size=", "page_size=99999999999999999999", "page_token=nobody", "colour=red"}) {
+                            "page_size=", "page_size=99999999999999999999", "page_token=nobody", "page_token=5",
+                            "page_token=.x", "colour=red"}) {
     const json refused = expect(400, "GET", std::string("/v1/jobs?") + query);
     const std::string key = std::string(query).substr(0, std::string(query).find('='));
     EXPECT_NE(refused.at("detail").get<std::string>().find(key), std::string::npos) << query;

@@ -99,6 +99,9 @@ TEST(SpecReader, ReadsNumbersAndSwitches) {
   EXPECT_FALSE(read("/workload/direct", false).workload.direct);
   EXPECT_EQ(read("/workload/rate_iops", 7).workload.rate_iops, 7U);
   EXPECT_EQ(read("/workload/seed", 0).workload.seed, 0U);
+  EXPECT_EQ(read("/workload/seed", 18446744073709551615U).workload.seed, 18446744073709551615U);
+  EXPECT_EQ(read("/workload/workers", 64.0).workload.workers, 64U);
+  EXPECT_EQ(read("/workload/rate", 1e6).workload.rate, 1'000'000U);
   EXPECT_TRUE(read("/workload/end_fsync", true).workload.end_fsync);
   EXPECT_TRUE(read("/engine/gift", true).engine.gift);
   EXPECT_EQ(read("/error_policy/max_errors", 3).error_policy.max_errors, 3U);
@@ -186,7 +189,7 @@ TEST(SpecReader, RefusesTheWrongType) {
       refuse(p, wrong);
     }
   }
-  for (const auto& wrong : {text, list, object, null, yes, json(1.5), json(1.0), json(-1)}) {
+  for (const auto& wrong : {text, list, object, null, yes, json(1.5), json(-1.0), json(-1)}) {
     for (const char* p :
          {"/workload/rwmixread", "/workload/loops", "/workload/workers", "/workload/rate_iops", "/workload/seed",
           "/workload/fsync", "/workload/fdatasync", "/workload/sync_file_range", "/error_policy/max_errors",
@@ -264,12 +267,13 @@ TEST(SpecReader, RefusesParametersThatAreNoDistribution) {
 
 TEST(SpecReader, HugeIntegersAreRefusedAndNeverWrap) {
   for (const char* digits : {"9223372036854775808", "18446744073709551615", "18446744073709551616", "1e300"}) {
-    for (const char* key : {"loops", "seed", "rate_iops", "rate", "size", "bs", "workers", "rwmixread"}) {
+    for (const char* key : {"loops", "rate_iops", "rate", "size", "bs", "workers", "rwmixread"}) {
       const std::string text = std::string(R"({"targets": ["/x"], "workload": {")") + key + "\": " + digits + "}}";
       EXPECT_EQ(errors_of(text), only(std::string("/workload/") + key)) << digits;
     }
   }
   EXPECT_EQ(errors_of(R"({"targets": ["/x"], "workload": {"workers": 4294967297}})"), only("/workload/workers"));
+  EXPECT_EQ(errors_of(R"({"targets": ["/x"], "workload": {"seed": 18446744073709551616}})"), only("/workload/seed"));
   EXPECT_EQ(errors_of(R"({"targets": ["/x"], "workload": {"rate": "9999999T"}})"), only("/workload/rate"));
 }
 

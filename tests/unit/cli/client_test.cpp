@@ -110,12 +110,15 @@ TEST_F(ClientTest, NobodyThereIsUnavailable) {
 }
 
 TEST_F(ClientTest, AddressesHaveTwoForms) {
-  for (const char* server : {"", "localhost", "unix:relative", "https://localhost", "ftp://x"}) {
+  for (const char* server : {"", "localhost", "unix:relative", "https://localhost", "ftp://x", "http://", "http://h:0",
+                             "http://h:65536", "http://h:x", "http://h/path"}) {
     const auto made = Client::create(server, "");
     ASSERT_FALSE(made) << server;
     EXPECT_EQ(made.error().code, util::Errc::invalid);
   }
-  EXPECT_TRUE(Client::create("http://127.0.0.1:8650", ""));
+  for (const char* server : {"http://127.0.0.1:8650", "http://localhost:8650/", "http://[::1]:8650", "http://host"}) {
+    EXPECT_TRUE(Client::create(server, "")) << server;
+  }
 }
 
 TEST_F(ClientTest, DefinitionsComeFromAFile) {
@@ -131,15 +134,42 @@ TEST_F(ClientTest, DefinitionThatIsADirectoryIsAnError) {
 }
 
 TEST_F(ClientTest, ProblemsAreToldWhole) {
-  testing::internal::CaptureStderr();
-  print_problem({422, {{"detail", "no"}, {"errors", {{{"pointer", "/name"}, {"detail", "too long"}}}}}});
-  const std::string text = testing::internal::GetCapturedStderr();
-  EXPECT_NE(text.find("no (422)"), std::string::npos) << text;
-  EXPECT_NE(text.find("/name: too long"), std::string::npos) << text;
+  for (const char* command : {"submit", "run"}) {
+    EXPECT_EQ(call({"--server", address(), command, file("bad")}), kFailed);
+    EXPECT_NE(err_.find("no (422)"), std::string::npos) << err_;
+    EXPECT_NE(err_.find("/name: too long"), std::string::npos) << err_;
+    EXPECT_EQ(call({"--json", "--server", address(), command, file("bad")}), kFailed);
+    EXPECT_EQ(Json::parse(out_).at("errors").at(0).at("pointer"), "/name") << out_;
+  }
 }
 
 TEST_F(ClientTest, RefusalWithoutAnObjectIsSurvived) {
-  for (const Json& body : {Json(nullptr), Json("text"), Json::array()}) EXPECT_NO_THROW(print_problem({503, body}));
+  Client c = client();
+  for (const Json& body : {Json(nullptr), Json("text"), Json::array()}) {
+    EXPECT_EQ(refused({c, false}, {503, body}), kFailed);
+  }
+}
+
+TEST_F(ClientTest, TheReasonIsTold) {
+  const auto told = [&](const std::string& server, const std::string& reason) {
+    EXPECT_EQ(call({"--server", server, "list"}), kNoDaemon);
+    EXPECT_NE(err_.find(reason), std::string::npos) << err_;
+  };
+  told("unix:" + dir_ + "/none.sock", "No such file");
+  told("unix:" + file("{}"), "Connection refused");
+  told("http://127.0.0.1:1/", "nobody listens there");
+}
+
+TEST_F(ClientTest, AnIdIsNoPartOfAPath) {
+  EXPECT_EQ(call({"--server", address(), "show", "1?wait=3"}), kFailed);
+  EXPECT_EQ(call({"--server", address(), "show", "../jobs/1"}), kFailed);
+  EXPECT_EQ(call({"--server", address(), "show", ""}), kUsage);
+}
+
+TEST_F(ClientTest, AnUnknownCommandIsNamed) {
+  EXPECT_EQ(call({"fly"}), kUsage);
+  EXPECT_NE(err_.find("\"fly\""), std::string::npos) << err_;
+  EXPECT_EQ(call({}), kUsage);
 }
 
 TEST_F(ClientTest, ExitCodesAreThoseOfTheManual) {

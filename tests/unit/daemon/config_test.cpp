@@ -129,6 +129,17 @@ TEST_F(ConfigTest, FileThatIsNoObjectOrNoJsonIsRefused) {
   }
 }
 
+TEST_F(ConfigTest, AKeyThatIsGivenTwiceIsRefused) {
+  file(R"({"allow": ["/a"], "bus": "none", /* which? */ "allow": ["/b"]})");
+  refuse({*line_.config_file, "/allow", "given twice"});
+}
+
+TEST_F(ConfigTest, AnyFreePortMayBeAskedForTwice) {
+  line_.insecure_no_auth = true;
+  line_.listen = Texts{"127.0.0.1:0", "127.0.0.1:0"};
+  EXPECT_EQ(load().listen.size(), 2U);
+}
+
 TEST_F(ConfigTest, FileThatIsMissingOrTooLargeIsRefused) {
   line_.config_file = dir_ / "missing.json";
   refuse({"missing.json"});
@@ -183,6 +194,8 @@ TEST_F(ConfigTest, BadValuesNameTheirFlag) {
   with(&CommandLine::state_dir, "", {"--state-dir"});
   with(&CommandLine::allow, Texts{"/good", "dev/sda"}, {"--allow", "dev/sda"});
   with(&CommandLine::allow, Texts{""}, {"--allow"});
+  with(&CommandLine::allow, Texts{"/dev/sd[ab]", "/dev/sd["}, {"--allow", "/dev/sd["});
+  with(&CommandLine::listen, Texts{"unix:/a", "unix:/b", "unix:/a"}, {"--listen", "unix:/a", "twice"});
   with(&CommandLine::bus, "user", {"--bus", "user"});
   with(&CommandLine::log_level, "loud", {"--log-level", "loud"});
 }

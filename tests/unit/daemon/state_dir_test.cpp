@@ -39,6 +39,20 @@ TEST(StateDir, ParentMustExist) {
   EXPECT_NE(lock.error().message.find(dir / "a/b"), std::string::npos);
 }
 
+TEST(StateDir, CanBeCheckedWithoutBeingTouched) {
+  const test::TempDir dir;
+  EXPECT_TRUE(check_state_dir(dir.path()));
+  EXPECT_TRUE(check_state_dir(dir / "new"));
+  EXPECT_TRUE(check_state_dir(dir / "new/"));
+  EXPECT_EQ(::access((dir / "new").c_str(), F_OK), -1);
+  EXPECT_EQ(::access((dir / "lock").c_str(), F_OK), -1);
+  for (const std::string& bad : {dir / "no/such", std::string("/dev/null")}) {
+    const auto status = check_state_dir(bad);
+    ASSERT_FALSE(status) << bad;
+    EXPECT_NE(status.error().message.find(bad), std::string::npos) << status.error().message;
+  }
+}
+
 TEST(StateDir, FileInItsPlaceIsNamed) {
   const test::TempDir dir;
   std::ofstream(dir / "state") << "x";

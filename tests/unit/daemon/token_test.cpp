@@ -26,10 +26,11 @@ class TokenTest : public testing::Test {
 
 TEST_F(TokenTest, MatchesTheBearerAlone) {
   ASSERT_TRUE(load(kSecret + std::string("\n")));
-  EXPECT_TRUE(token_.matches(std::string("Bearer ") + kSecret));
+  for (const char* scheme : {"Bearer ", "bearer ", "BEARER "})
+    EXPECT_TRUE(token_.matches(scheme + std::string(kSecret)));
   for (const std::string& given :
        {std::string(), std::string("Bearer "), std::string(kSecret), std::string("Basic ") + kSecret,
-        std::string("bearer ") + kSecret, std::string("Bearer ") + kSecret + "0", std::string("Bearer 0123456789abcde"),
+        std::string("Bearer ") + kSecret + "0", std::string("Bearer 0123456789abcde"),
         std::string("Bearer 0123456789abcdeF"), std::string("Bearer  ") + kSecret, std::string(100'000, 'x'),
         std::string("Bearer ") + kSecret + std::string(1, '\0')}) {
     EXPECT_FALSE(token_.matches(given)) << given.substr(0, 50);

@@ -41,10 +41,13 @@ TEST(CheckSpec, TheDefaultsAreValid) {
 
 TEST(CheckSpec, NameLength) {
   JobSpec spec = valid();
-  spec.name = std::string(kMaxNameBytes, 'n');
+  spec.name = std::string(kMaxNameLength, 'n');
   EXPECT_EQ(pointers(spec), kNone);
   spec.name += 'n';
   EXPECT_EQ(pointers(spec), Pointers{"/name"});
+  spec.name.clear();
+  for (std::size_t i = 0; i < kMaxNameLength; ++i) spec.name += "é";
+  EXPECT_EQ(pointers(spec), kNone);
 }
 
 TEST(CheckSpec, NumberOfTargets) {

@@ -153,6 +153,7 @@ class MemoryStore final : public job::JobStore {
     return {};
   }
   util::Status erase(const std::string& id) override {
+    if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
     jobs_.erase(id);
     std::erase(order_, id);

@@ -1,5 +1,8 @@
 #include "job/plan.h"
 
+#include <sys/inotify.h>
+#include <sys/statvfs.h>
+
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -214,9 +217,47 @@ TEST_F(MakePlan, AShareOfAFileThatDoesNotExistIsInvalid) {
 
 TEST_F(MakePlan, OneFileUnderTwoNamesIsRefused) {
   const util::Error error = refusal(reading({first, dir.link("again", first)}));
-  EXPECT_EQ(error.code, Errc::conflict);
+  EXPECT_EQ(error.code, Errc::invalid);
   EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
+  EXPECT_TRUE(contains(error.details[0].detail, "another target of this job")) << error.details[0].detail;
   EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+}
+
+TEST_F(MakePlan, ANewFileUnderTwoNamesIsRefused) {
+  const std::string sub = dir.directory("sub");
+  JobSpec spec = writing({sub + "/new", dir.link("again", sub) + "/new"});
+  spec.workload.size = {false, 4096, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
+  EXPECT_FALSE(dir.has("sub/new"));
+  EXPECT_FALSE(report_plan(gate, spec).accepted());
+}
+
+// A name in the directory would be seen by others, and its blocks missed by them, for however short a time.
+TEST_F(MakePlan, NothingIsCreatedWhileATargetMayBeRefused) {
+  const util::UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  ASSERT_GE(::inotify_add_watch(watch.get(), dir.path().c_str(), IN_CREATE), 0);
+  for (const std::string& bad : {std::string("/outside"), dir / "nowhere/new"}) {
+    JobSpec spec = writing({dir / "new", bad});
+    spec.workload.size = {false, 4096, 0};
+    (void)refusal(spec);
+  }
+  alignas(inotify_event) char event[512];
+  EXPECT_EQ(::read(watch.get(), event, sizeof event), -1);
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(MakePlan, AFileThatDoesNotFitOnItsFileSystemIsRefusedAndToldBefore) {
+  struct statvfs fs {};
+  ASSERT_EQ(::statvfs(dir.path().c_str(), &fs), 0);
+  if (fs.f_blocks == 0) GTEST_SKIP() << "the file system does not tell its size";
+  JobSpec spec = writing({dir / "new"});
+  spec.workload.size = {false, (fs.f_blocks + 1) * fs.f_frsize / 4096 * 4096, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_TRUE(contains(error.message, "are free on its file system")) << error.message;
+  EXPECT_FALSE(report_plan(gate, spec).accepted());
 }
 
 using ReportPlan = MakePlan;
@@ -259,7 +300,7 @@ TEST_F(ReportPlan, GivesEachTargetItsOwnAnswer) {
   EXPECT_TRUE(report.targets[0].refusals.empty());
   EXPECT_FALSE(report.targets[1].refusals.empty());
   EXPECT_EQ(report.targets[2].errors.at(0).pointer, "/workload/size");
-  EXPECT_TRUE(contains(report.targets[3].refusals.at(0).reason, "named twice"));
+  EXPECT_TRUE(contains(report.targets[3].refusals.at(0).reason, "another target of this job"));
 }
 
 TEST_F(ReportPlan, ASpecThatIsWrongIsReportedAsAWhole) {

@@ -224,6 +224,7 @@ StoredJob stored(const std::string& id, State state) {
   job.state = state;
   job.verdict = state == State::succeeded ? Verdict::pass : Verdict::none;
   job.created_at = WallTime(std::chrono::seconds(1000));
+  job.saved_at = WallTime(std::chrono::seconds(1007));
   job.devices = {"sda", "/srv/file"};
   job.document = "as it was";
   return job;
@@ -245,8 +246,8 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
   for (const std::string id : {"torn", "new"}) {
     const JobSnapshot job = service->get(id).value();
     EXPECT_EQ(job.state, State::interrupted);
-    EXPECT_EQ(job.reason, "the daemon ended while the job was running");
-    EXPECT_TRUE(job.ended_at);
+    EXPECT_EQ(job.reason, "the daemon ended while the job was running; what is told is what was recorded last");
+    EXPECT_EQ(job.ended_at, WallTime(std::chrono::seconds(1007)));
     EXPECT_EQ(store.find(id)->state, State::interrupted);
   }
   EXPECT_EQ(service->list({}).front().id, "new");

@@ -95,6 +95,30 @@ TEST_F(JobServiceStall, LeavesTheOtherDevicesAlone) {
   EXPECT_EQ(run(spec_of({good})).state, State::succeeded);
 }
 
+TEST_F(JobServiceStall, ProgressStandsStill) {
+  JobSpec spec = spec_of({hung});
+  spec.workload.time_based = true;
+  spec.workload.runtime = 240 * util::kSecond;
+  begin(spec);
+  clock.advance(60 * util::kSecond);
+  const JobSnapshot job = wait(id);
+  EXPECT_DOUBLE_EQ(job.devices.at(0).progress, 0.25);
+}
+
+TEST_F(JobServiceStall, ProgressOfAStalledDeviceStandsStillWhileOthersGoOn) {
+  JobSpec spec = spec_of({hung, good});
+  spec.workload.time_based = true;
+  spec.workload.runtime = 240 * util::kSecond;
+  begin(spec);
+  clock.advance(60 * util::kSecond);
+  ASSERT_TRUE(await([&] { return service->get(id)->devices.at(0).state == State::failed; }));
+  clock.advance(60 * util::kSecond);
+  const JobSnapshot job = service->get(id).value();
+  EXPECT_DOUBLE_EQ(job.devices.at(0).progress, 0.25);
+  EXPECT_FALSE(job.devices[0].eta_seconds);
+  EXPECT_DOUBLE_EQ(job.devices.at(1).progress, 0.5);
+}
+
 TEST_F(JobServiceStall, GivesTheJobsPlaceFree) {
   start(faulty_engines(), {1, 1, 10}, clock);
   block_reads_of(hung);

@@ -56,6 +56,7 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   job.reason = "1 of 1 devices failed";
   job.started_at = at_ms(1'700'000'000'456);
   job.ended_at = at_ms(1'700'000'001'789);
+  job.saved_at = at_ms(1'700'000'001'800);
   job.devices = {"nvme0n1", "/srv/a file"};
   job.document = std::string("{\"a\":1}\0tail", 12);
   ASSERT_TRUE(open()->put(job));
@@ -71,6 +72,7 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   EXPECT_EQ(back.created_at, job.created_at);
   EXPECT_EQ(back.started_at, job.started_at);
   EXPECT_EQ(back.ended_at, job.ended_at);
+  EXPECT_EQ(back.saved_at, job.saved_at);
   EXPECT_EQ(back.devices, job.devices);
   EXPECT_EQ(back.document, job.document);
 }
@@ -180,13 +182,29 @@ TEST_F(SqliteStore, AStateNobodyKnowsIsReadAsInterrupted) {
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA user_version=2");
+  execute("PRAGMA user_version=3");
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
-  EXPECT_TRUE(contains(refused.error().message, "version 2")) << refused.error().message;
+  EXPECT_TRUE(contains(refused.error().message, "version 3")) << refused.error().message;
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=1");
+  execute("PRAGMA user_version=2");
   EXPECT_EQ(ids(*open()), Ids{"a"});
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheFirstVersionIsTakenOver) {
+  execute(
+      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
+      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
+      "document "
+      "TEXT NOT NULL);"
+      "INSERT INTO jobs VALUES ('a', '', 'RUNNING', '', '', 1000, 2000, NULL, 'sda', '{}');"
+      "PRAGMA user_version=1;");
+  const auto store = open();
+  const StoredJob old = store->load(1).value().at(0);
+  EXPECT_EQ(old.id, "a");
+  EXPECT_EQ(old.saved_at, at_ms(2000));
+  ASSERT_TRUE(store->put(make_job("b")));
+  EXPECT_EQ(ids(*open()), (Ids{"a", "b"}));
 }
 
 TEST_F(SqliteStore, APathThatCannotBeWrittenIsAnError) {

@@ -1,0 +1,119 @@
+#include "job/keeper.h"
+
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::contains;
+using testing::endless;
+using testing::reading;
+
+struct KeeperTest : testing::ServiceFixture {
+  static StoredJob record(const std::string& id, State state) {
+    StoredJob job;
+    job.id = id;
+    job.state = state;
+    if (is_final(state)) job.ended_at = WallTime(std::chrono::seconds(1));
+    return job;
+  }
+  State stored_state(const std::string& id) { return store.find(id).value().state; }
+  struct Lines final : util::Logger {
+    void write(util::LogLevel, std::string_view message, std::initializer_list<util::LogField>) override {
+      lines.emplace_back(message);
+    }
+    std::vector<std::string> lines;
+  } lines;
+  RecordKeeper keeper{store, lines};
+};
+
+TEST_F(KeeperTest, WritesAtOnce) {
+  keeper.put(record("a", State::running));
+  EXPECT_EQ(stored_state("a"), State::running);
+  keeper.erase("a");
+  EXPECT_FALSE(store.find("a"));
+  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_TRUE(lines.lines.empty());
+}
+
+TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
+  store.broken = true;
+  keeper.put(record("a", State::running));
+  keeper.put(record("b", State::succeeded));
+  keeper.put(record("a", State::failed));
+  EXPECT_EQ(keeper.left(), 2U);
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 2U);
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_EQ(stored_state("a"), State::failed);
+  EXPECT_EQ(stored_state("b"), State::succeeded);
+  ASSERT_EQ(lines.lines.size(), 2U);  // not one for every try
+  EXPECT_TRUE(contains(lines.lines[0], "the store is broken")) << lines.lines[0];
+}
+
+TEST_F(KeeperTest, AnEndThatIsKeptStays) {
+  store.broken = true;
+  keeper.put(record("a", State::succeeded));
+  keeper.put(record("a", State::running));
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(stored_state("a"), State::succeeded);
+}
+
+TEST_F(KeeperTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
+  keeper.put(record("a", State::running));
+  store.broken = true;
+  keeper.put(record("a", State::succeeded));
+  keeper.erase("a");
+  keeper.put(record("a", State::running));
+  store.broken = false;
+  keeper.retry();
+  EXPECT_FALSE(store.find("a"));
+}
+
+TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
+  start(null_engines());
+  store.broken = true;
+  const std::string id = submit(reading({dir.file("a", 4096)}));
+  EXPECT_EQ(wait(id).state, State::succeeded);
+  EXPECT_TRUE(await([&] { return service->unrecorded() == 1; }));
+  EXPECT_FALSE(store.find(id));
+  store.broken = false;
+  EXPECT_TRUE(await([&] { return service->unrecorded() == 0; }));
+  EXPECT_EQ(stored_state(id), State::succeeded);
+}
+
+TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
+  start(null_engines());
+  store.broken = true;
+  const std::string id = submit(endless({dir.file("a", 4096)}));
+  // The store works again only when the first try to record the end has failed.
+  service->on_state_change([&](const StateChange& change) { store.broken = !is_final(change.state); });
+  EXPECT_TRUE(service->stop_all(testing::kPatienceNanos));
+  EXPECT_EQ(stored_state(id), State::interrupted);
+}
+
+TEST_F(KeeperTest, WhatARunningJobHasDoneIsRecordedNowAndThen) {
+  const std::string file = dir.file("a", 4096);
+  std::atomic<int> records{0};
+  store.on_put = [&](const StoredJob& job) {
+    if (job.state == State::running) ++records;
+  };
+  ServiceLimits limits;
+  limits.checkpoint = 10 * util::kSecond;
+  start(null_engines(), limits, clock);
+  JobSpec spec = endless({file});
+  spec.workload.thinktime = 3000 * util::kSecond;
+  (void)submit(spec);
+  ASSERT_TRUE(await([&] { return records == 1; }));  // that it runs
+  clock.advance(11 * util::kSecond);
+  EXPECT_TRUE(await([&] { return records == 2; }));
+  clock.advance(11 * util::kSecond);
+  EXPECT_TRUE(await([&] { return records == 3; }));
+}
+
+}  // namespace
+}  // namespace spliced::job
