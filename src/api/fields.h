@@ -21,7 +21,7 @@ class Fields {
   void read(const char* key, bool& out);
   void read(const char* key, std::string& out);
   void read(const char* key, std::vector<std::string>& out);
-  void read(const char* key, std::uint64_t& out);  // a whole number, 0 to 2^63-1
+  void read(const char* key, std::uint64_t& out);       // a whole number, 0 to 2^63-1
   void read_seed(const char* key, std::uint64_t& out);  // likewise, to 2^64-1
   void read(const char* key, unsigned& out);
   void read_size(const char* key, std::uint64_t& out);
