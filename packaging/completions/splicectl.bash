@@ -5,6 +5,7 @@ _splicectl() {
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
   read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+  [[ ${COMP_LINE:COMP_POINT-1:1} != " " ]] && unset "words[-1]"  # is being typed
   local i
   for ((i = 1; i < ${#words[@]}; i++)); do
     word=${words[i]}

@@ -96,12 +96,29 @@ Status read_addresses(const CommandLine& from, Config& config) {
   return {};
 }
 
+// Whether a [ begins no bracket expression of fnmatch(3), which would take it for the character.
+bool has_open_bracket(std::string_view pattern) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+      continue;
+    }
+    if (pattern[i] != '[') continue;
+    ++i;
+    if (i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^')) ++i;
+    const auto end = pattern.find_first_of("]/", i + 1);  // one that comes first is a member
+    if (end == pattern.npos || pattern[end] == '/') return true;
+    i = end;
+  }
+  return false;
+}
+
 Status check_patterns(const std::vector<std::string>& patterns) {
   for (const auto& pattern : patterns) {
     if (pattern.empty() || pattern[0] != '/') {
       return fail(Errc::invalid, fmt::format("--allow \"{}\": a pattern must be an absolute path", pattern));
     }
-    if (const auto open = pattern.rfind('['); open != pattern.npos && pattern.find(']', open) == pattern.npos) {
+    if (has_open_bracket(pattern)) {
       return fail(Errc::invalid, fmt::format("--allow \"{}\": a [ without ]; write \\[ for the character", pattern));
     }
   }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -79,20 +78,8 @@ void check_own_files(const std::vector<std::string>& own, const TargetFacts& fac
   }
 }
 
-// A file system that does not tell, as a tmpfs without a limit, is taken at its word when the file is created.
-void check_space(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
-  struct statvfs fs {};
-  const std::string directory = facts.path.substr(0, std::max<std::size_t>(1, facts.path.rfind('/')));
-  if (::statvfs(directory.c_str(), &fs) != 0 || fs.f_blocks == 0) return;
-  const std::uint64_t free = static_cast<std::uint64_t>(fs.f_bavail) * fs.f_frsize;
-  if (access.create_bytes <= free) return;
-  refusals.push_back({fmt::format("does not exist, and cannot be created with {} bytes: {} are free on its file system",
-                                  access.create_bytes, free),
-                      false});
-}
-
 void check_missing(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
-  if (access.create_bytes != 0) return check_space(facts, access, refusals);
+  if (facts.exists || access.create_bytes != 0) return;
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
 }
 
@@ -265,10 +252,16 @@ util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& acce
 
 util::Status Gate::create(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
   if (target.facts.exists) return {};
-  if (auto made = create_file(target.facts.path, access.create_bytes); !made) return made;
+  if (auto made = create_file(target.facts.path, access.create_bytes); !made) {
+    if (made.error().sys_errno != EEXIST) return made;
+    return util::fail(Errc::conflict, fmt::format("{} was created by another meanwhile", target.facts.path), EEXIST);
+  }
   target.created = target.facts.path;
   const Inspection fresh = inspect_for(job, target.facts.given, access, host);
   if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, fresh.refusals));
+  if (fresh.facts.path != target.created) {
+    return util::fail(Errc::conflict, fmt::format("{} became another target while it was created", target.facts.given));
+  }
   target.facts = fresh.facts;
   return take(target, access, job, host);
 }

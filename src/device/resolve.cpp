@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -39,6 +40,12 @@ const char* kind_name(mode_t mode) {
   return "of an unknown kind";
 }
 
+// Of the disk below a file system.
+std::uint32_t sector_of(dev_t device, const HostView& host) {
+  const BlockNode* disk = host.find(device);
+  return disk != nullptr ? disk->logical_block : 512;
+}
+
 // STATX_DIOALIGN (statx(2), Linux 6.1) where the file system tells; else the sectors of the disk below it.
 std::uint32_t file_alignment(const UniqueFd& handle, dev_t device, const HostView& host) {
   struct statx sx {};
@@ -46,8 +53,7 @@ std::uint32_t file_alignment(const UniqueFd& handle, dev_t device, const HostVie
       sx.stx_dio_offset_align != 0) {
     return sx.stx_dio_offset_align;
   }
-  const BlockNode* disk = host.find(device);
-  return disk != nullptr ? disk->logical_block : 512;
+  return sector_of(device, host);
 }
 
 void describe_block(const struct stat& st, const HostView& host, TargetFacts& facts) {
@@ -70,13 +76,22 @@ util::Result<Resolved> resolve_missing(const std::string& path, const HostView& 
   if (name.empty() || name == "." || name == "..") return fail(Errc::invalid, fmt::format("{}: not a file", path));
   // A name in devtmpfs is a device that is not there, not a file to create; /dev/shm, a tmpfs, is a place for files.
   struct stat st {};
-  if (::stat(parent.c_str(), &st) == 0 && host.file_system_of(st.st_dev) == "devtmpfs") {
+  if (::stat(parent.c_str(), &st) != 0) return util::fail_errno(parent, errno);
+  if (host.file_system_of(st.st_dev) == "devtmpfs") {
     return fail(Errc::not_found, fmt::format("{}: no such device", path));
   }
   Resolved resolved;
   resolved.facts.given = path;
   resolved.facts.path = resolved.facts.name = parent == "/" ? "/" + name : parent + "/" + name;
   resolved.facts.exists = false;
+  resolved.facts.home = st.st_dev;
+  resolved.facts.file_system = host.file_system_of(st.st_dev);
+  resolved.facts.alignment = sector_of(st.st_dev, host);
+  // A file system without a limit of its own, as a tmpfs may be, says that it has no blocks at all.
+  struct statvfs fs {};
+  if (::statvfs(parent.c_str(), &fs) == 0 && fs.f_blocks != 0) {
+    resolved.facts.free_bytes = static_cast<std::uint64_t>(fs.f_bavail) * fs.f_frsize;
+  }
   return resolved;
 }
 

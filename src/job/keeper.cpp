@@ -2,55 +2,88 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <vector>
 
 namespace spliced::job {
 
 void RecordKeeper::put(const StoredJob& record) {
-  const std::lock_guard lock(mutex_);
-  const auto known = left_.find(record.id);
-  // As in the store itself: what is forgotten or has ended stays so.
-  if (known != left_.end() && (!known->second || known->second->ended_at)) return;
-  left_.insert_or_assign(record.id, record);
-  write(record.id);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = left_.find(record.id);
+    // As in the store itself: what is forgotten or has ended stays so.
+    if (known != left_.end() && (known->second.erased || known->second.record.ended_at)) return;
+    Entry& entry = left_[record.id];
+    if (known == left_.end()) entry.stored = record.state != State::pending;  // the first record there is of a job
+    entry.record = record;
+    ++entry.change;
+    count_ = left_.size();
+    if (failing_) return;
+  }
+  flush(record.id);
 }
 
-void RecordKeeper::erase(const std::string& id) {
+bool RecordKeeper::erase(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = left_[id];
+    entry.erased = true;
+    ++entry.change;
+    if (!entry.stored) left_.erase(id);
+    count_ = left_.size();
+    if (failing_) return !left_.contains(id);
+  }
+  flush(id);
   const std::lock_guard lock(mutex_);
-  left_.insert_or_assign(id, std::nullopt);
-  write(id);
+  return !left_.contains(id);
 }
 
 void RecordKeeper::retry() {
-  const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
-  for (const auto& [id, record] : left_) ids.push_back(id);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : left_) ids.push_back(id);
+    // Where the last time ended: one that fails slowly does not keep the others from their turn.
+    std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), last_tried_), ids.end());
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   for (const auto& id : ids) {
-    write(id);
-    if (failing_) return;  // so will the others
+    flush(id);
+    if (std::chrono::steady_clock::now() > end) return;
   }
 }
 
-util::Status RecordKeeper::try_to_write(const std::string& id) const {
-  const auto& record = left_.at(id);
-  return record ? store_.put(*record) : store_.erase(id);
+void RecordKeeper::flush(const std::string& id) {
+  const std::lock_guard one_at_a_time(writing_);
+  Entry entry;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = left_.find(id);
+    if (found == left_.end()) return;  // another thread has written it
+    entry = found->second;
+    last_tried_ = id;
+  }
+  note(id, entry.change, entry.erased ? store_.erase(id) : store_.put(entry.record));
 }
 
 // Logged when it begins and when it is over, not for every try.
-void RecordKeeper::write(const std::string& id) {
-  if (const auto status = try_to_write(id); !status) {
-    if (!failing_) {
-      log_.log(util::LogLevel::error,
-               fmt::format("{}; what is not recorded is kept and tried again", status.error().message),
-               {{"JOB_ID", id}});
-    }
-    failing_ = true;
-  } else {
-    left_.erase(id);
-    if (failing_) log_.log(util::LogLevel::notice, "the state directory takes records again");
-    failing_ = false;
+void RecordKeeper::note(const std::string& id, std::uint64_t change, const util::Status& status) {
+  const std::lock_guard lock(mutex_);
+  const auto found = left_.find(id);
+  if (found != left_.end() && status) {
+    found->second.stored = true;
+    if (found->second.change == change) left_.erase(found);
   }
   count_ = left_.size();
+  if (!status && !failing_) {
+    failing_ = true;
+    log_.log(util::LogLevel::error,
+             fmt::format("{}; what is not recorded is kept and tried again", status.error().message), {{"JOB_ID", id}});
+  } else if (failing_ && left_.empty()) {
+    failing_ = false;
+    log_.log(util::LogLevel::notice, "the state directory takes records again");
+  }
 }
 
 }  // namespace spliced::job

@@ -1,8 +1,8 @@
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "spliced/job/store.h"
@@ -11,27 +11,38 @@
 namespace spliced::job {
 
 // The store, for a service that goes on when it cannot write: what it did not take is kept, the newest of each job,
-// until it does. Thread-safe; blocks on the disk that holds the store.
+// until it does. Thread-safe. put(), erase() and retry() may block on the disk that holds the store; once it fails,
+// only retry() does.
 class RecordKeeper {
  public:
   RecordKeeper(JobStore& store, util::Logger& log) : store_(store), log_(log) {}
 
   void put(const StoredJob& record);
-  void erase(const std::string& id);
-  void retry();  // what is left
+  // false: it is to be tried again.
+  [[nodiscard]] bool erase(const std::string& id);
+  // What is left, for as long as a second or one write takes.
+  void retry();
   // How many jobs the store has not taken in their newest state. Does not block.
   [[nodiscard]] std::size_t left() const { return count_.load(); }
 
  private:
-  void write(const std::string& id);
-  [[nodiscard]] util::Status try_to_write(const std::string& id) const;
+  struct Entry {
+    StoredJob record;
+    bool erased = false;
+    bool stored = true;        // the store may know the job
+    std::uint64_t change = 0;  // which one of this entry
+  };
+  void flush(const std::string& id);
+  void note(const std::string& id, std::uint64_t change, const util::Status& status);
 
   JobStore& store_;
   util::Logger& log_;
-  std::mutex mutex_;                                      // held while the store writes: the order of records counts
-  std::map<std::string, std::optional<StoredJob>> left_;  // by id; none: to be erased
-  std::atomic<std::size_t> count_{0};
+  std::mutex writing_;  // one write after the other, each of the newest
+  std::mutex mutex_;    // guards the rest, for moments; taken after writing_
+  std::map<std::string, Entry> left_;
+  std::string last_tried_;
   bool failing_ = false;
+  std::atomic<std::size_t> count_{0};
 };
 
 }  // namespace spliced::job

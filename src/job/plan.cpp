@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
 
 namespace spliced::job {
 
@@ -38,6 +40,29 @@ bool overlap(const device::TargetFacts& a, const device::TargetFacts& b) {
   if (!a.exists || !b.exists) return a.path == b.path;
   return a.id == b.id || a.whole == b.id || a.id == b.whole;
 }
+
+// The files that a job creates, by the file system that they are to lie on.
+class NewFiles {
+ public:
+  explicit NewFiles(std::uint64_t bytes) : bytes_(bytes) {}
+  // What is in the way of one more; nothing for a target that exists.
+  std::optional<device::Refusal> add(const device::TargetFacts& facts) {
+    if (facts.exists) return std::nullopt;
+    const std::uint64_t before = needed_[facts.home];
+    if (facts.free_bytes >= before && facts.free_bytes - before >= bytes_) {
+      needed_[facts.home] += bytes_;
+      return std::nullopt;
+    }
+    return device::Refusal{
+        fmt::format("does not exist and cannot be created with {} bytes: {} are free on its file system{}", bytes_,
+                    facts.free_bytes, before == 0 ? "" : fmt::format(", {} go to other targets of this job", before)),
+        false};
+  }
+
+ private:
+  const std::uint64_t bytes_;
+  std::map<dev_t, std::uint64_t> needed_;
+};
 
 std::string target_pointer(std::size_t index) {
   return fmt::format("/targets/{}", index);
@@ -109,6 +134,7 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
   };
   const device::Access access = access_for(spec);
   const device::HostView before = gate.host();
+  NewFiles files(access.create_bytes);
   for (std::size_t i = 0; i < spec.targets.size(); ++i) {
     auto target = gate.claim(spec.targets[i], access, job_id, before);
     if (!target) {
@@ -118,6 +144,10 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
     const auto same = [&](const DevicePlan& other) { return overlap(other.target.facts, target->facts); };
     if (std::any_of(plan.devices.begin(), plan.devices.end(), same)) {
       refuse(i, device::refusal_error(spec.targets[i], {device::named_twice()}));
+      continue;
+    }
+    if (const auto refusal = files.add(target->facts)) {
+      refuse(i, device::refusal_error(spec.targets[i], {*refusal}));
       continue;
     }
     if (!target->facts.exists) target->facts.size = access.create_bytes;
@@ -133,9 +163,9 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
     if (device.target.facts.exists) continue;
     if (auto status = gate.create(device.target, access, job_id, before); !status) {
       refuse(i, status.error());
-    } else {
-      device.range = resolve_range(spec.workload, device.target.facts, errors);
+      break;
     }
+    device.range = resolve_range(spec.workload, device.target.facts, errors);
   }
   if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
   const device::HostView claimed = gate.host();
@@ -153,6 +183,7 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
   const device::HostView host = gate.host();
   const device::Access access = access_for(spec);
   std::vector<device::TargetFacts> seen;
+  NewFiles files(access.create_bytes);
   for (const auto& path : spec.targets) {
     device::Inspection inspection = gate.inspect(path, access, host);
     PlanEntry entry;
@@ -161,7 +192,11 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
     if (!entry.facts.exists) entry.facts.size = access.create_bytes;
     if (entry.refusals.empty()) {
       const auto same = [&](const device::TargetFacts& other) { return overlap(other, entry.facts); };
-      if (std::any_of(seen.begin(), seen.end(), same)) entry.refusals.push_back(device::named_twice());
+      if (std::any_of(seen.begin(), seen.end(), same)) {
+        entry.refusals.push_back(device::named_twice());
+      } else if (const auto refusal = files.add(entry.facts)) {
+        entry.refusals.push_back(*refusal);
+      }
       seen.push_back(entry.facts);
       entry.range = resolve_range(spec.workload, entry.facts, entry.errors);
       if (entry.errors.empty()) entry.estimated_seconds = estimate_seconds(spec.workload, entry.range);

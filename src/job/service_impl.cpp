@@ -313,7 +313,8 @@ util::Status JobService::Impl::forget(const std::string& id) {
   {
     std::unique_lock lock(mutex_);
     // What is still on its way to the store would bring the job back there.
-    if (!changed_.wait_for(lock, kStoreLimit, [&] { return changes_.empty() && !delivering_; })) {
+    const auto quiet = [&] { return changes_.empty() && !delivering_ && checkpointing_ != id; };
+    if (!changed_.wait_for(lock, kStoreLimit, quiet)) {
       return fail(Errc::exhausted, "the state directory does not answer; try again later");
     }
     const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
@@ -323,8 +324,8 @@ util::Status JobService::Impl::forget(const std::string& id) {
     }
     jobs_.erase(found);
   }
-  keeper_.erase(id);
-  return {};
+  if (keeper_.erase(id)) return {};
+  return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
 }
 
 Telemetry JobService::Impl::telemetry() const {
@@ -365,7 +366,11 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
   if (changed_.wait_for(lock, std::chrono::nanoseconds(limit), done)) return true;
   // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them.
   const std::deque<JobPtr> jobs = jobs_;
+  const std::vector<Change> changes = changes_;  // of jobs that did end; the recorder may be stuck, too
   lock.unlock();
+  for (const auto& change : changes) {
+    if (change.record) keeper_.put(*change.record);
+  }
   for (const auto& job : jobs) {
     JobSnapshot snapshot = show(job);
     if (is_final(snapshot.state)) continue;

@@ -71,7 +71,8 @@ class JobService::Impl {
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
   void deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten);
-  void checkpoint();
+  [[nodiscard]] std::deque<JobPtr> running_jobs() const;
+  void checkpoint(const JobPtr& job);
 
   RecordKeeper keeper_;
   TuningMemory tuning_;
@@ -88,6 +89,7 @@ class JobService::Impl {
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
   std::vector<Change> changes_;
   bool delivering_ = false;
+  std::string checkpointing_;  // id of a job
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
   std::size_t running_ = 0;
   std::size_t next_cpu_ = 0;

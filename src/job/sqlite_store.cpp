@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS jobs (
   saved_ms INTEGER);
 PRAGMA user_version=2;
 )";
-constexpr const char* kFromVersion1 = "ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2;";
+// All or nothing: half of it could not be repeated.
+constexpr const char* kFromVersion1 =
+    "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2; COMMIT;";
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -73,7 +75,9 @@ class SqliteStore final : public JobStore {
                                             kSchemaVersion));
     }
     if (version == 1 && sqlite3_exec(database_, kFromVersion1, nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return error("bring the state database up to date");
+      auto status = error("bring the state database up to date");
+      sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+      return status;
     }
     if (sqlite3_exec(database_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) {
       return error("prepare the state database");

@@ -119,21 +119,35 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
   util::prefer_this_thread();
   std::unique_lock lock(mutex_);
   Nanos last_checkpoint = setup_.clock.now();
+  auto next_try = std::chrono::steady_clock::now();
+  std::deque<JobPtr> due;  // one in each round, so that changes do not wait for all of them
   for (;;) {
-    changed_.wait_for(lock, stop, kRecorderRound, [&] { return has_to_record(); });
+    changed_.wait_for(lock, stop, kRecorderRound, [&] { return has_to_record() || !due.empty(); });
     if (stop.stop_requested() && !has_to_record()) return;
     const std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
     delivering_ = true;
     lock.unlock();
     deliver(changes, forgotten);
-    if (keeper_.left() > 0) keeper_.retry();
-    if (const Nanos now = setup_.clock.now(); now - last_checkpoint >= setup_.limits.checkpoint) {
-      last_checkpoint = now;
-      checkpoint();
+    if (std::chrono::steady_clock::now() >= next_try) {
+      if (keeper_.left() > 0) keeper_.retry();
+      next_try = std::chrono::steady_clock::now() + kRecorderRound;
     }
     lock.lock();
     delivering_ = false;
+    changed_.notify_all();
+    if (const Nanos now = setup_.clock.now(); now - last_checkpoint >= setup_.limits.checkpoint) {
+      last_checkpoint = now;
+      due = running_jobs();
+    }
+    if (!accepting_) due.clear();  // what becomes of them is more urgent
+    if (due.empty()) continue;
+    checkpointing_ = due.front()->id;
+    lock.unlock();
+    checkpoint(due.front());
+    due.pop_front();
+    lock.lock();
+    checkpointing_.clear();
     changed_.notify_all();
   }
 }
@@ -145,23 +159,23 @@ void JobService::Impl::deliver(const std::vector<Change>& changes, const std::ve
                    {{"JOB_ID", change.job_id}, {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
-  for (const auto& id : forgotten) keeper_.erase(id);
+  for (const auto& id : forgotten) (void)keeper_.erase(id);
 }
 
-// So that what running jobs have done is known after a crash, too. A job that ends meanwhile keeps its last record,
+// Called with the lock held.
+std::deque<JobService::Impl::JobPtr> JobService::Impl::running_jobs() const {
+  std::deque<JobPtr> out;
+  for (const auto& job : jobs_) {
+    if (!is_final(job->state) && job->state != State::pending) out.push_back(job);
+  }
+  return out;
+}
+
+// So that what a running job has done is known after a crash, too. If it ends meanwhile its last record stays,
 // whichever comes first (JobStore::put).
-void JobService::Impl::checkpoint() {
-  std::vector<JobPtr> running;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& job : jobs_) {
-      if (!is_final(job->state) && job->state != State::pending) running.push_back(job);
-    }
-  }
-  for (const auto& job : running) {
-    const JobSnapshot snapshot = show(job);
-    if (!is_final(snapshot.state)) keeper_.put(record_of(snapshot));
-  }
+void JobService::Impl::checkpoint(const JobPtr& job) {
+  const JobSnapshot snapshot = show(job);
+  if (!is_final(snapshot.state)) keeper_.put(record_of(snapshot));
 }
 
 }  // namespace spliced::job

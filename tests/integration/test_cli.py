@@ -80,6 +80,7 @@ class Splicectl(TestCase):
         self.assertEqual([job_id], self.complete(f"splicectl --server unix:{self.server.socket} cancel "))
         self.assertEqual([], self.complete("splicectl --server unix:/nowhere cancel "))
         self.assertEqual(["cancel", "capabilities"], self.complete("splicectl --json ca"))
+        self.assertEqual(["list"], self.complete("splicectl list"))
         self.assertIn("--state", self.complete("splicectl list --"))
         self.assertNotIn("--state", self.complete("splicectl run --"))
 

@@ -1,6 +1,9 @@
 // What a target is, and what may be in its way: plain values.
 #pragma once
+#include <sys/types.h>
+
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,9 @@ struct TargetFacts {
   std::uint64_t size = 0;         // bytes
   std::uint32_t alignment = 512;  // bytes, of offset and length when the target is open with O_DIRECT
   std::string file_system;        // of a file: the type of the file system it lies on; "" for a device
+  // Of a file that does not exist: the file system it would be created on, and the bytes that are free there.
+  dev_t home = 0;
+  std::uint64_t free_bytes = std::numeric_limits<std::uint64_t>::max();
   DeviceInfo info;
 };
 

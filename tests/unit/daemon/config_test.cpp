@@ -134,6 +134,18 @@ TEST_F(ConfigTest, AKeyThatIsGivenTwiceIsRefused) {
   refuse({*line_.config_file, "/allow", "given twice"});
 }
 
+TEST_F(ConfigTest, PatternsHaveWholeBrackets) {
+  for (const char* good :
+       {"/a\\[b", "/[!a]", "/[^a]b", "/[]a]", "/[!]a]", "/[a][b]", "/x[[:alpha:]]", "/\\\\[a]", "/a]"}) {
+    line_.allow = Texts{good};
+    EXPECT_EQ(load().allow, Texts{good});
+  }
+  for (const char* bad : {"/a[", "/[]", "/[!]x", "/a[b/c[d]", "/[a]/[", "/\\\\["}) {
+    line_.allow = Texts{bad};
+    refuse({bad});
+  }
+}
+
 TEST_F(ConfigTest, AnyFreePortMayBeAskedForTwice) {
   line_.insecure_no_auth = true;
   line_.listen = Texts{"127.0.0.1:0", "127.0.0.1:0"};

@@ -31,7 +31,7 @@ struct KeeperTest : testing::ServiceFixture {
 TEST_F(KeeperTest, WritesAtOnce) {
   keeper.put(record("a", State::running));
   EXPECT_EQ(stored_state("a"), State::running);
-  keeper.erase("a");
+  EXPECT_TRUE(keeper.erase("a"));
   EXPECT_FALSE(store.find("a"));
   EXPECT_EQ(keeper.left(), 0U);
   EXPECT_TRUE(lines.lines.empty());
@@ -67,11 +67,36 @@ TEST_F(KeeperTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
   keeper.put(record("a", State::running));
   store.broken = true;
   keeper.put(record("a", State::succeeded));
-  keeper.erase("a");
+  EXPECT_FALSE(keeper.erase("a"));
   keeper.put(record("a", State::running));
   store.broken = false;
   keeper.retry();
   EXPECT_FALSE(store.find("a"));
+}
+
+// Or a store that fails for days would cost memory without end.
+TEST_F(KeeperTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
+  store.broken = true;
+  keeper.put(record("a", State::pending));
+  keeper.put(record("a", State::succeeded));
+  EXPECT_TRUE(keeper.erase("a"));
+  EXPECT_EQ(keeper.left(), 0U);
+}
+
+TEST_F(KeeperTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
+  store.broken = true;
+  for (const char* id : {"a", "b", "c"}) keeper.put(record(id, State::succeeded));
+  store.broken = false;
+  store.refused = "a";
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 1U);
+  EXPECT_TRUE(store.find("c"));
+  keeper.put(record("d", State::pending));
+  EXPECT_EQ(lines.lines.size(), 1U);  // it is not over yet
+  store.refused.clear();
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_EQ(lines.lines.size(), 2U);
 }
 
 TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
@@ -89,9 +114,9 @@ TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
 TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
   start(null_engines());
   store.broken = true;
-  const std::string id = submit(endless({dir.file("a", 4096)}));
   // The store works again only when the first try to record the end has failed.
   service->on_state_change([&](const StateChange& change) { store.broken = !is_final(change.state); });
+  const std::string id = submit(endless({dir.file("a", 4096)}));
   EXPECT_TRUE(service->stop_all(testing::kPatienceNanos));
   EXPECT_EQ(stored_state(id), State::interrupted);
 }

@@ -260,6 +260,21 @@ TEST_F(MakePlan, AFileThatDoesNotFitOnItsFileSystemIsRefusedAndToldBefore) {
   EXPECT_FALSE(report_plan(gate, spec).accepted());
 }
 
+TEST_F(MakePlan, FilesThatDoNotFitTogetherAreRefused) {
+  struct statvfs fs {};
+  ASSERT_EQ(::statvfs(dir.path().c_str(), &fs), 0);
+  if (fs.f_blocks == 0) GTEST_SKIP() << "the file system does not tell its size";
+  JobSpec spec = writing({dir / "one", dir / "two"});
+  spec.workload.size = {false, fs.f_bavail * fs.f_frsize / 5 * 3 / 4096 * 4096, 0};
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
+  EXPECT_TRUE(contains(error.message, "other targets of this job")) << error.message;
+  EXPECT_FALSE(dir.has("one"));
+  const PlanReport report = report_plan(gate, spec);
+  EXPECT_TRUE(report.targets.at(0).refusals.empty());
+  EXPECT_FALSE(report.targets.at(1).refusals.empty());
+}
+
 using ReportPlan = MakePlan;
 
 TEST_F(ReportPlan, SaysWhatWouldHappenAndTouchesNothing) {

@@ -109,7 +109,10 @@ TEST_F(JobServiceStall, ProgressOfAStalledDeviceStandsStillWhileOthersGoOn) {
   JobSpec spec = spec_of({hung, good});
   spec.workload.time_based = true;
   spec.workload.runtime = 240 * util::kSecond;
+  spec.workload.thinktime = 3000 * util::kSecond;  // nothing is in flight on the good one while time passes
   begin(spec);
+  ASSERT_TRUE(await([&] { return reads_of(service->get(id)->devices.at(1)).operations == 1; }));
+  ASSERT_TRUE(await([&] { return telemetry_of(good).inflight == 0; }));
   clock.advance(60 * util::kSecond);
   ASSERT_TRUE(await([&] { return service->get(id)->devices.at(0).state == State::failed; }));
   clock.advance(60 * util::kSecond);
