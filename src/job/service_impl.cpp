@@ -313,8 +313,7 @@ util::Status JobService::Impl::forget(const std::string& id) {
   {
     std::unique_lock lock(mutex_);
     // What is still on its way to the store would bring the job back there.
-    const auto quiet = [&] { return changes_.empty() && !delivering_ && checkpointing_ != id; };
-    if (!changed_.wait_for(lock, kStoreLimit, quiet)) {
+    if (!changed_.wait_for(lock, kStoreLimit, [&] { return changes_.empty() && !delivering_; })) {
       return fail(Errc::exhausted, "the state directory does not answer; try again later");
     }
     const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });

@@ -89,7 +89,6 @@ class JobService::Impl {
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
   std::vector<Change> changes_;
   bool delivering_ = false;
-  std::string checkpointing_;  // id of a job
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
   std::size_t running_ = 0;
   std::size_t next_cpu_ = 0;

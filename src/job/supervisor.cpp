@@ -142,13 +142,10 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
     }
     if (!accepting_) due.clear();  // what becomes of them is more urgent
     if (due.empty()) continue;
-    checkpointing_ = due.front()->id;
     lock.unlock();
     checkpoint(due.front());
     due.pop_front();
     lock.lock();
-    checkpointing_.clear();
-    changed_.notify_all();
   }
 }
 
@@ -171,8 +168,8 @@ std::deque<JobService::Impl::JobPtr> JobService::Impl::running_jobs() const {
   return out;
 }
 
-// So that what a running job has done is known after a crash, too. If it ends meanwhile its last record stays,
-// whichever comes first (JobStore::put).
+// So that what a running job has done is known after a crash, too. If it ends meanwhile, that is among the changes
+// until this is over: only then is it recorded, and can the job be forgotten.
 void JobService::Impl::checkpoint(const JobPtr& job) {
   const JobSnapshot snapshot = show(job);
   if (!is_final(snapshot.state)) keeper_.put(record_of(snapshot));

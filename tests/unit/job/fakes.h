@@ -141,9 +141,13 @@ class MemoryStore final : public job::JobStore {
   std::function<void(const job::StoredJob&)> before_put, on_put;  // called without a lock
   std::atomic<bool> broken{false};
   std::string refused;  // id of a job that is not taken
+  std::atomic<int> refusals{0};
 
   util::Status put(const job::StoredJob& job) override {
-    if (broken || job.id == refused) return util::fail(util::Errc::system, "the store is broken");
+    if (broken || job.id == refused) {
+      ++refusals;
+      return util::fail(util::Errc::system, "the store is broken");
+    }
     if (before_put) before_put(job);
     {
       const std::lock_guard lock(mutex_);

@@ -99,6 +99,43 @@ TEST_F(KeeperTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
   EXPECT_EQ(lines.lines.size(), 2U);
 }
 
+TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
+  store.broken = true;
+  keeper.put(record("a", State::running));
+  store.broken = false;
+  store.before_put = [&](const StoredJob& job) {
+    if (job.state == State::running) keeper.put(record("a", State::succeeded));
+  };
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 1U);
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_EQ(stored_state("a"), State::succeeded);
+}
+
+TEST_F(KeeperTest, AForgottenJobDoesNotComeBackByACheckpoint) {
+  ServiceLimits limits;
+  limits.checkpoint = 10 * util::kSecond;
+  start(null_engines(), limits, clock);
+  JobSpec spec = endless({dir.file("a", 4096)});
+  spec.workload.thinktime = 3000 * util::kSecond;
+  std::atomic<int> records{0};
+  store.before_put = [&](const StoredJob& job) {
+    if (job.state == State::running && ++records == 2) valve.pass();
+  };
+  const std::string id = submit(spec);
+  ASSERT_TRUE(await([&] { return records == 1; }));
+  clock.advance(11 * util::kSecond);
+  ASSERT_TRUE(await_blocked());
+  ASSERT_TRUE(service->cancel(id));
+  ASSERT_TRUE(await([&] { return is_final(state_of(id)); }));
+  std::jthread forget([&] { EXPECT_TRUE(service->forget(id)); });
+  valve.open();
+  forget.join();
+  EXPECT_FALSE(store.find(id));
+  EXPECT_EQ(service->unrecorded(), 0U);
+}
+
 TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
   start(null_engines());
   store.broken = true;
@@ -117,6 +154,8 @@ TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
   // The store works again only when the first try to record the end has failed.
   service->on_state_change([&](const StateChange& change) { store.broken = !is_final(change.state); });
   const std::string id = submit(endless({dir.file("a", 4096)}));
+  // The next try of its own comes a second later.
+  ASSERT_TRUE(await([&] { return store.refusals >= 2; }));
   EXPECT_TRUE(service->stop_all(testing::kPatienceNanos));
   EXPECT_EQ(stored_state(id), State::interrupted);
 }
