@@ -157,7 +157,9 @@ Inspection Gate::inspect_for(const std::string& job, const std::string& path, co
   if (!target) {
     TargetFacts facts;
     facts.given = facts.path = facts.name = path;
-    return {facts, {{target.error().message, false}}};
+    std::string reason = target.error().message;
+    if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);  // a refusal is told with its path
+    return {facts, {{reason, false}}};
   }
   AllowList allow;
   {

@@ -1,5 +1,7 @@
 #include "job/keeper.h"
 
+#include <future>
+
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -129,9 +131,11 @@ TEST_F(KeeperTest, AForgottenJobDoesNotComeBackByACheckpoint) {
   ASSERT_TRUE(await_blocked());
   ASSERT_TRUE(service->cancel(id));
   ASSERT_TRUE(await([&] { return is_final(state_of(id)); }));
-  std::jthread forget([&] { EXPECT_TRUE(service->forget(id)); });
+  auto forgotten = std::async(std::launch::async, [&] { return service->forget(id).has_value(); });
+  EXPECT_EQ(forgotten.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   valve.open();
-  forget.join();
+  EXPECT_TRUE(forgotten.get());
+  EXPECT_TRUE(service->stop_all(testing::kPatienceNanos));  // all changes are delivered
   EXPECT_FALSE(store.find(id));
   EXPECT_EQ(service->unrecorded(), 0U);
 }
