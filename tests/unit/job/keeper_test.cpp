@@ -115,29 +115,23 @@ TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
-TEST_F(KeeperTest, AForgottenJobDoesNotComeBackByACheckpoint) {
-  ServiceLimits limits;
-  limits.checkpoint = 10 * util::kSecond;
-  start(null_engines(), limits, clock);
-  JobSpec spec = endless({dir.file("a", 4096)});
-  spec.workload.thinktime = 3000 * util::kSecond;
-  std::atomic<int> records{0};
-  store.before_put = [&](const StoredJob& job) {
-    if (job.state == State::running && ++records == 2) valve.pass();
-  };
-  const std::string id = submit(spec);
-  ASSERT_TRUE(await([&] { return records == 1; }));
-  clock.advance(11 * util::kSecond);
+TEST_F(KeeperTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
+  start(null_engines());
+  service->on_state_change([&](const StateChange& change) {
+    if (change.name == "first" && change.state == State::running) valve.pass();
+  });
+  JobSpec first = endless({dir.file("a", 4096)});
+  first.name = "first";
+  (void)submit(first);
   ASSERT_TRUE(await_blocked());
-  ASSERT_TRUE(service->cancel(id));
-  ASSERT_TRUE(await([&] { return is_final(state_of(id)); }));
+  const std::string id = submit(reading({dir.file("b", 4096)}));
+  ASSERT_EQ(wait(id).state, State::succeeded);
   auto forgotten = std::async(std::launch::async, [&] { return service->forget(id).has_value(); });
   EXPECT_EQ(forgotten.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   valve.open();
   EXPECT_TRUE(forgotten.get());
   EXPECT_TRUE(service->stop_all(testing::kPatienceNanos));  // all changes are delivered
   EXPECT_FALSE(store.find(id));
-  EXPECT_EQ(service->unrecorded(), 0U);
 }
 
 TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
