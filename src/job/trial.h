@@ -16,8 +16,8 @@ class Trial {
   static constexpr util::Nanos kLongSlice = 50 * kSlice;   // a single run that takes this long is a slice
   static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device
   static constexpr std::size_t kFewestRounds = 6;          // that say anything
-  static constexpr std::size_t kRounds = 21;
-  static constexpr double kWorthwhile = 0.97;  // a way must take less than this share of the first one's time to win
+  static constexpr std::size_t kRounds = 31;
+  static constexpr double kWorthwhile = 0.985;  // a way must take less than this share of the first one's time to win
 
   explicit Trial(std::size_t ways);  // at least 2; the first is the one to fall back to
 

@@ -33,10 +33,10 @@ TEST(Trial, FindsTheFastest) {
 
 TEST(Trial, TheFirstWinsWhenTheGainIsNotWorthIt) {
   Trial close(2);
-  run(close, {1000, 980});
+  run(close, {1000, 990});
   EXPECT_EQ(close.best(), 0U);
   Trial apart(2);
-  run(apart, {1000, 960});
+  run(apart, {1000, 980});
   EXPECT_EQ(apart.best(), 1U);
 }
 
