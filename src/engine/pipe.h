@@ -36,13 +36,13 @@ class Pipe {
   void close();
   void resize();
 
+  bool ready_ = false;  // open, and of the size that is wanted as far as it is to be had
+  int fds_[2] = {-1, -1};
+  std::size_t capacity_ = 0;
   Syscalls& sys_;
   std::size_t wanted_;
   EngineCounters& counters_;
   util::Tally& obtained_;
-  bool ready_ = false;  // open, and of the size that is wanted as far as it is to be had
-  int fds_[2] = {-1, -1};
-  std::size_t capacity_ = 0;
 };
 
 }  // namespace spliced::engine

@@ -121,14 +121,17 @@ std::size_t ReadPaths::drain() {
 // From `done` bytes into `piece` on.
 CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
   const Piece& first = pieces_[piece];
-  std::byte* into = first.transfer->buffer + first.position + done;
+  const ReadPath how = path();
+  std::byte* into = (how == ReadPath::map ? mapping_ : first.transfer->buffer) + first.position + done;
   const int from = ctx_.pipe.read_end();
-  switch (path()) {
+  switch (how) {
+    case ReadPath::copy:
+      if (piece + 1 < count_) return take_copy(piece, done);
+      [[fallthrough]];
     case ReadPath::map: {
-      const iovec iov{mapping_ + first.position + done, first.bytes - done};
+      const iovec iov{into, first.bytes - done};
       return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &iov, 1, 0); });
     }
-    case ReadPath::copy: return take_copy(piece, done);
     case ReadPath::read: return ctx_.retry([&] { return ctx_.sys.read(from, into, first.bytes - done); });
     case ReadPath::discard: break;
   }

@@ -42,12 +42,12 @@ class ReadPaths {
   void stamp(std::span<Transfer> ended, bool alone);
 
   Context ctx_;
-  std::array<Piece, kMaxBatch> pieces_;  // in the order in which they went into the pipe
-  std::size_t count_ = 0;
   std::byte* mapping_ = nullptr;
   std::size_t mapped_ = 0;
   util::UniqueFd sink_;  // /dev/null, for `discard`
   bool worked_ = false;
+  std::size_t count_ = 0;
+  std::array<Piece, kMaxBatch> pieces_;  // in the order in which they went into the pipe
 };
 
 }  // namespace spliced::engine

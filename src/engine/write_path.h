@@ -18,9 +18,9 @@ class WritePath {
  private:
   // Parts of the transfers at the front of a group that fit into the empty pipe together.
   struct Filling {
-    std::array<iovec, kMaxBatch> parts;
     std::size_t count = 0;      // of parts
     std::size_t transfers = 0;  // that the parts belong to
+    std::array<iovec, kMaxBatch> parts;
   };
 
   [[nodiscard]] Filling gather(std::span<Transfer> group) const;

@@ -116,7 +116,7 @@ void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
     std::uint64_t visited = 0;
     std::uint64_t total = 0;
     for (const auto& worker : workers_) {
-      visited += worker->counters().visited_bytes.get();
+      visited += worker->counters().visited_bytes();
       total += worker->total_bytes();
     }
     const double done = total == 0 ? 0 : std::min(1.0, static_cast<double>(visited) / static_cast<double>(total));
@@ -138,7 +138,7 @@ void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
       ++out.inflight;
       oldest = oldest == 0 ? since : std::min(oldest, since);
     }
-    last = std::max(last, worker->counters().last_completion.load(std::memory_order_relaxed));
+    last = std::max(last, worker->counters().last_completion());
     for (const auto& size : worker->engine_counters().pipe_size_bytes) {
       out.pipe_size_bytes = std::max(out.pipe_size_bytes, size.get());
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 
 #include "spliced/job/totals.h"
@@ -7,19 +8,44 @@
 
 namespace spliced::job {
 
-// Counters of one worker, on its own cache lines. Written by that worker, read by whoever asks.
+// Counters of one worker, on its own cache lines. Written by that worker, read by whoever asks. What a completed
+// operation changes comes first, so that it is one line and that of its bucket in the histogram.
 struct alignas(64) LiveOp {
   util::Tally bytes;
   util::Tally operations;
-  std::array<util::Tally, kErrorClasses> errors;
+  std::atomic<util::Nanos> last_completion{0};
   workload::LiveHistogram latency;
+  util::Tally unmoved_bytes;  // of operations that failed
+  std::array<util::Tally, kErrorClasses> errors;
+
+  void complete(std::uint64_t moved, util::Nanos took, util::Nanos ended) {
+    bytes.add(moved);
+    operations.add();
+    last_completion.store(ended, std::memory_order_relaxed);
+    latency.record(took);
+  }
+  void fail(std::uint64_t moved, std::uint64_t length, ErrorClass error) {
+    bytes.add(moved);
+    unmoved_bytes.add(length - moved);
+    errors[static_cast<std::size_t>(error)].add();
+  }
 };
 
-struct alignas(64) WorkerCounters {
+struct WorkerCounters {
   std::array<LiveOp, util::kOpClasses> ops;
-  alignas(64) std::atomic<util::Nanos> last_completion{0};
-  util::Tally visited_bytes;  // of blocks that were tried, with or without success: the measure of progress
 
+  // Of blocks that were tried, with or without success: the measure of progress.
+  [[nodiscard]] std::uint64_t visited_bytes() const {
+    std::uint64_t out = 0;
+    for (const LiveOp& op : ops) out += op.bytes.get() + op.unmoved_bytes.get();
+    return out;
+  }
+  // When an operation last completed; 0: none did.
+  [[nodiscard]] util::Nanos last_completion() const {
+    util::Nanos out = 0;
+    for (const LiveOp& op : ops) out = std::max(out, op.last_completion.load(std::memory_order_relaxed));
+    return out;
+  }
   void add_to(DeviceTotals& out) const {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       out.ops[i].bytes += ops[i].bytes.get();

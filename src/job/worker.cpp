@@ -75,27 +75,28 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
     if (!payload) return tl::unexpected(payload.error());
     worker->payload_ = std::move(*payload);
   }
-  worker->engine_ = setup.engines(engine_config(setup), setup.clock, worker->engine_stop_.get_token());
+  worker->engine_ = setup.engines(engine_config(setup), setup.clock, worker->stop_.get_token());
   return worker;
 }
 
 Worker::Worker(const Setup& setup)
-    : spec_(setup.spec),
+    : generator_(setup.spec.workload, setup.plan.range, setup.index),
+      block_(setup.spec.workload.bs),
+      spec_(setup.spec),
       fd_(setup.plan.target.fd.get()),
       index_(setup.index),
       first_cpu_(setup.plan.first_cpu),
       name_(setup.thread_name),
       owner_(setup.owner),
       gate_(setup.gate),
-      clock_(setup.clock),
-      generator_(setup.spec.workload, setup.plan.range, setup.index) {
+      clock_(setup.clock) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     lane.tuning = setup.tunings[i];
     if (lane.tuning == nullptr) continue;
     lane.settled = lane.tuning->settled();
     lane.batch = lane.tuning->setting().batch;
-    if (!lane.settled && index_ == 0) lane.trial.emplace(lane.tuning->settings().size());
+    if (!lane.settled && index_ == 0) lane.trial = std::make_unique<Trial>(lane.tuning->settings().size());
   }
 }
 
@@ -107,11 +108,7 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    // The engine was made before the thread: it listens to a stop source of its own, which follows the thread's.
-    const std::stop_callback follow(stop, [this] { engine_stop_.request_stop(); });
-    run(stop);
-  });
+  thread_ = std::thread([this] { run(stop_.get_token()); });
 }
 
 void Worker::wake() {
@@ -188,7 +185,7 @@ void Worker::add(workload::Pacer& pacer, const workload::Request& request, Nanos
   if (request.op == Op::write) {
     transfer.buffer = batch == 1 ? payload_.fill(request.offset) : payload_.fill(request.offset, count_);
   } else {
-    transfer.buffer = read_buffer_.data() + count_ * spec_.workload.bs;
+    transfer.buffer = read_buffer_.data() + count_ * block_;
   }
   dues_[count_++] = when;
   if (when != 0) pacer.issued(request.length);
@@ -262,18 +259,13 @@ void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
 // Its latency counts from when it was due, if it was.
 void Worker::record(const Transfer& transfer, Nanos due) {
   LiveOp& op = counters_.ops[static_cast<std::size_t>(util::op_class(transfer.op))];
-  op.bytes.add(transfer.moved);
   if (transfer.outcome == Outcome::done) [[likely]] {
-    op.operations.add();
-    op.latency.record(due != 0 ? transfer.ended - due : transfer.spent);
-    counters_.last_completion.store(transfer.ended, std::memory_order_relaxed);
-    if (util::op_class(transfer.op) != util::OpClass::sync) counters_.visited_bytes.add(transfer.length);
-    return;
+    return op.complete(transfer.moved, due != 0 ? transfer.ended - due : transfer.spent, transfer.ended);
   }
-  if (transfer.outcome == Outcome::stopped) return;
+  if (transfer.outcome == Outcome::stopped) return op.bytes.add(transfer.moved);
   const ErrorClass error_class = classify_failure(transfer, fd_);
-  op.errors[static_cast<std::size_t>(error_class)].add();
-  if (util::op_class(transfer.op) != util::OpClass::sync) counters_.visited_bytes.add(transfer.length);
+  const bool of_blocks = util::op_class(transfer.op) != util::OpClass::sync;
+  op.fail(transfer.moved, of_blocks ? transfer.length : transfer.moved, error_class);
   owner_.on_error(transfer, error_class);
 }
 

@@ -54,7 +54,7 @@ class Worker {
   ~Worker();  // stops and joins
 
   void start();  // throws std::system_error when there is no thread to be had
-  void request_stop() { thread_.request_stop(); }
+  void request_stop() { stop_.request_stop(); }
   void wake();  // interrupts a blocked system call; see util::wake_thread
   [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_acquire); }
   // Whether it did everything it was meant to do, when it has finished.
@@ -67,7 +67,7 @@ class Worker {
   // One direction of data.
   struct Lane {
     Tuning* tuning = nullptr;
-    std::optional<Trial> trial;  // of the worker that tries settings out, as long as it does
+    std::unique_ptr<Trial> trial;  // of the worker that tries settings out, as long as it does
     std::size_t batch = 1;
     bool settled = true;
   };
@@ -86,6 +86,21 @@ class Worker {
   [[nodiscard]] bool trying(util::Op op);
   void adapt(engine::Direction direction, Lane& lane, util::Nanos began);
 
+  // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
+  alignas(64) std::unique_ptr<engine::Engine> engine_;
+  workload::Generator generator_;
+  util::PageBuffer read_buffer_;
+  const std::uint64_t block_;  // bytes
+  util::Nanos deadline_ = 0;
+  std::stop_source stop_;
+  std::array<Lane, engine::kDirections> lanes_;
+  std::optional<workload::Request> held_;              // drawn, but not to go with those before it
+  std::size_t count_ = 0;                              // of the two arrays that follow
+  std::array<util::Nanos, engine::kMaxBatch> dues_{};  // 0: not paced
+  std::array<engine::Transfer, engine::kMaxBatch> transfers_;
+  WorkerCounters counters_;
+  verify::PayloadSource payload_;
+
   const JobSpec& spec_;
   const int fd_;
   const unsigned index_;
@@ -94,21 +109,9 @@ class Worker {
   WorkerOwner& owner_;
   const std::shared_ptr<StartLine> gate_;
   util::Clock& clock_;
-  workload::Generator generator_;
-  std::optional<workload::Request> held_;  // drawn, but not to go with those before it
-  std::array<Lane, engine::kDirections> lanes_;
-  std::array<engine::Transfer, engine::kMaxBatch> transfers_;
-  std::array<util::Nanos, engine::kMaxBatch> dues_{};  // 0: not paced
-  std::size_t count_ = 0;                              // of both
-  WorkerCounters counters_;
-  util::PageBuffer read_buffer_;
-  verify::PayloadSource payload_;
-  std::stop_source engine_stop_;
-  std::unique_ptr<engine::Engine> engine_;
-  util::Nanos deadline_ = 0;
   bool completed_ = false;
   std::atomic<bool> finished_{false};
-  std::jthread thread_;
+  std::thread thread_;
 };
 
 }  // namespace spliced::job

@@ -14,7 +14,7 @@ using util::Op;
 namespace {
 
 // How the blocks of one pass follow each other.
-enum class Order { sequential, permuted, drawn };
+enum class Order : std::uint8_t { sequential, permuted, drawn };
 
 Order order_of(const WorkloadSpec& spec) {
   if (!is_random(spec.rw)) return Order::sequential;
@@ -42,17 +42,23 @@ Share share_of(Order order, std::uint64_t blocks, std::uint64_t workers, std::ui
 class Generator::Impl {
  public:
   Impl(const WorkloadSpec& spec, const BlockRange& range, unsigned worker)
-      : spec_(spec),
+      : order_(order_of(spec)),
+        endless_draw_(order_ == Order::drawn && spec.time_based),
+        mixed_(is_mixed(spec.rw)),
+        syncs_(spec.fsync != 0 || spec.fdatasync != 0 || spec.sync_file_range != 0),
+        op_(is_trim(spec.rw) ? Op::trim
+            : reads(spec.rw) ? Op::read
+                             : Op::write),
         range_(range),
-        order_(order_of(spec)),
         share_(share_of(order_, range.count(), spec.workers, worker)),
-        permutation_(range.count(), spec.seed),
+        random_(util::mix64(spec.seed) + worker),
         draw_(spec.distribution, range.count(), spec.seed),
-        random_(util::mix64(spec.seed) + worker) {}
+        permutation_(range.count(), spec.seed),
+        spec_(spec) {}
 
   bool next(Request& out) {
     if (pending_sync(out)) return true;
-    if (!endless_draw() && cursor_ == share_.count && !next_pass()) return false;
+    if (!endless_draw_ && cursor_ == share_.count && !next_pass()) return false;
     const std::uint64_t block = pick(cursor_++);
     out = {direction(), range_.start_of(block), range_.length_of(block)};
     if (out.op == Op::write) note_write(out);
@@ -79,9 +85,6 @@ class Generator::Impl {
   }
 
  private:
-  // Draws that go on until the runtime know no passes, and need no share of the range.
-  [[nodiscard]] bool endless_draw() const { return order_ == Order::drawn && spec_.time_based; }
-
   bool next_pass() {
     if (share_.count == 0) return false;
     if (!spec_.time_based && pass_ + 1 >= spec_.loops) return false;
@@ -98,13 +101,13 @@ class Generator::Impl {
   }
 
   Op direction() {
-    if (is_trim(spec_.rw)) return Op::trim;
-    if (!is_mixed(spec_.rw)) return reads(spec_.rw) ? Op::read : Op::write;
+    if (!mixed_) return op_;
     return random_.below(100) < spec_.rwmixread ? Op::read : Op::write;
   }
 
   void note_write(const Request& write) {
     wrote_ = true;
+    if (!syncs_) return;
     ++writes_;
     dirty_begin_ = std::min(dirty_begin_, write.offset);
     dirty_end_ = std::max(dirty_end_, write.offset + write.length);
@@ -137,20 +140,25 @@ class Generator::Impl {
     bool sync_file_range = false;
   };
 
-  const WorkloadSpec spec_;
-  const BlockRange range_;
-  const Order order_;
-  const Share share_;
-  Permutation permutation_;
-  const Draw draw_;
-  util::Random random_;
+  // What every request looks at comes first and together.
+  alignas(64) const Order order_;
+  const bool endless_draw_;  // draws that go on until the runtime know no passes, and need no share of the range
+  const bool mixed_;
+  const bool syncs_;
+  const Op op_;  // of a mode that is not mixed
+  Due due_;
+  bool wrote_ = false;
   std::uint64_t cursor_ = 0;
+  const BlockRange range_;
+  const Share share_;
+  util::Random random_;
+  const Draw draw_;
+  Permutation permutation_;
   std::uint64_t pass_ = 0;
   std::uint64_t writes_ = 0;
   std::uint64_t dirty_begin_ = ~std::uint64_t{0};
   std::uint64_t dirty_end_ = 0;
-  Due due_;
-  bool wrote_ = false;
+  const WorkloadSpec spec_;
 };
 
 Generator::Generator(const WorkloadSpec& spec, const BlockRange& range, unsigned worker)

@@ -123,11 +123,9 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode) {
     }
     benchmark::DoNotOptimize(engine.run({transfers.data(), batch}, 0));
     for (std::size_t i = 0; i < batch; ++i) {
-      job::LiveOp& op = counters->ops[static_cast<std::size_t>(util::op_class(transfers[i].op))];
-      op.bytes.add(transfers[i].moved);
-      op.operations.add();
-      op.latency.record(transfers[i].spent);
-      counters->visited_bytes.add(transfers[i].length);
+      const engine::Transfer& transfer = transfers[i];
+      counters->ops[static_cast<std::size_t>(util::op_class(transfer.op))].complete(transfer.moved, transfer.spent,
+                                                                                    transfer.ended);
     }
   }
   state.counters["ns_per_io"] =

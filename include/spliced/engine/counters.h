@@ -48,9 +48,9 @@ struct alignas(64) EngineCounters {
   std::array<util::Tally, util::kOpClasses> short_transfers;  // splice calls that moved less than was asked
   util::Tally pipe_resets;
   std::array<util::Tally, kDirections> pipe_size_bytes;  // obtained, by Direction; 0: no pipe yet
-  std::atomic<ReadPath> read_path{ReadPath::map};
   // When the transfer under way began, or when another of its batch last ended; 0: none is under way.
   alignas(64) std::atomic<util::Nanos> active_since{0};
+  std::atomic<ReadPath> read_path{ReadPath::map};
 };
 
 }  // namespace spliced::engine

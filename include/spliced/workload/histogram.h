@@ -78,9 +78,9 @@ class LiveHistogram {
   void add_to(Histogram& out) const;
 
  private:
-  std::array<util::Tally, buckets::kCount> counts_;
   util::Tally sum_;
   util::Tally max_;
+  std::array<util::Tally, buckets::kCount> counts_;
 };
 
 }  // namespace spliced::workload

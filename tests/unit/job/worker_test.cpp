@@ -76,7 +76,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     ASSERT_TRUE(testing::await([&] { return exited.load(); }));
     completed = (*worker)->completed();
     (*worker)->counters().add_to(totals);
-    visited = (*worker)->counters().visited_bytes.get();
+    visited = (*worker)->counters().visited_bytes();
   }
 
   std::string path = dir.file("target", 40'960);
@@ -225,7 +225,7 @@ TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
   spec.workload.runtime = 5 * util::kSecond;
   spec.workload.thinktime = 60 * util::kSecond;
   run(spec, [this](Worker& worker) {
-    ASSERT_TRUE(testing::await([&] { return worker.counters().visited_bytes.get() == 4096; }));
+    ASSERT_TRUE(testing::await([&] { return worker.counters().visited_bytes() == 4096; }));
     clock.advance(5 * util::kSecond);
   });
   EXPECT_TRUE(completed);
