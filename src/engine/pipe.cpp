@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <climits>
 
-#include "spliced/util/page_buffer.h"
-
 namespace spliced::engine {
 
 int Pipe::open() {
@@ -52,10 +50,6 @@ void Pipe::close() {
     fd = -1;
   }
   ready_ = false;
-}
-
-std::size_t Pipe::slots() const {
-  return capacity_ / util::kPageSize;
 }
 
 }  // namespace spliced::engine

@@ -4,6 +4,7 @@
 
 #include "spliced/engine/engine.h"
 #include "spliced/engine/syscalls.h"
+#include "spliced/util/page_buffer.h"
 
 namespace spliced::engine {
 
@@ -29,7 +30,7 @@ class Pipe {
   [[nodiscard]] int write_end() const { return fds_[1]; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // Each page that a piece touches takes one slot, however few bytes it carries (pipe(7), vmsplice(2)).
-  [[nodiscard]] std::size_t slots() const;
+  [[nodiscard]] std::size_t slots() const { return capacity_ / util::kPageSize; }
 
  private:
   [[nodiscard]] int open();

@@ -33,14 +33,15 @@ class Retry {
   template <class Call>
   [[nodiscard]] CallResult operator()(Call&& call) const {
     const ssize_t value = call();
-    if (value >= 0) [[likely]]
-      return {value, 0, false};
-    return again(call, errno);
+    if (value < 0) [[unlikely]]
+      return again(call, errno);
+    return {value, 0, false};
   }
 
  private:
+  // Out of the way of the code that runs for every call.
   template <class Call>
-  [[nodiscard]] CallResult again(Call&& call, int error) const {
+  [[nodiscard, gnu::cold, gnu::noinline]] CallResult again(Call&& call, int error) const {
     int waits = 0;
     for (;;) {
       const int bound = error == EAGAIN ? kMaxAgainWaits : error == ENODATA ? kMaxNoDataWaits : 0;
