@@ -66,7 +66,8 @@ std::string why(const job::TuningSnapshot& tuning) {
     case job::TuningSource::job: return "the job says so";
     case job::TuningSource::only_choice: return "there is nothing to choose from for this job";
     case job::TuningSource::measured:
-      return "none of the others that were tried at the start of this job was faster by more than chance";
+      return "of what was tried at the start of this job, the fastest that beat the first by more than chance, else "
+             "the first";
     case job::TuningSource::inconclusive:
       return "the device is too slow, or fails too often, to tell in the time that is worth it; the usual is used";
     case job::TuningSource::remembered: break;

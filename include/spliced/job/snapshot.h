@@ -54,11 +54,11 @@ struct OpSnapshot {
 
 // Why a direction is driven with the settings that it has.
 enum class TuningSource : std::uint8_t {
-  untried,       // not measured yet; or the job ended before it was
-  job,           // the job says so
-  only_choice,   // nothing else would make sense
-  measured,      // of those that were tried at the start of this job none was faster by more than chance
-  remembered,    // measured by an earlier job of the same kind on the same device
+  untried,      // not measured yet; or the job ended before it was
+  job,          // the job says so
+  only_choice,  // nothing else would make sense
+  measured,    // of those that were tried at the start of this job, the fastest that beat the first by more than chance
+  remembered,  // measured by an earlier job of the same kind on the same device
   inconclusive,  // measured for as long as is worth it: the device is too slow or fails too often to tell
 };
 inline constexpr std::array<std::string_view, 6> kTuningSourceNames{"untried",  "job",        "only_choice",

@@ -43,6 +43,12 @@ TEST(GeneratorSync, FdatasyncLikewise) {
   EXPECT_EQ(signs(spec, 5), "wwdwwdw");
 }
 
+TEST(GeneratorSync, SyncFileRangeLikewise) {
+  WorkloadSpec spec = spec_for(Mode::write);
+  spec.sync_file_range = 2;
+  EXPECT_EQ(signs(spec, 5), "wwswwsw");
+}
+
 TEST(GeneratorSync, AllOfThemInOneSequence) {
   WorkloadSpec spec = spec_for(Mode::write);
   spec.fsync = 6;
