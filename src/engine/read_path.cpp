@@ -19,8 +19,9 @@ ReadPaths::ReadPaths(const Context& ctx) : ctx_(ctx) {
 void ReadPaths::release(Transfer* previous) {
   if (mapping_ == nullptr) return;
   if (previous != nullptr && previous->data == mapping_) {
-    std::memcpy(previous->buffer, mapping_, previous->moved);
-    previous->data = previous->buffer;
+    std::byte* buffer = buffer_of(*previous);
+    if (buffer != nullptr) std::memcpy(buffer, mapping_, previous->moved);
+    previous->data = buffer;
   }
   ctx_.sys.unmap(mapping_, mapped_);
   mapping_ = nullptr;
@@ -121,18 +122,23 @@ std::size_t ReadPaths::drain() {
 // From `done` bytes into `piece` on.
 CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
   const Piece& first = pieces_[piece];
-  const ReadPath how = path();
-  std::byte* into = (how == ReadPath::map ? mapping_ : first.transfer->buffer) + first.position + done;
+  const std::size_t position = first.position + done;
+  const std::size_t left = first.bytes - done;
   const int from = ctx_.pipe.read_end();
-  switch (how) {
-    case ReadPath::copy:
-      if (piece + 1 < count_) return take_copy(piece, done);
-      [[fallthrough]];
+  switch (path()) {
     case ReadPath::map: {
-      const iovec iov{into, first.bytes - done};
-      return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &iov, 1, 0); });
+      const iovec into{mapping_ + position, left};
+      return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &into, 1, 0); });
     }
-    case ReadPath::read: return ctx_.retry([&] { return ctx_.sys.read(from, into, first.bytes - done); });
+    case ReadPath::copy: {
+      const iovec into = place(*first.transfer, position, left);
+      if (piece + 1 < count_ || into.iov_len < left) return take_copy(piece, done);
+      return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &into, 1, 0); });
+    }
+    case ReadPath::read: {
+      const iovec into = place(*first.transfer, position, left);
+      return ctx_.retry([&] { return ctx_.sys.read(from, into.iov_base, into.iov_len); });
+    }
     case ReadPath::discard: break;
   }
   std::size_t bytes = 0;
@@ -140,19 +146,33 @@ CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
   return ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, sink_.get(), nullptr, bytes - done); });
 }
 
-// All pieces in one call, neighbours in memory as one.
+// Where bytes from `position` on go, and how many of them until the window begins anew.
+iovec ReadPaths::place(const Transfer& transfer, std::size_t position, std::size_t bytes) const {
+  if (std::byte* buffer = buffer_of(transfer)) return {buffer + position, bytes};
+  const std::size_t window = ctx_.config.read_window;
+  const std::size_t at = position % window;
+  return {transfer.buffer + at, std::min(bytes, window - at)};
+}
+
+// All pieces in one call, as far as it takes so many parts; neighbours in memory are one.
 CallResult ReadPaths::take_copy(std::size_t piece, std::size_t done) {
   std::array<iovec, kMaxBatch> parts;
   std::size_t count = 0;
-  for (std::size_t i = piece; i < count_; ++i) {
-    std::byte* into = pieces_[i].transfer->buffer + pieces_[i].position + done;
-    const std::size_t bytes = pieces_[i].bytes - done;
-    done = 0;
+  while (piece < count_) {
+    const Piece& from = pieces_[piece];
+    const iovec into = place(*from.transfer, from.position + done, from.bytes - done);
     iovec* previous = count > 0 ? &parts[count - 1] : nullptr;
-    if (previous != nullptr && static_cast<std::byte*>(previous->iov_base) + previous->iov_len == into) {
-      previous->iov_len += bytes;
+    if (previous != nullptr && static_cast<std::byte*>(previous->iov_base) + previous->iov_len == into.iov_base) {
+      previous->iov_len += into.iov_len;
+    } else if (count < parts.size()) {
+      parts[count++] = into;
     } else {
-      parts[count++] = {into, bytes};
+      break;
+    }
+    done += into.iov_len;
+    if (done == from.bytes) {
+      done = 0;
+      ++piece;
     }
   }
   return ctx_.retry([&] { return ctx_.sys.vmsplice(ctx_.pipe.read_end(), parts.data(), count, 0); });
@@ -162,7 +182,7 @@ bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int er
   const auto event = read_fallback(path(), error);
   if (!event || ctx_.config.pinned) return false;
   if (*event == Fallback::map_to_copy) {
-    std::memcpy(transfer.buffer, mapping_, position);
+    if (std::byte* buffer = buffer_of(transfer)) std::memcpy(buffer, mapping_, position);
     release();
   }
   count_fallback(ctx_.counters, *event, error);
@@ -190,7 +210,7 @@ std::size_t ReadPaths::settle(std::span<Transfer> group, const CallResult& last,
 
 void ReadPaths::finish(Transfer& transfer, Outcome outcome) {
   transfer.outcome = outcome;
-  transfer.data = path() == ReadPath::map ? mapping_ : path() == ReadPath::discard ? nullptr : transfer.buffer;
+  transfer.data = path() == ReadPath::map ? mapping_ : path() == ReadPath::discard ? nullptr : buffer_of(transfer);
 }
 
 // The time since the last reading belongs to all that were in the pipe; with none there, to the one that failed.

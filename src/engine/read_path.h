@@ -36,6 +36,11 @@ class ReadPaths {
   [[nodiscard]] std::size_t drain();
   [[nodiscard]] CallResult take(std::size_t piece, std::size_t done);
   [[nodiscard]] CallResult take_copy(std::size_t piece, std::size_t done);
+  // That takes all of the data; nullptr where it goes through a window of its beginning.
+  [[nodiscard]] std::byte* buffer_of(const Transfer& transfer) const {
+    return transfer.length <= ctx_.config.read_window ? transfer.buffer : nullptr;
+  }
+  [[nodiscard]] iovec place(const Transfer& transfer, std::size_t position, std::size_t bytes) const;
   [[nodiscard]] bool downgrade(const Transfer& transfer, std::size_t position, int error);
   std::size_t settle(std::span<Transfer> group, const CallResult& last, std::size_t drained);
   void finish(Transfer& transfer, Outcome outcome);

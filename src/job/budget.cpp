@@ -23,7 +23,7 @@ std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
   const auto& w = spec.workload;
   const std::size_t batch = std::min(largest_batch(settings_to_try(spec, grant)), engine::kMaxBatch);
   const std::uint64_t each =
-      (workload::reads(w.rw) ? util::PageBuffer::footprint(batch * w.bs) : 0) +
+      (workload::reads(w.rw) ? util::PageBuffer::footprint(read_buffer_bytes(w.bs)) : 0) +
       (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
   return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
 }

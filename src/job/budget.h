@@ -1,5 +1,6 @@
 // What jobs take of the memory that there is for all of them.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,13 @@ struct Reservation {
 // From so many workers for each CPU on they are dealt out to the CPUs. The kernel leaves some CPUs with more of them
 // than others for seconds, and equal devices get shares that are up to twice as large as others.
 inline constexpr std::size_t kWorkersPerCpu = 16;
+
+// Nobody looks at what is read: all reads of a worker go through the same buffer, of a block or this many bytes, which
+// stays in the CPU's cache where whole batches of whole blocks would not.
+inline constexpr std::size_t kReadWindow = 64 * 1024;
+[[nodiscard]] constexpr std::size_t read_buffer_bytes(std::size_t block) {
+  return std::min(block, kReadWindow);
+}
 
 // The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "budget.h"
 #include "spliced/util/threads.h"
 
 namespace spliced::job {
@@ -32,6 +33,7 @@ engine::SpliceConfig engine_config(const Worker::Setup& setup) {
     if (setup.tunings[i] != nullptr) config.settings[i] = setup.tunings[i]->setting();
   }
   config.gift = spec.engine.gift;
+  config.read_window = kReadWindow;
   return config;
 }
 
@@ -65,7 +67,7 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
   const auto block = static_cast<std::size_t>(setup.spec.workload.bs);
   const auto& [reading, writing] = setup.tunings;
   if (reading != nullptr) {
-    auto buffer = util::PageBuffer::allocate(block * reading->largest_batch());
+    auto buffer = util::PageBuffer::allocate(read_buffer_bytes(block));
     if (!buffer) return tl::unexpected(util::with_context(buffer.error(), "read buffer"));
     worker->read_buffer_ = std::move(*buffer);
   }
@@ -81,7 +83,6 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
 
 Worker::Worker(const Setup& setup)
     : generator_(setup.spec.workload, setup.plan.range, setup.index),
-      block_(setup.spec.workload.bs),
       spec_(setup.spec),
       fd_(setup.plan.target.fd.get()),
       index_(setup.index),
@@ -185,7 +186,7 @@ void Worker::add(workload::Pacer& pacer, const workload::Request& request, Nanos
   if (request.op == Op::write) {
     transfer.buffer = batch == 1 ? payload_.fill(request.offset) : payload_.fill(request.offset, count_);
   } else {
-    transfer.buffer = read_buffer_.data() + count_ * block_;
+    transfer.buffer = read_buffer_.data();
   }
   dues_[count_++] = when;
   if (when != 0) pacer.issued(request.length);

@@ -90,7 +90,6 @@ class Worker {
   alignas(64) std::unique_ptr<engine::Engine> engine_;
   workload::Generator generator_;
   util::PageBuffer read_buffer_;
-  const std::uint64_t block_;  // bytes
   util::Nanos deadline_ = 0;
   std::stop_source stop_;
   std::array<Lane, engine::kDirections> lanes_;

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -35,6 +36,9 @@ struct Options {
 struct alignas(64) Count {
   std::uint64_t operations = 0;
 };
+
+// What is read goes through so much memory over and over, as the daemon has it for what nobody looks at.
+constexpr std::size_t kWindow = 64 * 1024;
 
 __extension__ using Wide = unsigned __int128;
 
@@ -97,13 +101,15 @@ class Loop {
     in_ = fds[1];
     if (::fcntl(in_, F_SETPIPE_SZ, static_cast<int>(options.pipe)) < 0) die("F_SETPIPE_SZ");
     sink_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    const std::size_t bytes = options.bs * options.batch;
     const bool writes = options.rw.ends_with("write");
-    buffer_ = allocate(bytes, writes && options.bs > 4096);
-    for (std::size_t i = 0; i < options.batch; ++i) {
-      // What is written is the same zeros; what is read has a place of its own.
-      iov_.push_back({buffer_ + (writes ? 0 : i * options.bs), options.bs});
+    buffer_ = allocate(options.bs, writes && options.bs > 4096);
+    if (writes) {
+      iov_.resize(options.batch, {buffer_, options.bs});  // the same zeros
+      return;
     }
+    const std::size_t bytes = std::min(options.bs * options.batch, options.pipe);
+    const std::size_t window = std::min(kWindow, options.bs);
+    for (std::size_t at = 0; at < bytes; at += window) iov_.push_back({buffer_, std::min(window, bytes - at)});
   }
 
   void run(Count& count) {
@@ -136,7 +142,7 @@ class Loop {
   }
   void read_batch() {
     for (std::size_t i = 0; i < options_.batch; ++i) into_pipe(next(), options_.bs);
-    options_.discard ? drop(options_.bs * options_.batch) : take(buffer_, options_.bs * options_.batch);
+    leave(options_.bs * options_.batch);
   }
   void write_in_pieces() {
     const off64_t offset = next();
@@ -150,7 +156,7 @@ class Loop {
     const off64_t offset = next();
     for (std::size_t at = 0; at < options_.bs; at += options_.pipe) {
       into_pipe(offset + static_cast<off64_t>(at), options_.pipe);
-      options_.discard ? drop(options_.pipe) : take(buffer_ + at, options_.pipe);
+      leave(options_.pipe);
     }
   }
   void into_pipe(off64_t offset, std::size_t bytes) {
@@ -159,15 +165,8 @@ class Loop {
   void from_pipe(off64_t offset, std::size_t bytes) {
     while (bytes > 0) bytes -= check(splice_raw(out_, nullptr, fd_, &offset, bytes), "splice to the target");
   }
-  void take(std::byte* to, std::size_t bytes) {
-    while (bytes > 0) {
-      const iovec iov{to, bytes};
-      const std::size_t got = check(vmsplice_raw(out_, &iov, 1), "vmsplice");
-      to += got;
-      bytes -= got;
-    }
-  }
-  void drop(std::size_t bytes) {
+  void leave(std::size_t bytes) {
+    if (!options_.discard) return check_all(vmsplice_raw(out_, iov_.data(), iov_.size()), bytes, "vmsplice");
     while (bytes > 0) bytes -= check(splice_raw(out_, nullptr, sink_, nullptr, bytes), "splice to /dev/null");
   }
 

@@ -36,13 +36,14 @@ struct alignas(64) Transfer {
   // of a run() it is the time that run() took.
   util::Nanos spent = 0;
   // Where the data of a read is: in `buffer`, or in the mapping of the `map` path, which lives until the next run();
-  // nullptr when it was discarded.
+  // nullptr when it was discarded, or is longer than what the engine keeps.
   const std::byte* data = nullptr;
   // The caller's again.
   std::uint64_t offset = 0;     // bytes from the start of the target; never the file position
   std::size_t length = 0;       // bytes; a multiple of the target's alignment when it is open with O_DIRECT
-  std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads; aligned to a page, or in a
-                                // batch to `length` when that is smaller
+  std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads, which need no more than the
+                                // engine keeps; aligned to a page, or in a batch to `length` when that is smaller.
+                                // Reads may share one: the last of them has its data there
 };
 static_assert(sizeof(Transfer) == 64);
 

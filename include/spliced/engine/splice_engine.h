@@ -1,4 +1,5 @@
 #pragma once
+#include <limits>
 #include <memory>
 #include <stop_token>
 
@@ -14,6 +15,9 @@ struct SpliceConfig {
   ReadPath read_path = ReadPath::map;
   std::array<Setting, kDirections> settings;  // to begin with, by Direction
   bool gift = false;                          // SPLICE_F_GIFT when memory goes into the pipe
+  // Bytes, at least 1. A longer read goes through the first so many bytes of its buffer again and again, and its data
+  // is not kept: for a caller that does not look at it, and wants it to take little memory and stay in the CPU's cache.
+  std::size_t read_window = std::numeric_limits<std::size_t>::max();
 };
 
 // Bounds of the waits of one system call that answers EAGAIN or ENODATA. A medium error is ENODATA too, and a dying

@@ -81,6 +81,7 @@ class Storm {
     config_.fd = kTargetFd;
     config_.read_path = static_cast<ReadPath>(random_.below(4));
     config_.pinned = random_.below(4) == 0;
+    if (random_.below(2) == 0) config_.read_window = 512 * (1 + random_.below(64));
     for (Setting& setting : config_.settings) setting = draw_setting();
     engine_ = std::make_unique<SpliceEngine>(config_, sys_, clock_, stop_.get_token());
     for (std::size_t i = 0; i < kTransfers; ++i) buffers_.push_back(make_buffer(kMaxBytes + 2 * kGuard));
@@ -104,7 +105,8 @@ class Storm {
   }
 
   std::array<std::uint64_t, 6> outcomes{};
-  std::uint64_t lates = 0;  // that were stopped by the time alone
+  std::uint64_t lates = 0;    // that were stopped by the time alone
+  std::uint64_t windows = 0;  // reads that went through a window more than once
   [[nodiscard]] std::uint64_t events() const { return chaos_.events; }
 
  private:
@@ -193,7 +195,7 @@ class Storm {
       for (std::size_t i = 0; i < buffers_.size(); ++i) {
         const auto at = static_cast<std::size_t>(transfer.buffer - buffers_[i].data());
         if (transfer.buffer < buffers_[i].data() || at >= buffers_[i].size()) continue;
-        std::memcpy(images_[i].data() + at, transfer.buffer, transfer.length);
+        std::memcpy(images_[i].data() + at, transfer.buffer, std::min(transfer.length, config_.read_window));
       }
     }
     for (std::size_t i = 0; i < images_.size(); ++i) {
@@ -212,12 +214,25 @@ class Storm {
       EXPECT_EQ(transfer.data, nullptr);
       return;
     }
-    if (config_.read_path == ReadPath::discard) {
+    if (config_.read_path == ReadPath::discard || (transfer.length > config_.read_window && transfer.data == nullptr)) {
       EXPECT_EQ(transfer.data, nullptr);
+      check_window(transfer);
     } else if (transfer.moved > 0) {
       ASSERT_NE(transfer.data, nullptr);
       EXPECT_TRUE(same(transfer.data, model_.data() + transfer.offset, transfer.moved));
     }
+  }
+
+  // What is longer than the window leaves its last bytes there, each at its position. A mapping may have had some of
+  // them.
+  void check_window(const Transfer& transfer) {
+    if (config_.read_path == ReadPath::discard || config_.read_path == ReadPath::map) return;
+    const std::size_t window = config_.read_window;
+    const std::size_t first = transfer.moved - std::min(transfer.moved, window);
+    for (std::size_t position = first; position < transfer.moved; ++position) {
+      ASSERT_EQ(transfer.buffer[position % window], model_[transfer.offset + position]) << "position " << position;
+    }
+    windows += transfer.moved > window ? 1 : 0;
   }
 
   void check_write(const Transfer& transfer) {
@@ -276,18 +291,21 @@ TEST_P(UnderFaults, EveryByteIsWhereItsTransferSaysAndNowhereElse) {
   std::array<std::uint64_t, 6> outcomes{};
   std::uint64_t events = 0;
   std::uint64_t lates = 0;
+  std::uint64_t windows = 0;
   for (std::uint64_t seed = 1; seed <= 40 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Storm storm(seed * 1000 + GetParam().per_mille, GetParam());
     storm.blow();
     events += storm.events();
     lates += storm.lates;
+    windows += storm.windows;
     for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i] += storm.outcomes[i];
   }
   EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::done)], 50U);
   EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::end_of_target)], 0U);
   EXPECT_EQ(outcomes[static_cast<std::size_t>(Outcome::stopped)] > 0, GetParam().stops);
   EXPECT_GT(lates, 0U);
+  EXPECT_GT(windows, 0U);
   if (GetParam().per_mille == 0) {
     EXPECT_EQ(events, 0U);
   } else {

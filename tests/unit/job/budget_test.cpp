@@ -74,6 +74,17 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   }
 }
 
+TEST(Budget, TheReadsOfAWorkerShareABuffer) {
+  JobSpec spec = reading({"/x", "/y"});
+  spec.workload.workers = 3;
+  for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{kReadWindow}}) {
+    spec.workload.bs = bs;
+    EXPECT_EQ(book(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs) << "however many there are in a batch";
+  }
+  spec.workload.bs = kMaxBlock;
+  EXPECT_EQ(book(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * kReadWindow);
+}
+
 TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   const auto pages = [](const JobSpec& spec) {
     return book(spec, limits_of(1024 * kMiB, 0), 0, 0).grant.payload_pages;

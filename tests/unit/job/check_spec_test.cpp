@@ -141,13 +141,21 @@ TEST(CheckSpec, BlockSize) {
 }
 
 TEST(CheckSpec, BuffersOfAllWorkers) {
-  JobSpec spec = valid();
+  JobSpec spec = valid_writer();
   spec.workload.bs = kMaxBlock;
-  spec.workload.workers = kMaxBufferBytes / kMaxBlock;
+  spec.workload.workers = kMaxBufferBytes / kMaxBlock - 1;  // a worker has a little more than a block
   EXPECT_EQ(pointers(spec), kNone);
   spec.targets.emplace_back("/dev/sdy");
   EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
   spec.workload.workers /= 2;
+  EXPECT_EQ(pointers(spec), kNone);
+}
+
+TEST(CheckSpec, ReadsOfAnyBlockFitIntoTheBuffers) {
+  JobSpec spec = valid();
+  spec.targets.emplace_back("/dev/sdy");
+  spec.workload.bs = kMaxBlock;
+  spec.workload.workers = kMaxWorkers;
   EXPECT_EQ(pointers(spec), kNone);
 }
 

@@ -87,6 +87,7 @@ class FakeSyscalls final : public engine::Syscalls {
   Hook on_read;
   Hook on_write;
   std::function<int()> on_sync;
+  std::function<void(std::span<const iovec>)> on_vmsplice;
   std::atomic<int> vmsplice_error{0};
   std::atomic<int> waits{0};
 
@@ -96,6 +97,7 @@ class FakeSyscalls final : public engine::Syscalls {
     return kernel_.splice(in, off_in, out, off_out, length);
   }
   ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) override {
+    if (on_vmsplice) on_vmsplice({iov, count});
     if (vmsplice_error != 0) return static_cast<ssize_t>(failed(vmsplice_error));
     return kernel_.vmsplice(fd, iov, count, flags);
   }

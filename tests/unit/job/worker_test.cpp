@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "job/budget.h"
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -182,6 +183,38 @@ TEST_F(WorkerTest, AnOperationThatWasStoppedIsNoError) {
   EXPECT_TRUE(errors.empty());
   EXPECT_EQ(totals.ops[0].operations, 0U);
   EXPECT_EQ(totals.ops[0].error_count(), 0U);
+}
+
+TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
+  const std::byte* lowest = nullptr;
+  const std::byte* highest = nullptr;
+  std::size_t bytes = 0;
+  sys.on_vmsplice = [&](std::span<const iovec> parts) {
+    for (const iovec& part : parts) {
+      const auto* begin = static_cast<const std::byte*>(part.iov_base);
+      lowest = lowest == nullptr ? begin : std::min(lowest, begin);
+      highest = std::max(highest, begin + part.iov_len);
+      bytes += part.iov_len;
+    }
+  };
+  path = dir.file("large", 8 << 20);
+  JobSpec spec = testing::reading({path});
+  spec.engine.read_path = engine::ReadPath::copy;
+  for (const auto& [bs, batch] :
+       {std::pair(1 << 20, 1), std::pair(4096, 64), std::pair(12288, 64), std::pair(512, 1)}) {
+    SCOPED_TRACE(bs);
+    lowest = highest = nullptr;
+    bytes = 0;
+    totals = {};
+    exited = false;
+    spec.workload.bs = static_cast<std::uint64_t>(bs);
+    spec.engine.batch = static_cast<std::uint64_t>(batch);
+    run(spec);
+    EXPECT_TRUE(completed);
+    EXPECT_EQ(bytes, totals.ops[0].bytes);
+    EXPECT_GT(bytes, 7U << 20);
+    EXPECT_EQ(highest - lowest, std::min<std::ptrdiff_t>(bs, kReadWindow));
+  }
 }
 
 TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
