@@ -42,7 +42,7 @@ std::vector<Setting> settings_of_pipe(const JobSpec& spec, const Grant& grant) {
   const std::uint64_t pipe = spec.engine.pipe_size;
   if (spec.engine.batch != 0) return {{pipe, spec.engine.batch}};
   std::vector<Setting> settings{{pipe, 1}};
-  // Every block of a batch has a buffer: a large pipe alone does not ask for that many.
+  // Every block of a batch that is written has a buffer: a large pipe alone does not ask for that many.
   const std::size_t most = may_batch(spec) ? blocks_in(std::min(pipe, grant.batch_limit), spec) : 1;
   for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) settings.push_back({pipe, batch});
   return settings;
