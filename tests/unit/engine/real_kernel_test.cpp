@@ -120,6 +120,23 @@ TEST_P(RealReadPath, ABlockLargerThanThePipeAtAnOddOffset) {
   expect_data(transfer);
 }
 
+TEST_P(RealReadPath, ABlockLargerThanTheWindowEndsWithItsLastBytesThere) {
+  constexpr std::size_t kWindow = 12288;
+  constexpr std::size_t kLength = 400'000;
+  config.read_window = kWindow;
+  for (Setting& setting : config.settings) setting.pipe_size = 262144;
+  const auto buffer = make_buffer(kWindow);
+  const Transfer transfer = run(Op::read, 1536, kLength, buffer);
+  EXPECT_EQ(transfer.outcome, Outcome::done);
+  EXPECT_EQ(transfer.moved, kLength);
+  if (engine().counters().read_path.load() == ReadPath::map) return expect_data(transfer);
+  EXPECT_EQ(transfer.data, nullptr);
+  if (GetParam() == ReadPath::discard) return;
+  for (std::size_t at = kLength - kWindow; at < kLength; ++at) {
+    ASSERT_EQ(buffer.data()[at % kWindow], contents[transfer.offset + at]) << "position " << at;
+  }
+}
+
 TEST_P(RealReadPath, TheLastBlockIsShort) {
   const auto buffer = make_buffer(131072);
   const Transfer transfer = run(Op::read, kFileBytes - 70000, 131072, buffer);
