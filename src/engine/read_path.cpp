@@ -150,7 +150,7 @@ CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
 iovec ReadPaths::place(const Transfer& transfer, std::size_t position, std::size_t bytes) const {
   if (std::byte* buffer = buffer_of(transfer)) return {buffer + position, bytes};
   const std::size_t window = ctx_.config.read_window;
-  const std::size_t at = position % window;
+  const std::size_t at = position < window ? position : position % window;
   return {transfer.buffer + at, std::min(bytes, window - at)};
 }
 
@@ -158,7 +158,8 @@ iovec ReadPaths::place(const Transfer& transfer, std::size_t position, std::size
 CallResult ReadPaths::take_copy(std::size_t piece, std::size_t done) {
   std::array<iovec, kMaxBatch> parts;
   std::size_t count = 0;
-  while (piece < count_) {
+  std::size_t left = 0;  // of the piece: no other may follow before it
+  for (; piece < count_ && left == 0; ++piece, done = 0) {
     const Piece& from = pieces_[piece];
     const iovec into = place(*from.transfer, from.position + done, from.bytes - done);
     iovec* previous = count > 0 ? &parts[count - 1] : nullptr;
@@ -169,10 +170,9 @@ CallResult ReadPaths::take_copy(std::size_t piece, std::size_t done) {
     } else {
       break;
     }
-    done += into.iov_len;
-    if (done == from.bytes) {
-      done = 0;
-      ++piece;
+    left = from.bytes - done - into.iov_len;
+    for (; left > 0 && count < parts.size(); left -= parts[count++].iov_len) {
+      parts[count] = {from.transfer->buffer, std::min(left, ctx_.config.read_window)};
     }
   }
   return ctx_.retry([&] { return ctx_.sys.vmsplice(ctx_.pipe.read_end(), parts.data(), count, 0); });

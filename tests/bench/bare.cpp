@@ -38,7 +38,7 @@ struct alignas(64) Count {
 };
 
 // What is read goes through so much memory over and over, as the daemon has it for what nobody looks at.
-constexpr std::size_t kWindow = 64 * 1024;
+constexpr std::size_t kWindow = 16 * 1024;
 
 __extension__ using Wide = unsigned __int128;
 
