@@ -42,6 +42,13 @@ def spread(values):
     return (third - first) / 2
 
 
+def is_noisy(measured):
+    """Whether so few rounds say little: the spread of a ratio is more than a tenth of it."""
+    of, to = "spliced", "fio splice"
+    return any(spread(ratios) > 0.1 * statistics.median(ratios)
+               for ratios in (measured.ratios(of, to), measured.cpu_ratios(of, to)))
+
+
 def _verdict(measured, what, bar, ratios, most=False):
     median, width = statistics.median(ratios), spread(ratios)
     failed = median - width > bar if most else median + width < bar

@@ -54,7 +54,8 @@ def table(all_measured):
     lines = ["", "Medians; a ratio is spliced's to that contender's in the same round, with half the distance of its quartiles",
              f"{'cell':<24}{'contender':<17}{'IOPS':>11}{'MB/s':>9}{'CPU s/GB':>10}   {'spliced is':<14}settings"]
     for m in all_measured:
-        settings = f"pipe {m.tuning['pipe_size_bytes'] // 1024}k, batch {m.tuning['batch']}"
+        settings = (f"pipe {m.tuning['pipe_size_bytes'] // 1024}k, batch {m.tuning['batch']}; "
+                    f"{len(m.results['spliced'])} rounds")
         for who in m.results:
             ratio = ""
             if who != "spliced":

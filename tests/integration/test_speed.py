@@ -165,3 +165,17 @@ class Benchmark(TestCase):
                 "print(judged(1.2, 0.01), judged(1.1, 0.01), judged(1.1, 0.1))\n")
         done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
         self.assertEqual("[False] [True] [False]\n", done.stdout, done.stderr)
+
+    def test_rounds_that_differ_widely_are_followed_by_more_whatever_they_came_to(self):
+        code = ("import itertools, sys; sys.path.insert(0, sys.argv[1]); import bench\n"
+                "from contenders import Cell, Result\n"
+                "def rounds(ratio, noise):\n"
+                "    swing = itertools.cycle((-2, -1, 0, 1, 2))\n"
+                "    runs = {'spliced': lambda s: Result(1e6 * ratio * (1 + noise * next(swing)), 1.0, 1e9),\n"
+                "            'fio splice': lambda s: Result(1e6, 1.0, 1e9)}\n"
+                "    bench.contenders = lambda *_: ({}, runs)\n"
+                "    measured = bench.measure(None, None, Cell('zram', '/x', 4096, 'randread', 1, True), (7, 21), 0)\n"
+                "    return {len(results) for results in measured.results.values()}\n"
+                "print(rounds(2.0, 0.01), rounds(0.5, 0.01), rounds(2.0, 0.2), rounds(0.5, 0.2))\n")
+        done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
+        self.assertEqual("{7} {7} {21} {21}\n", done.stdout, done.stderr)
