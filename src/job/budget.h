@@ -23,9 +23,9 @@ struct Reservation {
 // than others for seconds, and equal devices get shares that are up to twice as large as others.
 inline constexpr std::size_t kWorkersPerCpu = 16;
 
-// Nobody looks at what is read: all reads of a worker go through the same buffer, of a block or this many bytes. It stays
-// in a first-level cache (32 KiB and more) next to what is copied; twice as much did not. An engine that takes kMaxBatch
-// parts in a call empties a pipe of 1 MiB in one.
+// Nobody looks at what is read: all reads of a worker go through the same buffer, of a block or this many bytes. It
+// stays in a first-level cache (32 KiB and more) next to what is copied; twice as much did not. An engine that takes
+// kMaxBatch parts in a call empties a pipe of 1 MiB in one.
 inline constexpr std::size_t kReadWindow = 16 * 1024;
 [[nodiscard]] constexpr std::size_t read_buffer_bytes(std::size_t block) {
   return std::min(block, kReadWindow);

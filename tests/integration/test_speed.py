@@ -118,6 +118,11 @@ class Fleet(TestCase):
 
 @need_root
 class Benchmark(TestCase):
+    def assert_prints(self, expected, code):
+        """`code` is Python that finds the benchmark's directory in sys.argv[1]."""
+        done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
+        self.assertEqual(expected, done.stdout, done.stderr)
+
     @unittest.skipUnless(PRESET == "release", "what is measured is the release build")
     def test_a_cell_is_measured_and_everything_is_taken_down(self):
         if not shutil.which("fio"):
@@ -163,8 +168,7 @@ class Benchmark(TestCase):
                 "    m = report.Measured(cell, {}, {'spliced': r(ratio), 'fio splice': one, 'fio psync': one, 'bare': one})\n"
                 "    return [v.failed for v in bars.judge([m]) if v.what == 'spliced / fio splice']\n"
                 "print(judged(1.2, 0.01), judged(1.1, 0.01), judged(1.1, 0.1))\n")
-        done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
-        self.assertEqual("[False] [True] [False]\n", done.stdout, done.stderr)
+        self.assert_prints("[False] [True] [False]\n", code)
 
     def test_rounds_that_differ_widely_are_followed_by_more_whatever_they_came_to(self):
         code = ("import itertools, sys; sys.path.insert(0, sys.argv[1]); import bench\n"
@@ -177,5 +181,4 @@ class Benchmark(TestCase):
                 "    measured = bench.measure(None, None, Cell('zram', '/x', 4096, 'randread', 1, True), (7, 21), 0)\n"
                 "    return {len(results) for results in measured.results.values()}\n"
                 "print(rounds(2.0, 0.01), rounds(0.5, 0.01), rounds(2.0, 0.2), rounds(0.5, 0.2))\n")
-        done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)
-        self.assertEqual("{7} {7} {21} {21}\n", done.stdout, done.stderr)
+        self.assert_prints("{7} {7} {21} {21}\n", code)
