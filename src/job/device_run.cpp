@@ -69,6 +69,7 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
                                   gate,
                                   environment.clock,
                                   environment.engines,
+                                  environment.seats,
                                   {run->tunings_[0].get(), run->tunings_[1].get()}});
     if (!worker) return tl::unexpected(util::with_context(worker.error(), run->facts().path));
     run->workers_.push_back(std::move(*worker));

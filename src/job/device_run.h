@@ -19,6 +19,7 @@ struct Environment {
   util::Logger& log;
   EngineFactory engines;
   TuningMemory& tuning;
+  CpuSeats& seats;
 };
 
 // One device under one job: its claim, its workers, its errors.

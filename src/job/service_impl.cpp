@@ -41,7 +41,7 @@ constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their w
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
       keeper_(setup_.store, setup_.log),
-      environment_{setup_.clock, setup_.log, setup_.engines, tuning_},
+      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_},
       last_round_(setup_.clock.now()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}

@@ -76,6 +76,7 @@ class JobService::Impl {
 
   RecordKeeper keeper_;
   TuningMemory tuning_;
+  CpuSeats seats_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
   std::mutex wake_mutex_;

@@ -5,7 +5,7 @@
 
 namespace spliced::job {
 
-Trial::Trial(std::size_t ways) : times_(ways) {
+Trial::Trial(std::size_t ways, double worthwhile) : worthwhile_(worthwhile), times_(ways) {
   for (auto& times : times_) times.reserve(kRounds);
 }
 
@@ -66,7 +66,7 @@ std::optional<std::size_t> Trial::best() const {
   const std::vector<double> times = nanos_per_byte();
   std::size_t best = 0;
   for (std::size_t way = 1; way < times.size(); ++way) {
-    const bool worth_it = times[way] < times[0] * kWorthwhile && beats_the_first(way);
+    const bool worth_it = times[way] < times[0] * worthwhile_ && beats_the_first(way);
     if (worth_it && times[way] < times[best]) best = way;
   }
   return best;

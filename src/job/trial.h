@@ -17,9 +17,11 @@ class Trial {
   static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device
   static constexpr std::size_t kFewestRounds = 6;          // that say anything
   static constexpr std::size_t kRounds = 31;
-  static constexpr double kWorthwhile = 0.985;  // a way must take less than this share of the first one's time to win
+  static constexpr double kWorthwhile = 0.985;
 
-  explicit Trial(std::size_t ways);  // at least 2; the first is the one to fall back to
+  // At least two ways, the first is the one to fall back to. Another must take less than `worthwhile` of its time to
+  // win.
+  explicit Trial(std::size_t ways, double worthwhile = kWorthwhile);
 
   // The way that is to be used now.
   [[nodiscard]] std::size_t way() const { return (slice_ + round_) % times_.size(); }
@@ -41,6 +43,7 @@ class Trial {
   void next_slice();
   void begin_slice();
 
+  double worthwhile_;
   std::vector<std::vector<double>> times_;  // [way][round], nanoseconds per byte
   std::size_t slice_ = 0;
   std::size_t round_ = 0;

@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
 #include "budget.h"
+#include "spliced/util/cpus.h"
 #include "spliced/util/threads.h"
 
 namespace spliced::job {
@@ -90,7 +93,8 @@ Worker::Worker(const Setup& setup)
       name_(setup.thread_name),
       owner_(setup.owner),
       gate_(setup.gate),
-      clock_(setup.clock) {
+      clock_(setup.clock),
+      seats_(setup.seats) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     lane.tuning = setup.tunings[i];
@@ -131,14 +135,18 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
   workload::Pacer pacer(spec_.workload, index_, start);
   deadline_ = spec_.workload.runtime == 0 ? 0 : start + spec_.workload.runtime;
   const Nanos think = spec_.workload.thinktime;
+  const auto cpus = first_cpu_ ? nullptr : util::cpus_of_this_thread();
+  CpuSeat seat(seats_, cpus.get());
   workload::Request request;
   Nanos now = start;
   while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && next(request)) {
     const Nanos first_due = due(pacer, request);
     if (first_due > now && !wait_until(stop, first_due)) break;
-    const Nanos began = trying(request.op) ? clock_.now() : 0;
+    const Nanos began = trying(request.op) || seat.comparing() ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
     now = perform(deadline_, began);
+    if (seat.due(now) && !trying(request.op)) [[unlikely]]
+      tell(seat, now, began);
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
   completed_ = !stop.stop_requested();
@@ -240,12 +248,9 @@ void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
   }
   Trial& trial = *lane.trial;
   const std::size_t before = trial.way();
-  const std::span<const Transfer> done(transfers_.data(), count_);
-  const bool all = std::all_of(done.begin(), done.end(), [](auto& one) { return one.outcome == Outcome::done; });
-  std::uint64_t bytes = 0;
-  for (const Transfer& transfer : done) bytes += transfer.moved;
-  const Nanos time = done.back().ended - began;
-  all ? trial.note(bytes, time) : trial.note_failure(time);
+  const std::uint64_t bytes = moved_if_done();
+  const Nanos time = transfers_[count_ - 1].ended - began;
+  bytes != 0 ? trial.note(bytes, time) : trial.note_failure(time);
   if (trial.ended()) {
     lane.tuning->settle(trial.best(), trial.nanos_per_byte());
     lane.trial.reset();
@@ -255,6 +260,20 @@ void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
   if (trial.way() == before) return;
   lane.tuning->try_out(trial.way());
   use(lane.tuning->setting());
+}
+
+// What syncs moves nothing, and says nothing of how fast the rest is.
+void Worker::tell(CpuSeat& seat, Nanos now, Nanos began) const {
+  if (util::op_class(transfers_[0].op) != util::OpClass::sync) seat.note(now, moved_if_done(), now - began);
+}
+
+// By what was gathered last; 0 unless all of it succeeded.
+std::uint64_t Worker::moved_if_done() const {
+  const std::span<const Transfer> done(transfers_.data(), count_);
+  const bool all = std::all_of(done.begin(), done.end(), [](auto& one) { return one.outcome == Outcome::done; });
+  if (!all) return 0;
+  return std::accumulate(done.begin(), done.end(), std::uint64_t{0},
+                         [](auto sum, auto& one) { return sum + one.moved; });
 }
 
 // Its latency counts from when it was due, if it was.

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "cpu_seat.h"
 #include "live_counters.h"
 #include "plan.h"
 #include "spliced/engine/engine.h"
@@ -47,6 +48,7 @@ class Worker {
     std::shared_ptr<StartLine> gate;
     util::Clock& clock;
     const EngineFactory& engines;
+    CpuSeats& seats;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
   // Allocates every buffer.
@@ -85,6 +87,8 @@ class Worker {
   [[nodiscard]] Lane* lane_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);
   void adapt(engine::Direction direction, Lane& lane, util::Nanos began);
+  void tell(CpuSeat& seat, util::Nanos now, util::Nanos began) const;
+  [[nodiscard]] std::uint64_t moved_if_done() const;
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
   alignas(64) std::unique_ptr<engine::Engine> engine_;
@@ -108,6 +112,7 @@ class Worker {
   WorkerOwner& owner_;
   const std::shared_ptr<StartLine> gate_;
   util::Clock& clock_;
+  CpuSeats& seats_;
   bool completed_ = false;
   std::atomic<bool> finished_{false};
   std::thread thread_;

@@ -1,6 +1,5 @@
 #include "spliced/util/threads.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -22,20 +21,6 @@ void prefer_this_thread() {
 void unprefer_this_thread() {
   const int ordinary = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::getpid()));
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ordinary);
-}
-
-void stay_on_cpu(std::size_t index) {
-  cpu_set_t all;
-  if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
-  std::size_t left = index % static_cast<std::size_t>(CPU_COUNT(&all));
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &all) || left-- > 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    ::sched_setaffinity(0, sizeof one, &one);
-    return;
-  }
 }
 
 void block_all_signals() {

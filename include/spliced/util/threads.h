@@ -2,7 +2,6 @@
 #pragma once
 #include <pthread.h>
 
-#include <cstddef>
 #include <string_view>
 
 namespace spliced::util {
@@ -15,9 +14,6 @@ void name_this_thread(std::string_view name);
 void prefer_this_thread();
 // Takes that back: the nice value of the main thread.
 void unprefer_this_thread();
-
-// Binds the calling thread to one of the CPUs that it may run on: to the `index`-th, counted round and round.
-void stay_on_cpu(std::size_t index);
 
 // Blocks every signal in the calling thread and so in the threads that it starts later.
 void block_all_signals();

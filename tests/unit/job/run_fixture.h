@@ -9,7 +9,8 @@ namespace spliced::testing {
 // Device runs without a service around them.
 struct RunFixture : ServiceFixture {
   job::TuningMemory tuning;
-  job::Environment environment{clock, log, null_engines(), tuning};
+  job::CpuSeats seats;
+  job::Environment environment{clock, log, null_engines(), tuning, seats};
   std::atomic<int> changes{0};
 
   std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {

@@ -57,6 +57,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     const auto start_line = std::make_shared<StartLine>(clock);
     const EngineFactory engines = faulty_engines();
     TuningMemory memory;
+    CpuSeats seats;
     Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
     Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
     auto worker = Worker::create({spec,
@@ -67,6 +68,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                   start_line,
                                   clock,
                                   engines,
+                                  seats,
                                   {workload::reads(spec.workload.rw) ? &reading : nullptr,
                                    workload::writes(spec.workload.rw) ? &writing : nullptr}});
     ASSERT_TRUE(worker);

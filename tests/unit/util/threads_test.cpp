@@ -1,7 +1,6 @@
 #include "spliced/util/threads.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -50,33 +49,6 @@ TEST(NameThisThread, CutsTo15Characters) {
 
 TEST(NameThisThread, TakesAViewThatIsNotTerminated) {
   EXPECT_EQ(name_after(std::string_view("abcdef", 3)), "abc");
-}
-
-TEST(StayOnCpu, BindsTheCallingThreadAloneRoundAndRound) {
-  const auto cpus_after = [](std::size_t index) {
-    cpu_set_t set;
-    std::jthread([&] {
-      stay_on_cpu(index);
-      ASSERT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
-    }).join();
-    return set;
-  };
-  cpu_set_t mine;
-  ASSERT_EQ(::sched_getaffinity(0, sizeof mine, &mine), 0);
-  const auto count = static_cast<std::size_t>(CPU_COUNT(&mine));
-  cpu_set_t met;
-  CPU_ZERO(&met);
-  for (std::size_t i = 0; i < count; ++i) {
-    const cpu_set_t one = cpus_after(i);
-    EXPECT_EQ(CPU_COUNT(&one), 1);
-    CPU_OR(&met, &met, &one);
-    const cpu_set_t again = cpus_after(i + 3 * count);
-    EXPECT_TRUE(CPU_EQUAL(&one, &again));
-  }
-  EXPECT_TRUE(CPU_EQUAL(&met, &mine)) << "each CPU has its turn";
-  cpu_set_t now;
-  ASSERT_EQ(::sched_getaffinity(0, sizeof now, &now), 0);
-  EXPECT_TRUE(CPU_EQUAL(&now, &mine));
 }
 
 TEST(BlockAllSignals, CoversTheThreadsThatStartLater) {

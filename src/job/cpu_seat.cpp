@@ -1,0 +1,95 @@
+#include "cpu_seat.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace spliced::job {
+
+using util::Nanos;
+
+namespace {
+
+constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+
+// Somewhere to move to, and a way to see that others want to be where it is.
+bool usable(util::ThreadCpus* cpus) {
+  return cpus != nullptr && cpus->allowed().size() > 1 && cpus->times();
+}
+
+}  // namespace
+
+CpuSeat::CpuSeat(CpuSeats& seats, util::ThreadCpus* cpus)
+    : seats_(seats), cpus_(cpus), due_(usable(cpus) ? 0 : kNever) {}
+
+void CpuSeat::note(Nanos now, std::uint64_t bytes, Nanos time) {
+  if (trial_) return go_on_comparing(now, bytes, time);
+  if (now >= compare_at_) return compare();
+  crowded_ = kept_ && waits(now) ? crowded_ + 1 : 0;
+  if (crowded_ == kLooks) {
+    leave();
+    compare_at_ = now + patience_;
+    patience_ = std::min(2 * patience_, kLate);
+  }
+  due_ = kept_ ? std::min(now + kLook, compare_at_) : compare_at_;
+}
+
+void CpuSeat::compare() {
+  if (kept_) patience_ = kSoon;  // it lasted
+  trial_.emplace(kWays, kWorthwhile);
+  take(trial_->way());
+  due_ = 0;
+}
+
+void CpuSeat::go_on_comparing(Nanos now, std::uint64_t bytes, Nanos time) {
+  const std::size_t before = trial_->way();
+  bytes != 0 ? trial_->note(bytes, time) : trial_->note_failure(time);
+  if (!trial_->ended()) {
+    if (trial_->way() != before) take(trial_->way());
+    return;
+  }
+  take(trial_->best().value_or(be_moved));
+  trial_.reset();
+  compare_at_ = now + kLate;
+  due_ = now + kLook;
+  (void)waits(now);  // counts from here
+  crowded_ = 0;
+}
+
+// Whether it had to wait for its CPU too long since the last look.
+bool CpuSeat::waits(Nanos now) {
+  const util::ThreadCpus::Times times = cpus_->times().value_or(times_);
+  const auto waited = static_cast<double>(times.waited - times_.waited);
+  const auto wanted = static_cast<double>(times.ran - times_.ran) + waited;
+  const auto passed = static_cast<double>(now - looked_);
+  times_ = times;
+  looked_ = now;
+  return waited > kCrowded * wanted && waited > kNoticed * passed;
+}
+
+// Where it is, or else the next that nobody keeps.
+void CpuSeat::keep() {
+  if (kept_) return;
+  const auto& all = cpus_->allowed();
+  const auto here = std::find(all.begin(), all.end(), cpus_->current());
+  const auto kept = [this](std::size_t cpu) { return keep(cpu); };
+  (void)(std::any_of(here, all.end(), kept) || std::any_of(all.begin(), here, kept));
+}
+
+bool CpuSeat::keep(std::size_t cpu) {
+  if (!seats_.take(cpu)) return false;
+  if (cpus_->bind(cpu)) {
+    kept_ = cpu;
+    return true;
+  }
+  seats_.give_back(cpu);
+  return false;
+}
+
+void CpuSeat::leave() {
+  if (!kept_) return;
+  cpus_->unbind();
+  seats_.give_back(*kept_);
+  kept_.reset();
+}
+
+}  // namespace spliced::job
