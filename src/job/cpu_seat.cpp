@@ -24,12 +24,7 @@ CpuSeat::CpuSeat(CpuSeats& seats, util::ThreadCpus* cpus)
 void CpuSeat::note(Nanos now, std::uint64_t bytes, Nanos time) {
   if (trial_) return go_on_comparing(now, bytes, time);
   if (now >= compare_at_) return compare();
-  crowded_ = kept_ && waits(now) ? crowded_ + 1 : 0;
-  if (crowded_ == kLooks) {
-    leave();
-    compare_at_ = now + patience_;
-    patience_ = std::min(2 * patience_, kLate);
-  }
+  if (kept_) look(now);
   due_ = kept_ ? std::min(now + kLook, compare_at_) : compare_at_;
 }
 
@@ -51,19 +46,29 @@ void CpuSeat::go_on_comparing(Nanos now, std::uint64_t bytes, Nanos time) {
   trial_.reset();
   compare_at_ = now + kLate;
   due_ = now + kLook;
-  (void)waits(now);  // counts from here
+  share_until(now);  // the next look counts from here
   crowded_ = 0;
 }
 
-// Whether it had to wait for its CPU too long since the last look.
-bool CpuSeat::waits(Nanos now) {
+// Whether others want the CPU, or it hardly wants it itself.
+void CpuSeat::look(Nanos now) {
+  const Share share = share_until(now);
+  if (share.wanted < kIdle) return leave();
+  crowded_ = share.waited > kCrowded ? crowded_ + 1 : 0;
+  if (crowded_ < kLooks) return;
+  leave();
+  compare_at_ = now + patience_;
+  patience_ = std::min(2 * patience_, kLate);
+}
+
+CpuSeat::Share CpuSeat::share_until(Nanos now) {
   const util::ThreadCpus::Times times = cpus_->times().value_or(times_);
   const auto waited = static_cast<double>(times.waited - times_.waited);
   const auto wanted = static_cast<double>(times.ran - times_.ran) + waited;
   const auto passed = static_cast<double>(now - looked_);
   times_ = times;
   looked_ = now;
-  return waited > kCrowded * wanted && waited > kNoticed * passed;
+  return {passed > 0 ? wanted / passed : 0, wanted > 0 ? waited / wanted : 0};
 }
 
 // Where it is, or else the next that nobody keeps.

@@ -40,7 +40,7 @@ class CpuSeat {
   // The share of the time in which it wants to run that it may wait. Two that always run on one CPU wait half of
   // theirs; what a kernel thread costs that serves it on the same CPU was rarely seen to be more than 0.4.
   static constexpr double kCrowded = 0.42;
-  static constexpr double kNoticed = 0.05;  // waiting that is a smaller share of all time does not matter
+  static constexpr double kIdle = 0.05;  // who wants to run for a smaller share of all time leaves the CPU to others
 
   // `cpus`, of the calling thread, may be null: then it leaves everything as it is. Both outlive it.
   CpuSeat(CpuSeats& seats, util::ThreadCpus* cpus);
@@ -59,6 +59,11 @@ class CpuSeat {
 
  private:
   enum Way : std::size_t { keep_it, be_moved, kWays };
+  // Of the time since the last look.
+  struct Share {
+    double wanted;  // to run, of all
+    double waited;  // of what it wanted
+  };
 
   void compare();
   void go_on_comparing(util::Nanos now, std::uint64_t bytes, util::Nanos time);
@@ -66,7 +71,8 @@ class CpuSeat {
   void keep();
   void leave();
   bool keep(std::size_t cpu);
-  [[nodiscard]] bool waits(util::Nanos now);
+  void look(util::Nanos now);
+  Share share_until(util::Nanos now);
 
   CpuSeats& seats_;
   util::ThreadCpus* const cpus_;

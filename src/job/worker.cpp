@@ -135,7 +135,8 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
   workload::Pacer pacer(spec_.workload, index_, start);
   deadline_ = spec_.workload.runtime == 0 ? 0 : start + spec_.workload.runtime;
   const Nanos think = spec_.workload.thinktime;
-  const auto cpus = first_cpu_ ? nullptr : util::cpus_of_this_thread();
+  // With a rate, most of the time is waiting, and how late the I/O begins is not in what could be compared.
+  const auto cpus = pacer.paced() ? nullptr : util::cpus_of_this_thread();
   CpuSeat seat(seats_, cpus.get());
   workload::Request request;
   Nanos now = start;
@@ -145,7 +146,7 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
     const Nanos began = trying(request.op) || seat.comparing() ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
     now = perform(deadline_, began);
-    if (seat.due(now) && !trying(request.op)) [[unlikely]]
+    if (seat.due(now) && settled()) [[unlikely]]
       tell(seat, now, began);
     if (think != 0 && !wait_until(stop, now + think)) break;
   }
@@ -219,6 +220,10 @@ bool Worker::wait_until(const std::stop_token& stop, Nanos when) {
 bool Worker::trying(Op op) {
   const Lane* lane = lane_of(op);
   return lane != nullptr && !lane->settled;
+}
+
+bool Worker::settled() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.settled; });
 }
 
 // Does what was gathered, up to what is the end of the job: an error too many, `until`. `began`: with the making of the

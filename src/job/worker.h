@@ -86,6 +86,7 @@ class Worker {
   void record(const engine::Transfer& transfer, util::Nanos due);
   [[nodiscard]] Lane* lane_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);
+  [[nodiscard]] bool settled() const;
   void adapt(engine::Direction direction, Lane& lane, util::Nanos began);
   void tell(CpuSeat& seat, util::Nanos now, util::Nanos began) const;
   [[nodiscard]] std::uint64_t moved_if_done() const;

@@ -9,7 +9,8 @@
 
 namespace spliced::util {
 
-// Binds the calling thread to one of the CPUs that it may run on: to the `index`-th, counted round and round.
+// Binds the calling thread to one of the CPUs that it may run on: to the `index`-th, counted round and round. Where the
+// system does not permit that, it stays as it is.
 void stay_on_cpu(std::size_t index);
 
 // What the kernel's scheduler tells of one thread, and lets it ask for. Belongs to that thread.
@@ -28,9 +29,10 @@ class ThreadCpus {
   [[nodiscard]] virtual std::size_t current() const = 0;
   // None where the kernel does not keep them (CONFIG_SCHED_INFO).
   [[nodiscard]] virtual std::optional<Times> times() = 0;
-  // Binds it to one CPU. false when the system does not permit that.
+  // Binds it to one CPU of those that it may run on now; not while it is bound. false, and nothing happens, when the
+  // system does not permit that.
   virtual bool bind(std::size_t cpu) = 0;
-  // It may run on all of those that were allowed.
+  // It may run again wherever it might before, unless somebody else has said in the meantime where it may.
   virtual void unbind() = 0;
 };
 

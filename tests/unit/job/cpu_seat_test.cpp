@@ -122,16 +122,18 @@ TEST_F(CpuSeatTest, AShortWaitForWhoServesItIsNoReason) {
   EXPECT_TRUE(cpus.bound);
 }
 
-// A slow disk: it hardly ever runs, so that nothing is lost by waiting as long as it runs.
-TEST_F(CpuSeatTest, WaitingThatIsRareIsNoReason) {
+// On a slow disk, or with pauses.
+TEST_F(CpuSeatTest, WhoHardlyRunsLeavesItsCpuToOthers) {
   CpuSeat seat(seats, &cpus);
   settle(seat, cpus, 150'000);
-  for (int i = 0; i < 100; ++i) {
-    now += 10 * kMillisecond;
-    *cpus.known = {cpus.known->ran + 100'000, cpus.known->waited + 400'000};
+  for (int i = 0; i < 2; ++i) {
+    now += CpuSeat::kLook;
+    *cpus.known = {cpus.known->ran + kMillisecond, cpus.known->waited};
     if (seat.due(now)) seat.note(now, 65'536, 0);
   }
-  EXPECT_TRUE(cpus.bound);
+  EXPECT_FALSE(cpus.bound);
+  EXPECT_TRUE(seats.take(1));
+  EXPECT_FALSE(seat.due(now + util::kSecond)) << "it does not try again soon";
 }
 
 TEST_F(CpuSeatTest, TriesAgainSoonAndThenLessAndLessOften) {

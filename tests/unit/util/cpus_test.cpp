@@ -60,10 +60,33 @@ TEST(ThreadCpus, BindsAndLetsGo) {
       EXPECT_EQ(CPU_COUNT(&now), 1);
       EXPECT_TRUE(CPU_ISSET(cpu, &now));
       EXPECT_EQ(cpus->current(), cpu);
+      cpus->unbind();
+      const cpu_set_t after = mask();
+      EXPECT_TRUE(CPU_EQUAL(&after, &before));
     }
+  }).join();
+}
+
+// Somebody else, such as taskset(1), says where it may run.
+TEST(ThreadCpus, KeepsToWhatOthersSayInTheMeantime) {
+  const auto all = cpus_of_this_thread()->allowed();
+  if (all.size() < 2) GTEST_SKIP() << "one CPU";
+  const auto only = [](std::size_t cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof set, &set), 0);
+  };
+  std::jthread([&] {
+    const auto cpus = cpus_of_this_thread();
+    ASSERT_TRUE(cpus->bind(all[0]));
+    only(all[1]);
     cpus->unbind();
-    const cpu_set_t now = mask();
-    EXPECT_TRUE(CPU_EQUAL(&now, &before));
+    cpu_set_t now = mask();
+    EXPECT_EQ(CPU_COUNT(&now), 1);
+    EXPECT_TRUE(CPU_ISSET(all[1], &now));
+    EXPECT_FALSE(cpus->bind(all[0]));
+    EXPECT_TRUE(cpus->bind(all[1]));
   }).join();
 }
 
@@ -90,7 +113,9 @@ TEST(ThreadCpus, TellsHowLongItRanAndWaited) {
     ASSERT_TRUE(cpus->bind(cpu));
     const ThreadCpus::Times first = cpus->times().value();
     ThreadCpus::Times last = first;
-    while (last.waited - first.waited < kSecond / 20) last = cpus->times().value();
+    const Nanos limit = system_clock().now() + 30 * kSecond;
+    while (last.waited - first.waited < kSecond / 20 && system_clock().now() < limit) last = cpus->times().value();
+    EXPECT_GE(last.waited - first.waited, kSecond / 20);
     EXPECT_GT(last.ran, first.ran);
   }).join();
 }
