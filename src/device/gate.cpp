@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,7 @@ void check_in_use(const TargetFacts& facts, const Access& access, const HostView
                   std::vector<Refusal>& refusals) {
   if (!access.destructive && access.allow_in_use) return;
   for (const auto& use : find_uses(facts.id, host)) refusals.push_back({use});
+  for (const auto& use : find_possible_uses(facts, host)) refusals.push_back({use});
 }
 
 void check_kind(const TargetFacts& facts, const Access& access, const HostView& host, std::vector<Refusal>& refusals) {
@@ -170,6 +172,14 @@ Inspection Gate::inspect_for(const std::string& job, const std::string& path, co
       target->facts.exists ? claims_.holder_of(target->facts.id, target->facts.whole) : std::string();
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
   return inspect_resolved(allow, protected_, *target, access, host, holder, std::move(refusals));
+}
+
+util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nanos until) const {
+  struct stat st {};
+  if (::stat(path.c_str(), &st) != 0) return lookout_.looks().begin("missing " + path, path, until);
+  const auto key = S_ISBLK(st.st_mode) ? fmt::format("device {}:{}", major(st.st_rdev), minor(st.st_rdev))
+                                       : fmt::format("file {} of {}:{}", st.st_ino, major(st.st_dev), minor(st.st_dev));
+  return lookout_.looks().begin(key, path, until);
 }
 
 util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {

@@ -128,7 +128,7 @@ util::Result<Resolved> resolve(const std::string& path, const HostView& host, st
 }
 
 UniqueFd reopen(const UniqueFd& handle, int flags) {
-  return UniqueFd(::open(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), flags | O_CLOEXEC));
+  return UniqueFd(::open(fmt::format("/proc/thread-self/fd/{}", handle.get()).c_str(), flags | O_CLOEXEC));
 }
 
 util::Status create_file(const std::string& path, std::uint64_t bytes) {

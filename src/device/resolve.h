@@ -12,7 +12,8 @@ struct Resolved {
 [[nodiscard]] util::Result<Resolved> resolve(const std::string& path, const HostView& host,
                                              std::vector<Refusal>& refusals);
 
-// Opens what `handle` names, through /proc/self/fd: the name that was resolved cannot be swapped for another.
+// Opens what `handle` names, through /proc/thread-self/fd, since the thread may have a descriptor table of its own: the
+// name that was resolved cannot be swapped for another.
 [[nodiscard]] util::UniqueFd reopen(const util::UniqueFd& handle, int flags);
 
 // Creates `path`, whose directory exists, with `bytes` allocated bytes, without following any symbolic link.

@@ -1,9 +1,5 @@
 #include "sysfs.h"
 
-#include <fcntl.h>
-#include <linux/loop.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <charconv>
@@ -11,8 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include "spliced/util/unique_fd.h"
 
 namespace fs = std::filesystem;
 
@@ -40,27 +34,6 @@ std::vector<std::string> list_names(const std::string& directory) {
   return names;
 }
 
-std::optional<NodeId> id_of_path(const std::string& path) {
-  struct stat st {};
-  if (::stat(path.c_str(), &st) != 0) return std::nullopt;
-  if (S_ISBLK(st.st_mode)) return block_id(st.st_rdev);
-  return NodeId{false, st.st_dev, st.st_ino};
-}
-
-// The driver knows the inode, even of a file that was deleted or lies in another mount namespace; the path in sysfs is
-// for those who may not open the device.
-std::optional<NodeId> loop_backing(const std::string& directory, const std::string& node) {
-  const std::string file = read_line(directory + "/loop/backing_file");
-  if (file.empty()) return std::nullopt;
-  const util::UniqueFd fd(::open(node.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  loop_info64 info{};
-  if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) == 0) {
-    if (info.lo_rdevice != 0) return block_id(static_cast<dev_t>(info.lo_rdevice));
-    return NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)};
-  }
-  return id_of_path(file);
-}
-
 std::string transport_of(const std::string& resolved, const std::string& name) {
   if (resolved.find("/usb") != std::string::npos) return "usb";
   if (name.starts_with("nvme")) return "nvme";
@@ -86,8 +59,8 @@ DeviceInfo read_info(const std::string& disk, const std::string& name) {
   return info;
 }
 
-BlockNode read_node(const HostPaths& paths, const std::string& name, const std::string& directory, dev_t number,
-                    const std::string& disk, dev_t whole) {
+BlockNode read_node(const std::string& name, const std::string& directory, dev_t number, const std::string& disk,
+                    dev_t whole) {
   BlockNode node;
   node.name = name;
   node.number = number;
@@ -97,7 +70,8 @@ BlockNode read_node(const HostPaths& paths, const std::string& name, const std::
   node.slaves = list_names(directory + "/slaves");
   const auto logical = read_number(disk + "/queue/logical_block_size");
   if (logical != 0) node.logical_block = static_cast<std::uint32_t>(logical);
-  node.backing = loop_backing(directory, paths.dev + "/" + name);
+  node.backing_path = read_line(directory + "/loop/backing_file");
+  node.sequence = read_number(directory + "/diskseq");
   node.info = read_info(disk, name);
   return node;
 }
@@ -118,12 +92,12 @@ std::vector<BlockNode> read_block_nodes(const HostPaths& paths) {
     const std::string disk = paths.sys + "/block/" + disk_name;
     const auto whole = read_device_number(disk);
     if (!whole) continue;
-    nodes.push_back(read_node(paths, disk_name, disk, *whole, disk, *whole));
+    nodes.push_back(read_node(disk_name, disk, *whole, disk, *whole));
     for (const std::string& part : list_names(disk)) {
       const std::string directory = disk + "/" + part;
       if (read_line(directory + "/partition").empty()) continue;
       if (const auto number = read_device_number(directory)) {
-        nodes.push_back(read_node(paths, part, directory, *number, disk, *whole));
+        nodes.push_back(read_node(part, directory, *number, disk, *whole));
       }
     }
   }

@@ -37,12 +37,34 @@ inline void give_up(Context& ctx, Transfer& transfer, Outcome outcome, int error
   ctx.pipe.reset();
 }
 
-inline void give_up(Context& ctx, Transfer& transfer, const CallResult& result) {
+// Whose doing an error of a call on the target is: no disk answers that there are no descriptors or no memory, or that
+// the caller may not call (splice(2), seccomp(2)).
+[[nodiscard]] inline Outcome outcome_of(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+    case EFAULT:
+    case EBADF: return Outcome::host_failed;
+    default: return Outcome::failed;
+  }
+}
+
+// `otherwise`: what became of it when it was not stopped.
+inline void give_up(Context& ctx, Transfer& transfer, const CallResult& result, Outcome otherwise) {
   if (result.stopped && result.error == kNotBegun.error) {
     transfer.outcome = Outcome::stopped;
     return;
   }
-  give_up(ctx, transfer, result.stopped ? Outcome::stopped : Outcome::failed, result.stopped ? 0 : result.error);
+  give_up(ctx, transfer, result.stopped ? Outcome::stopped : otherwise, result.stopped ? 0 : result.error);
+}
+
+// Between memory and pipe only the host can fail.
+inline void give_up_memory(Context& ctx, Transfer& transfer, const CallResult& result) {
+  give_up(ctx, transfer, result, Outcome::host_failed);
 }
 
 // A splice between target and pipe that failed. EINVAL before any splice of that direction went through means that the
@@ -51,7 +73,7 @@ inline void give_up_splice(Context& ctx, Transfer& transfer, const CallResult& r
   if (!result.stopped && result.error == EINVAL && !worked_before) {
     give_up(ctx, transfer, Outcome::splice_unsupported, EINVAL);
   } else {
-    give_up(ctx, transfer, result);
+    give_up(ctx, transfer, result, outcome_of(result.error));
   }
 }
 

@@ -25,6 +25,7 @@ class Pipe {
   void want(std::size_t bytes);
   // Throws the pipe away with all that is in it, and counts that. The next ensure_open() makes a new one.
   void reset();
+  void close();
 
   [[nodiscard]] int read_end() const { return fds_[0]; }
   [[nodiscard]] int write_end() const { return fds_[1]; }
@@ -34,7 +35,6 @@ class Pipe {
 
  private:
   [[nodiscard]] int open();
-  void close();
   void resize();
 
   bool ready_ = false;  // open, and of the size that is wanted as far as it is to be had

@@ -13,7 +13,6 @@ namespace spliced::engine {
 
 ReadPaths::ReadPaths(const Context& ctx) : ctx_(ctx) {
   ctx_.counters.read_path.store(ctx_.config.read_path, std::memory_order_relaxed);
-  if (ctx_.config.read_path == ReadPath::discard) sink_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
 
 void ReadPaths::release(Transfer* previous) {
@@ -31,7 +30,7 @@ bool ReadPaths::prepare(Transfer& transfer) {
   if (path() != ReadPath::map) return true;
   void* memory = ctx_.sys.map_read_only(transfer.length);
   if (memory == MAP_FAILED) {
-    give_up(ctx_, transfer, Outcome::failed, errno);
+    give_up(ctx_, transfer, Outcome::host_failed, errno);
     return false;
   }
   mapping_ = static_cast<std::byte*>(memory);
@@ -112,7 +111,10 @@ std::size_t ReadPaths::drain() {
     if (!got.stopped && ctx_.config.pinned && is_refusal(path(), error)) {
       give_up(ctx_, transfer, Outcome::path_refused, error);
     } else {
-      give_up(ctx_, transfer, got.stopped ? Outcome::stopped : Outcome::failed, got.stopped ? 0 : error);
+      // A page that the device could not fill shows only here (vmsplice(2) and read(2) of a page cache's page).
+      const bool of_target = error == EIO || error == ENODATA;
+      const Outcome failed = of_target ? Outcome::failed : Outcome::host_failed;
+      give_up(ctx_, transfer, got.stopped ? Outcome::stopped : failed, got.stopped ? 0 : error);
     }
     break;
   }
@@ -141,6 +143,7 @@ CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
     }
     case ReadPath::discard: break;
   }
+  if (!sink_) sink_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   std::size_t bytes = 0;
   for (std::size_t i = piece; i < count_; ++i) bytes += pieces_[i].bytes;
   return ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, sink_.get(), nullptr, bytes - done); });

@@ -19,6 +19,7 @@ class ReadPaths {
   // At most kMaxBatch transfers; one, as long as the path is `map`. How many of them have an outcome: all, or those up
   // to the first that is not done.
   std::size_t run(std::span<Transfer> group);
+  void close_sink() { sink_.reset(); }
   // Unmaps what the `map` path left behind. The data of `previous`, if it lies there, moves to its buffer first.
   void release(Transfer* previous = nullptr);
 

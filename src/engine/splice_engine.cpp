@@ -36,6 +36,13 @@ class SpliceEngine::Impl {
     return ended;
   }
 
+  void release() {
+    reader_.release();
+    reader_.close_sink();
+    read_pipe_.close();
+    write_pipe_.close();
+  }
+
   void tune(Direction direction, const Setting& setting) {
     config_.settings[index_of(direction)] = setting;
     (direction == Direction::read ? read_pipe_ : write_pipe_).want(setting.pipe_size);
@@ -68,7 +75,7 @@ class SpliceEngine::Impl {
   void run_plain(Transfer& transfer) {
     const bool to_end = retry_.stopping() || watch_.over();
     const CallResult result = to_end ? kNotBegun : retry_([&] { return call_plain(transfer); });
-    transfer.outcome = result.ok() ? Outcome::done : result.stopped ? Outcome::stopped : Outcome::failed;
+    transfer.outcome = result.ok() ? Outcome::done : result.stopped ? Outcome::stopped : outcome_of(result.error);
     transfer.error = result.ok() || result.stopped ? 0 : result.error;
     if (result.ok() && transfer.op == Op::trim) transfer.moved = transfer.length;
     transfer.spent = watch_.lap();
@@ -102,6 +109,9 @@ SpliceEngine::SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Cloc
 SpliceEngine::~SpliceEngine() = default;
 std::size_t SpliceEngine::run(std::span<Transfer> transfers, util::Nanos until) {
   return impl_->run(transfers, until);
+}
+void SpliceEngine::release() {
+  impl_->release();
 }
 void SpliceEngine::tune(Direction direction, const Setting& setting) {
   impl_->tune(direction, setting);

@@ -18,7 +18,7 @@ std::size_t WritePath::run(std::span<Transfer> group) {
     const std::span<Transfer> rest = group.subspan(ended);
     const CallResult filled = fill(rest, alone);
     if (!filled.ok()) {
-      give_up(ctx_, rest.front(), filled);
+      give_up_memory(ctx_, rest.front(), filled);
       stamp(rest.front());
       return ended + 1;
     }

@@ -54,27 +54,46 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
       plan_(std::move(plan)),
       on_change_(std::move(on_change)) {}
 
+// The target answered a moment ago: this is for one that has stopped doing so.
+template <class T>
+T DeviceRun::on_target_thread(std::function<T()> task) {
+  const Nanos begun = util::system_clock().now();
+  auto answer = device::Answer<T>(*plan_.target.thread, std::move(task)).wait(begun + device::Lookout::kLimit);
+  if (!answer) return device::does_not_answer(facts().path, begun);
+  return std::move(*answer);
+}
+
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
                                                            const JobSpec& spec, DevicePlan plan,
                                                            std::shared_ptr<StartLine> gate,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
-  run->prepare_tuning();
-  for (unsigned i = 0; i < spec.workload.workers; ++i) {
-    auto worker = Worker::create({run->spec_,
-                                  run->plan_,
-                                  i,
-                                  thread_name(run->facts().name, i),
-                                  *run,
-                                  gate,
-                                  environment.clock,
-                                  environment.engines,
-                                  environment.seats,
-                                  {run->tunings_[0].get(), run->tunings_[1].get()}});
-    if (!worker) return tl::unexpected(util::with_context(worker.error(), run->facts().path));
-    run->workers_.push_back(std::move(*worker));
-  }
+  const auto status = run->on_target_thread<util::Status>([run, gate] { return run->create_workers(gate); });
+  if (!status) return tl::unexpected(util::with_context(status.error(), run->facts().path));
   return run;
+}
+
+void DeviceRun::keep_target() {
+  plan_.target.thread->post([open = plan_.target.open] { open->keep(); });
+}
+
+util::Status DeviceRun::create_workers(const std::shared_ptr<StartLine>& gate) {
+  prepare_tuning();
+  for (unsigned i = 0; i < spec_.workload.workers; ++i) {
+    auto worker = Worker::create({spec_,
+                                  plan_,
+                                  i,
+                                  thread_name(facts().name, i),
+                                  *this,
+                                  gate,
+                                  environment_.clock,
+                                  environment_.engines,
+                                  environment_.seats,
+                                  {tunings_[0].get(), tunings_[1].get()}});
+    if (!worker) return tl::unexpected(worker.error());
+    workers_.push_back(std::move(*worker));
+  }
+  return {};
 }
 
 void DeviceRun::prepare_tuning() {
@@ -85,17 +104,24 @@ void DeviceRun::prepare_tuning() {
   if (workload::writes(spec_.workload.rw)) make(Direction::write);
 }
 
-void DeviceRun::start_workers() {
+util::Status DeviceRun::start_workers() {
+  return on_target_thread<util::Status>([self = shared_from_this()] { return self->launch_workers(); });
+}
+
+util::Status DeviceRun::launch_workers() {
   if (facts().block_device) kernel_before_ = device::read_kernel_counters(facts().id.device);
+  active_workers_ = 1;
   for (auto& worker : workers_) {
     active_workers_.fetch_add(1);
     try {
       worker->start();
-    } catch (...) {
-      active_workers_.fetch_sub(1);
-      throw;
+    } catch (const std::system_error& error) {
+      active_workers_.fetch_sub(2);
+      return util::fail(util::Errc::exhausted, fmt::format("cannot start worker {} of {}: {}",
+                                                           &worker - workers_.data(), facts().name, error.what()));
     }
   }
+  return {};
 }
 
 void DeviceRun::began(Nanos start) {
@@ -113,16 +139,22 @@ void DeviceRun::wake_workers() {
   for (auto& worker : workers_) worker->wake();
 }
 
-void DeviceRun::fail(const std::string& reason) {
+void DeviceRun::fail(const std::string& reason, bool blameless) {
   {
     const std::lock_guard lock(mutex_);
     if (!reason_.empty()) return;
     reason_ = reason;
+    blameless_ = blameless;
   }
   environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
                        {{"JOB_ID", job_id_}, {"DEVICE", facts().name}});
   for (auto& worker : workers_) worker->request_stop();
   on_change_();
+}
+
+bool DeviceRun::failed_blameless() const {
+  const std::lock_guard lock(mutex_);
+  return blameless_;
 }
 
 bool DeviceRun::failed() const {
@@ -139,8 +171,8 @@ void DeviceRun::on_error(const Transfer& transfer, ErrorClass error_class) {
   entry.message = describe_failure(transfer, facts());
   const std::uint64_t total = errors_.add(entry);
   log_error(entry, total);
-  if (transfer.outcome == Outcome::splice_unsupported || transfer.outcome == Outcome::path_refused) {
-    fail(entry.message);
+  if (error_class == ErrorClass::host) {
+    fail(fmt::format("not the device's doing: {}", entry.message), true);
   } else if (error_class == ErrorClass::removed) {
     fail(fmt::format("the device went away or shrank: {}", entry.message));
   } else if (total > spec_.error_policy.max_errors) {
@@ -160,19 +192,26 @@ void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
 }
 
 void DeviceRun::on_exit() {
-  // The count of active workers is what others see as "finished", so it goes down only when all is given back.
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
-    closing_since_ = environment_.clock.now();
-    plan_.target.fd.reset();
-    closing_since_ = 0;
-    if (kernel_before_) {
-      const auto after = device::read_kernel_counters(facts().id.device);
-      const std::lock_guard lock(mutex_);
-      if (after) kernel_ = difference(*after, *kernel_before_);
-    }
-    plan_.target.claim = device::Claim();
-    ended_ = environment_.clock.now();
+    plan_.target.thread->post([self = shared_from_this()] { self->close_target(); });
   }
+  active_workers_.fetch_sub(1, std::memory_order_release);
+}
+
+// The count of active workers is what others see as "finished", so it goes down only when all is given back.
+void DeviceRun::close_target() {
+  device::OpenTarget& open = *plan_.target.open;
+  closing_since_ = environment_.clock.now();
+  open.fd.reset();
+  closing_since_ = 0;
+  if (kernel_before_) {
+    const auto after = device::read_kernel_counters(facts().id.device);
+    const std::lock_guard lock(mutex_);
+    if (after) kernel_ = difference(*after, *kernel_before_);
+  }
+  open.claim = device::Claim();
+  plan_.target.open.reset();
+  ended_ = environment_.clock.now();
   active_workers_.fetch_sub(1, std::memory_order_release);
   on_change_();
 }

@@ -24,26 +24,31 @@ struct Environment {
 
 // One device under one job: its claim, its workers, its errors.
 //
-// The last worker to leave closes the target and gives the claim back, in its own thread: closing can block on a dying
-// disk, and nobody else may wait for that. Everything else is called by the supervisor or by readers, from any thread.
-class DeviceRun final : public WorkerOwner {
+// The workers are started by the target's own thread, whose descriptor table they share, and which closes the target
+// and gives the claim back once the last worker has left: closing can block on a dying disk, and nobody else may wait
+// for that. Everything else is called by the supervisor or by readers, from any thread.
+class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<DeviceRun> {
  public:
-  // `on_change` is called, from a worker, when the last worker has left or the device has failed.
+  // `on_change` is called when everything was given back, from the target's thread, and when the device has failed.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment,
                                                                        const std::string& job_id, const JobSpec& spec,
                                                                        DevicePlan plan, std::shared_ptr<StartLine> gate,
                                                                        std::function<void()> on_change);
 
   // The job began: a file that was created for it stays.
-  void keep_target() { plan_.target.keep(); }
-  void start_workers();           // throws std::system_error; stop and destroy it then
-  void began(util::Nanos start);  // all workers are running
+  void keep_target();
+  [[nodiscard]] util::Status start_workers();  // after an error: stop and destroy it
+  void began(util::Nanos start);               // all workers are running
   void request_stop();
   void wake_workers();  // interrupts system calls; repeat until finished()
-  void fail(const std::string& reason);
+  // `blameless`: it is the host's doing, and says nothing of the device.
+  void fail(const std::string& reason, bool blameless = false);
 
+  // All workers have left, and everything was given back. True before the start, too.
   [[nodiscard]] bool finished() const { return active_workers_.load(std::memory_order_acquire) == 0; }
   [[nodiscard]] bool failed() const;
+  // Whether it failed, and not by what the device did.
+  [[nodiscard]] bool failed_blameless() const;
   [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
   // Fails the device when an operation has been in flight for longer than the job's stall timeout.
   void check_stall(util::Nanos now);
@@ -71,6 +76,11 @@ class DeviceRun final : public WorkerOwner {
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
   void prepare_tuning();
+  [[nodiscard]] util::Status create_workers(const std::shared_ptr<StartLine>& gate);
+  template <class T>
+  [[nodiscard]] T on_target_thread(std::function<T()> task);
+  [[nodiscard]] util::Status launch_workers();
+  void close_target();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
@@ -83,18 +93,19 @@ class DeviceRun final : public WorkerOwner {
   const std::function<void()> on_change_;
   std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
   ErrorLog errors_;
-  mutable std::mutex mutex_;  // guards reason_, last_log_, sample_, kernel_
+  mutable std::mutex mutex_;  // guards reason_, blameless_, last_log_, sample_, kernel_
   std::string reason_;
+  bool blameless_ = false;
   util::Nanos last_log_ = 0;
   Sample sample_;
   std::optional<device::KernelCounters> kernel_before_, kernel_;
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
-  std::atomic<util::Nanos> closing_since_{0};  // the last worker is in close(2), which may write back and may hang
+  std::atomic<util::Nanos> closing_since_{0};  // in close(2), which may write back and may hang
   std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
   std::atomic<bool> stopped_{false};
   std::atomic<std::size_t> exited_{0};
-  std::atomic<std::size_t> active_workers_{0};
+  std::atomic<std::size_t> active_workers_{0};    // and one more until the target is closed
   std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined
 };
 

@@ -119,73 +119,156 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   return range;
 }
 
+namespace {
+
+// How long one target keeps the next from its turn: they are taken in order as long as they answer.
+constexpr util::Nanos kTurn = util::kSecond / 10;
+
+class Planner {
+ public:
+  Planner(device::Gate& gate, const JobSpec& spec, const std::string& job_id)
+      : gate_(gate),
+        spec_(spec),
+        request_{access_for(spec), job_id, std::make_shared<device::HostView>(gate.host()),
+                 util::system_clock().now() + device::Lookout::kLimit},
+        files_(request_.access.create_bytes),
+        devices_(spec.targets.size()) {}
+
+  util::Result<JobPlan> run() {
+    // While a target may be refused, nothing is created for the others.
+    for (const auto step : {&Planner::hold_all, &Planner::create_missing, &Planner::confirm_all}) {
+      (this->*step)();
+      if (!errors_.empty()) return tl::unexpected(combine(std::move(errors_), code_));
+    }
+    JobPlan plan{spec_, {}};
+    for (auto& device : devices_) plan.devices.push_back(std::move(*device));
+    return plan;
+  }
+
+ private:
+  void refuse(std::size_t i, const Error& error) {
+    if (error.code == Errc::conflict) code_ = Errc::conflict;
+    if (error.details.empty()) errors_.push_back({target_pointer(i), error.message});
+    for (const auto& detail : error.details) errors_.push_back({target_pointer(i), detail.detail});
+  }
+
+  void hold_all() {
+    std::vector<HoldInProgress> looks;
+    looks.reserve(spec_.targets.size());
+    std::vector<std::size_t> late;
+    for (std::size_t i = 0; i < spec_.targets.size(); ++i) {
+      looks.push_back(begin_to_hold(gate_, spec_.targets[i], request_));
+      auto held = looks[i].poll(std::min(request_.until, util::system_clock().now() + kTurn));
+      held ? accept(i, std::move(*held)) : late.push_back(i);
+    }
+    for (const std::size_t i : late) accept(i, looks[i].wait(request_.until));
+  }
+
+  void accept(std::size_t i, util::Result<HeldTarget> held) {
+    if (!held) return refuse(i, held.error());
+    const auto same = [&](const auto& other) { return other && overlap(other->target.facts, held->facts); };
+    if (std::any_of(devices_.begin(), devices_.end(), same)) {
+      return refuse(i, device::refusal_error(spec_.targets[i], {device::named_twice()}));
+    }
+    if (const auto refusal = files_.add(held->facts)) {
+      return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
+    }
+    if (!held->facts.exists) held->facts.size = request_.access.create_bytes;
+    DevicePlan& device = devices_[i].emplace();
+    device.range = resolve_range(spec_.workload, held->facts, errors_);
+    device.target = std::move(*held);
+  }
+
+  void create_missing() {
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+      DevicePlan& device = *devices_[i];
+      if (device.target.facts.exists) continue;
+      auto step = begin_to_create(gate_, device.target, request_);
+      if (auto status = end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
+      device.range = resolve_range(spec_.workload, device.target.facts, errors_);
+    }
+  }
+
+  void confirm_all() {
+    request_.host = std::make_shared<device::HostView>(gate_.host());
+    std::vector<StepInProgress> steps;
+    for (const auto& device : devices_) steps.push_back(begin_to_confirm(gate_, device->target, request_));
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (auto status = end_step(steps[i], devices_[i]->target, request_.until); !status) refuse(i, status.error());
+    }
+  }
+
+  device::Gate& gate_;
+  const JobSpec& spec_;
+  TargetRequest request_;
+  NewFiles files_;
+  std::vector<std::optional<DevicePlan>> devices_;  // by target
+  std::vector<FieldError> errors_;
+  Errc code_ = Errc::invalid;
+};
+
+}  // namespace
+
 util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id) {
   if (auto errors = check_spec(spec); !errors.empty()) {
     return tl::unexpected(combine(std::move(errors), Errc::invalid));
   }
-  JobPlan plan;
-  plan.spec = spec;
-  std::vector<FieldError> errors;
-  Errc code = Errc::invalid;
-  const auto refuse = [&](std::size_t i, const Error& error) {
-    if (error.code == Errc::conflict) code = Errc::conflict;
-    if (error.details.empty()) errors.push_back({target_pointer(i), error.message});
-    for (const auto& detail : error.details) errors.push_back({target_pointer(i), detail.detail});
-  };
-  const device::Access access = access_for(spec);
-  const device::HostView before = gate.host();
-  NewFiles files(access.create_bytes);
-  for (std::size_t i = 0; i < spec.targets.size(); ++i) {
-    auto target = gate.claim(spec.targets[i], access, job_id, before);
-    if (!target) {
-      refuse(i, target.error());
-      continue;
-    }
-    const auto same = [&](const DevicePlan& other) { return overlap(other.target.facts, target->facts); };
-    if (std::any_of(plan.devices.begin(), plan.devices.end(), same)) {
-      refuse(i, device::refusal_error(spec.targets[i], {device::named_twice()}));
-      continue;
-    }
-    if (const auto refusal = files.add(target->facts)) {
-      refuse(i, device::refusal_error(spec.targets[i], {*refusal}));
-      continue;
-    }
-    if (!target->facts.exists) target->facts.size = access.create_bytes;
-    DevicePlan device;
-    device.range = resolve_range(spec.workload, target->facts, errors);
-    device.target = std::move(*target);
-    plan.devices.push_back(std::move(device));
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  // Only now: while a target may be refused, nothing is created for the others.
-  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
-    DevicePlan& device = plan.devices[i];
-    if (device.target.facts.exists) continue;
-    if (auto status = gate.create(device.target, access, job_id, before); !status) {
-      refuse(i, status.error());
-      break;
-    }
-    device.range = resolve_range(spec.workload, device.target.facts, errors);
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  const device::HostView claimed = gate.host();
-  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
-    if (auto status = gate.confirm(plan.devices[i].target, access, claimed); !status) refuse(i, status.error());
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  return plan;
+  return Planner(gate, spec, job_id).run();
 }
+
+namespace {
+
+using Inspecting = device::Look<device::Inspection>;
+
+Inspecting begin_to_inspect(const device::Gate& gate, const std::string& path, const device::Access& access,
+                            const std::shared_ptr<const device::HostView>& host, util::Nanos until) {
+  return {gate.lookout(), path, until,
+          [&gate, path, access, host, until](const auto&) -> util::Result<device::Inspection> {
+            const auto right = gate.look_alone(path, until);
+            if (!right) return tl::unexpected(right.error());
+            return gate.inspect(path, access, *host);
+          }};
+}
+
+// What does not answer is refused for that.
+device::Inspection inspection_of(const std::string& path, util::Result<device::Inspection> result) {
+  if (result) return std::move(*result);
+  device::TargetFacts facts;
+  facts.given = facts.path = facts.name = path;
+  std::string reason = result.error().message;
+  if (reason.starts_with(path + " ")) reason.erase(0, path.size() + 1);  // a refusal is told with its path
+  return {facts, {{reason, result.error().code == Errc::conflict}}};
+}
+
+std::vector<device::Inspection> inspect_all(const device::Gate& gate, const JobSpec& spec,
+                                            const device::Access& access) {
+  const auto host = std::make_shared<const device::HostView>(gate.host());
+  const util::Nanos until = util::system_clock().now() + device::Lookout::kLimit;
+  std::vector<Inspecting> looks;
+  std::vector<std::optional<util::Result<device::Inspection>>> results;
+  looks.reserve(spec.targets.size());
+  for (const auto& path : spec.targets) {
+    looks.push_back(begin_to_inspect(gate, path, access, host, until));
+    results.push_back(looks.back().poll(std::min(until, util::system_clock().now() + kTurn)));
+  }
+  std::vector<device::Inspection> out;
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    if (!results[i]) results[i] = looks[i].wait(until);
+    out.push_back(inspection_of(spec.targets[i], std::move(*results[i])));
+  }
+  return out;
+}
+
+}  // namespace
 
 PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
   PlanReport report;
   report.errors = check_spec(spec);
   if (!report.errors.empty()) return report;
-  const device::HostView host = gate.host();
   const device::Access access = access_for(spec);
   std::vector<device::TargetFacts> seen;
   NewFiles files(access.create_bytes);
-  for (const auto& path : spec.targets) {
-    device::Inspection inspection = gate.inspect(path, access, host);
+  for (auto& inspection : inspect_all(gate, spec, access)) {
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
     entry.refusals = std::move(inspection.refusals);

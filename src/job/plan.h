@@ -2,7 +2,7 @@
 #include <optional>
 #include <vector>
 
-#include "spliced/device/gate.h"
+#include "held_target.h"
 #include "spliced/job/snapshot.h"
 #include "spliced/util/page_buffer.h"
 
@@ -17,7 +17,7 @@ struct Grant {
 
 // One device of a job, ready to run: open, claimed, its range known.
 struct DevicePlan {
-  device::OpenTarget target;
+  HeldTarget target;
   workload::BlockRange range;
   Grant grant;
   std::optional<std::size_t> first_cpu;  // of the first worker, the others follow; none: wherever the kernel likes
@@ -30,10 +30,11 @@ struct JobPlan {
 
 // All or nothing: when one target is refused, every claim is given back and every file created is removed. Files that
 // were created go with the plan, too, unless OpenTarget::keep() is called.
-// The error lists everything that is wrong, each with its pointer.
+// The error lists everything that is wrong, each with its pointer; a target that does not answer within
+// device::Lookout::kLimit is one of those things.
 [[nodiscard]] util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id);
 
-// The same walk without claiming, creating or changing anything.
+// The same walk without claiming, creating or changing anything, with the same bound.
 [[nodiscard]] PlanReport report_plan(const device::Gate& gate, const JobSpec& spec);
 
 // The range of `spec` on a target, or what is wrong with it.

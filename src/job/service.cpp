@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "plan.h"
 #include "service_impl.h"
 
@@ -12,23 +15,60 @@ using util::Result;
 
 namespace {
 
-DeviceStatus status_of(const device::Gate& gate, const device::HostView& host, const device::BlockNode& node,
-                       bool may_read) {
+// An overview waits for less than a job does: a disk that is asleep is told as one that does not answer.
+constexpr Nanos kOverviewPatience = util::kSecond / 4;  // with one disk
+constexpr Nanos kOverviewLimit = 2 * util::kSecond;     // with all
+
+std::string path_of(const device::BlockNode& node) {
+  return "/dev/" + node.name;
+}
+
+// What is known of a disk without asking it.
+device::TargetFacts facts_of(const device::BlockNode& node) {
+  device::TargetFacts facts;
+  facts.given = facts.path = path_of(node);
+  facts.name = node.name;
+  facts.id = device::block_id(node.number);
+  facts.whole = device::block_id(node.whole);
+  facts.block_device = true;
+  facts.size = node.size;
+  facts.alignment = node.logical_block;
+  facts.info = node.info;
+  return facts;
+}
+
+DeviceStatus status_of(const device::Gate& gate, const device::BlockNode& node,
+                       const std::optional<device::Inspection>& inspection) {
+  DeviceStatus status;
+  status.facts = inspection ? inspection->facts : facts_of(node);
+  status.read_only = node.read_only;
+  if (!inspection) status.refusals.emplace_back("does not answer, or is being looked at");
+  if (inspection) {
+    for (const auto& refusal : inspection->refusals) status.refusals.push_back(refusal.reason);
+  }
+  status.job = gate.job_holding(device::block_id(node.number), device::block_id(node.whole));
+  return status;
+}
+
+std::vector<DeviceStatus> look_over(const device::Gate& gate, const std::vector<device::BlockNode>& nodes,
+                                    const std::shared_ptr<const device::HostView>& host) {
   device::Access access;
   access.destructive = true;
   access.signatures_last = true;
-  access.no_signatures = !may_read;
-  device::Inspection inspection = gate.inspect("/dev/" + node.name, access, host);
-  DeviceStatus status;
-  status.facts = std::move(inspection.facts);
-  status.read_only = node.read_only;
-  if (!may_read && inspection.refusals.empty()) {
-    inspection.refusals.push_back(
-        {"has signatures that are not known: another request still waits for a disk to answer"});
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  for (const auto& node : nodes) paths->push_back(path_of(node));
+  const auto answers = device::ask_each<std::optional<device::Inspection>>(
+      gate.lookout(), *paths,
+      [&gate, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
+        const auto right = gate.look_alone((*paths)[i], 0);
+        return right ? std::optional(gate.inspect((*paths)[i], access, *host)) : std::nullopt;
+      },
+      kOverviewPatience, util::system_clock().now() + kOverviewLimit);
+  std::vector<DeviceStatus> out;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    out.push_back(status_of(gate, nodes[i], answers[i].value_or(std::nullopt)));
   }
-  for (auto& refusal : inspection.refusals) status.refusals.push_back(std::move(refusal.reason));
-  status.job = gate.job_holding(device::block_id(node.number), device::block_id(node.whole));
-  return status;
+  return out;
 }
 
 }  // namespace
@@ -84,23 +124,18 @@ void JobService::on_state_change(std::function<void(const StateChange&)> listene
 }
 
 std::vector<DeviceStatus> JobService::devices() const {
-  const device::HostView host = impl_->setup_.gate.host();
-  // One overview at a time reads from idle disks: one that does not answer costs one thread, not all of them.
-  const std::unique_lock reading(impl_->overview_mutex_, std::try_to_lock);
-  const bool may_read = reading.owns_lock();
-  std::vector<DeviceStatus> out;
-  for (const auto& node : host.blocks) {
-    if (node.size != 0) out.push_back(status_of(impl_->setup_.gate, host, node, may_read));
-  }
-  return out;
+  const auto host = std::make_shared<const device::HostView>(impl_->setup_.gate.host());
+  std::vector<device::BlockNode> nodes;
+  std::copy_if(host->blocks.begin(), host->blocks.end(), std::back_inserter(nodes),
+               [](const device::BlockNode& node) { return node.size != 0; });
+  return look_over(impl_->setup_.gate, nodes, host);
 }
 
 Result<DeviceStatus> JobService::device(const std::string& name) const {
-  const device::HostView host = impl_->setup_.gate.host();
-  const device::BlockNode* node = host.find(name);
+  const auto host = std::make_shared<const device::HostView>(impl_->setup_.gate.host());
+  const device::BlockNode* node = host->find(name);
   if (node == nullptr) return util::fail(util::Errc::not_found, fmt::format("there is no block device {}", name));
-  const std::unique_lock reading(impl_->overview_mutex_, std::try_to_lock);
-  return status_of(impl_->setup_.gate, host, *node, reading.owns_lock());
+  return look_over(impl_->setup_.gate, {*node}, host).front();
 }
 
 const engine::Capabilities& JobService::capabilities() const {
@@ -111,14 +146,8 @@ const engine::Capabilities& JobService::capabilities() const {
 void JobService::introduce_devices() {
   const device::HostView host = impl_->setup_.gate.host();
   for (const auto& node : host.blocks) {
-    if (node.size == 0 || !impl_->setup_.gate.allows("/dev/" + node.name)) continue;
-    device::TargetFacts facts;
-    facts.name = node.name;
-    facts.path = "/dev/" + node.name;
-    facts.block_device = true;
-    facts.size = node.size;
-    facts.info = node.info;
-    impl_->introduce(facts);
+    if (node.size == 0 || !impl_->setup_.gate.allows(path_of(node))) continue;
+    impl_->introduce(facts_of(node));
   }
 }
 

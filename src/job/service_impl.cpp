@@ -177,14 +177,11 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(co
 
 Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate) {
   std::size_t workers = 0;
-  try {
-    for (const auto& run : job->runs) {
-      run->start_workers();
-      workers += run->worker_count();
-    }
-  } catch (const std::system_error& error) {
-    return fail(Errc::exhausted, fmt::format("cannot start worker {}: {}", workers + 1, error.what()));
+  for (const auto& run : job->runs) {
+    if (auto status = run->start_workers(); !status) return tl::unexpected(status.error());
+    workers += run->worker_count();
   }
+  gate.await(workers);  // not under the lock
   for (const auto& run : job->runs) {
     run->keep_target();
     ledger_.attach(run);

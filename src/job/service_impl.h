@@ -33,7 +33,6 @@ class JobService::Impl {
   bool stop_all(util::Nanos limit);
 
   ServiceSetup setup_;
-  std::mutex overview_mutex_;
   std::function<void(const StateChange&)> listener_;
 
   void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts); }

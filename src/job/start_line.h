@@ -20,10 +20,15 @@ class StartLine {
     changed_.wait(lock, [&] { return decided_; });
     return start_;
   }
-  // Called once by whoever started the workers: waits until `workers` of them are at the gate, then lets them go.
-  util::Nanos open(std::size_t workers) {
+  // Called by whoever started the workers: waits until `workers` of them are at the gate.
+  void await(std::size_t workers) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_ == workers; });
+  }
+  // The same, and lets them go. Once.
+  util::Nanos open(std::size_t workers) {
+    await(workers);
+    const std::lock_guard lock(mutex_);
     return decide(clock_.now());
   }
   void abort() {

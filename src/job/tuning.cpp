@@ -69,7 +69,7 @@ std::string key_for(Direction direction, const JobSpec& spec, const DevicePlan& 
                     const std::vector<Setting>& settings) {
   const auto& facts = plan.target.facts;
   std::uint64_t sequence = 0;
-  if (facts.block_device && ::ioctl(plan.target.fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
+  if (facts.block_device && ::ioctl(plan.target.open->fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
   const auto path = spec.engine.read_path ? static_cast<int>(*spec.engine.read_path) : -1;
   return fmt::format("{}:{} {} {} bs={} rw={} direct={} path={} payload={} workers={} gift={} of={}", facts.id.device,
                      sequence, facts.file_system, engine::kDirectionNames[engine::index_of(direction)],

@@ -28,7 +28,7 @@ engine::SpliceConfig engine_config(const Worker::Setup& setup) {
   const JobSpec& spec = setup.spec;
   const DevicePlan& plan = setup.plan;
   engine::SpliceConfig config;
-  config.fd = plan.target.fd.get();
+  config.fd = plan.target.open->fd.get();
   config.block_device = plan.target.facts.block_device;
   config.pinned = spec.engine.read_path.has_value();
   config.read_path = spec.engine.read_path.value_or(engine::ReadPath::map);
@@ -48,6 +48,12 @@ std::uint64_t size_now(int fd) {
   return bytes;
 }
 
+// A disk that has given up writing becomes read-only, and then its writes are not permitted.
+bool became_read_only(int fd) {
+  int read_only = 0;
+  return ::ioctl(fd, BLKROGET, &read_only) == 0 && read_only != 0;
+}
+
 }  // namespace
 
 EngineFactory splice_engines() {
@@ -61,6 +67,11 @@ ErrorClass classify_failure(const Transfer& transfer, int fd) {
   const bool ended = transfer.outcome == Outcome::end_of_target;
   if (ended || transfer.error == ENOSPC || transfer.error == EIO) {
     if (transfer.offset + transfer.length > size_now(fd)) return ErrorClass::removed;
+  }
+  if (transfer.outcome == Outcome::host_failed || transfer.outcome == Outcome::splice_unsupported ||
+      transfer.outcome == Outcome::path_refused) {
+    const bool refused = transfer.error == EPERM || transfer.error == EACCES;
+    return refused && became_read_only(fd) ? ErrorClass::io : ErrorClass::host;
   }
   return ended ? ErrorClass::removed : classify_errno(transfer.error);
 }
@@ -87,7 +98,7 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
 Worker::Worker(const Setup& setup)
     : generator_(setup.spec.workload, setup.plan.range, setup.index),
       spec_(setup.spec),
-      fd_(setup.plan.target.fd.get()),
+      fd_(setup.plan.target.open->fd.get()),
       index_(setup.index),
       first_cpu_(setup.plan.first_cpu),
       name_(setup.thread_name),
@@ -127,6 +138,7 @@ void Worker::run(const std::stop_token& stop) {
   if (first_cpu_) util::stay_on_cpu(*first_cpu_ + index_);
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
   if (const Nanos start = gate_->wait(); start != 0) drive(stop, start);
+  engine_->release();
   finished_.store(true, std::memory_order_release);
   owner_.on_exit();
 }

@@ -31,7 +31,8 @@ class WorkerOwner {
   virtual void on_exit() = 0;
 };
 
-// What an operation that did not succeed is counted as. Looks at the device where its size matters.
+// What an operation that did not succeed is counted as. Looks at the device where its size, or whether it may still be
+// written, matters.
 [[nodiscard]] ErrorClass classify_failure(const engine::Transfer& transfer, int fd);
 
 // One thread that drives one device: generator → pacer → payload → engine → counters. What is due and goes the same way
@@ -51,7 +52,7 @@ class Worker {
     CpuSeats& seats;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
-  // Allocates every buffer.
+  // Allocates every buffer. On the target's thread, whose descriptors the engine and start()'s thread use.
   [[nodiscard]] static util::Result<std::unique_ptr<Worker>> create(const Setup& setup);
   ~Worker();  // stops and joins
 

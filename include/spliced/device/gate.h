@@ -7,6 +7,7 @@
 
 #include "spliced/device/allow_list.h"
 #include "spliced/device/claim.h"
+#include "spliced/device/lookout.h"
 #include "spliced/device/target.h"
 #include "spliced/util/result.h"
 #include "spliced/util/unique_fd.h"
@@ -43,7 +44,8 @@ struct OpenTarget {
 // Decides which targets may be touched, and opens them. Thread-safe. Blocks on the disk while it looks for signatures.
 class Gate {
  public:
-  Gate(AllowList allow, HostPaths paths) : allow_(std::move(allow)), paths_(std::move(paths)) {}
+  Gate(AllowList allow, HostPaths paths)
+      : allow_(std::move(allow)), paths_(std::move(paths)), reader_(paths_, lookout_) {}
 
   // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
   [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
@@ -67,7 +69,13 @@ class Gate {
   [[nodiscard]] std::string job_holding(const NodeId& node, const NodeId& whole) const {
     return claims_.holder_of(node, whole);
   }
-  [[nodiscard]] HostView host() const { return read_host(paths_); }
+  [[nodiscard]] HostView host() const { return reader_.read(); }
+  // Where targets are looked at: claim(), create(), confirm() and inspect() may wait for a target, so they are called
+  // on threads of this. Must be free before the gate goes.
+  [[nodiscard]] Lookout& lookout() const { return lookout_; }
+  // The right to look at what `path` leads to, whatever its name: at a device that does not answer, one thread waits.
+  // May wait itself, until `until`; see Looks.
+  [[nodiscard]] util::Result<Looks::Ticket> look_alone(const std::string& path, util::Nanos until) const;
 
  private:
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,
@@ -82,6 +90,8 @@ class Gate {
   std::vector<std::string> protected_;
   const HostPaths paths_;
   ClaimTable claims_;
+  mutable Lookout lookout_;  // its threads use all of the above
+  const HostReader reader_;
 };
 
 // What is said of a target that is another one of the same job under another name.

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,19 +35,24 @@ struct BlockNode {
   bool read_only = false;
   std::vector<std::string> slaves;  // names of the devices that it is built on (device-mapper, md, bcache)
   std::optional<NodeId> backing;    // what a loop device writes to
+  std::string backing_path;         // as sysfs names it; "" for what is no loop device, or has no file
+  bool backing_unknown = false;     // there is one, but who knows its inode does not answer
+  std::uint64_t sequence = 0;       // changes with each attachment (diskseq, Linux 5.15); 0 where there is none
   DeviceInfo info;
   [[nodiscard]] bool is_partition() const { return number != whole; }
 };
 
 struct MountPoint {
   dev_t device = 0;              // as mountinfo has it
-  std::optional<NodeId> source;  // the mounted device node, where the source is a path to one
+  std::optional<NodeId> source;  // the mounted device node or image, where the source is a path to one
   std::string target;
   std::string type;
+  std::string source_path = "";  // of `source`; "" when the source is no path
+  bool own = true;               // in this process's mount namespace
 };
 
 struct SwapArea {
-  NodeId node;
+  NodeId node;  // none, {}, when its file system does not answer
   std::string path;
 };
 
@@ -59,6 +65,8 @@ struct HostView {
   [[nodiscard]] const BlockNode* find(const std::string& name) const;
   // File-system type of the mount that `device` (an st_dev) belongs to, or "unknown".
   [[nodiscard]] std::string file_system_of(dev_t device) const;
+  // The mount, of this process's namespace, that a path without symbolic links lies on; nullptr when there is none.
+  [[nodiscard]] const MountPoint* mount_of(const std::string& path) const;
 };
 
 // Where the machine is read from; tests point it at a directory of their own.
@@ -68,7 +76,24 @@ struct HostPaths {
   std::string dev = "/dev";
 };
 
-// Reads sysfs, every mountinfo and swaps. What cannot be read is left out. Blocks for some milliseconds.
+class Lookout;
+
+// Reads the machine. Thread-safe.
+class HostReader {
+ public:
+  HostReader(HostPaths paths, Lookout& lookout);
+  ~HostReader();
+  // sysfs, every mountinfo and swaps. What cannot be read is left out. Takes some milliseconds, and up to a second when
+  // the file of a loop device or of a mount does not answer: that is then told as unknown.
+  [[nodiscard]] HostView read() const;
+
+ private:
+  const HostPaths paths_;
+  Lookout& lookout_;
+  const std::unique_ptr<class LoopBackings> loops_;
+};
+
+// Reads it once, with threads of its own, for which it waits.
 [[nodiscard]] HostView read_host(const HostPaths& paths = {});
 
 // What the kernel itself has counted for a block device since it appeared (/sys/dev/block/MAJ:MIN/stat).

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/device/host.h"
+#include "spliced/device/target.h"
 
 namespace spliced::device {
 
@@ -12,5 +12,9 @@ namespace spliced::device {
 // a loop device. Downwards: what a loop, device-mapper or md device stands on is used by somebody else.
 // A pure function of its arguments.
 [[nodiscard]] std::vector<std::string> find_uses(const NodeId& target, const HostView& host);
+
+// Uses that cannot be ruled out, because a file's inode could not be asked for: a loop device whose file lies on the
+// same mount as the target, or is below it; a mount or swap area that is known by the target's path alone.
+[[nodiscard]] std::vector<std::string> find_possible_uses(const TargetFacts& target, const HostView& host);
 
 }  // namespace spliced::device

@@ -1,8 +1,9 @@
 // The contract of an I/O engine.
 //
 // An engine belongs to one worker thread: run() is called from that thread alone and blocks. counters() may be read
-// from any thread. An engine never logs and never throws; it allocates nothing while it runs, except the mapping that
-// the `map` read path consists of.
+// from any thread. Descriptors are opened by run() and closed by release(): both belong to the thread's own table. An
+// engine never logs and never throws; it allocates nothing while it runs, except the mapping that the `map` read path
+// consists of.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,7 @@ enum class Outcome : std::uint8_t {
   done,                // all of `length` was moved
   end_of_target,       // the device or file ended: `moved` bytes, no error
   failed,              // `error` says why
+  host_failed,         // it is not the target's doing: a descriptor, memory or a call was refused; `error` says why
   splice_unsupported,  // the target cannot splice at all: no transfer of this kind will ever succeed
   path_refused,        // the read path that was pinned does not work on this kernel: none will ever succeed
   stopped,             // the stop token was set, or the time was up: nothing was done, or not all of it
@@ -29,7 +31,7 @@ struct alignas(64) Transfer {
   util::Op op = util::Op::read;
   // The engine's, from here to the next comment.
   Outcome outcome = Outcome::failed;
-  int error = 0;          // errno when `outcome` is failed, splice_unsupported or path_refused
+  int error = 0;          // errno when `outcome` is failed, host_failed, splice_unsupported or path_refused
   std::size_t moved = 0;  // bytes that crossed the border of the device; residual = length - moved
   util::Nanos ended = 0;  // when the outcome was known and the data in its place
   // Time in its own system calls, and its share of those that it had in common with others. Summed over all transfers
@@ -63,6 +65,8 @@ class Engine {
   // Neighbours of one direction may be on their way together. Once a stop is requested, or at `until` (0: never), no
   // further one begins; the next one ends as stopped.
   [[nodiscard]] virtual std::size_t run(std::span<Transfer> transfers, util::Nanos until) = 0;
+  // Gives back what run() opened. Called by the thread that calls run(), after the last run.
+  virtual void release() = 0;
   // From the next run() on. Called by the thread that calls run().
   virtual void tune(Direction direction, const Setting& setting) = 0;
   [[nodiscard]] virtual const EngineCounters& counters() const = 0;

@@ -32,6 +32,7 @@ class SpliceEngine final : public Engine {
   SpliceEngine(const SpliceConfig& config, Syscalls& sys, util::Clock& clock, std::stop_token stop);
   ~SpliceEngine() override;
   [[nodiscard]] std::size_t run(std::span<Transfer> transfers, util::Nanos until) override;
+  void release() override;
   void tune(Direction direction, const Setting& setting) override;
   [[nodiscard]] const EngineCounters& counters() const override;
 

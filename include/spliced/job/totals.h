@@ -12,10 +12,10 @@
 namespace spliced::job {
 
 // Why an operation failed, in the classes of the `error` label.
-enum class ErrorClass : std::uint8_t { io, no_space, timeout, removed, unsupported, invalid, other };
-inline constexpr std::size_t kErrorClasses = 7;
+enum class ErrorClass : std::uint8_t { io, no_space, timeout, removed, unsupported, invalid, host, other };
+inline constexpr std::size_t kErrorClasses = 8;
 inline constexpr std::array<std::string_view, kErrorClasses> kErrorClassNames{
-    "io", "no_space", "timeout", "removed", "unsupported", "invalid", "other"};
+    "io", "no_space", "timeout", "removed", "unsupported", "invalid", "host", "other"};
 
 // A medium error is ENODATA with O_DIRECT and EIO through the page cache; a device that went away answers ENXIO,
 // ENODEV or ENOMEDIUM.

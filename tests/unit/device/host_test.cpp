@@ -183,15 +183,21 @@ TEST(ReadHost, SurvivesABrokenMountinfo) {
   EXPECT_TRUE(read_host(fake.paths()).mounts.empty());
 }
 
+ino_t inode_of(const std::string& path) {
+  struct stat st {};
+  return ::stat(path.c_str(), &st) == 0 ? st.st_ino : 0;
+}
+
 TEST(ReadHost, ReadsSwapFiles) {
   FakeHost fake;
   const std::string file = fake.root().file("swapfile", 1);
   fake.swap(file);
   fake.swap(fake.root() / "gone");
   const HostView host = read_host(fake.paths());
-  ASSERT_EQ(host.swaps.size(), 1U);
+  ASSERT_EQ(host.swaps.size(), 2U);
   EXPECT_EQ(host.swaps[0].path, file);
-  EXPECT_FALSE(host.swaps[0].node.block);
+  EXPECT_EQ(host.swaps[0].node.inode, inode_of(file));
+  EXPECT_EQ(host.swaps[1].node, NodeId{}) << "known by its path alone";
 }
 
 TEST(ReadKernelCounters, ReadsTheStatFile) {

@@ -341,7 +341,7 @@ TEST_F(Batch, AnErrorOfDrainingIsThatOfTheFirstAndTheOthersAreReadAgain) {
   sys.fail(Call::pipe_to_memory, 1, ENOMEM);
   auto transfers = row(Op::read);
   run(transfers);
-  EXPECT_EQ(transfers[0].outcome, Outcome::failed);
+  EXPECT_EQ(transfers[0].outcome, Outcome::host_failed);
   EXPECT_EQ(transfers[0].error, ENOMEM);
   expect_all_done_but(transfers, 0);
   EXPECT_EQ(counters().pipe_resets.get(), 1U);

@@ -170,7 +170,7 @@ TEST_F(Downgrade, ABadBufferOfTheCopyPathIsNone) {
   sys.fail(Call::pipe_to_memory, 1, EFAULT);
   const auto buffer = make_buffer(4096);
   const Transfer transfer = run(Op::read, 0, 4096, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::failed);
+  EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EFAULT);
   EXPECT_EQ(fallbacks(counters()), 0U);
 }
@@ -231,7 +231,7 @@ TEST_F(Downgrade, AnErrorOfWriteIsFinal) {
   sys.fail(Call::write, 1, EPERM);
   const auto buffer = make_filled(4096, 3);
   const Transfer transfer = run(Op::write, 0, 4096, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::failed);
+  EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EPERM);
   EXPECT_EQ(fallbacks(counters()), 1U);
 }

@@ -142,7 +142,7 @@ TEST_F(PipeOfTheEngine, NoDescriptorsFailOneTransferOnly) {
     sys.forget_calls();
     sys.fail(Call::pipe, 1, EMFILE);
     const Transfer refused = run(op, 0, 4096, buffer);
-    EXPECT_EQ(refused.outcome, Outcome::failed);
+    EXPECT_EQ(refused.outcome, Outcome::host_failed);
     EXPECT_EQ(refused.error, EMFILE);
     EXPECT_EQ(refused.moved, 0U);
     EXPECT_EQ(run(op, 0, 4096, buffer).outcome, Outcome::done);

@@ -104,7 +104,7 @@ class Storm {
     EXPECT_EQ(sys_.open_mappings(), 0U);
   }
 
-  std::array<std::uint64_t, 6> outcomes{};
+  std::array<std::uint64_t, 7> outcomes{};
   std::uint64_t lates = 0;    // that were stopped by the time alone
   std::uint64_t windows = 0;  // reads that went through a window more than once
   [[nodiscard]] std::uint64_t events() const { return chaos_.events; }
@@ -177,8 +177,8 @@ class Storm {
     ++outcomes[static_cast<std::size_t>(transfer.outcome)];
     ASSERT_LE(transfer.moved, transfer.length);
     EXPECT_EQ(transfer.moved == transfer.length, transfer.outcome == Outcome::done || finished_late(transfer));
-    const bool has_error = transfer.outcome == Outcome::failed || transfer.outcome == Outcome::splice_unsupported ||
-                           transfer.outcome == Outcome::path_refused;
+    const bool has_error = transfer.outcome == Outcome::failed || transfer.outcome == Outcome::host_failed ||
+                           transfer.outcome == Outcome::splice_unsupported || transfer.outcome == Outcome::path_refused;
     EXPECT_EQ(transfer.error != 0, has_error);
     EXPECT_TRUE(transfer.outcome != Outcome::path_refused || config_.pinned);
     EXPECT_TRUE(transfer.outcome != Outcome::stopped || stop_.stop_requested());
@@ -288,7 +288,7 @@ INSTANTIATE_TEST_SUITE_P(Tempers, UnderFaults,
                          name_of);
 
 TEST_P(UnderFaults, EveryByteIsWhereItsTransferSaysAndNowhereElse) {
-  std::array<std::uint64_t, 6> outcomes{};
+  std::array<std::uint64_t, 7> outcomes{};
   std::uint64_t events = 0;
   std::uint64_t lates = 0;
   std::uint64_t windows = 0;

@@ -234,7 +234,7 @@ TEST_F(RealKernel, AFailedWriteLeavesNoByteForTheNextOne) {
   const auto lost = make_filled(65536, 9);
   const auto kept = make_filled(65536, 10);
   const Transfer failed = run(Op::write, kFileBytes, 65536, lost);
-  ASSERT_EQ(failed.outcome, Outcome::failed);
+  ASSERT_EQ(failed.outcome, Outcome::host_failed);
   EXPECT_EQ(failed.error, EPERM);
   EXPECT_EQ(failed.moved, 0U);
   EXPECT_EQ(engine().counters().pipe_resets.get(), 1U);
@@ -283,7 +283,7 @@ TEST_F(RealKernel, ATargetThatIsNotOpenFails) {
   const auto buffer = make_buffer(4096);
   for (const Op op : {Op::read, Op::write, Op::trim, Op::fsync}) {
     const Transfer transfer = run(op, 0, 4096, buffer);
-    EXPECT_EQ(transfer.outcome, Outcome::failed);
+    EXPECT_EQ(transfer.outcome, Outcome::host_failed);
     EXPECT_EQ(transfer.error, EBADF);
   }
   EXPECT_EQ(fallbacks(engine().counters()), 0U);

@@ -223,13 +223,17 @@ TEST_P(EveryReadPath, EinvalAfterASuccessIsAnOrdinaryError) {
 TEST_P(EveryReadPath, AllErrorsOfTheTargetAreReportedAsTheyAre) {
   const auto buffer = make_buffer(4096);
   ASSERT_EQ(run(Op::read, 0, 4096, buffer).outcome, Outcome::done);
-  for (const int error : {EIO, EPERM, EBADF, EOPNOTSUPP, ENOSYS, EFAULT, ENXIO, EREMOTEIO}) {
-    sys.forget_calls();
-    sys.fail(Call::target_to_pipe, 1, error);
-    const Transfer transfer = run(Op::read, 0, 4096, buffer);
-    EXPECT_EQ(transfer.outcome, Outcome::failed);
-    EXPECT_EQ(transfer.error, error);
-  }
+  const auto expect_outcome = [&](std::initializer_list<int> errors, Outcome outcome) {
+    for (const int error : errors) {
+      sys.forget_calls();
+      sys.fail(Call::target_to_pipe, 1, error);
+      const Transfer transfer = run(Op::read, 0, 4096, buffer);
+      EXPECT_EQ(transfer.outcome, outcome) << util::errno_name(error);
+      EXPECT_EQ(transfer.error, error);
+    }
+  };
+  expect_outcome({EIO, EOPNOTSUPP, ENXIO, EREMOTEIO}, Outcome::failed);
+  expect_outcome({EPERM, EACCES, EBADF, ENOSYS, EFAULT, ENOMEM, EMFILE, ENFILE}, Outcome::host_failed);
   EXPECT_EQ(fallbacks(counters()), 0U) << "an error of the target says nothing about the way out";
 }
 
@@ -313,7 +317,7 @@ TEST_F(MapPath, NoMemoryForTheMappingFailsTheTransferOnly) {
   sys.fail(Call::map, 1, ENOMEM);
   const auto buffer = make_buffer(4096);
   const Transfer refused = run(Op::read, 0, 4096, buffer);
-  EXPECT_EQ(refused.outcome, Outcome::failed);
+  EXPECT_EQ(refused.outcome, Outcome::host_failed);
   EXPECT_EQ(refused.error, ENOMEM);
   EXPECT_EQ(run(Op::read, 0, 4096, buffer).outcome, Outcome::done);
 }

@@ -174,7 +174,7 @@ TEST_F(SpliceEngineWrite, WhatWentInBeforeAnErrorOfFillingIsWritten) {
   sys.fail(Call::memory_to_pipe, 2, ENOMEM);
   const auto buffer = make_filled(kPipe, 17);
   const Transfer transfer = run(Op::write, 0, kPipe, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::failed);
+  EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, ENOMEM);
   EXPECT_EQ(transfer.moved, 4096U);
   EXPECT_EQ(counters().pipe_resets.get(), 1U);
@@ -185,7 +185,7 @@ TEST_F(SpliceEngineWrite, AVmspliceOfNothingIsAnErrorAndNoEndlessLoop) {
   sys.shorten(Call::memory_to_pipe, 1, 0);
   const auto buffer = make_filled(4096, 18);
   const Transfer transfer = run(Op::write, 0, 4096, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::failed);
+  EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EIO);
 }
 

@@ -51,7 +51,7 @@ TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {
 
 TEST_F(DeviceRunTest, AnAbortedStartDoesNothing) {
   const auto run = create(reading({path}));
-  run->start_workers();
+  ASSERT_TRUE(run->start_workers());
   start_line->abort();
   EXPECT_TRUE(await([&] { return run->finished(); }));
   EXPECT_EQ(run->snapshot(clock.now(), State::failed).ops[0].operations, 0U);

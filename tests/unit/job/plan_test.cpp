@@ -153,7 +153,7 @@ TEST_F(MakePlan, OpensEveryTarget) {
   ASSERT_EQ(plan->devices.size(), 2U);
   EXPECT_EQ(plan->devices[0].range.size, 8192U);
   EXPECT_EQ(plan->devices[1].range.size, 4096U);
-  EXPECT_TRUE(plan->devices[1].target.fd);
+  EXPECT_TRUE(plan->devices[1].target.open);
   EXPECT_EQ(gate.job_holding(plan->devices[0].target.facts.id, plan->devices[0].target.facts.id), "job-1");
 }
 
@@ -203,7 +203,7 @@ TEST_F(MakePlan, ACreatedFileHoldsOffsetAndSizeAndStaysWhenItIsKept) {
   {
     auto plan = make_plan(gate, spec, "job-2");
     ASSERT_TRUE(plan);
-    plan->devices[0].target.keep();
+    plan->devices[0].target.open->keep();
   }
   EXPECT_TRUE(dir.has("new"));
 }

@@ -24,7 +24,7 @@ struct RunFixture : ServiceFixture {
     return run ? *run : nullptr;
   }
   void begin(job::DeviceRun& run) {
-    run.start_workers();
+    EXPECT_TRUE(run.start_workers());
     run.began(start_line->open(run.worker_count()));
   }
   std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {

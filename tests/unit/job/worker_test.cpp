@@ -28,7 +28,14 @@ TEST_F(ClassifyFailure, GoesByTheErrnoInsideTheTarget) {
   EXPECT_EQ(classify(Outcome::failed, EIO, 4096), ErrorClass::io);
   EXPECT_EQ(classify(Outcome::failed, ENOSPC, 4096), ErrorClass::no_space);
   EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 0), ErrorClass::timeout);
-  EXPECT_EQ(classify(Outcome::splice_unsupported, EINVAL, 0), ErrorClass::invalid);
+}
+
+TEST_F(ClassifyFailure, WhatTheHostRefusedIsTheHosts) {
+  EXPECT_EQ(classify(Outcome::host_failed, EMFILE, 0), ErrorClass::host);
+  EXPECT_EQ(classify(Outcome::host_failed, EPERM, 0), ErrorClass::host);
+  EXPECT_EQ(classify(Outcome::host_failed, ENOMEM, 8192), ErrorClass::host);
+  EXPECT_EQ(classify(Outcome::splice_unsupported, EINVAL, 0), ErrorClass::host);
+  EXPECT_EQ(classify(Outcome::path_refused, EPERM, 0), ErrorClass::host);
 }
 
 TEST_F(ClassifyFailure, ATargetThatEndedOrShrankIsGone) {
@@ -60,20 +67,28 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     CpuSeats seats;
     Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
     Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
-    auto worker = Worker::create({spec,
-                                  plan->devices.at(0),
-                                  0,
-                                  "test",
-                                  *this,
-                                  start_line,
-                                  clock,
-                                  engines,
-                                  seats,
-                                  {workload::reads(spec.workload.rw) ? &reading : nullptr,
-                                   workload::writes(spec.workload.rw) ? &writing : nullptr}});
+    const auto on_target_thread = [&](std::function<void()> task) {
+      (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
+        return task(), true;
+      }).wait(util::system_clock().now() + testing::kPatienceNanos);
+    };
+    util::Result<std::unique_ptr<Worker>> worker;
+    on_target_thread([&] {
+      worker = Worker::create({spec,
+                               plan->devices.at(0),
+                               0,
+                               "test",
+                               *this,
+                               start_line,
+                               clock,
+                               engines,
+                               seats,
+                               {workload::reads(spec.workload.rw) ? &reading : nullptr,
+                                workload::writes(spec.workload.rw) ? &writing : nullptr}});
+      if (worker) (*worker)->start();
+    });
     ASSERT_TRUE(worker);
     driven = worker->get();
-    (*worker)->start();
     start_line->open(1);
     if (meanwhile) meanwhile(**worker);
     ASSERT_TRUE(testing::await([&] { return exited.load(); }));

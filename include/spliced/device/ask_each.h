@@ -1,0 +1,78 @@
+// The template of lookout.h.
+#pragma once
+#include "spliced/device/lookout.h"
+
+namespace spliced::device {
+
+// What those who answer and the one who asks have in common; the last of them frees it.
+template <class T>
+struct Round {
+  std::mutex mutex;
+  std::condition_variable progress;
+  std::vector<std::string> keys;
+  std::function<T(std::size_t)> question;
+  std::vector<std::optional<T>> answers;
+  std::size_t next = 0;        // the question that comes next
+  std::size_t ended = 0;       // answered, or left out
+  util::Nanos asked_at = 0;    // when the last one was begun
+  std::size_t generation = 0;  // of the thread that goes on
+};
+
+// Called on a device thread: question after question, until another thread has taken over.
+template <class T>
+void answer_round(const std::shared_ptr<Round<T>>& round, Looks& looks, std::size_t generation) {
+  for (;;) {
+    std::size_t index = 0;
+    {
+      const std::lock_guard lock(round->mutex);
+      if (round->generation != generation || round->next == round->keys.size()) return;
+      index = round->next++;
+      round->asked_at = util::system_clock().now();
+    }
+    std::optional<T> answer;
+    {
+      const auto ticket = looks.begin(round->keys[index], round->keys[index], 0);
+      if (ticket) answer = round->question(index);
+    }
+    const std::lock_guard lock(round->mutex);
+    round->answers[index] = std::move(answer);
+    ++round->ended;
+    round->progress.notify_all();
+  }
+}
+
+template <class T>
+std::vector<std::optional<T>> ask_each(Lookout& lookout, const std::vector<std::string>& keys,
+                                       std::function<T(std::size_t)> question, util::Nanos patience,
+                                       util::Nanos until) {
+  const auto round = std::make_shared<Round<T>>();
+  round->keys = keys;
+  round->question = std::move(question);
+  round->answers.resize(keys.size());
+  std::unique_lock lock(round->mutex);
+  std::size_t left = 0;  // to threads that do not come back
+  while (round->ended + left < keys.size()) {
+    const auto thread = lookout.thread_for(keys[round->next]);
+    if (!thread) break;
+    round->asked_at = util::system_clock().now();
+    const std::size_t before = round->next;
+    (*thread)->post([round, &looks = lookout.looks(), generation = round->generation, thread = *thread] {
+      answer_round(round, looks, generation);
+    });
+    const auto done = [&] { return round->ended + left >= keys.size(); };
+    for (;;) {
+      const util::Nanos end = std::min(until, round->asked_at + patience);
+      const util::Nanos now = util::system_clock().now();
+      if (done() || now >= end) break;
+      round->progress.wait_for(lock, std::chrono::nanoseconds(end - now), done);
+    }
+    if (done() || util::system_clock().now() >= until) break;
+    ++round->generation;
+    if (round->next > before) ++left;
+    if (round->next == keys.size()) break;
+  }
+  ++round->generation;
+  return round->answers;
+}
+
+}  // namespace spliced::device

@@ -1,0 +1,74 @@
+#include "loop_backings.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "spliced/util/unique_fd.h"
+
+namespace spliced::device {
+namespace {
+
+std::optional<NodeId> id_of_path(const std::string& path) {
+  struct stat st {};
+  if (::stat(path.c_str(), &st) != 0) return std::nullopt;
+  if (S_ISBLK(st.st_mode)) return block_id(st.st_rdev);
+  return NodeId{false, st.st_dev, st.st_ino};
+}
+
+// The path is for those who may not open the device.
+std::optional<NodeId> ask_driver(const std::string& node, const std::string& path) {
+  const util::UniqueFd fd(::open(node.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  loop_info64 info{};
+  if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) == 0) {
+    if (info.lo_rdevice != 0) return block_id(static_cast<dev_t>(info.lo_rdevice));
+    return NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)};
+  }
+  return id_of_path(path);
+}
+
+}  // namespace
+
+void LoopBackings::fill(std::vector<BlockNode>& nodes, const std::string& dev) {
+  struct Loop {
+    std::string name, node, path;
+    std::uint64_t sequence = 0;
+  };
+  const auto loops = std::make_shared<std::vector<Loop>>();
+  std::vector<std::string> keys;
+  for (const BlockNode& node : nodes) {
+    if (node.backing_path.empty()) continue;
+    loops->push_back({node.name, dev + "/" + node.name, node.backing_path, node.sequence});
+    keys.push_back("the backing of " + node.name);
+  }
+  if (keys.empty()) return;
+  const auto question = [loops, cache = cache_](std::size_t index) {
+    const Loop& loop = (*loops)[index];
+    const auto backing = ask_driver(loop.node, loop.path);
+    if (backing) {
+      const std::lock_guard lock(cache->mutex);
+      cache->known[loop.name] = {loop.sequence, loop.path, *backing};
+    }
+    return backing;
+  };
+  const auto answers =
+      ask_each<std::optional<NodeId>>(lookout_, keys, question, kPatience, util::system_clock().now() + kLimit);
+  std::size_t at = 0;
+  for (BlockNode& node : nodes) {
+    if (node.backing_path.empty()) continue;
+    const auto& answer = answers[at++];
+    if (answer) {
+      node.backing = *answer;
+    } else {
+      const std::lock_guard lock(cache_->mutex);
+      const auto known = cache_->known.find(node.name);
+      const bool same = known != cache_->known.end() && known->second.sequence == node.sequence &&
+                        known->second.path == node.backing_path;
+      if (same) node.backing = known->second.backing;
+    }
+    node.backing_unknown = !node.backing;
+  }
+}
+
+}  // namespace spliced::device
