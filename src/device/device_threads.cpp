@@ -18,10 +18,11 @@ constexpr bool kOwnTable = false;
 constexpr bool kOwnTable = true;
 #endif
 
-// Linux 5.9; where it is refused, the threads share the process's table, as they would without this.
+// Linux 5.9; where it is refused, the threads share the process's table, as they would without this. The first three
+// stay what they are: what is written to standard error must never go to a disk.
 void leave_descriptor_table() {
   constexpr unsigned kUnshare = 1U << 1;  // CLOSE_RANGE_UNSHARE, linux/close_range.h
-  if (kOwnTable) ::syscall(SYS_close_range, 0U, ~0U, kUnshare);
+  if (kOwnTable) ::syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, kUnshare);
 }
 
 }  // namespace

@@ -89,6 +89,7 @@ util::Status DeviceRun::create_workers(const std::shared_ptr<StartLine>& gate) {
                                   environment_.clock,
                                   environment_.engines,
                                   environment_.seats,
+                                  environment_.pauses,
                                   {tunings_[0].get(), tunings_[1].get()}});
     if (!worker) return tl::unexpected(worker.error());
     workers_.push_back(std::move(*worker));
@@ -219,7 +220,9 @@ void DeviceRun::close_target() {
 void DeviceRun::check_stall(Nanos now) {
   if (stalled() || finished()) return;
   const auto check = [&](Nanos since, const char* what) {
-    if (since == 0 || now - since < spec_.error_policy.stall_timeout || stalled()) return;
+    // Time in which the daemon did not run is not the device's.
+    const Nanos waited = now - std::max(since, environment_.pauses.resumed_at());
+    if (since == 0 || waited < spec_.error_policy.stall_timeout || stalled()) return;
     stalled_at_ = now;
     fail(fmt::format("stalled: {} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9));
   };

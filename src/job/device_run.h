@@ -20,6 +20,7 @@ struct Environment {
   EngineFactory engines;
   TuningMemory& tuning;
   CpuSeats& seats;
+  const PauseWatch& pauses;
 };
 
 // One device under one job: its claim, its workers, its errors.

@@ -67,6 +67,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
     OpSnapshot& op = out.ops[i];
     op.bytes = totals.ops[i].bytes;
     op.operations = totals.ops[i].operations;
+    op.across_pause = totals.ops[i].across_pause;
     op.errors = totals.ops[i].error_count();
     op.latency = summarize(totals.ops[i].latency);
   }

@@ -16,6 +16,7 @@ struct alignas(64) LiveOp {
   std::atomic<util::Nanos> last_completion{0};
   workload::LiveHistogram latency;
   util::Tally unmoved_bytes;  // of operations that failed
+  util::Tally across_pause;   // operations that are not in `latency`
   std::array<util::Tally, kErrorClasses> errors;
 
   void complete(std::uint64_t moved, util::Nanos took, util::Nanos ended) {
@@ -23,6 +24,13 @@ struct alignas(64) LiveOp {
     operations.add();
     last_completion.store(ended, std::memory_order_relaxed);
     latency.record(took);
+  }
+  // It took as long as it did because the daemon did not run: that is no latency.
+  void complete_across_pause(std::uint64_t moved, util::Nanos ended) {
+    bytes.add(moved);
+    operations.add();
+    across_pause.add();
+    last_completion.store(ended, std::memory_order_relaxed);
   }
   void fail(std::uint64_t moved, std::uint64_t length, ErrorClass error) {
     bytes.add(moved);
@@ -50,6 +58,7 @@ struct WorkerCounters {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       out.ops[i].bytes += ops[i].bytes.get();
       out.ops[i].operations += ops[i].operations.get();
+      out.ops[i].across_pause += ops[i].across_pause.get();
       for (std::size_t e = 0; e < kErrorClasses; ++e) out.ops[i].errors[e] += ops[i].errors[e].get();
       ops[i].latency.add_to(out.ops[i].latency);
     }

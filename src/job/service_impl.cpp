@@ -34,6 +34,7 @@ std::string new_id() {
   return id;
 }
 
+constexpr Nanos kLeastWait = util::kSecond / 10;       // for threads that have nothing to do but to give something back
 constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their way to the store
 
 }  // namespace
@@ -41,7 +42,8 @@ constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their w
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
       keeper_(setup_.store, setup_.log),
-      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_},
+      pauses_(setup_.clock.now(), setup_.limits.overdue),
+      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
       last_round_(setup_.clock.now()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
@@ -339,8 +341,23 @@ void JobService::Impl::begin_shutdown() {
   changed_.notify_all();
 }
 
+// Threads that look at devices, or close them.
+bool JobService::Impl::wait_for_threads(Nanos limit) {
+  device::DeviceThreads& threads = setup_.gate.lookout().threads();
+  if (threads.wait_until_free(limit)) return true;
+  for (const auto& [what, since] : threads.held_for(0)) {
+    setup_.log.log(util::LogLevel::error,
+                   fmt::format("{} keeps a thread: it has not answered for {:.1f} s; the process is gone when it does",
+                               what, static_cast<double>(util::system_clock().now() - since) / 1e9),
+                   {{"DEVICE", what}});
+  }
+  return false;
+}
+
 bool JobService::Impl::stop_all(Nanos limit) {
-  const bool all_left = stop_jobs(limit);
+  const Nanos end = util::system_clock().now() + limit;
+  bool all_left = stop_jobs(limit);
+  all_left = wait_for_threads(std::max<Nanos>(end - util::system_clock().now(), kLeastWait)) && all_left;
   if (keeper_.left() > 0) keeper_.retry();
   if (const std::size_t left = keeper_.left(); left > 0) {
     setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));

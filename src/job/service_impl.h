@@ -8,6 +8,7 @@
 #include "job.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "pause_watch.h"
 #include "spliced/job/service.h"
 
 namespace spliced::job {
@@ -27,6 +28,7 @@ class JobService::Impl {
   util::Status forget(const std::string& id);
   Telemetry telemetry() const;
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
+  bool wait_for_threads(util::Nanos limit);
   bool accepting() const { return accepting_; }
   std::size_t unrecorded() const { return keeper_.left(); }
   void begin_shutdown();
@@ -76,6 +78,7 @@ class JobService::Impl {
   RecordKeeper keeper_;
   TuningMemory tuning_;
   CpuSeats seats_;
+  PauseWatch pauses_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
   std::mutex wake_mutex_;

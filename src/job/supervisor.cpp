@@ -40,6 +40,13 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
 void JobService::Impl::round() {
   const Nanos now = setup_.clock.now();
   last_round_ = now;
+  if (const Nanos pause = pauses_.note_round(now); pause != 0) {
+    setup_.log.log(
+        util::LogLevel::warning,
+        fmt::format("the daemon did not run for {:.1f} s: deadlines are moved, and what spans that time is in "
+                    "no latency",
+                    static_cast<double>(pause) / 1e9));
+  }
   {
     const std::lock_guard lock(mutex_);
     for (const auto& job : jobs_) {

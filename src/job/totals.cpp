@@ -57,6 +57,7 @@ void DeviceTotals::merge(const DeviceTotals& other) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i].bytes += other.ops[i].bytes;
     ops[i].operations += other.ops[i].operations;
+    ops[i].across_pause += other.ops[i].across_pause;
     add_all(ops[i].errors, other.ops[i].errors);
     ops[i].latency.merge(other.ops[i].latency);
   }

@@ -105,7 +105,8 @@ Worker::Worker(const Setup& setup)
       owner_(setup.owner),
       gate_(setup.gate),
       clock_(setup.clock),
-      seats_(setup.seats) {
+      seats_(setup.seats),
+      pauses_(setup.pauses) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     lane.tuning = setup.tunings[i];
@@ -297,7 +298,10 @@ std::uint64_t Worker::moved_if_done() const {
 void Worker::record(const Transfer& transfer, Nanos due) {
   LiveOp& op = counters_.ops[static_cast<std::size_t>(util::op_class(transfer.op))];
   if (transfer.outcome == Outcome::done) [[likely]] {
-    return op.complete(transfer.moved, due != 0 ? transfer.ended - due : transfer.spent, transfer.ended);
+    const Nanos took = due != 0 ? transfer.ended - due : transfer.spent;
+    if (pauses_.long_enough(took) && pauses_.spans(transfer.ended - took, transfer.ended)) [[unlikely]]
+      return op.complete_across_pause(transfer.moved, transfer.ended);
+    return op.complete(transfer.moved, took, transfer.ended);
   }
   if (transfer.outcome == Outcome::stopped) return op.bytes.add(transfer.moved);
   const ErrorClass error_class = classify_failure(transfer, fd_);

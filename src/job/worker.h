@@ -9,6 +9,7 @@
 
 #include "cpu_seat.h"
 #include "live_counters.h"
+#include "pause_watch.h"
 #include "plan.h"
 #include "spliced/engine/engine.h"
 #include "spliced/job/engine_factory.h"
@@ -50,6 +51,7 @@ class Worker {
     util::Clock& clock;
     const EngineFactory& engines;
     CpuSeats& seats;                                   // outlives it
+    const PauseWatch& pauses;                          // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
   // Allocates every buffer. On the target's thread, whose descriptors the engine and start()'s thread use.
@@ -115,6 +117,7 @@ class Worker {
   const std::shared_ptr<StartLine> gate_;
   util::Clock& clock_;
   CpuSeats& seats_;
+  const PauseWatch& pauses_;
   bool completed_ = false;
   std::atomic<bool> finished_{false};
   std::thread thread_;

@@ -60,14 +60,15 @@ class Answer:
 class Daemon:
     """A spliced daemon with a private directory; `wrap` is a command in front of it (strace, a seccomp filter)."""
 
-    def __init__(self, *arguments, allow=(), wrap=(), env=None, bus="none", directory=None):
+    def __init__(self, *arguments, allow=(), wrap=(), env=None, bus="none", directory=None,
+                 metrics_port=0):
         self.owned = directory is None
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="spliced-test."))
         self.socket = self.dir / "spliced.sock"
         self.log_path = self.dir / "log"
         self.log = open(self.log_path, "ab")
         command = [*map(str, wrap), str(BIN / "spliced"), "--listen", f"unix:{self.socket}", "--metrics-listen",
-                   "127.0.0.1:0", "--state-dir", str(self.dir / "state"), "--bus", bus]
+                   f"127.0.0.1:{metrics_port}", "--state-dir", str(self.dir / "state"), "--bus", bus]
         for pattern in [f"{self.dir}/", *allow]:
             command += ["--allow", str(pattern)]
         begun = self.log_path.stat().st_size
@@ -191,12 +192,16 @@ class TestCase(unittest.TestCase):
 
     def fuse_disk(self, size):
         """A mounted fault injector; its directory."""
+        return self.fuse_disk_and_server(size)[0]
+
+    def fuse_disk_and_server(self, size):
         if not os.path.exists("/dev/fuse"):
             self.skipTest("no /dev/fuse")
         mount = self.directory("/tmp")
         server = subprocess.Popen([BIN / "fuse_disk", mount, str(size)])
 
         def end():
+            server.send_signal(signal.SIGCONT)
             with contextlib.suppress(OSError):
                 (mount / "control").write_text("clear")
             subprocess.run(["umount", "-l", mount], capture_output=True)
@@ -207,7 +212,7 @@ class TestCase(unittest.TestCase):
 
         self.addCleanup(end)
         await_true(lambda: (mount / "disk").exists(), "the FUSE disk to be mounted")
-        return mount
+        return mount, server
 
 
 def kernel_counters(device):

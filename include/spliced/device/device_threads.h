@@ -18,10 +18,11 @@
 
 namespace spliced::device {
 
-// One thread with a descriptor table of its own (close_range(2), CLOSE_RANGE_UNSHARE), empty at first: what it opens is
-// seen by it and by the threads that it starts, and by no other. So a thread that the kernel holds keeps no socket and
-// no lock of the daemon, and no close of somebody else's file is left to it. A descriptor that was opened here must be
-// closed here. Under ThreadSanitizer, which takes a number for one descriptor in all threads, the table is shared.
+// One thread with a descriptor table of its own (close_range(2), CLOSE_RANGE_UNSHARE), with the standard streams
+// alone at first: what it opens is seen by it and by the threads that it starts, and by no other. So a thread that the
+// kernel holds keeps no socket and no lock of the daemon, and no close of somebody else's file is left to it. A
+// descriptor that was opened here must be closed here. Under ThreadSanitizer, which takes a number for one descriptor
+// in all threads, the table is shared.
 class DeviceThread {
  public:
   DeviceThread();

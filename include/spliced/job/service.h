@@ -24,6 +24,7 @@ struct ServiceLimits {
   // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
   std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
+  util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
 };
 
 struct ServiceSetup {

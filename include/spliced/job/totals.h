@@ -25,7 +25,8 @@ struct OpTotals {
   std::uint64_t bytes = 0;
   std::uint64_t operations = 0;  // completed without error
   std::array<std::uint64_t, kErrorClasses> errors{};
-  workload::Histogram latency;  // of the completed ones
+  std::uint64_t across_pause = 0;  // of them, those during which the daemon did not run
+  workload::Histogram latency;     // of the other completed ones
   [[nodiscard]] std::uint64_t error_count() const;
 };
 

@@ -10,7 +10,8 @@ namespace spliced::testing {
 struct RunFixture : ServiceFixture {
   job::TuningMemory tuning;
   job::CpuSeats seats;
-  job::Environment environment{clock, log, null_engines(), tuning, seats};
+  job::PauseWatch pauses{clock.now(), kForever};
+  job::Environment environment{clock, log, null_engines(), tuning, seats, pauses};
   std::atomic<int> changes{0};
 
   std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {

@@ -38,6 +38,9 @@ namespace spliced::testing {
   return device.ops[1];
 }
 
+// Longer than any clock of a test goes on.
+inline constexpr util::Nanos kForever = 1'000'000 * util::kSecond;
+
 // A service over files in a directory of its own. start() makes it; everything that blocks is let go at the end.
 struct ServiceFixture : ::testing::Test {
   ServiceFixture() { util::install_wake_handler(); }
@@ -60,6 +63,8 @@ struct ServiceFixture : ::testing::Test {
   }
   void start(job::EngineFactory engines, job::ServiceLimits limits = {},
              util::Clock& its_clock = util::system_clock()) {
+    // A test's clock jumps, which is no pause unless the test says so.
+    if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;
     service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
                                                                   [](const auto&) { return "document"; }, limits});
   }

@@ -187,5 +187,50 @@ TEST_F(JobServiceStall, AnOperationThatComesBackInTimeIsFine) {
   EXPECT_EQ(reads_of(job.devices.at(0)).operations, 10U);
 }
 
+struct JobServicePause : JobServiceStall {
+  // As if the whole process had been stopped meanwhile: the supervisor's next round is that late.
+  void pause(util::Nanos by) {
+    clock.advance(by);
+    pass_time(0);
+  }
+  void begin(const JobSpec& spec) {
+    start(faulty_engines(), {.overdue = 10 * util::kSecond}, clock);
+    block_reads_of(hung);
+    id = submit(spec);
+    ASSERT_TRUE(await_blocked());
+  }
+};
+
+TEST_F(JobServicePause, MovesTheDeadlineOfWhatIsInFlight) {
+  begin(spec_of({hung}));
+  pause(3600 * util::kSecond);
+  EXPECT_EQ(state_of(id), State::running);
+  valve.open();
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.state, State::succeeded) << job.reason;
+  EXPECT_EQ(job.verdict, Verdict::pass);
+}
+
+TEST_F(JobServicePause, WhatSpansItIsCountedApartAndIsNoLatency) {
+  begin(spec_of({hung}));
+  pause(3600 * util::kSecond);
+  valve.open();
+  const JobSnapshot job = wait(id);
+  const OpSnapshot& reads = reads_of(job.devices.at(0));
+  EXPECT_EQ(reads.operations, 10U);
+  EXPECT_EQ(reads.bytes, 40'960U);
+  EXPECT_EQ(reads.across_pause, 1U);
+  EXPECT_LT(reads.latency.max, 1.0);
+}
+
+TEST_F(JobServicePause, ADeviceThatHangsAfterwardsStillFails) {
+  begin(spec_of({hung}));
+  pause(3600 * util::kSecond);
+  for (int i = 0; i < 7; ++i) pass_time(9 * util::kSecond);
+  const JobSnapshot job = wait(id);
+  EXPECT_EQ(job.state, State::failed);
+  EXPECT_TRUE(contains(job.devices.at(0).reason, "stalled")) << job.devices[0].reason;
+}
+
 }  // namespace
 }  // namespace spliced::job

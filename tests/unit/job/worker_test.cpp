@@ -65,6 +65,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     const EngineFactory engines = faulty_engines();
     TuningMemory memory;
     CpuSeats seats;
+    const PauseWatch pauses(clock.now(), testing::kForever);
     Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
     Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
     const auto on_target_thread = [&](std::function<void()> task) {
@@ -83,6 +84,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                clock,
                                engines,
                                seats,
+                               pauses,
                                {workload::reads(spec.workload.rw) ? &reading : nullptr,
                                 workload::writes(spec.workload.rw) ? &writing : nullptr}});
       if (worker) (*worker)->start();
