@@ -61,12 +61,12 @@ void JobService::Impl::visit(Job& job, Nanos now) {
 }
 
 void JobService::Impl::finalize(Job& job, Nanos now) {
-  std::vector<State> states;
+  std::vector<DeviceEnd> ends;
   for (const auto& run : job.runs) {
-    states.push_back(run->outcome(job.stop_state));
-    job.ended_devices.push_back(run->snapshot(now, states.back()));
+    const DeviceSnapshot& device = job.ended_devices.emplace_back(run->snapshot(now, run->outcome(job.stop_state)));
+    ends.push_back({device.facts.name, device.state, device.verdict, device.reason});
     if (run->finished()) {
-      ledger_.settle(run, states.back() == State::failed, now);
+      ledger_.settle(run, device.state == State::failed, now);
     } else {
       lingering_.push_back(run);
     }
@@ -74,7 +74,7 @@ void JobService::Impl::finalize(Job& job, Nanos now) {
   give_back(job.reservation);
   job.runs.clear();
   job.ended_at = std::chrono::system_clock::now();
-  job.conclude(states);
+  job.conclude(ends);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
   announce(job);
 }

@@ -1,10 +1,11 @@
 """Jobs on real devices: what the job, the metrics and the kernel say must agree."""
+import json
 import os
 import subprocess
 import unittest
 
 from blocks import Blocks
-from harness import SLOW, TestCase, await_true, kernel_counters, need_root
+from harness import BIN, ROOT, SLOW, TestCase, await_true, kernel_counters, need_root
 
 MIB = 1 << 20
 SECONDS = int(os.environ.get("SPLICED_AGREEMENT_SECONDS", "4"))
@@ -148,6 +149,29 @@ class DeviceJobs(TestCase):
         job = daemon.run(targets=[loop], destructive=True, workload={"rw": "trim", "bs": "1M"})
         self.assertEqual(("PASS", 8 * MIB), (job["verdict"], job["devices"][0]["io"]["trim"]["bytes"]), job)
         self.assertLess(os.stat(image).st_blocks, full // 4)
+
+    def test_a_scan_that_goes_on_through_bad_blocks_has_no_pass(self):
+        mount = self.fuse_disk(8 * MIB)
+        loop, _ = self.loop(image=mount / "disk")
+        for offset in (MIB + 4096, 5 * MIB):
+            (mount / "control").write_text(f"fail read {offset} 512 5")
+        daemon = self.daemon(allow=["/dev/loop*"])
+        definition = json.loads((ROOT / "api/examples/read-scan.json").read_text()) | {"targets": [loop]}
+        job = daemon.run(**definition)
+        device = job["devices"][0]
+        self.assertEqual(("SUCCEEDED", "FAIL", "SUCCEEDED", "FAIL"),
+                         (job["state"], job["verdict"], device["state"], device["verdict"]), job)
+        self.assertEqual((2, 6 * MIB), (device["io"]["read"]["errors"], device["io"]["read"]["bytes"]))
+        self.assertEqual("2 I/O errors, 0 allowed by criteria.max_io_errors", job["reason"])
+        self.assertEqual([{"name": "max_io_errors", "limit": 0, "measured": 2, "met": False}], device["criteria"])
+        self.assertEqual(1, daemon.metric("spliced_jobs_finished_total", state="SUCCEEDED", verdict="FAIL"))
+        self.assertEqual("PASS", daemon.run(**definition, criteria={"max_io_errors": 2})["verdict"])
+        path = daemon.dir / "scan.json"
+        path.write_text(json.dumps(definition))
+        done = subprocess.run([BIN / "splicectl", "--server", f"unix:{daemon.socket}", "run", path], capture_output=True,
+                              text=True)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn("SUCCEEDED, verdict FAIL: 2 I/O errors, 0 allowed", done.stdout)
 
     @staticmethod
     def empty(loop, image):

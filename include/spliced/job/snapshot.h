@@ -30,6 +30,14 @@ inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "R
 enum class Verdict : std::uint8_t { none, pass, fail };
 inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
 
+// One of a job's criteria against what was measured, so far or in all.
+struct CriterionResult {
+  std::string_view name;  // as in the spec; a literal
+  std::uint64_t limit = 0;
+  std::uint64_t measured = 0;
+  bool met = true;
+};
+
 using WallTime = std::chrono::system_clock::time_point;
 
 struct ErrorEntry {
@@ -79,7 +87,9 @@ struct DeviceSnapshot {
   device::TargetFacts facts;
   workload::BlockRange range;
   State state = State::pending;
-  std::string reason;                 // why it failed, "" otherwise
+  Verdict verdict = Verdict::none;  // none while it runs
+  std::string reason;               // why it has no PASS, "" otherwise
+  std::vector<CriterionResult> criteria;
   double progress = 0;                // 0 to 1
   std::optional<double> eta_seconds;  // unknown before anything was moved
   std::array<OpSnapshot, util::kOpClasses> ops;
