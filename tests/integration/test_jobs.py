@@ -1,6 +1,7 @@
 """Jobs on real devices: what the job, the metrics and the kernel say must agree."""
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -71,6 +72,23 @@ class FileJobs(TestCase):
         self.assertEqual(409, answer.status, answer.raw)
         self.assertEqual(["/targets/1"], [e["pointer"] for e in answer.json["errors"]])
         self.assertFalse(created.exists())
+
+    def test_the_odd_end_of_a_file_is_not_left_out_in_silence(self):
+        daemon = self.daemon(allow=["/tmp/"])
+        path = self.directory("/tmp") / "odd"  # a file system that has direct I/O
+        path.write_bytes(os.urandom(MIB + 1000))
+        job = {"targets": [str(path)], "workload": {"rw": "read", "bs": "64k"}}
+        refused = daemon.call("POST", "/v1/jobs", job)
+        self.assertEqual((422, ["/workload/size"]), (refused.status, [e["pointer"] for e in refused.json["errors"]]),
+                         refused.raw)
+        detail = refused.json["errors"][0]["detail"]
+        size = re.search(r"a size of (\d+)", detail)
+        self.assertTrue(size and '"direct": false' in detail, detail)
+        self.assertFalse(daemon.call("POST", "/v1/jobs:validate", job).json["accepted"])
+        for way, reached in (({"size": int(size[1])}, int(size[1])), ({"direct": False}, MIB + 1000)):
+            done = daemon.run(**job | {"workload": job["workload"] | way})
+            self.assertEqual(("PASS", reached), (done["verdict"], done["devices"][0]["io"]["read"]["bytes"]), done)
+            self.assertEqual(17, done["devices"][0]["io"]["read"]["operations"], "the last block is a short one")
 
     def test_hugetlbfs_cannot_splice_and_the_job_says_so(self):
         mount = self.directory("/tmp")
