@@ -74,6 +74,10 @@ Status App::start() {
     if (auto status = token_.load(config_.token_file); !status) return status;
   }
   if (auto status = open_state(); !status) return status;
+  if (const auto memory = util::MemoryLimit().read()) {
+    log_.log(LogLevel::info,
+             fmt::format("memory: {} allows {}", memory->path, util::human_bytes(static_cast<double>(memory->limit))));
+  }
   service_ = std::make_unique<job::JobService>(
       job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
   if (auto status = service_->restore(); !status) return status;

@@ -48,7 +48,6 @@ class JobService::Impl {
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
-  void give_back(const Reservation& reservation);
   void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
                                                                     const std::shared_ptr<StartLine>& gate);
@@ -83,7 +82,7 @@ class JobService::Impl {
   std::condition_variable wake_;
   bool woken_ = false;
   Ledger ledger_;
-  mutable std::mutex mutex_;  // guards everything down to `threads_`
+  mutable std::mutex mutex_;  // guards everything down to `budget_`
   mutable std::condition_variable_any changed_;
   std::vector<std::string> forgotten_;                 // to be erased from the store
   std::deque<JobPtr> jobs_;                            // oldest first
@@ -91,11 +90,7 @@ class JobService::Impl {
   std::vector<Change> changes_;
   bool delivering_ = false;
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
-  std::size_t running_ = 0;
-  std::size_t next_cpu_ = 0;
-  std::size_t threads_ = 0;
-  std::uint64_t buffers_ = 0;
-  std::uint64_t pipes_ = 0;
+  Budget budget_;
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;

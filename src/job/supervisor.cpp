@@ -71,7 +71,7 @@ void JobService::Impl::finalize(Job& job, Nanos now) {
       lingering_.push_back(run);
     }
   }
-  give_back(job.reservation);
+  budget_.give_back(job.reservation);
   job.runs.clear();
   job.ended_at = std::chrono::system_clock::now();
   job.conclude(ends);

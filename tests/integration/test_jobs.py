@@ -107,6 +107,65 @@ class FileJobs(TestCase):
         self.assertRegex(job["devices"][0]["reason"], "splice_unsupported.*hugetlbfs")
 
 
+class JobsAndMeans(TestCase):
+    """What the daemon itself is short of is no fault of a disk."""
+
+    def targets(self, daemon, count):
+        paths = [daemon.dir / f"target{i}" for i in range(count)]
+        for path in paths:
+            path.write_bytes(bytes(MIB))
+        return [str(path) for path in paths]
+
+    def test_few_descriptors_refuse_jobs_and_fail_none(self):
+        daemon = self.daemon(wrap=["prlimit", "--nofile=1024:1024"])
+        targets = self.targets(daemon, 40)
+        accepted = 0
+        for workers in (1, 2, 8, 16, 32):
+            job = {"targets": targets, "workload": {"rw": "read", "direct": False, "workers": workers}}
+            answer = daemon.call("POST", "/v1/jobs", job)
+            self.assertIn(answer.status, (201, 429), answer.raw)
+            if answer.status == 429:
+                self.assertRegex(answer.json["detail"], r"needs \d+; the limit is \d+: raise LimitNOFILE=")
+                continue
+            accepted += 1
+            self.assertEqual("PASS", daemon.wait(answer.json["id"])["verdict"])
+        self.assertGreaterEqual(accepted, 2)
+        self.assertEqual(429, answer.status, "1,280 workers have more pipes than 1,024 descriptors")
+        self.assertEqual(0, daemon.metric("spliced_io_errors_total"))
+
+    def test_the_soft_limit_on_descriptors_is_raised(self):
+        daemon = self.daemon(wrap=["prlimit", "--nofile=256:16384"])
+        job = daemon.run(targets=self.targets(daemon, 40), workload={"rw": "read", "direct": False, "workers": 8})
+        self.assertEqual("PASS", job["verdict"], [d["reason"] for d in job["devices"]])
+
+    @need_root
+    def test_jobs_beyond_the_memory_of_the_group_are_refused_and_the_daemon_lives(self):
+        group = self.memory_group(256 * MIB)
+        daemon = self.daemon(wrap=["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh"])
+        going_on = daemon.submit(targets=self.targets(daemon, 1), workload={
+            "rw": "read", "direct": False, "runtime": "1h", "time_based": True, "rate_iops": 100})
+        path = daemon.dir / "large"
+        greedy = {"targets": [str(path)], "destructive": True,
+                  "workload": {"rw": "write", "bs": "64M", "size": "64M", "workers": 8, "direct": False}}
+        answer = daemon.call("POST", "/v1/jobs", greedy)
+        self.assertEqual(429, answer.status, answer.raw)
+        self.assertRegex(answer.json["detail"], rf"{group}/memory\.\w+ allows {256 * MIB} bytes")
+        self.assertFalse(path.exists())
+        # Many that fit one by one, until they do not fit together.
+        statuses = []
+        for i in range(20):
+            statuses.append(daemon.call("POST", "/v1/jobs", {
+                "targets": [str(daemon.dir / f"small{i}")], "destructive": True,
+                "workload": {"rw": "write", "bs": "8M", "size": "8M", "workers": 2, "direct": False, "runtime": "1h",
+                             "time_based": True, "rate_iops": 1}}).status)
+        self.assertEqual(({201, 429}, 201), (set(statuses), statuses[0]), statuses)
+        self.assertEqual("RUNNING", daemon.call("GET", f"/v1/jobs/{going_on['id']}").json["state"])
+        setting = group / ("memory.max" if (group / "memory.max").exists() else "memory.limit_in_bytes")
+        setting.write_text(str(2048 * MIB))
+        self.assertEqual("PASS", daemon.run(**greedy)["verdict"], "the limit is asked for anew")
+        self.assertIsNone(daemon.process.poll())
+
+
 @need_root
 class DeviceJobs(TestCase):
     def test_job_metrics_and_kernel_agree(self):

@@ -61,7 +61,8 @@ struct ServiceFixture : ::testing::Test {
   void start(job::EngineFactory engines, job::ServiceLimits limits = {},
              util::Clock& its_clock = util::system_clock()) {
     service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
-                                                                  [](const auto&) { return "document"; }, limits});
+                                                                  [](const auto&) { return "document"; }, limits,
+                                                                  [this] { return memory_bound; }});
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const job::JobSpec& spec) {
@@ -104,6 +105,7 @@ struct ServiceFixture : ::testing::Test {
   FakeSyscalls sys;
   FakeClock clock;
   Valve valve;
+  std::optional<util::MemoryBound> memory_bound;  // what limits the process; set before a job is submitted
   std::unique_ptr<job::JobService> service;
 };
 
