@@ -161,9 +161,9 @@ void App::reload(const util::Result<Config>& next) {
 
 std::string App::status_line() {
   const job::Telemetry telemetry = service_->telemetry();
-  double bytes = 0;
-  double operations = 0;
-  std::uint64_t errors = 0;
+  auto bytes = static_cast<double>(telemetry.departed.bytes);
+  auto operations = static_cast<double>(telemetry.departed.operations);
+  std::uint64_t errors = telemetry.departed.errors;
   std::size_t busy = 0;
   for (const auto& device : telemetry.devices) {
     busy += device.job_id.empty() ? 0 : 1;

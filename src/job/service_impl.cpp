@@ -136,8 +136,8 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(co
                                                                               const std::shared_ptr<StartLine>& gate) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
-  if (!ledger_.has_room_for(names)) {
-    return fail(Errc::exhausted, fmt::format("{} devices are known; that is the limit", Ledger::kMaxDevices));
+  if (!ledger_.make_room_for(names)) {
+    return fail(Errc::exhausted, fmt::format("jobs run on {} devices; that is the limit", Ledger::kMaxDevices));
   }
   std::vector<std::shared_ptr<DeviceRun>> runs;
   for (auto& device : plan.devices) {
@@ -303,6 +303,7 @@ util::Status JobService::Impl::forget(const std::string& id) {
 Telemetry JobService::Impl::telemetry() const {
   Telemetry out;
   out.devices = ledger_.read(setup_.clock.now());
+  out.departed = ledger_.departed();
   const std::lock_guard lock(mutex_);
   for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
   out.finished = finished_;

@@ -36,7 +36,7 @@ class JobService::Impl {
   std::mutex overview_mutex_;
   std::function<void(const StateChange&)> listener_;
 
-  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts); }
+  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts, setup_.clock.now()); }
 
  private:
   using JobPtr = std::shared_ptr<Job>;
@@ -66,6 +66,7 @@ class JobService::Impl {
   void visit(Job& job, util::Nanos now);
   void finalize(Job& job, util::Nanos now);
   void visit_lingering(util::Nanos now);
+  void sweep_ledger(util::Nanos now);
   void forget_oldest();
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
@@ -94,6 +95,7 @@ class JobService::Impl {
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
+  util::Nanos last_sweep_ = 0;  // the supervisor's own
   // Last: they stop before anything that they use.
   std::jthread recorder_;
   std::jthread supervisor_;

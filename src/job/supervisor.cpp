@@ -14,6 +14,7 @@ using util::Nanos;
 namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(50);
+constexpr Nanos kSweepInterval = 60 * util::kSecond;
 constexpr auto kRecorderRound = std::chrono::seconds(1);
 
 }  // namespace
@@ -48,6 +49,15 @@ void JobService::Impl::round() {
     visit_lingering(now);
     forget_oldest();
   }
+  sweep_ledger(now);
+}
+
+// Names in sysfs are all that is looked at: a path could hang.
+void JobService::Impl::sweep_ledger(Nanos now) {
+  if (now - last_sweep_ < kSweepInterval) return;
+  last_sweep_ = now;
+  const auto present = setup_.gate.block_names();
+  ledger_.sweep(now, {present.begin(), present.end()});
 }
 
 void JobService::Impl::visit(Job& job, Nanos now) {

@@ -68,6 +68,7 @@ class Gate {
     return claims_.holder_of(node, whole);
   }
   [[nodiscard]] HostView host() const { return read_host(paths_); }
+  [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(paths_); }
 
  private:
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,

@@ -147,7 +147,7 @@ inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running
 
 struct DeviceTelemetry {
   device::TargetFacts facts;
-  DeviceTotals totals;  // over the life of the daemon
+  DeviceTotals totals;  // since it has been listed
   DeviceActivity activity = DeviceActivity::idle;
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
@@ -157,8 +157,14 @@ struct DeviceTelemetry {
   std::string job_id, job_name;  // of the running job, "" for none
 };
 
+// What was counted for devices that are no longer listed.
+struct DepartedTotals {
+  std::uint64_t bytes = 0, operations = 0, errors = 0;
+};
+
 struct Telemetry {
-  std::vector<DeviceTelemetry> devices;
+  std::vector<DeviceTelemetry> devices;  // those that run, or have lately, and the machine's own; see Ledger
+  DepartedTotals departed;
   std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
   std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
 };

@@ -343,6 +343,20 @@ TEST_F(JobServiceLimits, OnlySoManyDescriptorsAreOpen) {
   EXPECT_EQ(run(reading({second})).state, State::succeeded);
 }
 
+TEST_F(JobServiceLimits, DevicesThatAreIdleForAnHourLeaveTheTelemetry) {
+  host.block("sda", "8:0", 100);
+  host.block("sda/sda1", "8:1", 50);
+  gate.set_allow_list(device::AllowList({dir.path() + "/", "/dev/sda*"}));
+  start(null_engines(), {}, clock);
+  service->introduce_devices();
+  (void)run(reading({first}));
+  ASSERT_EQ(service->telemetry().devices.size(), 3U);
+  clock.advance(3601 * util::kSecond);
+  EXPECT_TRUE(await([&] { return service->telemetry().devices.size() == 2; }));
+  EXPECT_EQ(service->telemetry().devices.at(0).facts.name, "sda");
+  EXPECT_EQ(service->telemetry().departed.operations, 10U);
+}
+
 TEST_F(JobServiceLimits, TrimsBookNoPipes) {
   ServiceLimits limits;
   limits.pipe_bytes = 2 << 20;
