@@ -118,6 +118,14 @@ Json errors_of(const DeviceSnapshot& device) {
   return list;
 }
 
+Json criteria_of(const DeviceSnapshot& device) {
+  Json list = Json::array();
+  for (const auto& one : device.criteria) {
+    list.push_back({{"name", one.name}, {"limit", one.limit}, {"measured", one.measured}, {"met", one.met}});
+  }
+  return list;
+}
+
 Json kernel_of(const std::optional<device::KernelCounters>& kernel) {
   if (!kernel) return nullptr;
   return {{"read_bytes", kernel->read_bytes},    {"read_operations", kernel->read_ios},
@@ -133,7 +141,9 @@ Json render_run(const DeviceSnapshot& device) {
   return {{"device", device.facts.name},
           {"path", device.facts.path},
           {"state", job::state_name(device.state)},
+          {"verdict", verdict_of(device.verdict)},
           {"reason", text_or_null(device.reason)},
+          {"criteria", criteria_of(device)},
           {"progress", device.progress},
           {"eta_seconds", eta},
           {"offset_bytes", device.range.offset},
@@ -157,6 +167,8 @@ Json restore_document(const JobSnapshot& job) {
   if (document.contains("devices") && document["devices"].is_array()) {
     for (auto& device : document["devices"]) {
       if (!device.is_object() || !device.contains("state")) continue;
+      device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
+      device.emplace("criteria", Json::array());
       const Json& state = device["state"];
       if (state != "RUNNING" && state != "PENDING" && state != "STOPPING") continue;
       device["state"] = job::state_name(job.state);

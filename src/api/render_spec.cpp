@@ -64,6 +64,7 @@ Json render_spec(const job::JobSpec& spec) {
           {"error_policy",
            {{"max_errors", spec.error_policy.max_errors},
             {"stall_timeout", format_duration(spec.error_policy.stall_timeout)}}},
+          {"criteria", {{"max_io_errors", spec.criteria.max_io_errors}}},
           {"destructive", spec.destructive},
           {"allow_in_use", spec.allow_in_use},
           {"overwrite_signatures", spec.overwrite_signatures}};

@@ -120,6 +120,7 @@ void read_job(Fields& fields, job::JobSpec& spec) {
     inner.read("max_errors", spec.error_policy.max_errors);
     inner.read_duration("stall_timeout", spec.error_policy.stall_timeout);
   });
+  fields.nested("criteria", [&](Fields& inner) { inner.read("max_io_errors", spec.criteria.max_io_errors); });
   fields.read("destructive", spec.destructive);
   fields.read("allow_in_use", spec.allow_in_use);
   fields.read("overwrite_signatures", spec.overwrite_signatures);

@@ -44,9 +44,16 @@ std::string tuning_text(const Json& tuning) {
   return out + ")\n";
 }
 
+// ", verdict FAIL" after a state, where there is one.
+std::string verdict_text(const Json& object) {
+  const std::string verdict = text_of(object, "verdict");
+  return verdict.empty() ? "" : ", verdict " + verdict;
+}
+
 std::string device_text(const Json& device) {
-  std::string out = fmt::format("  {}: {}{}{}\n", text_of(device, "device"), text_of(device, "state"),
-                                text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
+  std::string out =
+      fmt::format("  {}: {}{}{}{}\n", text_of(device, "device"), text_of(device, "state"), verdict_text(device),
+                  text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
   for (const char* op : kOps) {
     const Json& io = device.at("io").at(op);
     if (io.at("operations") == 0 && io.at("errors") == 0) continue;
@@ -91,11 +98,9 @@ std::string seconds_text(double seconds) {
 }
 
 std::string job_text(const Json& job) {
-  const std::string verdict = text_of(job, "verdict");
   const std::string reason = text_of(job, "reason");
-  std::string out =
-      fmt::format("job {}{}{}: {}{}{}\n", text_of(job, "id"), text_of(job, "name").empty() ? "" : " ",
-                  text_of(job, "name"), text_of(job, "state"), verdict.empty() ? "" : ", verdict ", verdict);
+  std::string out = fmt::format("job {}{}{}: {}{}\n", text_of(job, "id"), text_of(job, "name").empty() ? "" : " ",
+                                text_of(job, "name"), text_of(job, "state"), verdict_text(job));
   if (!reason.empty()) out += fmt::format("  {}\n", reason);
   for (const Json& device : job.value("devices", Json::array())) out += device_text(device);
   return out;

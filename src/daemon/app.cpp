@@ -74,6 +74,10 @@ Status App::start() {
     if (auto status = token_.load(config_.token_file); !status) return status;
   }
   if (auto status = open_state(); !status) return status;
+  if (const auto memory = util::MemoryLimit().read()) {
+    log_.log(LogLevel::info,
+             fmt::format("memory: {} allows {}", memory->path, util::human_bytes(static_cast<double>(memory->limit))));
+  }
   service_ = std::make_unique<job::JobService>(
       job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
   if (auto status = service_->restore(); !status) return status;
@@ -157,9 +161,9 @@ void App::reload(const util::Result<Config>& next) {
 
 std::string App::status_line() {
   const job::Telemetry telemetry = service_->telemetry();
-  double bytes = 0;
-  double operations = 0;
-  std::uint64_t errors = 0;
+  auto bytes = static_cast<double>(telemetry.departed.bytes);
+  auto operations = static_cast<double>(telemetry.departed.operations);
+  std::uint64_t errors = telemetry.departed.errors;
   std::size_t busy = 0;
   for (const auto& device : telemetry.devices) {
     busy += device.job_id.empty() ? 0 : 1;

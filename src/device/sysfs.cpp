@@ -29,8 +29,10 @@ std::optional<dev_t> read_device_number(const std::string& directory) {
 
 std::vector<std::string> list_names(const std::string& directory) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) names.push_back(entry.path().filename());
+  std::error_code error;  // a device may go away meanwhile
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename());
+  }
   return names;
 }
 
@@ -102,6 +104,18 @@ std::vector<BlockNode> read_block_nodes(const HostPaths& paths) {
     }
   }
   return nodes;
+}
+
+std::vector<std::string> list_block_names(const HostPaths& paths) {
+  std::vector<std::string> names = list_names(paths.sys + "/block");
+  const std::size_t disks = names.size();
+  for (std::size_t i = 0; i < disks; ++i) {
+    const std::string disk = paths.sys + "/block/" + names[i];
+    for (std::string& part : list_names(disk)) {
+      if (!read_line(disk + "/" + part + "/partition").empty()) names.push_back(std::move(part));
+    }
+  }
+  return names;
 }
 
 std::optional<KernelCounters> read_kernel_counters(dev_t number, const HostPaths& paths) {

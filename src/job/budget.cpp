@@ -1,11 +1,19 @@
 #include "budget.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "spliced/util/descriptors.h"
 #include "spliced/verify/payload.h"
 #include "tuning.h"
 
 namespace spliced::job {
+
+using util::Errc;
+using util::fail;
 
 namespace {
 
@@ -13,11 +21,24 @@ namespace {
 constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
 
+// Of the process, for looking at targets while a job is planned, and for each worker: two pipes at most.
+constexpr std::uint64_t kPlanningDescriptors = 8;
+constexpr std::uint64_t kWorkerDescriptors = 4;
+
 std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
   return all - std::min(all, used);
 }
 
 }  // namespace
+
+std::uint64_t descriptors_for_jobs() {
+  const std::uint64_t limit = util::descriptor_limit();
+  return limit - std::min(kOwnDescriptors, limit / 2);
+}
+
+std::uint64_t descriptors_of(const JobSpec& spec) {
+  return spec.targets.size() * (1 + kWorkerDescriptors * spec.workload.workers) + kPlanningDescriptors;
+}
 
 std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
   const auto& w = spec.workload;
@@ -53,7 +74,82 @@ Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t
   }
   // A job may ask for a pipe that it cannot have.
   out.pipes = count * std::min(largest, limits.largest_pipe);
+  out.descriptors = descriptors_of(spec);
   return out;
+}
+
+util::Status Budget::check_counts(const JobSpec& spec) const {
+  if (running_ >= limits_.running_jobs) {
+    return fail(Errc::exhausted, fmt::format("{} jobs are running; that is the limit", running_));
+  }
+  const std::size_t threads = spec.targets.size() * spec.workload.workers;
+  if (taken_.threads + threads > limits_.worker_threads) {
+    return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
+                                             taken_.threads, threads, limits_.worker_threads));
+  }
+  const std::uint64_t descriptors = descriptors_of(spec);
+  if (taken_.descriptors + descriptors > limits_.descriptors) {
+    return fail(Errc::exhausted,
+                fmt::format("{} descriptors are in use by running jobs and this one needs {}; the limit is {}: raise "
+                            "LimitNOFILE= of the unit, or ulimit -n",
+                            taken_.descriptors, descriptors, limits_.descriptors));
+  }
+  return {};
+}
+
+// Buffers are faulted in when they are made, so those of running jobs are among what is used, and what is used besides
+// is the rest. Pipes fill only later: they are counted as booked.
+std::uint64_t Budget::memory_left(const util::MemoryBound& bound) const {
+  const std::uint64_t besides = left_of(bound.used, taken_.buffers);
+  return left_of(bound.limit, besides + kOwnMemory + taken_.memory());
+}
+
+// So that a job makes do with what there is, where it leaves the choice: half of it for batches, a quarter for pipes.
+ServiceLimits Budget::within(std::uint64_t memory) const {
+  ServiceLimits out = limits_;
+  out.buffer_bytes = std::min(limits_.buffer_bytes, taken_.buffers + memory);
+  const std::uint64_t pipes = std::max<std::uint64_t>(1, taken_.pipes + memory / 2);  // 0 would be: any
+  out.pipe_bytes = limits_.pipe_bytes == 0 ? pipes : std::min(limits_.pipe_bytes, pipes);
+  return out;
+}
+
+util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound) {
+  if (auto status = check_counts(spec); !status) return tl::unexpected(status.error());
+  const std::uint64_t left = bound ? memory_left(*bound) : 0;
+  Reservation out = book(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
+  if (taken_.buffers + out.buffers > limits_.buffer_bytes) {
+    return fail(Errc::exhausted,
+                fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}",
+                            taken_.buffers, out.buffers, limits_.buffer_bytes));
+  }
+  if (bound && out.memory() > left) {
+    return fail(
+        Errc::exhausted,
+        fmt::format("this job needs {} bytes of memory for buffers, pipes and workers, and {} are left: {} allows "
+                    "{} bytes, {} are in use, running jobs have {} reserved, and {} are kept for the daemon",
+                    out.memory(), left, bound->path, bound->limit, bound->used, taken_.memory(), kOwnMemory));
+  }
+  take(out);
+  return out;
+}
+
+void Budget::take(Reservation& reservation) {
+  ++running_;
+  taken_.threads += reservation.threads;
+  if (taken_.threads >= kWorkersPerCpu * std::max(1U, std::thread::hardware_concurrency())) {
+    reservation.first_cpu = std::exchange(next_cpu_, next_cpu_ + reservation.threads);
+  }
+  taken_.buffers += reservation.buffers;
+  taken_.pipes += reservation.pipes;
+  taken_.descriptors += reservation.descriptors;
+}
+
+void Budget::give_back(const Reservation& reservation) {
+  --running_;
+  taken_.threads -= reservation.threads;
+  taken_.buffers -= reservation.buffers;
+  taken_.pipes -= reservation.pipes;
+  taken_.descriptors -= reservation.descriptors;
 }
 
 }  // namespace spliced::job

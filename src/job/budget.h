@@ -1,4 +1,4 @@
-// What jobs take of the memory that there is for all of them.
+// What jobs take of what there is for all of them: threads, memory, pipes, descriptors.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -7,14 +7,24 @@
 
 #include "plan.h"
 #include "spliced/job/service.h"
+#include "spliced/util/memory_limit.h"
 
 namespace spliced::job {
+
+// What a worker takes besides buffers and pipes: its counters and histograms (76 KiB), the engine, as much of its stack
+// as it touches, the kernel's stack.
+inline constexpr std::uint64_t kWorkerBytes = 128 * 1024;
+// What the daemon itself may come to need beyond what it uses at the moment, where memory is limited: answers that are
+// being made, connections, the records of jobs.
+inline constexpr std::uint64_t kOwnMemory = 64ULL << 20;
 
 // What a job takes of the service's limits.
 struct Reservation {
   std::size_t threads = 0;
-  std::uint64_t buffers = 0;  // bytes
-  std::uint64_t pipes = 0;    // bytes
+  std::uint64_t buffers = 0;      // bytes
+  std::uint64_t pipes = 0;        // bytes; the kernel charges what is in them to the process's memory
+  std::uint64_t descriptors = 0;  // open files
+  [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
   Grant grant;
   std::optional<std::size_t> first_cpu;  // see DevicePlan
 };
@@ -34,9 +44,35 @@ inline constexpr std::size_t kReadWindow = 16 * 1024;
 // The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);
 
+// The descriptors of a job while it runs, and a few for looking at its targets.
+[[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
+
 // What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for
 // the caller to see.
 [[nodiscard]] Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
                                std::uint64_t pipes);
+
+// Keeps the books of all running jobs. Not thread-safe.
+class Budget {
+ public:
+  explicit Budget(const ServiceLimits& limits) : limits_(limits) {}
+
+  // All that the job needs, or an error (`exhausted`) that names the limit which is in the way; nothing is taken then.
+  // `bound`: what limits the memory of the whole process at this moment. Near it, jobs get smaller pipes and batches.
+  [[nodiscard]] util::Result<Reservation> reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound);
+  void give_back(const Reservation& reservation);
+  [[nodiscard]] std::size_t running() const { return running_; }
+
+ private:
+  [[nodiscard]] util::Status check_counts(const JobSpec& spec) const;
+  [[nodiscard]] std::uint64_t memory_left(const util::MemoryBound& bound) const;
+  [[nodiscard]] ServiceLimits within(std::uint64_t memory) const;
+  void take(Reservation& reservation);
+
+  const ServiceLimits limits_;
+  std::size_t running_ = 0;  // jobs
+  std::size_t next_cpu_ = 0;
+  Reservation taken_;  // by all of them
+};
 
 }  // namespace spliced::job

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "device_run.h"
+#include "verdict.h"
 
 namespace spliced::job {
 
@@ -84,8 +85,11 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   errors_.copy_to(out);
   fill_rates(now, out);
   fill_progress(now, out);
+  Judgement judgement = judge(spec_, out);
+  out.verdict = judgement.verdict;
+  out.criteria = std::move(judgement.criteria);
   const std::lock_guard lock(mutex_);
-  out.reason = reason_;
+  out.reason = reason_.empty() ? std::move(judgement.reason) : reason_;
   out.kernel = kernel_;
   return out;
 }

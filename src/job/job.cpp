@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "verdict.h"
+
 namespace spliced::job {
 
 bool may_follow(State from, State to) {
@@ -40,20 +42,39 @@ bool Job::all_ended() const {
   return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->finished() || run->stalled(); });
 }
 
-void Job::conclude(const std::vector<State>& devices) {
-  const auto is = [](State wanted) { return [wanted](State state_of_device) { return state_of_device == wanted; }; };
+namespace {
+
+// Of the verdict `wanted`: the device's own reason where there is one device, else how many there are and the first.
+std::string reason_of(const std::vector<DeviceEnd>& devices, Verdict wanted) {
+  const auto is = [&](const DeviceEnd& device) { return device.verdict == wanted; };
+  const auto first = std::find_if(devices.begin(), devices.end(), is);
+  if (devices.size() == 1) return first->reason;
+  return fmt::format("{} of {} devices have {}; {}: {}", std::count_if(devices.begin(), devices.end(), is),
+                     devices.size(), wanted == Verdict::fail ? "the verdict FAIL" : "no verdict", first->name,
+                     first->reason);
+}
+
+}  // namespace
+
+// A disk that has failed stays so when the job is cancelled: the verdict is of the devices alone.
+void Job::conclude(const std::vector<DeviceEnd>& devices) {
+  const auto ended_as = [&](State wanted) {
+    return std::count_if(devices.begin(), devices.end(), [&](auto& device) { return device.state == wanted; });
+  };
   const bool stopped = state == State::stopping;
-  if (std::all_of(devices.begin(), devices.end(), is(State::succeeded))) {
+  std::vector<Verdict> verdicts;
+  for (const auto& device : devices) verdicts.push_back(device.verdict);
+  verdict = worst_of(verdicts);
+  if (ended_as(State::succeeded) == static_cast<std::ptrdiff_t>(devices.size())) {
     transition(State::succeeded);
-    verdict = Verdict::pass;
+    if (verdict != Verdict::pass) reason = reason_of(devices, verdict);
   } else if (stopped) {
     transition(stop_state);
     reason = stop_state == State::interrupted ? "the daemon was stopped" : "cancelled on request";
+    if (verdict == Verdict::fail) reason += "; " + reason_of(devices, verdict);
   } else {
     transition(State::failed);
-    verdict = Verdict::fail;
-    reason = fmt::format("{} of {} devices failed", std::count_if(devices.begin(), devices.end(), is(State::failed)),
-                         devices.size());
+    reason = fmt::format("{} of {} devices failed", ended_as(State::failed), devices.size());
   }
 }
 

@@ -13,6 +13,14 @@ namespace spliced::job {
 //   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
 
+// What one device of a job came to.
+struct DeviceEnd {
+  std::string name;
+  State state = State::succeeded;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+};
+
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {
   std::string id;
@@ -36,8 +44,8 @@ struct Job {
   [[nodiscard]] JobSnapshot header() const;
   // Whether every device has come to an end of its own or is stuck.
   [[nodiscard]] bool all_ended() const;
-  // What the job as a whole came to, from its devices'.
-  void conclude(const std::vector<State>& devices);
+  // What the job as a whole came to, from what its devices did, each in a final state.
+  void conclude(const std::vector<DeviceEnd>& devices);
 };
 
 }  // namespace spliced::job

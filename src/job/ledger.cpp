@@ -1,41 +1,91 @@
 #include "ledger.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace spliced::job {
 
-Ledger::Record& Ledger::record_for(const device::TargetFacts& facts) {
-  Record& record = records_[facts.name];
-  record.facts = facts;
-  return record;
+// Called with the lock held, as all that is private here.
+Ledger::Records::iterator Ledger::forget(Records::iterator record) {
+  for (const OpTotals& op : record->second.totals.ops) {
+    departed_.bytes += op.bytes;
+    departed_.operations += op.operations;
+    departed_.errors += op.error_count();
+  }
+  return records_.erase(record);
 }
 
-void Ledger::introduce(const device::TargetFacts& facts) {
+// Devices of this machine go last: they are known without having run.
+bool Ledger::forget_idle(std::size_t count, const std::vector<std::string>& but_these) {
+  const std::set<std::string> kept(but_these.begin(), but_these.end());
+  std::vector<Records::iterator> idle;
+  for (auto record = records_.begin(); record != records_.end(); ++record) {
+    if (record->second.runs.empty() && !kept.contains(record->first)) idle.push_back(record);
+  }
+  if (idle.size() < count) return false;
+  const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(idle.begin(), last, idle.end(), [](auto& a, auto& b) {
+    return std::pair(a->second.introduced, a->second.idle_since) <
+           std::pair(b->second.introduced, b->second.idle_since);
+  });
+  std::for_each(idle.begin(), last, [&](auto& record) { forget(record); });
+  return true;
+}
+
+void Ledger::introduce(const device::TargetFacts& facts, util::Nanos now) {
   const std::lock_guard lock(mutex_);
-  record_for(facts);
+  if (records_.size() >= kMaxDevices && !records_.contains(facts.name)) return;
+  const auto [record, is_new] = records_.try_emplace(facts.name);
+  record->second.facts = facts;
+  record->second.introduced = true;
+  if (is_new) record->second.idle_since = now;
 }
 
-bool Ledger::has_room_for(const std::vector<std::string>& names) const {
+bool Ledger::make_room_for(const std::vector<std::string>& names) {
   const std::lock_guard lock(mutex_);
   const auto unknown = std::count_if(names.begin(), names.end(), [&](auto& name) { return !records_.contains(name); });
-  return records_.size() + static_cast<std::size_t>(unknown) <= kMaxDevices;
+  const std::size_t wanted = records_.size() + static_cast<std::size_t>(unknown);
+  return wanted <= kMaxDevices || forget_idle(wanted - kMaxDevices, names);
 }
 
+// Others may have come in since room was made. Where all that is known runs, the table is one longer.
 void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
   const std::lock_guard lock(mutex_);
-  record_for(run->facts()).runs.push_back(run);
+  const std::string& name = run->facts().name;
+  if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
+  Record& record = records_[name];
+  record.facts = run->facts();
+  record.runs.push_back(run);
 }
 
 void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
   const std::lock_guard lock(mutex_);
-  Record& record = record_for(run->facts());
+  const auto found = records_.find(run->facts().name);
+  if (found == records_.end() || std::erase(found->second.runs, run) == 0) return;
+  Record& record = found->second;
   run->add_to(record.totals);
   DeviceTelemetry last;
   run->describe(now, last);
   if (last.last_completion) record.last_completion = last.last_completion;
   record.pipe_size_bytes = last.pipe_size_bytes;
-  std::erase(record.runs, run);
   record.last_failed = failed;
+  record.idle_since = now;
+}
+
+void Ledger::sweep(util::Nanos now, const std::set<std::string>& present) {
+  const std::lock_guard lock(mutex_);
+  for (auto record = records_.begin(); record != records_.end();) {
+    const auto& [name, known] = *record;
+    const bool stays =
+        !known.runs.empty() || now - known.idle_since < kIdleLimit || (known.introduced && present.contains(name));
+    record = stays ? std::next(record) : forget(record);
+  }
+}
+
+DepartedTotals Ledger::departed() const {
+  const std::lock_guard lock(mutex_);
+  return departed_;
 }
 
 std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {

@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,34 +10,46 @@
 
 namespace spliced::job {
 
-// What each device has done since the daemon started. Counters here never go down, whatever jobs come and go: the
-// counts of a run that ended are added under the same lock under which a reader sums up. Thread-safe.
+// What each device has done since the daemon got to know it. Counters here never go down, whatever jobs come and go:
+// the counts of a run that ended are added under the same lock under which a reader sums up. What has been idle for
+// long leaves, and begins at 0 should it come back. Thread-safe; never looks at a device.
 class Ledger {
  public:
   static constexpr std::size_t kMaxDevices = 4096;
+  static constexpr util::Nanos kIdleLimit = 3600 * util::kSecond;
 
-  // Makes a device known, with all its counters at 0.
-  void introduce(const device::TargetFacts& facts);
-  // Whether `more` devices that are not known yet still fit.
-  [[nodiscard]] bool has_room_for(const std::vector<std::string>& names) const;
+  // Makes a block device of this machine known, with all its counters at 0, unless the table is full.
+  void introduce(const device::TargetFacts& facts, util::Nanos now);
+  // Lets those go that have been idle longest until devices of these names fit. false, and nothing happens: too many
+  // are running.
+  [[nodiscard]] bool make_room_for(const std::vector<std::string>& names);
   void attach(const std::shared_ptr<DeviceRun>& run);
-  // Adds the counts of a run whose workers have all left.
+  // Adds the counts of a run whose workers have all left. Does nothing for one that was not attached.
   void settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
+  // Lets go what has been idle for kIdleLimit, but for devices that were introduced and are among `present` still.
+  void sweep(util::Nanos now, const std::set<std::string>& present);
   [[nodiscard]] std::vector<DeviceTelemetry> read(util::Nanos now) const;
+  // The counts of all that have left.
+  [[nodiscard]] DepartedTotals departed() const;
 
  private:
   struct Record {
     device::TargetFacts facts;
     DeviceTotals totals;
     std::vector<std::shared_ptr<DeviceRun>> runs;  // not settled yet; the newest last
+    bool introduced = false;
+    util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;
     std::optional<WallTime> last_completion;
     std::uint64_t pipe_size_bytes = 0;
   };
-  Record& record_for(const device::TargetFacts& facts);
+  using Records = std::map<std::string, Record>;
+  [[nodiscard]] bool forget_idle(std::size_t count, const std::vector<std::string>& but_these);
+  Records::iterator forget(Records::iterator record);
 
   mutable std::mutex mutex_;
-  std::map<std::string, Record> records_;
+  Records records_;
+  DepartedTotals departed_;
 };
 
 }  // namespace spliced::job

@@ -20,6 +20,7 @@ namespace {
 
 std::uint64_t share_of(const Amount& amount, std::uint64_t whole, std::uint64_t unit) {
   if (!amount.relative) return amount.bytes;
+  if (amount.percent == 100) return whole / unit * unit;  // exact, however large
   const auto bytes = static_cast<std::uint64_t>(static_cast<long double>(whole) * amount.percent / 100);
   return std::min(bytes, whole) / unit * unit;
 }
@@ -90,6 +91,17 @@ std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& 
   return seconds;
 }
 
+// What to do about a target whose end cannot be reached with direct I/O. `left`: bytes from the start of the range on.
+std::string tail_refusal(const device::TargetFacts& facts, std::uint64_t left) {
+  const std::uint64_t reached = left / facts.alignment * facts.alignment;
+  const std::string how = reached == 0 ? "" : fmt::format("a size of {} to leave them out, or ", reached);
+  return fmt::format(
+      "100% of {} is not aligned: direct I/O needs multiples of {} bytes, and the last {} of its {} bytes would be "
+      "left "
+      "out without a word; give {}\"direct\": false",
+      facts.path, facts.alignment, left - reached, facts.size, how);
+}
+
 }  // namespace
 
 BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
@@ -106,6 +118,8 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   } else if (range.size > left) {
     wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
                                         range.offset, facts.path, facts.size));
+  } else if (spec.direct && spec.size.relative && spec.size.percent == 100 && facts.size % unit != 0) {
+    wrong("/workload/size", tail_refusal(facts, left));
   } else if (range.size == 0) {
     wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
   }

@@ -37,7 +37,8 @@ struct JobPlan {
 // The same walk without claiming, creating or changing anything, with the same bound.
 [[nodiscard]] PlanReport report_plan(const device::Gate& gate, const JobSpec& spec);
 
-// The range of `spec` on a target, or what is wrong with it.
+// The range of `spec` on a target, or what is wrong with it. All of what is asked for or an error, but for percentages
+// other than 100: those are cut to what can be addressed.
 [[nodiscard]] workload::BlockRange resolve_range(const workload::WorkloadSpec& spec, const device::TargetFacts& facts,
                                                  std::vector<util::FieldError>& errors);
 

@@ -44,6 +44,7 @@ JobService::Impl::Impl(ServiceSetup setup)
       keeper_(setup_.store, setup_.log),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
+      budget_(setup_.limits),
       last_round_(setup_.clock.now()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
@@ -84,38 +85,10 @@ util::Status JobService::Impl::restore() {
 }
 
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
+  const auto bound = setup_.memory();  // reads files: not under the lock
   const std::lock_guard lock(mutex_);
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
-  if (running_ >= setup_.limits.running_jobs) {
-    return fail(Errc::exhausted, fmt::format("{} jobs are running; that is the limit", running_));
-  }
-  const std::size_t threads = spec.targets.size() * spec.workload.workers;
-  if (threads_ + threads > setup_.limits.worker_threads) {
-    return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
-                                             threads_, threads, setup_.limits.worker_threads));
-  }
-  Reservation reservation = book(spec, setup_.limits, buffers_, pipes_);
-  if (buffers_ + reservation.buffers > setup_.limits.buffer_bytes) {
-    return fail(Errc::exhausted,
-                fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}", buffers_,
-                            reservation.buffers, setup_.limits.buffer_bytes));
-  }
-  ++running_;
-  threads_ += threads;
-  if (threads_ >= kWorkersPerCpu * std::max(1U, std::thread::hardware_concurrency())) {
-    reservation.first_cpu = std::exchange(next_cpu_, next_cpu_ + threads);
-  }
-  buffers_ += reservation.buffers;
-  pipes_ += reservation.pipes;
-  return reservation;
-}
-
-// Called with the lock held.
-void JobService::Impl::give_back(const Reservation& reservation) {
-  --running_;
-  threads_ -= reservation.threads;
-  buffers_ -= reservation.buffers;
-  pipes_ -= reservation.pipes;
+  return budget_.reserve(spec, bound);
 }
 
 Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
@@ -158,15 +131,15 @@ void JobService::Impl::abandon(const JobPtr& job, StartLine& gate, const Reserva
   std::erase(jobs_, job);
   for (const auto& run : job->runs) ledger_.settle(run, false, setup_.clock.now());
   job->runs.clear();  // joins
-  give_back(reservation);
+  budget_.give_back(reservation);
 }
 
 Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
                                                                               const std::shared_ptr<StartLine>& gate) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
-  if (!ledger_.has_room_for(names)) {
-    return fail(Errc::exhausted, fmt::format("{} devices are known; that is the limit", Ledger::kMaxDevices));
+  if (!ledger_.make_room_for(names)) {
+    return fail(Errc::exhausted, fmt::format("jobs run on {} devices; that is the limit", Ledger::kMaxDevices));
   }
   std::vector<std::shared_ptr<DeviceRun>> runs;
   for (auto& device : plan.devices) {
@@ -329,6 +302,7 @@ util::Status JobService::Impl::forget(const std::string& id) {
 Telemetry JobService::Impl::telemetry() const {
   Telemetry out;
   out.devices = ledger_.read(setup_.clock.now());
+  out.departed = ledger_.departed();
   const std::lock_guard lock(mutex_);
   for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
   out.finished = finished_;
@@ -373,7 +347,7 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
     for (const auto& job : jobs_) {
       if (job->state == State::running) stop(*job, State::interrupted);
     }
-    return running_ == 0 && changes_.empty() && !delivering_ && lingering_.empty();
+    return budget_.running() == 0 && changes_.empty() && !delivering_ && lingering_.empty();
   };
   wake();
   if (changed_.wait_for(lock, std::chrono::nanoseconds(limit), done)) return true;

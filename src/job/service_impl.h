@@ -37,7 +37,7 @@ class JobService::Impl {
   ServiceSetup setup_;
   std::function<void(const StateChange&)> listener_;
 
-  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts); }
+  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts, setup_.clock.now()); }
 
  private:
   using JobPtr = std::shared_ptr<Job>;
@@ -49,7 +49,6 @@ class JobService::Impl {
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
-  void give_back(const Reservation& reservation);
   void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
                                                                     const std::shared_ptr<StartLine>& gate);
@@ -68,6 +67,7 @@ class JobService::Impl {
   void visit(Job& job, util::Nanos now);
   void finalize(Job& job, util::Nanos now);
   void visit_lingering(util::Nanos now);
+  void sweep_ledger(util::Nanos now);
   void forget_oldest();
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
@@ -85,7 +85,7 @@ class JobService::Impl {
   std::condition_variable wake_;
   bool woken_ = false;
   Ledger ledger_;
-  mutable std::mutex mutex_;  // guards everything down to `threads_`
+  mutable std::mutex mutex_;  // guards everything down to `budget_`
   mutable std::condition_variable_any changed_;
   std::vector<std::string> forgotten_;                 // to be erased from the store
   std::deque<JobPtr> jobs_;                            // oldest first
@@ -93,14 +93,11 @@ class JobService::Impl {
   std::vector<Change> changes_;
   bool delivering_ = false;
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
-  std::size_t running_ = 0;
-  std::size_t next_cpu_ = 0;
-  std::size_t threads_ = 0;
-  std::uint64_t buffers_ = 0;
-  std::uint64_t pipes_ = 0;
+  Budget budget_;
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
+  util::Nanos last_sweep_ = 0;  // the supervisor's own
   // Last: they stop before anything that they use.
   std::jthread recorder_;
   std::jthread supervisor_;

@@ -14,6 +14,7 @@ using util::Nanos;
 namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(50);
+constexpr Nanos kSweepInterval = 60 * util::kSecond;
 constexpr auto kRecorderRound = std::chrono::seconds(1);
 
 }  // namespace
@@ -55,6 +56,15 @@ void JobService::Impl::round() {
     visit_lingering(now);
     forget_oldest();
   }
+  sweep_ledger(now);
+}
+
+// Names in sysfs are all that is looked at: a path could hang.
+void JobService::Impl::sweep_ledger(Nanos now) {
+  if (now - last_sweep_ < kSweepInterval) return;
+  last_sweep_ = now;
+  const auto present = setup_.gate.block_names();
+  ledger_.sweep(now, {present.begin(), present.end()});
 }
 
 void JobService::Impl::visit(Job& job, Nanos now) {
@@ -68,20 +78,20 @@ void JobService::Impl::visit(Job& job, Nanos now) {
 }
 
 void JobService::Impl::finalize(Job& job, Nanos now) {
-  std::vector<State> states;
+  std::vector<DeviceEnd> ends;
   for (const auto& run : job.runs) {
-    states.push_back(run->outcome(job.stop_state));
-    job.ended_devices.push_back(run->snapshot(now, states.back()));
+    const DeviceSnapshot& device = job.ended_devices.emplace_back(run->snapshot(now, run->outcome(job.stop_state)));
+    ends.push_back({device.facts.name, device.state, device.verdict, device.reason});
     if (run->finished()) {
-      ledger_.settle(run, states.back() == State::failed, now);
+      ledger_.settle(run, device.state == State::failed, now);
     } else {
       lingering_.push_back(run);
     }
   }
-  give_back(job.reservation);
+  budget_.give_back(job.reservation);
   job.runs.clear();
   job.ended_at = std::chrono::system_clock::now();
-  job.conclude(states);
+  job.conclude(ends);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
   announce(job);
 }

@@ -190,6 +190,31 @@ class TestCase(unittest.TestCase):
         self.addCleanup(subprocess.run, ["losetup", "-d", device], capture_output=True)
         return device, image
 
+    def memory_group(self, limit):
+        """A control group of its own with so many bytes of memory; its directory."""
+        roots = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"))
+        name = f"spliced-test-{os.getpid()}-{time.monotonic_ns()}"
+        for root, setting in roots:
+            group = pathlib.Path(root) / name
+            try:
+                group.mkdir()
+            except OSError:
+                continue
+            self.addCleanup(self._remove_group, group)
+            if (group / setting).exists():
+                (group / setting).write_text(str(limit))
+                return group
+        self.skipTest("no control group that limits memory can be made here")
+
+    @staticmethod
+    def _remove_group(group):
+        def removed():
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            return not group.exists()
+
+        await_true(removed, "the control group to be empty")
+
     def fuse_disk(self, size):
         """A mounted fault injector; its directory."""
         return self.fuse_disk_and_server(size)[0]

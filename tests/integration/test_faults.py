@@ -96,7 +96,9 @@ class DyingDisks(TestCase):
         self.assertEqual({offset // block * block for offset in bad}, failed)
         self.assertEqual({"EIO"}, {error["errno"] for error in device["errors"]})
         self.assertEqual(size // block - len(failed), device["io"]["write"]["operations"])
-        self.assertEqual("SUCCEEDED", job["state"])
+        # It went on through them, but a disk with errors is no good one.
+        self.assertEqual(("SUCCEEDED", "FAIL"), (job["state"], job["verdict"]))
+        self.assertEqual([{"name": "max_io_errors", "limit": 0, "measured": len(failed), "met": False}], device["criteria"])
         self.assertGreaterEqual(device["splice"]["pipe_resets"], len(failed))
         subprocess.run(["blockdev", "--flushbufs", loop], check=True)
         found = Blocks(99, block).check(loop, size)

@@ -1,10 +1,12 @@
 """Jobs on real devices: what the job, the metrics and the kernel say must agree."""
+import json
 import os
+import re
 import subprocess
 import unittest
 
 from blocks import Blocks
-from harness import SLOW, TestCase, await_true, kernel_counters, need_root
+from harness import BIN, ROOT, SLOW, TestCase, await_true, kernel_counters, need_root
 
 MIB = 1 << 20
 SECONDS = int(os.environ.get("SPLICED_AGREEMENT_SECONDS", "4"))
@@ -71,6 +73,23 @@ class FileJobs(TestCase):
         self.assertEqual(["/targets/1"], [e["pointer"] for e in answer.json["errors"]])
         self.assertFalse(created.exists())
 
+    def test_the_odd_end_of_a_file_is_not_left_out_in_silence(self):
+        daemon = self.daemon(allow=["/tmp/"])
+        path = self.directory("/tmp") / "odd"  # a file system that has direct I/O
+        path.write_bytes(os.urandom(MIB + 1000))
+        job = {"targets": [str(path)], "workload": {"rw": "read", "bs": "64k"}}
+        refused = daemon.call("POST", "/v1/jobs", job)
+        self.assertEqual((422, ["/workload/size"]), (refused.status, [e["pointer"] for e in refused.json["errors"]]),
+                         refused.raw)
+        detail = refused.json["errors"][0]["detail"]
+        size = re.search(r"a size of (\d+)", detail)
+        self.assertTrue(size and '"direct": false' in detail, detail)
+        self.assertFalse(daemon.call("POST", "/v1/jobs:validate", job).json["accepted"])
+        for way, reached in (({"size": int(size[1])}, int(size[1])), ({"direct": False}, MIB + 1000)):
+            done = daemon.run(**job | {"workload": job["workload"] | way})
+            self.assertEqual(("PASS", reached), (done["verdict"], done["devices"][0]["io"]["read"]["bytes"]), done)
+            self.assertEqual(17, done["devices"][0]["io"]["read"]["operations"], "the last block is a short one")
+
     def test_hugetlbfs_cannot_splice_and_the_job_says_so(self):
         mount = self.directory("/tmp")
         if subprocess.run(["mount", "-t", "hugetlbfs", "none", mount], capture_output=True).returncode != 0:
@@ -86,6 +105,65 @@ class FileJobs(TestCase):
         job = daemon.run(targets=[str(path)], workload={"rw": "read", "direct": False})
         self.assertEqual("FAILED", job["state"])
         self.assertRegex(job["devices"][0]["reason"], "splice_unsupported.*hugetlbfs")
+
+
+class JobsAndMeans(TestCase):
+    """What the daemon itself is short of is no fault of a disk."""
+
+    def targets(self, daemon, count):
+        paths = [daemon.dir / f"target{i}" for i in range(count)]
+        for path in paths:
+            path.write_bytes(bytes(MIB))
+        return [str(path) for path in paths]
+
+    def test_few_descriptors_refuse_jobs_and_fail_none(self):
+        daemon = self.daemon(wrap=["prlimit", "--nofile=1024:1024"])
+        targets = self.targets(daemon, 40)
+        accepted = 0
+        for workers in (1, 2, 8, 16, 32):
+            job = {"targets": targets, "workload": {"rw": "read", "direct": False, "workers": workers}}
+            answer = daemon.call("POST", "/v1/jobs", job)
+            self.assertIn(answer.status, (201, 429), answer.raw)
+            if answer.status == 429:
+                self.assertRegex(answer.json["detail"], r"needs \d+; the limit is \d+: raise LimitNOFILE=")
+                continue
+            accepted += 1
+            self.assertEqual("PASS", daemon.wait(answer.json["id"])["verdict"])
+        self.assertGreaterEqual(accepted, 2)
+        self.assertEqual(429, answer.status, "1,280 workers have more pipes than 1,024 descriptors")
+        self.assertEqual(0, daemon.metric("spliced_io_errors_total"))
+
+    def test_the_soft_limit_on_descriptors_is_raised(self):
+        daemon = self.daemon(wrap=["prlimit", "--nofile=256:16384"])
+        job = daemon.run(targets=self.targets(daemon, 40), workload={"rw": "read", "direct": False, "workers": 8})
+        self.assertEqual("PASS", job["verdict"], [d["reason"] for d in job["devices"]])
+
+    @need_root
+    def test_jobs_beyond_the_memory_of_the_group_are_refused_and_the_daemon_lives(self):
+        group = self.memory_group(256 * MIB)
+        daemon = self.daemon(wrap=["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh"])
+        going_on = daemon.submit(targets=self.targets(daemon, 1), workload={
+            "rw": "read", "direct": False, "runtime": "1h", "time_based": True, "rate_iops": 100})
+        path = daemon.dir / "large"
+        greedy = {"targets": [str(path)], "destructive": True,
+                  "workload": {"rw": "write", "bs": "64M", "size": "64M", "workers": 8, "direct": False}}
+        answer = daemon.call("POST", "/v1/jobs", greedy)
+        self.assertEqual(429, answer.status, answer.raw)
+        self.assertRegex(answer.json["detail"], rf"{group}/memory\.\w+ allows {256 * MIB} bytes")
+        self.assertFalse(path.exists())
+        # Many that fit one by one, until they do not fit together.
+        statuses = []
+        for i in range(20):
+            statuses.append(daemon.call("POST", "/v1/jobs", {
+                "targets": [str(daemon.dir / f"small{i}")], "destructive": True,
+                "workload": {"rw": "write", "bs": "8M", "size": "8M", "workers": 2, "direct": False, "runtime": "1h",
+                             "time_based": True, "rate_iops": 1}}).status)
+        self.assertEqual(({201, 429}, 201), (set(statuses), statuses[0]), statuses)
+        self.assertEqual("RUNNING", daemon.call("GET", f"/v1/jobs/{going_on['id']}").json["state"])
+        setting = group / ("memory.max" if (group / "memory.max").exists() else "memory.limit_in_bytes")
+        setting.write_text(str(2048 * MIB))
+        self.assertEqual("PASS", daemon.run(**greedy)["verdict"], "the limit is asked for anew")
+        self.assertIsNone(daemon.process.poll())
 
 
 @need_root
@@ -148,6 +226,29 @@ class DeviceJobs(TestCase):
         job = daemon.run(targets=[loop], destructive=True, workload={"rw": "trim", "bs": "1M"})
         self.assertEqual(("PASS", 8 * MIB), (job["verdict"], job["devices"][0]["io"]["trim"]["bytes"]), job)
         self.assertLess(os.stat(image).st_blocks, full // 4)
+
+    def test_a_scan_that_goes_on_through_bad_blocks_has_no_pass(self):
+        mount = self.fuse_disk(8 * MIB)
+        loop, _ = self.loop(image=mount / "disk")
+        for offset in (MIB + 4096, 5 * MIB):
+            (mount / "control").write_text(f"fail read {offset} 512 5")
+        daemon = self.daemon(allow=["/dev/loop*"])
+        definition = json.loads((ROOT / "api/examples/read-scan.json").read_text()) | {"targets": [loop]}
+        job = daemon.run(**definition)
+        device = job["devices"][0]
+        self.assertEqual(("SUCCEEDED", "FAIL", "SUCCEEDED", "FAIL"),
+                         (job["state"], job["verdict"], device["state"], device["verdict"]), job)
+        self.assertEqual((2, 6 * MIB), (device["io"]["read"]["errors"], device["io"]["read"]["bytes"]))
+        self.assertEqual("2 I/O errors, 0 allowed by criteria.max_io_errors", job["reason"])
+        self.assertEqual([{"name": "max_io_errors", "limit": 0, "measured": 2, "met": False}], device["criteria"])
+        self.assertEqual(1, daemon.metric("spliced_jobs_finished_total", state="SUCCEEDED", verdict="FAIL"))
+        self.assertEqual("PASS", daemon.run(**definition, criteria={"max_io_errors": 2})["verdict"])
+        path = daemon.dir / "scan.json"
+        path.write_text(json.dumps(definition))
+        done = subprocess.run([BIN / "splicectl", "--server", f"unix:{daemon.socket}", "run", path], capture_output=True,
+                              text=True)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn("SUCCEEDED, verdict FAIL: 2 I/O errors, 0 allowed", done.stdout)
 
     @staticmethod
     def empty(loop, image):

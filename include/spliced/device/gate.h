@@ -76,6 +76,7 @@ class Gate {
   // The right to look at what `path` leads to, whatever its name: at a device that does not answer, one thread waits.
   // May wait itself, until `until`; see Looks.
   [[nodiscard]] util::Result<Looks::Ticket> look_alone(const std::string& path, util::Nanos until) const;
+  [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(paths_); }
 
  private:
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,

@@ -96,6 +96,9 @@ class HostReader {
 // Reads it once, with threads of its own, for which it waits.
 [[nodiscard]] HostView read_host(const HostPaths& paths = {});
 
+// The names of all block devices, partitions among them. Reads directories of sysfs alone, opens no device.
+[[nodiscard]] std::vector<std::string> list_block_names(const HostPaths& paths = {});
+
 // What the kernel itself has counted for a block device since it appeared (/sys/dev/block/MAJ:MIN/stat).
 struct KernelCounters {
   std::uint64_t read_ios = 0, read_bytes = 0, write_ios = 0, write_bytes = 0, discard_ios = 0, discard_bytes = 0;

@@ -12,8 +12,15 @@
 #include "spliced/job/store.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/log.h"
+#include "spliced/util/memory_limit.h"
 
 namespace spliced::job {
+
+// Kept for the daemon itself: connections, listeners, the store, the bus, looks at the machine. At most half of what
+// the process may have.
+inline constexpr std::uint64_t kOwnDescriptors = 512;
+// What the soft limit on descriptors leaves for jobs at this moment.
+[[nodiscard]] std::uint64_t descriptors_for_jobs();
 
 struct ServiceLimits {
   std::size_t running_jobs = 256;
@@ -25,6 +32,7 @@ struct ServiceLimits {
   std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
   util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
+  std::uint64_t descriptors = descriptors_for_jobs();  // open files of all running jobs
 };
 
 struct ServiceSetup {
@@ -36,6 +44,8 @@ struct ServiceSetup {
   // How a job is written into the store (the form is the API's affair).
   std::function<std::string(const JobSnapshot&)> document = [](const JobSnapshot&) { return std::string(); };
   ServiceLimits limits = {};
+  // What limits the memory of the whole process; asked anew for each job, from any thread.
+  std::function<std::optional<util::MemoryBound>()> memory = [] { return util::MemoryLimit().read(); };
 };
 
 struct JobFilter {

@@ -30,6 +30,14 @@ inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "R
 enum class Verdict : std::uint8_t { none, pass, fail };
 inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
 
+// One of a job's criteria against what was measured, so far or in all.
+struct CriterionResult {
+  std::string_view name;  // as in the spec; a literal
+  std::uint64_t limit = 0;
+  std::uint64_t measured = 0;
+  bool met = true;
+};
+
 using WallTime = std::chrono::system_clock::time_point;
 
 struct ErrorEntry {
@@ -80,7 +88,9 @@ struct DeviceSnapshot {
   device::TargetFacts facts;
   workload::BlockRange range;
   State state = State::pending;
-  std::string reason;                 // why it failed, "" otherwise
+  Verdict verdict = Verdict::none;  // none while it runs
+  std::string reason;               // why it has no PASS, "" otherwise
+  std::vector<CriterionResult> criteria;
   double progress = 0;                // 0 to 1
   std::optional<double> eta_seconds;  // unknown before anything was moved
   std::array<OpSnapshot, util::kOpClasses> ops;
@@ -138,7 +148,7 @@ inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running
 
 struct DeviceTelemetry {
   device::TargetFacts facts;
-  DeviceTotals totals;  // over the life of the daemon
+  DeviceTotals totals;  // since it has been listed
   DeviceActivity activity = DeviceActivity::idle;
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
@@ -148,8 +158,14 @@ struct DeviceTelemetry {
   std::string job_id, job_name;  // of the running job, "" for none
 };
 
+// What was counted for devices that are no longer listed.
+struct DepartedTotals {
+  std::uint64_t bytes = 0, operations = 0, errors = 0;
+};
+
 struct Telemetry {
-  std::vector<DeviceTelemetry> devices;
+  std::vector<DeviceTelemetry> devices;  // those that run, or have lately, and the machine's own; see Ledger
+  DepartedTotals departed;
   std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
   std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
 };

@@ -20,8 +20,13 @@ struct EngineSpec {
 };
 
 struct ErrorPolicy {
-  std::uint64_t max_errors = 0;                    // per device; one more and the device has failed
+  std::uint64_t max_errors = 0;                    // per device; one more and it is stopped, FAILED
   util::Nanos stall_timeout = 60 * util::kSecond;  // an operation that takes longer fails its device
+};
+
+// What a device must have met for a PASS, however far the job went.
+struct Criteria {
+  std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
 };
 
 struct JobSpec {
@@ -31,6 +36,7 @@ struct JobSpec {
   verify::Payload payload = verify::Payload::stamp;
   EngineSpec engine;
   ErrorPolicy error_policy;
+  Criteria criteria;
   bool destructive = false;                       // the client knows that data will be lost
   bool allow_in_use = false;                      // for jobs that only read
   std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"

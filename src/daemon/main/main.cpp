@@ -6,6 +6,7 @@
 #include "daemon/log_sink.h"
 #include "daemon/run.h"
 #include "daemon/version.h"
+#include "spliced/util/descriptors.h"
 #include "spliced/util/threads.h"
 
 using namespace spliced;
@@ -31,6 +32,7 @@ int run(int argc, char** argv) {
     std::puts("the configuration is valid");
     return 0;
   }
+  util::raise_descriptor_limit();
   // Threads inherit the mask: signals come to the main thread's signalfd alone.
   util::block_all_signals();
   util::install_wake_handler();

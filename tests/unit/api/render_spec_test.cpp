@@ -48,6 +48,7 @@ job::JobSpec full() {
   spec.payload = verify::Payload::random;
   spec.engine = {engine::ReadPath::discard, 262144, 1, true};
   spec.error_policy = {9, 250'000'000};
+  spec.criteria = {7};
   spec.destructive = true;
   spec.overwrite_signatures = {"ext4", "all"};
   return spec;
@@ -101,6 +102,7 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
   EXPECT_EQ(again.engine.gift, spec.engine.gift);
   EXPECT_EQ(again.error_policy.max_errors, spec.error_policy.max_errors);
   EXPECT_EQ(again.error_policy.stall_timeout, spec.error_policy.stall_timeout);
+  EXPECT_EQ(again.criteria.max_io_errors, spec.criteria.max_io_errors);
   EXPECT_EQ(again.destructive, spec.destructive);
   EXPECT_EQ(again.overwrite_signatures, spec.overwrite_signatures);
 }
@@ -163,6 +165,7 @@ TEST(RenderSpec, LooksLikeTheContract) {
   EXPECT_EQ(rendered.at("engine"),
             (Json{{"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
   EXPECT_EQ(rendered.at("error_policy"), (Json{{"max_errors", 0}, {"stall_timeout", "60s"}}));
+  EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0}}));
   EXPECT_EQ(rendered.begin().key(), "name");
 }
 

@@ -37,6 +37,7 @@ JobSnapshot sample() {
   device.tuning = {{engine::Direction::write, {65536, 16}, job::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
+  device.criteria = {{"max_io_errors", 0, 8, false}};
   job.devices.push_back(device);
   return job;
 }
@@ -49,9 +50,10 @@ std::set<std::string> keys(const Json& object) {
 
 TEST(RenderJob, HasTheFieldsOfTheContract) {
   const Json job = render_job(sample());
-  EXPECT_EQ(keys(job), (std::set<std::string>{"id", "state", "verdict", "reason", "created_at", "started_at",
-                                              "ended_at", "name", "targets", "workload", "engine", "error_policy",
-                                              "destructive", "allow_in_use", "overwrite_signatures", "devices"}));
+  EXPECT_EQ(keys(job),
+            (std::set<std::string>{"id", "state", "verdict", "reason", "created_at", "started_at", "ended_at", "name",
+                                   "targets", "workload", "engine", "error_policy", "criteria", "destructive",
+                                   "allow_in_use", "overwrite_signatures", "devices"}));
   EXPECT_EQ(job.at("id"), "id-1");
   EXPECT_EQ(job.at("state"), "RUNNING");
   EXPECT_EQ(job.at("verdict"), nullptr);
@@ -102,6 +104,8 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
                                         {"count", 1},
                                         {"message", "read at 4096 failed"}}}));
   EXPECT_EQ(device.at("errors_omitted"), 7);
+  EXPECT_EQ(device.at("verdict"), nullptr);
+  EXPECT_EQ(device.at("criteria"), (Json{{{"name", "max_io_errors"}, {"limit", 0}, {"measured", 8}, {"met", false}}}));
 }
 
 TEST(RenderJob, WhatIsNotKnownIsNull) {
@@ -121,11 +125,13 @@ TEST(RenderJob, VerdictAndReasonAreTexts) {
   job.state = job::State::failed;
   job.verdict = job::Verdict::fail;
   job.reason = "1 of 1 devices failed";
+  job.devices[0].verdict = job::Verdict::fail;
   job.devices[0].kernel = device::KernelCounters{1, 512, 2, 1024, 3, 4096};
   const Json rendered = render_job(job);
   EXPECT_EQ(rendered.at("state"), "FAILED");
   EXPECT_EQ(rendered.at("verdict"), "FAIL");
   EXPECT_EQ(rendered.at("reason"), "1 of 1 devices failed");
+  EXPECT_EQ(rendered.at("devices")[0].at("verdict"), "FAIL");
   EXPECT_EQ(rendered.at("devices")[0].at("kernel").at("write_bytes"), 1024);
 }
 
@@ -158,6 +164,8 @@ TEST(RenderJob, StoreKnowsStateAndVerdictBetter) {
   EXPECT_EQ(rendered.at("verdict"), "PASS");
   EXPECT_EQ(rendered.at("devices")[0].at("state"), "FAILED");
   EXPECT_EQ(rendered.at("devices")[1].at("state"), "SUCCEEDED");
+  EXPECT_EQ(rendered.at("devices")[0].at("verdict"), nullptr) << "it was recorded before devices were judged";
+  EXPECT_EQ(rendered.at("devices")[0].at("criteria"), Json::array());
 }
 
 TEST(RenderJob, BrokenStoredDocumentIsSurvived) {

@@ -71,6 +71,7 @@ TEST(SpecReader, DefaultsAreThoseOfTheContract) {
   EXPECT_FALSE(spec.engine.read_path);
   EXPECT_EQ(spec.engine.pipe_size, 0U);
   EXPECT_EQ(spec.error_policy.max_errors, 0U);
+  EXPECT_EQ(spec.criteria.max_io_errors, 0U);
   EXPECT_EQ(spec.error_policy.stall_timeout, 60 * util::kSecond);
   EXPECT_FALSE(spec.destructive);
 }
@@ -105,6 +106,8 @@ TEST(SpecReader, ReadsNumbersAndSwitches) {
   EXPECT_TRUE(read("/workload/end_fsync", true).workload.end_fsync);
   EXPECT_TRUE(read("/engine/gift", true).engine.gift);
   EXPECT_EQ(read("/error_policy/max_errors", 3).error_policy.max_errors, 3U);
+  EXPECT_EQ(read("/criteria/max_io_errors", 3).criteria.max_io_errors, 3U);
+  EXPECT_EQ(read("/criteria/max_io_errors", 3).error_policy.max_errors, 0U) << "two different things";
   EXPECT_EQ(read("/engine/batch", 1).engine.batch, 1U);
   EXPECT_EQ(read("/engine/batch", "auto").engine.batch, 0U);
 }
@@ -193,7 +196,7 @@ TEST(SpecReader, RefusesTheWrongType) {
     for (const char* p :
          {"/workload/rwmixread", "/workload/loops", "/workload/workers", "/workload/rate_iops", "/workload/seed",
           "/workload/fsync", "/workload/fdatasync", "/workload/sync_file_range", "/error_policy/max_errors",
-          "/workload/bs", "/workload/rate", "/workload/size", "/workload/offset"}) {
+          "/criteria/max_io_errors", "/workload/bs", "/workload/rate", "/workload/size", "/workload/offset"}) {
       refuse(p, wrong);
     }
   }
@@ -207,7 +210,7 @@ TEST(SpecReader, RefusesTheWrongType) {
     for (const char* p : {"/workload/runtime", "/workload/thinktime", "/error_policy/stall_timeout"}) refuse(p, wrong);
   }
   for (const auto& wrong : {text, number, list, null, yes}) {
-    for (const char* p : {"/workload", "/engine", "/error_policy"}) refuse(p, wrong);
+    for (const char* p : {"/workload", "/engine", "/error_policy", "/criteria"}) refuse(p, wrong);
   }
 }
 

@@ -88,9 +88,10 @@ TEST(JobText, TellsVerdictAndReason) {
   ended["verdict"] = "FAIL";
   ended["reason"] = "1 of 2 devices failed";
   ended["devices"][0]["reason"] = "too many errors";
+  ended["devices"][0]["verdict"] = "FAIL";
   const std::string text = job_text(ended);
   EXPECT_TRUE(has(text, "FAILED, verdict FAIL\n  1 of 2 devices failed\n")) << text;
-  EXPECT_TRUE(has(text, "loop0: RUNNING: too many errors")) << text;
+  EXPECT_TRUE(has(text, "loop0: RUNNING, verdict FAIL: too many errors")) << text;
 }
 
 TEST(JobText, JobWithoutNameOrDevicesIsShown) {

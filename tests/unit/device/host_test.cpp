@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <set>
 
 #include "fake_host.h"
 
@@ -44,6 +45,18 @@ TEST(ReadHost, AnEmptyOrMissingMachineHasNothing) {
   EXPECT_TRUE(host.blocks.empty());
   EXPECT_TRUE(host.mounts.empty());
   EXPECT_TRUE(host.swaps.empty());
+}
+
+TEST(ListBlockNames, NamesDisksAndPartitionsAlone) {
+  FakeHost fake;
+  EXPECT_TRUE(list_block_names(fake.paths()).empty());
+  fake.block("sda", "8:0", 2000);
+  fake.block("sda/sda1", "8:1", 100);
+  fake.attribute("sda", "queue/rotational", "1");
+  fake.block("loop0", "7:0", 0);
+  const auto names = list_block_names(fake.paths());
+  EXPECT_EQ((std::set<std::string>(names.begin(), names.end())), (std::set<std::string>{"sda", "sda1", "loop0"}));
+  EXPECT_TRUE(list_block_names({"/nowhere", "/nowhere", "/nowhere"}).empty());
 }
 
 TEST(ReadHost, ReadsADiskAndItsPartitions) {

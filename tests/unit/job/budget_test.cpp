@@ -2,6 +2,7 @@
 
 #include "job/tuning.h"
 #include "service_fixture.h"
+#include "spliced/util/descriptors.h"
 #include "spliced/verify/payload.h"
 
 namespace spliced::job {
@@ -93,6 +94,111 @@ TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   EXPECT_EQ(pages(writing_blocks_of(65536, 32)), Pages::huge);
   EXPECT_EQ(pages(writing_blocks_of(65536, 33)), Pages::small) << "more than a sixteenth of 1 GiB";
   EXPECT_EQ(pages(writing_blocks_of(4096)), Pages::small);
+}
+
+// A budget without limits, but for what a test sets.
+ServiceLimits generous() {
+  ServiceLimits limits;
+  limits.buffer_bytes = 4096 * kMiB;
+  limits.pipe_bytes = 0;
+  limits.largest_pipe = kMiB;
+  limits.descriptors = 1'000'000;
+  return limits;
+}
+util::MemoryBound bound(std::uint64_t limit, std::uint64_t used = 0) {
+  return {limit, used, "/group/memory.max"};
+}
+
+TEST(Budget, ATargetAndEachOfItsWorkersTakeDescriptors) {
+  JobSpec spec = reading({"/x", "/y", "/z"});
+  const std::uint64_t one = descriptors_of(spec);
+  EXPECT_GE(one, 3U * 5) << "a target, and two ends of a pipe for each direction";
+  spec.workload.workers = 2;
+  EXPECT_EQ(descriptors_of(spec), one + 3U * 4);
+}
+
+TEST(Budget, OnlySoManyDescriptorsAreThere) {
+  ServiceLimits limits = generous();
+  const JobSpec spec = reading({"/x", "/y"});
+  limits.descriptors = 2 * descriptors_of(spec);
+  Budget budget(limits);
+  const auto first = budget.reserve(spec, {});
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(budget.reserve(spec, {}));
+  const auto refused = budget.reserve(reading({"/z"}), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, util::Errc::exhausted);
+  for (const char* part : {"descriptors are in use", "LimitNOFILE=", "ulimit -n"}) {
+    EXPECT_TRUE(testing::contains(refused.error().message, part)) << refused.error().message;
+  }
+  EXPECT_EQ(budget.running(), 2U) << "what is refused takes nothing";
+  budget.give_back(*first);
+  EXPECT_TRUE(budget.reserve(spec, {}));
+}
+
+TEST(Budget, HalfOfFewDescriptorsAreForJobs) {
+  EXPECT_LT(descriptors_for_jobs(), util::descriptor_limit());
+  EXPECT_GE(descriptors_for_jobs(), util::descriptor_limit() / 2);
+}
+
+TEST(Budget, AJobMustFitIntoTheMemoryOfTheProcess) {
+  Budget budget(generous());
+  const JobSpec spec = writing_blocks_of(kMaxBlock, 8);
+  const auto refused = budget.reserve(spec, bound(256 * kMiB));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, util::Errc::exhausted);
+  for (const char* part : {"/group/memory.max allows 268435456 bytes", "are kept for the daemon"}) {
+    EXPECT_TRUE(testing::contains(refused.error().message, part)) << refused.error().message;
+  }
+  EXPECT_TRUE(budget.reserve(writing_blocks_of(65536, 8), bound(256 * kMiB)));
+  EXPECT_TRUE(budget.reserve(spec, {})) << "nothing limits";
+}
+
+TEST(Budget, WhatTheProcessUsesBesidesIsNotForJobs) {
+  const JobSpec spec = writing_blocks_of(16 * kMiB, 2);  // 32 MiB of buffers
+  EXPECT_TRUE(Budget(generous()).reserve(spec, bound(256 * kMiB, 128 * kMiB)));
+  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(256 * kMiB, 192 * kMiB)));
+  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(256 * kMiB, 512 * kMiB))) << "more than there is";
+}
+
+// The buffers of a job that runs are among what is used; they count once.
+TEST(Budget, WhatRunningJobsHaveIsCountedOnce) {
+  Budget budget(generous());
+  const auto first = budget.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB));
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(budget.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB, first->buffers)));
+}
+
+// A limit holds from when it is set.
+TEST(Budget, JobsOneAfterTheOtherFillTheMemoryAndNoMore) {
+  Budget budget(generous());
+  const auto small = bound(256 * kMiB);
+  std::uint64_t taken = 0;
+  int accepted = 0;
+  for (; accepted < 100; ++accepted) {
+    const auto one = budget.reserve(writing_blocks_of(8 * kMiB), small);
+    if (!one) break;
+    taken += one->memory();
+  }
+  EXPECT_GT(accepted, 5);
+  EXPECT_LT(accepted, 100);
+  EXPECT_LE(taken + kOwnMemory, small.limit);
+  EXPECT_TRUE(budget.reserve(writing_blocks_of(8 * kMiB), bound(1024 * kMiB))) << "the limit was raised";
+}
+
+TEST(Budget, PipesAndWorkersAreMemoryToo) {
+  JobSpec spec = reading({"/x"});
+  spec.workload.workers = 64;
+  spec.engine.pipe_size = kMiB;
+  const auto roomy = Budget(generous()).reserve(spec, bound(512 * kMiB));
+  ASSERT_TRUE(roomy);
+  EXPECT_EQ(roomy->pipes, 64 * kMiB);
+  EXPECT_GE(roomy->memory(), 64 * kMiB + 64 * kWorkerBytes);
+  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB)));
+  spec.engine.pipe_size = 0;
+  const auto modest = Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB));
+  ASSERT_TRUE(modest) << "a job that leaves the size of its pipes open makes do with less";
+  EXPECT_LE(modest->memory(), 64 * kMiB);
 }
 
 TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {

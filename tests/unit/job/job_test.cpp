@@ -40,9 +40,22 @@ Job in_state(State state) {
   return job;
 }
 
+DeviceEnd passed() {
+  return {"good", State::succeeded, Verdict::pass, ""};
+}
+DeviceEnd below_par(const std::string& name = "bad") {
+  return {name, State::succeeded, Verdict::fail, "2 I/O errors, 0 allowed"};
+}
+DeviceEnd failed() {
+  return {"dead", State::failed, Verdict::fail, "stalled"};
+}
+DeviceEnd stopped(State state) {
+  return {"cut", state, Verdict::none, ""};
+}
+
 TEST(Job, SucceedsWhenAllItsDevicesDo) {
   Job job = in_state(State::running);
-  job.conclude({State::succeeded, State::succeeded});
+  job.conclude({passed(), passed()});
   EXPECT_EQ(job.state, State::succeeded);
   EXPECT_EQ(job.verdict, Verdict::pass);
   EXPECT_EQ(job.reason, "");
@@ -50,15 +63,49 @@ TEST(Job, SucceedsWhenAllItsDevicesDo) {
 
 TEST(Job, FailsWhenOneDeviceFails) {
   Job job = in_state(State::running);
-  job.conclude({State::succeeded, State::failed, State::failed});
+  job.conclude({passed(), failed(), failed()});
   EXPECT_EQ(job.state, State::failed);
   EXPECT_EQ(job.verdict, Verdict::fail);
   EXPECT_EQ(job.reason, "2 of 3 devices failed");
 }
 
+// It went to its end, but a device did not meet what was asked of it.
+TEST(Job, SucceedsWithTheWorstVerdictOfItsDevices) {
+  Job job = in_state(State::running);
+  job.conclude({passed(), below_par("one"), below_par("two")});
+  EXPECT_EQ(job.state, State::succeeded);
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_EQ(job.reason, "2 of 3 devices have the verdict FAIL; one: 2 I/O errors, 0 allowed");
+  Job alone = in_state(State::running);
+  alone.conclude({below_par()});
+  EXPECT_EQ(alone.state, State::succeeded);
+  EXPECT_EQ(alone.verdict, Verdict::fail);
+  EXPECT_EQ(alone.reason, "2 I/O errors, 0 allowed");
+}
+
+TEST(Job, HasNoPassWhereADeviceHasNoVerdict) {
+  const DeviceEnd idle{"idle", State::succeeded, Verdict::none, "nothing was moved"};
+  Job job = in_state(State::running);
+  job.conclude({passed(), idle});
+  EXPECT_EQ(job.state, State::succeeded);
+  EXPECT_EQ(job.verdict, Verdict::none);
+  EXPECT_EQ(job.reason, "1 of 2 devices have no verdict; idle: nothing was moved");
+  Job worse = in_state(State::running);
+  worse.conclude({idle, below_par()});
+  EXPECT_EQ(worse.verdict, Verdict::fail);
+}
+
+TEST(Job, ThatIsCancelledKeepsWhatIsKnownOfABadDevice) {
+  Job job = in_state(State::stopping);
+  job.conclude({stopped(State::cancelled), passed(), failed()});
+  EXPECT_EQ(job.state, State::cancelled);
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_EQ(job.reason, "cancelled on request; 1 of 3 devices have the verdict FAIL; dead: stalled");
+}
+
 TEST(Job, IsCancelledWithoutAVerdict) {
   Job job = in_state(State::stopping);
-  job.conclude({State::cancelled, State::succeeded, State::failed});
+  job.conclude({stopped(State::cancelled), passed()});
   EXPECT_EQ(job.state, State::cancelled);
   EXPECT_EQ(job.verdict, Verdict::none);
   EXPECT_EQ(job.reason, "cancelled on request");
@@ -67,14 +114,14 @@ TEST(Job, IsCancelledWithoutAVerdict) {
 TEST(Job, IsInterruptedWhenTheDaemonStopsIt) {
   Job job = in_state(State::stopping);
   job.stop_state = State::interrupted;
-  job.conclude({State::interrupted});
+  job.conclude({stopped(State::interrupted)});
   EXPECT_EQ(job.state, State::interrupted);
   EXPECT_EQ(job.reason, "the daemon was stopped");
 }
 
 TEST(Job, ThatWasDoneBeforeItWasStoppedHasSucceeded) {
   Job job = in_state(State::stopping);
-  job.conclude({State::succeeded});
+  job.conclude({passed()});
   EXPECT_EQ(job.state, State::succeeded);
   EXPECT_EQ(job.verdict, Verdict::pass);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "run_fixture.h"
 
 namespace spliced::job {
@@ -29,8 +31,8 @@ device::TargetFacts named(const std::string& name) {
 
 TEST_F(LedgerTest, AnIntroducedDeviceIsKnownWithNothingDone) {
   EXPECT_TRUE(ledger.read(clock.now()).empty());
-  ledger.introduce(named("sda"));
-  ledger.introduce(named("sda"));
+  ledger.introduce(named("sda"), clock.now());
+  ledger.introduce(named("sda"), clock.now());
   const DeviceTelemetry device = only();
   EXPECT_EQ(device.facts.name, "sda");
   EXPECT_EQ(device.activity, DeviceActivity::idle);
@@ -95,14 +97,140 @@ TEST_F(LedgerTest, KeepsDevicesApart) {
   EXPECT_EQ(devices[1].totals.ops[0].operations, 10U);
 }
 
-TEST_F(LedgerTest, HasRoomForABoundedNumberOfDevices) {
-  for (std::size_t i = 0; i < Ledger::kMaxDevices - 1; ++i) ledger.introduce(named(fmt::format("disk{}", i)));
-  EXPECT_TRUE(ledger.has_room_for({"one"}));
-  EXPECT_FALSE(ledger.has_room_for({"one", "two"}));
-  EXPECT_TRUE(ledger.has_room_for({"one", "disk0", "disk1"}));
-  ledger.introduce(named("one"));
-  EXPECT_TRUE(ledger.has_room_for({"one", "disk0"}));
-  EXPECT_FALSE(ledger.has_room_for({"two"}));
+struct FullLedger : LedgerTest {
+  // All but `room` places are taken, by disk0, disk1, and so on: the higher the number, the later.
+  void fill(std::size_t room = 0) {
+    for (std::size_t i = 0; i < Ledger::kMaxDevices - room; ++i) {
+      ledger.introduce(named(fmt::format("disk{}", i)), clock.now());
+      clock.advance(1);
+    }
+  }
+  std::set<std::string> names() {
+    std::set<std::string> out;
+    for (const auto& device : ledger.read(clock.now())) out.insert(device.facts.name);
+    return out;
+  }
+};
+
+TEST_F(FullLedger, HasABoundedNumberOfDevices) {
+  fill(2);
+  EXPECT_TRUE(ledger.make_room_for({"one", "two", "disk0"}));
+  EXPECT_EQ(names().size(), Ledger::kMaxDevices - 2) << "there was room";
+  ledger.introduce(named("one"), clock.now());
+  ledger.introduce(named("two"), clock.now());
+  ledger.introduce(named("three"), clock.now());
+  EXPECT_EQ(names().size(), Ledger::kMaxDevices);
+  EXPECT_FALSE(names().contains("three"));
+}
+
+TEST_F(FullLedger, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
+  fill();
+  EXPECT_TRUE(ledger.make_room_for({"one", "two", "disk0", "disk2"}));
+  const auto left = names();
+  EXPECT_EQ(left.size(), Ledger::kMaxDevices - 2);
+  EXPECT_FALSE(left.contains("disk1"));
+  EXPECT_FALSE(left.contains("disk3"));
+  for (const char* kept : {"disk0", "disk2", "disk4"}) EXPECT_TRUE(left.contains(kept)) << kept;
+}
+
+TEST_F(FullLedger, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
+  fill(1);
+  const auto run = finished_run(reading({path}));
+  ledger.attach(run);
+  ledger.settle(run, false, clock.now());
+  ASSERT_EQ(names().size(), Ledger::kMaxDevices);
+  EXPECT_TRUE(ledger.make_room_for({"one"}));
+  EXPECT_FALSE(names().contains(path));
+  EXPECT_TRUE(names().contains("disk0"));
+}
+
+TEST_F(FullLedger, WhatRunsNeverLeaves) {
+  const auto run = finished_run(reading({path}));  // but not settled
+  ledger.attach(run);
+  fill(1);
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < Ledger::kMaxDevices; ++i) all.push_back(fmt::format("new{}", i));
+  EXPECT_FALSE(ledger.make_room_for(all));
+  EXPECT_EQ(names().size(), Ledger::kMaxDevices) << "nothing is let go in vain";
+  all.pop_back();
+  EXPECT_TRUE(ledger.make_room_for(all));
+  EXPECT_EQ(names(), std::set<std::string>{path});
+  EXPECT_EQ(operations(), 10U);
+}
+
+// Two jobs may find the same room.
+TEST_F(FullLedger, StaysBoundedWhenARunComesIntoAFullTable) {
+  fill();
+  const auto run = finished_run(reading({path}));
+  ledger.attach(run);
+  EXPECT_EQ(names().size(), Ledger::kMaxDevices);
+  EXPECT_TRUE(names().contains(path));
+  EXPECT_FALSE(names().contains("disk0"));
+}
+
+struct SweptLedger : FullLedger {
+  void run_once(bool failed = false) {
+    const auto run = finished_run(reading({path}));
+    ledger.attach(run);
+    ledger.settle(run, failed, clock.now());
+  }
+  void sweep_after(util::Nanos time, const std::set<std::string>& present = {}) {
+    clock.advance(time);
+    ledger.sweep(clock.now(), present);
+  }
+};
+
+TEST_F(SweptLedger, WhatHasNotRunForAnHourLeaves) {
+  run_once(true);
+  sweep_after(Ledger::kIdleLimit - 1);
+  EXPECT_EQ(operations(), 10U);
+  sweep_after(1);
+  EXPECT_TRUE(names().empty());
+  EXPECT_EQ(ledger.departed().operations, 10U);
+  EXPECT_EQ(ledger.departed().bytes, 40'960U);
+}
+
+TEST_F(SweptLedger, WhatComesBackBeginsAtZero) {
+  run_once();
+  sweep_after(Ledger::kIdleLimit);
+  run_once();
+  EXPECT_EQ(operations(), 10U);
+  EXPECT_EQ(only().activity, DeviceActivity::idle);
+}
+
+TEST_F(SweptLedger, EachRunIsAnotherHour) {
+  run_once();
+  sweep_after(Ledger::kIdleLimit / 2);
+  run_once();
+  sweep_after(Ledger::kIdleLimit / 2);
+  EXPECT_EQ(operations(), 20U);
+}
+
+TEST_F(SweptLedger, DisksOfTheMachineStayAsLongAsTheyAreSeen) {
+  ledger.introduce(named("sda"), clock.now());
+  ledger.introduce(named("sdb"), clock.now());
+  run_once();
+  sweep_after(Ledger::kIdleLimit, {"sda", "sdb", path});
+  EXPECT_EQ(names(), (std::set<std::string>{"sda", "sdb"}));
+  sweep_after(Ledger::kIdleLimit, {"sda"});
+  EXPECT_EQ(names(), std::set<std::string>{"sda"});
+}
+
+TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
+  const auto run = finished_run(reading({path}));
+  ledger.attach(run);
+  sweep_after(100 * Ledger::kIdleLimit);
+  EXPECT_EQ(operations(), 10U);
+  ledger.settle(run, false, clock.now());
+  sweep_after(0);
+  EXPECT_EQ(operations(), 10U) << "its hour begins when it ends";
+}
+
+// The job was refused after its runs had been made.
+TEST_F(LedgerTest, ARunThatWasNeverAttachedLeavesNothing) {
+  const auto run = finished_run(reading({path}));
+  ledger.settle(run, true, clock.now());
+  EXPECT_TRUE(ledger.read(clock.now()).empty());
 }
 
 // A worker gives its claim back before the supervisor settles its run: the next job on the device can come in between.

@@ -63,11 +63,67 @@ TEST_F(ResolveRange, SharesAreRoundedDownToTheAlignment) {
   }
 }
 
-TEST_F(ResolveRange, TheOddEndOfAFileIsLeftOutOnlyWithDirectIo) {
+// A pass over "all of it" that leaves out its end would be none.
+TEST_F(ResolveRange, TheOddEndOfATargetIsNotLeftOutInSilence) {
+  for (const auto& [size, alignment, reached] :
+       {std::tuple(10'000U, 512U, "9728"), std::tuple(8192U + 512, 4096U, "8192")}) {
+    facts.size = size;
+    facts.alignment = alignment;
+    EXPECT_EQ(only_pointer(), "/workload/size");
+    const std::string& detail = errors.at(0).detail;
+    EXPECT_TRUE(contains(detail, std::string("a size of ") + reached)) << detail;
+    EXPECT_TRUE(contains(detail, "\"direct\": false")) << detail;
+    spec.size = {false, std::stoull(reached), 0};
+    resolve();
+    EXPECT_TRUE(errors.empty()) << "the first way out";
+    spec.size = {true, 0, 100};
+    spec.direct = false;
+    EXPECT_EQ(resolve().size, size) << "the second";
+    EXPECT_TRUE(errors.empty());
+    spec.direct = true;
+  }
+}
+
+TEST_F(ResolveRange, TheOddEndCountsFromTheOffset) {
   facts.size = 10'000;
+  spec.offset = {false, 4096, 0};
+  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_TRUE(contains(errors.at(0).detail, "a size of 5632")) << errors[0].detail;
+  EXPECT_TRUE(contains(errors.at(0).detail, "the last 272 of its 10000 bytes")) << errors[0].detail;
+}
+
+TEST_F(ResolveRange, AFileSmallerThanASectorHasOneWayOut) {
+  facts.size = 100;
+  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_FALSE(contains(errors.at(0).detail, "a size of 0")) << errors[0].detail;
+  EXPECT_TRUE(contains(errors.at(0).detail, "give \"direct\": false")) << errors[0].detail;
+}
+
+TEST_F(ResolveRange, APartOfATargetIsCutToTheAlignment) {
+  facts.size = 10'000;
+  spec.size = {true, 0, 99.9};
   EXPECT_EQ(resolve().size, 9728U);
+  EXPECT_TRUE(errors.empty());
+}
+
+TEST_F(ResolveRange, AllOfALargeTargetIsAllOfIt) {
+  facts.size = (std::uint64_t{1} << 62) + 512;
+  EXPECT_EQ(resolve().size, facts.size);
   spec.direct = false;
-  EXPECT_EQ(resolve().size, 10'000U);
+  facts.size += 1;
+  EXPECT_EQ(resolve().size, facts.size);
+  EXPECT_TRUE(errors.empty());
+}
+
+TEST_F(ResolveRange, ARangeThatIsNoMultipleOfTheBlockEndsWithAShortBlock) {
+  facts.size = 10'240;
+  const auto range = resolve();
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(range.count(), 3U);
+  EXPECT_EQ(range.length_of(2), 2048U);
+  spec.bs = 1 << 20;
+  EXPECT_EQ(resolve().count(), 1U);
+  EXPECT_EQ(resolve().length_of(0), 10'240U);
   EXPECT_TRUE(errors.empty());
 }
 

@@ -23,14 +23,20 @@ struct JobServiceErrors : testing::ServiceFixture {
   }
 };
 
-TEST_F(JobServiceErrors, ErrorsUpToTheLimitPass) {
+TEST_F(JobServiceErrors, ErrorsUpToTheLimitAreLivedThrough) {
   start(faulty_engines());
   fail_blocks({1, 3, 5});
   JobSpec spec = reading({bad});
   spec.error_policy.max_errors = 3;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_EQ(job.reason, "3 I/O errors, 0 allowed by criteria.max_io_errors");
   const DeviceSnapshot& device = job.devices.at(0);
+  EXPECT_EQ(device.state, State::succeeded);
+  EXPECT_EQ(device.verdict, Verdict::fail);
+  EXPECT_EQ(device.reason, job.reason);
+  EXPECT_EQ(device.criteria.at(0).measured, 3U);
   EXPECT_EQ(reads_of(device).operations, 7U);
   EXPECT_EQ(reads_of(device).bytes, 7U * 4096);
   EXPECT_EQ(reads_of(device).errors, 3U);
@@ -40,6 +46,21 @@ TEST_F(JobServiceErrors, ErrorsUpToTheLimitPass) {
   EXPECT_EQ(device.errors[1].error, "EIO");
   EXPECT_EQ(device.errors[1].count, 1U);
   EXPECT_TRUE(contains(device.errors[1].message, "read of 4096 bytes at offset 12288: Input/output error"));
+}
+
+TEST_F(JobServiceErrors, ErrorsPassWhereTheJobAllowsThem) {
+  start(faulty_engines());
+  fail_blocks({1, 3, 5});
+  JobSpec spec = reading({bad, good});
+  spec.error_policy.max_errors = 3;
+  spec.criteria.max_io_errors = 3;
+  EXPECT_EQ(run(spec).verdict, Verdict::pass);
+  spec.criteria.max_io_errors = 2;
+  const JobSnapshot job = run(spec);
+  EXPECT_EQ(job.verdict, Verdict::fail);
+  EXPECT_TRUE(contains(job.reason, "1 of 2 devices have the verdict FAIL; " + bad + ": 3 I/O errors")) << job.reason;
+  EXPECT_EQ(job.devices.at(0).verdict, Verdict::fail);
+  EXPECT_EQ(job.devices.at(1).verdict, Verdict::pass);
 }
 
 TEST_F(JobServiceErrors, OneMoreThanTheLimitFailsTheDevice) {
@@ -184,6 +205,7 @@ TEST_F(JobServiceErrors, AFailedSyncIsAnError) {
   spec.workload.end_fsync = true;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
+  EXPECT_EQ(job.devices.at(0).criteria.at(0).measured, 1U);
   EXPECT_EQ(job.devices.at(0).ops[3].errors, 1U);
   EXPECT_EQ(job.devices[0].errors.at(0).op, util::Op::fsync);
 }

@@ -66,7 +66,8 @@ struct ServiceFixture : ::testing::Test {
     // A test's clock jumps, which is no pause unless the test says so.
     if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;
     service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
-                                                                  [](const auto&) { return "document"; }, limits});
+                                                                  [](const auto&) { return "document"; }, limits,
+                                                                  [this] { return memory_bound; }});
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const job::JobSpec& spec) {
@@ -109,6 +110,7 @@ struct ServiceFixture : ::testing::Test {
   FakeSyscalls sys;
   FakeClock clock;
   Valve valve;
+  std::optional<util::MemoryBound> memory_bound;  // what limits the process; set before a job is submitted
   std::unique_ptr<job::JobService> service;
 };
 

@@ -1,4 +1,5 @@
 // Limits, state changes, and how the service comes and goes.
+#include "job/budget.h"
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -319,6 +320,41 @@ TEST_F(JobServiceLimits, BatchesTakeNoMoreMemoryThanThereIs) {
   spec.workload.workers = 8;
   EXPECT_EQ(service->get(submit(spec))->state, State::running) << "with 16 blocks of 64 KiB for each it would not fit";
   EXPECT_EQ(service->get(submit(endless({second})))->state, State::running) << "something was left";
+}
+
+TEST_F(JobServiceLimits, ALimitOnTheProcessIsAskedForAnewForEachJob) {
+  start(null_engines());
+  memory_bound = {kOwnMemory, 0, "/group/memory.max"};
+  const util::Error error = refused(reading({first}));
+  EXPECT_EQ(error.code, Errc::exhausted);
+  EXPECT_TRUE(contains(error.message, "/group/memory.max")) << error.message;
+  memory_bound->limit = 2 * kOwnMemory;
+  EXPECT_EQ(run(reading({first})).state, State::succeeded);
+}
+
+TEST_F(JobServiceLimits, OnlySoManyDescriptorsAreOpen) {
+  ServiceLimits limits;
+  limits.descriptors = descriptors_of(endless({first}));
+  start(null_engines(), limits);
+  const std::string id = submit(endless({first}));
+  EXPECT_EQ(refused(reading({second})).code, Errc::exhausted);
+  EXPECT_TRUE(service->cancel(id));
+  (void)wait(id);
+  EXPECT_EQ(run(reading({second})).state, State::succeeded);
+}
+
+TEST_F(JobServiceLimits, DevicesThatAreIdleForAnHourLeaveTheTelemetry) {
+  host.block("sda", "8:0", 100);
+  host.block("sda/sda1", "8:1", 50);
+  gate.set_allow_list(device::AllowList({dir.path() + "/", "/dev/sda*"}));
+  start(null_engines(), {}, clock);
+  service->introduce_devices();
+  (void)run(reading({first}));
+  ASSERT_EQ(service->telemetry().devices.size(), 3U);
+  clock.advance(3601 * util::kSecond);
+  EXPECT_TRUE(await([&] { return service->telemetry().devices.size() == 2; }));
+  EXPECT_EQ(service->telemetry().devices.at(0).facts.name, "sda");
+  EXPECT_EQ(service->telemetry().departed.operations, 10U);
 }
 
 TEST_F(JobServiceLimits, TrimsBookNoPipes) {

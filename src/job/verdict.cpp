@@ -1,0 +1,62 @@
+#include "verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spliced::job {
+namespace {
+
+std::uint64_t io_errors(const DeviceSnapshot& device) {
+  std::uint64_t out = 0;
+  for (const OpSnapshot& op : device.ops) out += op.errors;
+  return out;
+}
+
+bool moved_anything(const DeviceSnapshot& device) {
+  return std::any_of(device.ops.begin(), device.ops.end(), [](const OpSnapshot& op) { return op.bytes != 0; });
+}
+
+std::vector<CriterionResult> measure(const Criteria& criteria, const DeviceSnapshot& device,
+                                     std::uint64_t host_errors) {
+  const std::uint64_t all = io_errors(device);
+  const std::uint64_t errors = all - std::min(all, host_errors);
+  return {{"max_io_errors", criteria.max_io_errors, errors, errors <= criteria.max_io_errors}};
+}
+
+std::string describe(const CriterionResult& result) {
+  return fmt::format("{} I/O {}, {} allowed by criteria.{}", result.measured, result.measured == 1 ? "error" : "errors",
+                     result.limit, result.name);
+}
+
+}  // namespace
+
+Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors) {
+  Judgement out;
+  out.criteria = measure(spec.criteria, device, host_errors);
+  if (!is_final(device.state)) return out;
+  const auto unmet = std::find_if(out.criteria.begin(), out.criteria.end(), [](auto& one) { return !one.met; });
+  if (unmet != out.criteria.end()) {
+    out.verdict = Verdict::fail;
+    out.reason = describe(*unmet);
+  } else if (host_errors != 0) {
+    out.reason = "the daemon's own means failed, which says nothing of the device";
+  } else if (device.state == State::failed) {
+    out.verdict = Verdict::fail;
+  } else if (device.state == State::succeeded && !moved_anything(device)) {
+    out.reason = "nothing was moved, which says nothing of the device";
+  } else if (device.state == State::succeeded) {
+    out.verdict = Verdict::pass;
+  }
+  return out;
+}
+
+Verdict worst_of(const std::vector<Verdict>& verdicts) {
+  const auto has = [&](Verdict wanted) {
+    return std::find(verdicts.begin(), verdicts.end(), wanted) != verdicts.end();
+  };
+  if (has(Verdict::fail)) return Verdict::fail;
+  return verdicts.empty() || has(Verdict::none) ? Verdict::none : Verdict::pass;
+}
+
+}  // namespace spliced::job
