@@ -21,9 +21,10 @@ namespace {
 constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
 
-// Of the process, for looking at targets while a job is planned, and for each worker: two pipes at most.
-constexpr std::uint64_t kPlanningDescriptors = 8;
-constexpr std::uint64_t kWorkerDescriptors = 4;
+// In the table of a device: standard streams, the target, and what looking at it needs; for each worker two pipes at
+// most, and what the scheduler tells of it.
+constexpr std::uint64_t kTargetDescriptors = 16;
+constexpr std::uint64_t kWorkerDescriptors = 5;
 
 std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
   return all - std::min(all, used);
@@ -37,7 +38,7 @@ std::uint64_t descriptors_for_jobs() {
 }
 
 std::uint64_t descriptors_of(const JobSpec& spec) {
-  return spec.targets.size() * (1 + kWorkerDescriptors * spec.workload.workers) + kPlanningDescriptors;
+  return kTargetDescriptors + kWorkerDescriptors * spec.workload.workers;
 }
 
 std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
@@ -74,7 +75,6 @@ Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t
   }
   // A job may ask for a pipe that it cannot have.
   out.pipes = count * std::min(largest, limits.largest_pipe);
-  out.descriptors = descriptors_of(spec);
   return out;
 }
 
@@ -88,11 +88,10 @@ util::Status Budget::check_counts(const JobSpec& spec) const {
                                              taken_.threads, threads, limits_.worker_threads));
   }
   const std::uint64_t descriptors = descriptors_of(spec);
-  if (taken_.descriptors + descriptors > limits_.descriptors) {
-    return fail(Errc::exhausted,
-                fmt::format("{} descriptors are in use by running jobs and this one needs {}; the limit is {}: raise "
-                            "LimitNOFILE= of the unit, or ulimit -n",
-                            taken_.descriptors, descriptors, limits_.descriptors));
+  if (descriptors > limits_.descriptors) {
+    return fail(Errc::exhausted, fmt::format("each device of this job needs {} descriptors; the limit is {}: raise "
+                                             "LimitNOFILE= of the unit, or ulimit -n",
+                                             descriptors, limits_.descriptors));
   }
   return {};
 }
@@ -141,7 +140,6 @@ void Budget::take(Reservation& reservation) {
   }
   taken_.buffers += reservation.buffers;
   taken_.pipes += reservation.pipes;
-  taken_.descriptors += reservation.descriptors;
 }
 
 void Budget::give_back(const Reservation& reservation) {
@@ -149,7 +147,6 @@ void Budget::give_back(const Reservation& reservation) {
   taken_.threads -= reservation.threads;
   taken_.buffers -= reservation.buffers;
   taken_.pipes -= reservation.pipes;
-  taken_.descriptors -= reservation.descriptors;
 }
 
 }  // namespace spliced::job

@@ -1,4 +1,4 @@
-// What jobs take of what there is for all of them: threads, memory, pipes, descriptors.
+// What jobs take of what there is for all of them: threads, memory, pipes.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -21,9 +21,8 @@ inline constexpr std::uint64_t kOwnMemory = 64ULL << 20;
 // What a job takes of the service's limits.
 struct Reservation {
   std::size_t threads = 0;
-  std::uint64_t buffers = 0;      // bytes
-  std::uint64_t pipes = 0;        // bytes; the kernel charges what is in them to the process's memory
-  std::uint64_t descriptors = 0;  // open files
+  std::uint64_t buffers = 0;  // bytes
+  std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
   Grant grant;
   std::optional<std::size_t> first_cpu;  // see DevicePlan
@@ -44,7 +43,7 @@ inline constexpr std::size_t kReadWindow = 16 * 1024;
 // The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);
 
-// The descriptors of a job while it runs, and a few for looking at its targets.
+// The descriptors of each of a job's devices, which has a table of its own for them.
 [[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
 
 // What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for

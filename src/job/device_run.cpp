@@ -140,22 +140,16 @@ void DeviceRun::wake_workers() {
   for (auto& worker : workers_) worker->wake();
 }
 
-void DeviceRun::fail(const std::string& reason, bool blameless) {
+void DeviceRun::fail(const std::string& reason) {
   {
     const std::lock_guard lock(mutex_);
     if (!reason_.empty()) return;
     reason_ = reason;
-    blameless_ = blameless;
   }
   environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
                        {{"JOB_ID", job_id_}, {"DEVICE", facts().name}});
   for (auto& worker : workers_) worker->request_stop();
   on_change_();
-}
-
-bool DeviceRun::failed_blameless() const {
-  const std::lock_guard lock(mutex_);
-  return blameless_;
 }
 
 bool DeviceRun::failed() const {
@@ -173,7 +167,7 @@ void DeviceRun::on_error(const Transfer& transfer, ErrorClass error_class) {
   const std::uint64_t total = errors_.add(entry);
   log_error(entry, total);
   if (error_class == ErrorClass::host) {
-    fail(fmt::format("not the device's doing: {}", entry.message), true);
+    fail(fmt::format("not the device's doing: {}", entry.message));
   } else if (error_class == ErrorClass::removed) {
     fail(fmt::format("the device went away or shrank: {}", entry.message));
   } else if (total > spec_.error_policy.max_errors) {

@@ -42,14 +42,11 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   void began(util::Nanos start);               // all workers are running
   void request_stop();
   void wake_workers();  // interrupts system calls; repeat until finished()
-  // `blameless`: it is the host's doing, and says nothing of the device.
-  void fail(const std::string& reason, bool blameless = false);
+  void fail(const std::string& reason);
 
   // All workers have left, and everything was given back. True before the start, too.
   [[nodiscard]] bool finished() const { return active_workers_.load(std::memory_order_acquire) == 0; }
   [[nodiscard]] bool failed() const;
-  // Whether it failed, and not by what the device did.
-  [[nodiscard]] bool failed_blameless() const;
   [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
   // Fails the device when an operation has been in flight for longer than the job's stall timeout.
   void check_stall(util::Nanos now);
@@ -94,9 +91,8 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   const std::function<void()> on_change_;
   std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
   ErrorLog errors_;
-  mutable std::mutex mutex_;  // guards reason_, blameless_, last_log_, sample_, kernel_
+  mutable std::mutex mutex_;  // guards reason_, last_log_, sample_, kernel_
   std::string reason_;
-  bool blameless_ = false;
   util::Nanos last_log_ = 0;
   Sample sample_;
   std::optional<device::KernelCounters> kernel_before_, kernel_;

@@ -14,6 +14,12 @@ double per_second(std::uint64_t amount, Nanos time) {
   return time > 0 ? static_cast<double>(amount) * 1e9 / static_cast<double>(time) : 0;
 }
 
+std::uint64_t host_errors_of(const DeviceTotals& totals) {
+  std::uint64_t out = 0;
+  for (const OpTotals& op : totals.ops) out += op.errors[static_cast<std::size_t>(ErrorClass::host)];
+  return out;
+}
+
 }  // namespace
 
 Nanos DeviceRun::elapsed(Nanos now) const {
@@ -85,7 +91,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   errors_.copy_to(out);
   fill_rates(now, out);
   fill_progress(now, out);
-  Judgement judgement = judge(spec_, out);
+  Judgement judgement = judge(spec_, out, host_errors_of(totals));
   out.verdict = judgement.verdict;
   out.criteria = std::move(judgement.criteria);
   const std::lock_guard lock(mutex_);

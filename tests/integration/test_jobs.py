@@ -116,8 +116,9 @@ class JobsAndMeans(TestCase):
             path.write_bytes(bytes(MIB))
         return [str(path) for path in paths]
 
+    @unittest.skipIf(PRESET == "tsan", "under ThreadSanitizer threads share one descriptor table")
     def test_few_descriptors_refuse_jobs_and_fail_none(self):
-        daemon = self.daemon(wrap=["prlimit", "--nofile=1024:1024"])
+        daemon = self.daemon(wrap=["prlimit", "--nofile=256:256"])
         targets = self.targets(daemon, 40)
         accepted = 0
         for workers in (1, 2, 8, 16, 32):
@@ -130,7 +131,7 @@ class JobsAndMeans(TestCase):
             accepted += 1
             self.assertEqual("PASS", daemon.wait(answer.json["id"])["verdict"])
         self.assertGreaterEqual(accepted, 2)
-        self.assertEqual(429, answer.status, "1,280 workers have more pipes than 1,024 descriptors")
+        self.assertEqual(429, answer.status, "32 workers have more pipes than 128 descriptors")
         self.assertEqual(0, daemon.metric("spliced_io_errors_total"))
 
     def test_the_soft_limit_on_descriptors_is_raised(self):

@@ -32,7 +32,7 @@ struct ServiceLimits {
   std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
   util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
-  std::uint64_t descriptors = descriptors_for_jobs();  // open files of all running jobs
+  std::uint64_t descriptors = descriptors_for_jobs();  // of each device of a job
 };
 
 struct ServiceSetup {
