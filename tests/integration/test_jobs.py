@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from blocks import Blocks
-from harness import BIN, ROOT, SLOW, TestCase, await_true, kernel_counters, need_root
+from harness import BIN, PRESET, ROOT, SLOW, TestCase, await_true, kernel_counters, need_root
 
 MIB = 1 << 20
 SECONDS = int(os.environ.get("SPLICED_AGREEMENT_SECONDS", "4"))
