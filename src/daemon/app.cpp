@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "api/job_text.h"
 #include "api/spec_reader.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/units.h"

@@ -22,6 +22,12 @@ struct Environment {
   CpuSeats& seats;
 };
 
+// What a list wants to know of a device.
+struct DeviceBrief {
+  double progress = 0;
+  std::uint64_t errors = 0;
+};
+
 // One device under one job: its claim, its workers, its errors.
 //
 // The last worker to leave closes the target and gives the claim back, in its own thread: closing can block on a dying
@@ -52,7 +58,10 @@ class DeviceRun final : public WorkerOwner {
 
   // What became of it; `stopped` is the state of a device whose workers were stopped from outside.
   [[nodiscard]] State outcome(State stopped) const;
+  // What it is shown as while the job is in state `job`.
+  [[nodiscard]] State state_in(State job) const;
   [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state) const;
+  [[nodiscard]] DeviceBrief brief(util::Nanos now, State state) const;  // without percentiles, hence at once
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, DeviceTelemetry& out) const;
   [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }

@@ -129,6 +129,24 @@ void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
   if (!is_final(out.state)) out.eta_seconds = remaining;
 }
 
+State DeviceRun::state_in(State job) const {
+  if (finished() && job != State::pending) return outcome(job);
+  return stalled() ? State::failed : job;
+}
+
+DeviceBrief DeviceRun::brief(Nanos now, State state) const {
+  DeviceSnapshot progress;
+  progress.state = state;
+  fill_progress(now, progress);
+  DeviceBrief out{progress.progress, 0};
+  for (const auto& worker : workers_) {
+    for (const LiveOp& op : worker->counters().ops) {
+      for (const auto& errors : op.errors) out.errors += errors.get();
+    }
+  }
+  return out;
+}
+
 void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
   Nanos oldest = 0;
   Nanos last = 0;

@@ -31,8 +31,6 @@ JobSnapshot Job::header() const {
   out.created_at = created_at;
   out.started_at = started_at;
   out.ended_at = ended_at;
-  out.devices = ended_devices;
-  out.stored_document = stored_document;
   return out;
 }
 

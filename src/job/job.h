@@ -6,6 +6,7 @@
 
 #include "budget.h"
 #include "device_run.h"
+#include "listing.h"
 
 namespace spliced::job {
 
@@ -25,14 +26,16 @@ struct Job {
   State stop_state = State::cancelled;  // what being stopped from outside makes of it
   WallTime created_at;
   std::optional<WallTime> started_at, ended_at;
-  std::vector<std::shared_ptr<DeviceRun>> runs;  // empty once the job has ended
-  std::vector<DeviceSnapshot> ended_devices;     // filled when the job ends
-  std::string stored_document;
+  std::vector<std::shared_ptr<DeviceRun>> runs;  // until the end is recorded
+  std::vector<State> outcomes;                   // of the runs, once the job has ended
+  util::Nanos ended_now = 0;                     // when it did, by the clock of the runs
+  std::optional<JobView> whole;                  // of a job that ended a short time ago, as long as there is room
+  std::shared_ptr<const Listing> listing;        // set when the end is recorded; `spec` has nothing but the name then
 
   // The only place where `state` changes. Throws std::logic_error on a transition that does not exist.
   void transition(State next);
   [[nodiscard]] std::string name_for_log() const { return spec.name.empty() ? "unnamed" : spec.name; }
-  // Everything but the devices that are still running.
+  // Everything but the devices.
   [[nodiscard]] JobSnapshot header() const;
   // Whether every device has come to an end of its own or is stuck.
   [[nodiscard]] bool all_ended() const;

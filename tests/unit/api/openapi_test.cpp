@@ -12,6 +12,7 @@
 #include "api/routes.h"
 #include "api/spec_reader.h"
 #include "service_fixture.h"
+#include "unit/job/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -145,7 +146,7 @@ TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
 }
 
 TEST_F(OpenApi, JobHasTheFieldsOfTheCode) {
-  const Json job = render_job(run(spec_of_short()));
+  const Json job = Json::parse(testing::text_of(job_text(job::view_of(run(spec_of_short())))));
   const Names written = properties_of("Job");
   for (const auto& key : keys_of(job)) EXPECT_TRUE(written.contains(key)) << key;
 }

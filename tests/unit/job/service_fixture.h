@@ -60,8 +60,8 @@ struct ServiceFixture : ::testing::Test {
   }
   void start(job::EngineFactory engines, job::ServiceLimits limits = {},
              util::Clock& its_clock = util::system_clock()) {
-    service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
-                                                                  [](const auto&) { return "document"; }, limits});
+    service = std::make_unique<job::JobService>(
+        job::ServiceSetup{its_clock, log, gate, store, std::move(engines), document, limits});
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const job::JobSpec& spec) {
@@ -75,7 +75,8 @@ struct ServiceFixture : ::testing::Test {
     return snapshot ? util::Error{} : snapshot.error();
   }
   job::JobSnapshot wait(const std::string& id) {
-    auto snapshot = service->wait(id, kPatienceNanos);
+    EXPECT_TRUE(service->wait(id, kPatienceNanos));
+    auto snapshot = service->get(id);
     EXPECT_TRUE(snapshot);
     return snapshot.value_or(job::JobSnapshot{});
   }
@@ -104,6 +105,7 @@ struct ServiceFixture : ::testing::Test {
   FakeSyscalls sys;
   FakeClock clock;
   Valve valve;
+  std::function<job::Pieces(job::JobView)> document = [](const job::JobView&) { return pieces_of("document"); };
   std::unique_ptr<job::JobService> service;
 };
 

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "spliced/job/store.h"
+#include "texts.h"
 #include "unit/device/temp_dir.h"
 
 namespace spliced::job {
@@ -58,7 +59,13 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   job.ended_at = at_ms(1'700'000'001'789);
   job.saved_at = at_ms(1'700'000'001'800);
   job.devices = {"nvme0n1", "/srv/a file"};
-  job.document = std::string("{\"a\":1}\0tail", 12);
+  job.targets = {"/dev/nvme0n1"};
+  job.target_count = 2;
+  job.destructive = true;
+  job.progress = 0.25;
+  job.errors = 7;
+  const std::string document("{\"a\":1}\0tail", 12);
+  job.document = testing::document_of(document);
   ASSERT_TRUE(open()->put(job));
   const auto jobs = open()->load(10);
   ASSERT_TRUE(jobs);
@@ -72,9 +79,13 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   EXPECT_EQ(back.created_at, job.created_at);
   EXPECT_EQ(back.started_at, job.started_at);
   EXPECT_EQ(back.ended_at, job.ended_at);
-  EXPECT_EQ(back.saved_at, job.saved_at);
   EXPECT_EQ(back.devices, job.devices);
-  EXPECT_EQ(back.document, job.document);
+  EXPECT_EQ(back.targets, job.targets);
+  EXPECT_EQ(back.target_count, 2U);
+  EXPECT_EQ(back.destructive, true);
+  EXPECT_EQ(back.progress, 0.25);
+  EXPECT_EQ(back.errors, 7U);
+  EXPECT_EQ(testing::text_of(open()->document("id-1")), document);
 }
 
 TEST_F(SqliteStore, AJobThatEndedStaysAsItIs) {
@@ -182,12 +193,12 @@ TEST_F(SqliteStore, AStateNobodyKnowsIsReadAsInterrupted) {
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA user_version=3");
+  execute("PRAGMA user_version=4");
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
-  EXPECT_TRUE(contains(refused.error().message, "version 3")) << refused.error().message;
+  EXPECT_TRUE(contains(refused.error().message, "version 4")) << refused.error().message;
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=2");
+  execute("PRAGMA user_version=3");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
