@@ -116,21 +116,23 @@ void RecordKeeper::retry() {
 }
 
 void RecordKeeper::flush(const std::string& id) {
-  const std::lock_guard one_at_a_time(writing_);
-  Entry entry;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = left_.find(id);
-    if (found == left_.end()) return;  // another thread has written it
-    entry = found->second;
-    last_tried_ = id;
-  }
-  note(id, entry.change, entry.erased ? store_.erase(id) : store_.put(entry.record));
+  std::unique_lock lock(mutex_);
+  written_.wait(lock, [&] { return !writing_.contains(id); });
+  const auto found = left_.find(id);
+  if (found == left_.end()) return;  // another thread has written it
+  const Entry entry = found->second;
+  last_tried_ = id;
+  writing_.insert(id);
+  lock.unlock();
+  const util::Status status = entry.erased ? store_.erase(id) : store_.put(entry.record);
+  lock.lock();
+  writing_.erase(id);
+  written_.notify_all();
+  note(id, entry.change, status);
 }
 
 // Logged when it begins and when it is over, not for every try.
 void RecordKeeper::note(const std::string& id, std::uint64_t change, const util::Status& status) {
-  const std::lock_guard lock(mutex_);
   const auto found = left_.find(id);
   if (found != left_.end() && status) {
     found->second.stored = true;

@@ -1,8 +1,10 @@
 #pragma once
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "spliced/job/store.h"
@@ -39,12 +41,14 @@ class RecordKeeper {
   };
   void flush(const std::string& id);
   void keep_document(const std::string& id);
+  // Called with the lock held.
   void note(const std::string& id, std::uint64_t change, const util::Status& status);
 
   JobStore& store_;
   util::Logger& log_;
-  std::mutex writing_;  // one write after the other, each of the newest
-  std::mutex mutex_;    // guards the rest, for moments; taken after writing_
+  std::mutex mutex_;  // guards the rest, for moments
+  std::condition_variable written_;
+  std::set<std::string> writing_;  // jobs: of each, one write after the other; none waits for another job's
   std::map<std::string, Entry> left_;
   std::size_t kept_bytes_ = 0;
   std::string last_tried_;

@@ -2,9 +2,11 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <stdexcept>
 
+#include "database.h"
 #include "spliced/job/store.h"
 
 namespace spliced::job {
@@ -16,8 +18,8 @@ using util::Status;
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
 constexpr int kSchemaVersion = 3;
-// A document lies in `pieces`, so that nobody has to hold more than one of them. `document` is where earlier versions
-// had it: what they stored is read from there.
+// A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
+// newest. `document` is where earlier versions had it: what they stored is read from there.
 constexpr const char* kSchema = R"(
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
@@ -25,9 +27,12 @@ BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
   created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
-  saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER);
+  saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
+  text INTEGER);
 CREATE TABLE IF NOT EXISTS pieces (
-  job TEXT NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL, PRIMARY KEY (job, number));
+  text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
+CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
+DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
 PRAGMA user_version=3;
 COMMIT;
 )";
@@ -41,15 +46,11 @@ ALTER TABLE jobs ADD COLUMN target_count INTEGER;
 ALTER TABLE jobs ADD COLUMN destructive INTEGER;
 ALTER TABLE jobs ADD COLUMN progress REAL;
 ALTER TABLE jobs ADD COLUMN errors INTEGER;
+ALTER TABLE jobs ADD COLUMN text INTEGER;
 PRAGMA user_version=3;
 COMMIT;
 )";
 constexpr int kBusyLimit = 2000;  // milliseconds
-
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 std::int64_t to_ms(WallTime when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
@@ -79,77 +80,6 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return out;
 }
 
-struct Close {
-  void operator()(sqlite3* database) const { sqlite3_close(database); }
-};
-
-Statement prepare_on(sqlite3* database, const char* sql) {
-  sqlite3_stmt* statement = nullptr;
-  sqlite3_prepare_v2(database, sql, -1, &statement, nullptr);
-  return Statement(statement);
-}
-void text(const Statement& statement, int index, std::string_view value) {
-  sqlite3_bind_text(statement.get(), index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
-}
-
-// Reads documents over a connection of its own, so that no reader waits for a long document to be written.
-class DocumentReader {
- public:
-  explicit DocumentReader(sqlite3* database) : database_(database) {}
-
-  // Appends piece `number` of the document; returns whether there is more.
-  bool read(const std::string& id, std::int64_t number, std::string& out) {
-    const std::lock_guard lock(mutex_);
-    const Statement statement = prepare_on(database_.get(),
-                                           "SELECT text, EXISTS(SELECT 1 FROM pieces WHERE job=?1 AND number=?2+1) "
-                                           "FROM pieces WHERE job=?1 AND number=?2");
-    if (!statement) throw error();
-    text(statement, 1, id);
-    sqlite3_bind_int64(statement.get(), 2, number);
-    switch (sqlite3_step(statement.get())) {
-      case SQLITE_ROW: break;
-      case SQLITE_DONE: return read_old(id, number, out);
-      default: throw error();
-    }
-    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement.get(), 0));
-    if (bytes != nullptr) out.append(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), 0)));
-    return sqlite3_column_int(statement.get(), 1) != 0;
-  }
-
- private:
-  // As versions 1 and 2 stored it: in one part of any length.
-  bool read_old(const std::string& id, std::int64_t number, std::string& out) {
-    const Statement statement = prepare_on(database_.get(), "SELECT rowid FROM jobs WHERE id=?");
-    if (!statement) throw error();
-    text(statement, 1, id);
-    if (sqlite3_step(statement.get()) != SQLITE_ROW) throw std::runtime_error("the job was forgotten");
-    sqlite3_blob* blob = nullptr;
-    const int opened = sqlite3_blob_open(database_.get(), "main", "jobs", "document",
-                                         sqlite3_column_int64(statement.get(), 0), 0, &blob);
-    const std::unique_ptr<sqlite3_blob, decltype(&sqlite3_blob_close)> close(blob, &sqlite3_blob_close);
-    if (opened != SQLITE_OK) throw error();
-    const std::int64_t size = sqlite3_blob_bytes(blob);
-    const std::int64_t begin = number * static_cast<std::int64_t>(kPieceBytes);
-    if (begin >= size) {
-      if (number == 0) return false;
-      throw std::runtime_error("the job's document changed while it was read");
-    }
-    const auto length = std::min<std::int64_t>(size - begin, static_cast<std::int64_t>(kPieceBytes));
-    const std::size_t before = out.size();
-    out.resize(before + static_cast<std::size_t>(length));
-    if (sqlite3_blob_read(blob, out.data() + before, static_cast<int>(length), static_cast<int>(begin)) != SQLITE_OK) {
-      throw error();
-    }
-    return begin + length < size;
-  }
-  [[nodiscard]] std::runtime_error error() const {
-    return std::runtime_error(fmt::format("read a job: {}", sqlite3_errmsg(database_.get())));
-  }
-
-  std::mutex mutex_;
-  const std::unique_ptr<sqlite3, Close> database_;
-};
-
 class SqliteStore final : public JobStore {
  public:
   explicit SqliteStore(sqlite3* database) : database_(database) {}
@@ -168,7 +98,11 @@ class SqliteStore final : public JobStore {
     if (version == 1 || version == 2) {
       if (auto status = execute(kFromVersion2, "bring the state database up to date"); !status) return status;
     }
-    return execute(kSchema, "prepare the state database");
+    if (auto status = execute(kSchema, "prepare the state database"); !status) return status;
+    const Statement last = prepare("SELECT COALESCE(MAX(text), 0) FROM pieces");
+    if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return error("read the state database");
+    next_text_ = sqlite3_column_int64(last.get(), 0) + 1;
+    return {};
   }
 
   // Once the database is as it should be.
@@ -181,25 +115,30 @@ class SqliteStore final : public JobStore {
     return {};
   }
 
+  // A document is made and laid down piece by piece, so that others can write meanwhile; then it takes the place of the
+  // one before.
   Status put(const StoredJob& job) override {
+    const std::int64_t newest = job.document ? next_text_++ : 0;
+    Status status = job.document ? lay_down(job, newest) : Status();
     const std::lock_guard lock(mutex_);
-    if (auto status = execute("BEGIN IMMEDIATE", "store a job"); !status) return status;
-    Status status;
-    try {
-      status = put_row(job);
+    if (status) status = execute("BEGIN IMMEDIATE", "store a job");
+    if (status) {
+      status = put_row(job, newest);
       // No row changed: the job has ended, and stays as it is.
-      if (status && job.document && sqlite3_changes(database_) > 0) status = put_document(job);
-    } catch (const std::exception& failure) {
-      status = fail(Errc::internal, fmt::format("store a job: {}", failure.what()));
+      const bool taken = status && sqlite3_changes(database_) > 0;
+      if (taken && newest != 0) status = drop("DELETE FROM pieces WHERE job=? AND text<>?", job.id, newest);
+      if (status && !taken) status = drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
+      status = finish(std::move(status), "store a job");
     }
-    return finish(std::move(status), "store a job");
+    if (!status && newest != 0) (void)drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
+    return status;
   }
 
   Status erase(const std::string& id) override {
     const std::lock_guard lock(mutex_);
     if (auto status = execute("BEGIN IMMEDIATE", "forget a job"); !status) return status;
-    auto status = run_for("DELETE FROM jobs WHERE id=?", id, "forget a job");
-    if (status) status = run_for("DELETE FROM pieces WHERE job=?", id, "forget a job");
+    auto status = drop("DELETE FROM jobs WHERE id=?", id);
+    if (status) status = drop("DELETE FROM pieces WHERE job=?", id);
     return finish(std::move(status), "forget a job");
   }
 
@@ -221,8 +160,8 @@ class SqliteStore final : public JobStore {
   }
 
   Pieces document(const std::string& id) override {
-    return [reader = reader_, id, number = std::int64_t{0}](std::string& out) mutable {
-      return reader->read(id, number++, out);
+    return [reader = reader_, place = DocumentReader::Place{id, {}, 0}](std::string& out) mutable {
+      return reader->read(place, out);
     };
   }
 
@@ -244,20 +183,22 @@ class SqliteStore final : public JobStore {
     sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
     return status;
   }
-  Status run_for(const char* sql, const std::string& id, const char* what) {
+  Status drop(const char* sql, const std::string& id, std::int64_t number = 0) {
     const Statement statement = prepare(sql);
-    if (!statement) return error(what);
+    if (!statement) return error("forget a job");
     text(statement, 1, id);
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error(what);
+    if (number != 0) sqlite3_bind_int64(statement.get(), 2, number);
+    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("forget a job");
   }
 
-  Status put_row(const StoredJob& job) {
+  Status put_row(const StoredJob& job, std::int64_t newest) {
     const Statement statement = prepare(
-        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
+        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+        "name=excluded.name, "
         "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
         "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
         "target_count=excluded.target_count, destructive=excluded.destructive, progress=excluded.progress, "
-        "errors=excluded.errors WHERE jobs.ended_ms IS NULL");
+        "errors=excluded.errors, text=COALESCE(excluded.text, jobs.text) WHERE jobs.ended_ms IS NULL");
     if (!statement) return error("store a job");
     text(statement, 1, job.id);
     text(statement, 2, job.name);
@@ -274,26 +215,34 @@ class SqliteStore final : public JobStore {
     if (job.destructive) sqlite3_bind_int(statement.get(), 13, *job.destructive ? 1 : 0);
     if (job.progress) sqlite3_bind_double(statement.get(), 14, *job.progress);
     if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
+    if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
     return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
 
-  Status put_document(const StoredJob& job) {
-    if (auto status = run_for("DELETE FROM pieces WHERE job=?", job.id, "store a job"); !status) return status;
-    const Statement statement = prepare("INSERT INTO pieces VALUES (?,?,?)");
-    if (!statement) return error("store a job");
-    text(statement, 1, job.id);
-    std::string piece;
-    const Pieces next = job.document();
-    bool more = true;
-    for (std::int64_t number = 0; more; ++number) {
-      piece.clear();
-      more = next(piece);
-      sqlite3_bind_int64(statement.get(), 2, number);
-      sqlite3_bind_blob(statement.get(), 3, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
-      if (sqlite3_step(statement.get()) != SQLITE_DONE) return error("store a job");
-      sqlite3_reset(statement.get());
+  // Called without the lock.
+  Status lay_down(const StoredJob& job, std::int64_t newest) {
+    try {
+      const Pieces next = job.document();
+      bool more = true;
+      for (std::int64_t number = 0; more; ++number) {
+        std::string piece;
+        more = next(piece);
+        if (auto status = put_piece(job.id, newest, number, piece); !status) return status;
+      }
+      return {};
+    } catch (const std::exception& failure) {
+      return fail(Errc::internal, fmt::format("store a job: {}", failure.what()));
     }
-    return {};
+  }
+  Status put_piece(const std::string& id, std::int64_t newest, std::int64_t number, const std::string& piece) {
+    const std::lock_guard lock(mutex_);
+    const Statement statement = prepare("INSERT INTO pieces VALUES (?,?,?,?)");
+    if (!statement) return error("store a job");
+    sqlite3_bind_int64(statement.get(), 1, newest);
+    sqlite3_bind_int64(statement.get(), 2, number);
+    text(statement, 3, id);
+    sqlite3_bind_blob(statement.get(), 4, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
+    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
   Status error(const char* what) { return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_))); }
 
@@ -330,6 +279,7 @@ class SqliteStore final : public JobStore {
 
   std::mutex mutex_;
   sqlite3* database_;
+  std::atomic<std::int64_t> next_text_{1};
   std::shared_ptr<DocumentReader> reader_;  // those that read documents may outlive the store
 };
 

@@ -15,7 +15,6 @@ namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(50);
 constexpr auto kRecorderRound = std::chrono::seconds(1);
-constexpr std::size_t kRecentBytes = 16 << 20;  // of the figures of jobs that ended last
 
 }  // namespace
 
@@ -210,7 +209,7 @@ void JobService::Impl::keep_recent(const JobPtr& job, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   recent_.emplace_back(job, bytes);
   recent_bytes_ += bytes;
-  while (recent_bytes_ > kRecentBytes) {
+  while (recent_bytes_ > setup_.limits.recent_bytes) {
     gone.push_back(std::exchange(recent_.front().first->whole, std::nullopt));
     recent_bytes_ -= recent_.front().second;
     recent_.pop_front();

@@ -24,6 +24,8 @@ struct ServiceLimits {
   // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
   std::uint64_t pipe_bytes = engine::pipe_budget();
   std::uint64_t largest_pipe = engine::largest_pipe();
+  // Of the figures of those jobs that ended last, which are shown without the store. Bytes.
+  std::size_t recent_bytes = 16 << 20;
 };
 
 struct ServiceSetup {

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "api/job_text.h"
 #include "api/render.h"
 #include "api/routes.h"
 #include "api/spec_reader.h"
@@ -149,6 +150,10 @@ TEST_F(OpenApi, JobHasTheFieldsOfTheCode) {
   const Json job = Json::parse(testing::text_of(job_text(job::view_of(run(spec_of_short())))));
   const Names written = properties_of("Job");
   for (const auto& key : keys_of(job)) EXPECT_TRUE(written.contains(key)) << key;
+}
+
+TEST_F(OpenApi, SummariesHaveTheFieldsOfTheCode) {
+  EXPECT_EQ(properties_of("JobSummary"), keys_of(render_summary({})));
 }
 
 TEST_F(OpenApi, NamesOfModesPathsAndPayloadsAreThoseOfTheCode) {
