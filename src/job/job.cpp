@@ -34,10 +34,6 @@ JobSnapshot Job::header() const {
   return out;
 }
 
-bool Job::all_ended() const {
-  return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->finished() || run->stalled(); });
-}
-
 void Job::conclude(const std::vector<State>& devices) {
   const auto is = [](State wanted) { return [wanted](State state_of_device) { return state_of_device == wanted; }; };
   const bool stopped = state == State::stopping;

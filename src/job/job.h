@@ -37,8 +37,6 @@ struct Job {
   [[nodiscard]] std::string name_for_log() const { return spec.name.empty() ? "unnamed" : spec.name; }
   // Everything but the devices.
   [[nodiscard]] JobSnapshot header() const;
-  // Whether every device has come to an end of its own or is stuck.
-  [[nodiscard]] bool all_ended() const;
   // What the job as a whole came to, from its devices'.
   void conclude(const std::vector<State>& devices);
 };

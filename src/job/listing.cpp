@@ -22,7 +22,7 @@ std::vector<std::string> listed(const std::vector<std::string>& names) {
   std::size_t bytes = 0;
   for (const auto& name : names) {
     bytes += name.size();
-    if (!out.empty() && (out.size() == kListedNames || bytes > kListedBytes)) break;
+    if (out.size() == kListedNames || bytes > kListedBytes) break;
     out.push_back(name);
   }
   return out;

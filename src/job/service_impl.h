@@ -47,6 +47,12 @@ class JobService::Impl {
     std::string log_line;
     JobPtr ended;  // when that is its end
   };
+  // A job as the supervisor looks at it.
+  struct Watched {
+    JobPtr job;
+    std::vector<std::shared_ptr<DeviceRun>> runs;
+    State state;
+  };
   // What a list takes from a job under the lock; the rest is made without it.
   struct Glance {
     std::shared_ptr<const Listing> listing;  // of a job whose end is recorded; nothing else is set then
@@ -76,8 +82,8 @@ class JobService::Impl {
 
   void supervise(const std::stop_token& stop);
   void round();
-  [[nodiscard]] bool visit(Job& job, util::Nanos now);
-  void finalize(const JobPtr& job, util::Nanos now);
+  [[nodiscard]] static bool visit(const Watched& job, util::Nanos now);
+  void finalize(const Watched& over, util::Nanos now);
   void visit_lingering(util::Nanos now);
   void forget_oldest();
   void record_changes(const std::stop_token& stop);

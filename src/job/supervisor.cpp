@@ -37,58 +37,60 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
   }
 }
 
+// Looking at four thousand workers takes a while as well: the lock is held for taking down whom to look at.
 void JobService::Impl::round() {
   const Nanos now = setup_.clock.now();
   last_round_ = now;
-  std::vector<JobPtr> over;
+  std::vector<Watched> watched;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& job : jobs_) {
-      if (!is_final(job->state) && job->state != State::pending && visit(*job, now)) over.push_back(job);
+      if (!is_final(job->state) && job->state != State::pending) watched.push_back({job, job->runs, job->state});
     }
     forget_oldest();
   }
-  for (const auto& job : over) finalize(job, now);
+  for (const Watched& job : watched) {
+    if (visit(job, now)) finalize(job, now);
+  }
   visit_lingering(now);
 }
 
 // Whether the job is over.
-bool JobService::Impl::visit(Job& job, Nanos now) {
+bool JobService::Impl::visit(const Watched& job, Nanos now) {
   for (const auto& run : job.runs) {
     run->check_stall(now);
     run->sample(now);
     // A wake-up that comes just before a worker enters its system call is lost, hence in every round.
     if (job.state == State::stopping || run->failed()) run->wake_workers();
   }
-  return job.all_ended();
+  return std::all_of(job.runs.begin(), job.runs.end(), [](auto& run) { return run->finished() || run->stalled(); });
 }
 
 // Adding up what a thousand devices did takes a while: under the lock it is only decided what became of the job. Its
 // figures are made by the recorder.
-void JobService::Impl::finalize(const JobPtr& job, Nanos now) {
-  std::vector<std::shared_ptr<DeviceRun>> runs;
-  {
-    const std::lock_guard lock(mutex_);
-    runs = job->runs;
-  }
+void JobService::Impl::finalize(const Watched& over, Nanos now) {
   std::vector<std::shared_ptr<DeviceRun>> stuck;
-  for (const auto& run : runs) {
+  std::vector<State> outcomes;
+  for (const auto& run : over.runs) {
     if (run->finished()) {
       ledger_.settle(run, run->failed(), now);
     } else {
       stuck.push_back(run);
     }
+    outcomes.push_back(run->outcome(State::stopping));
   }
   const std::lock_guard lock(mutex_);
-  for (const auto& run : runs) job->outcomes.push_back(run->outcome(job->stop_state));
+  Job& job = *over.job;
+  std::replace(outcomes.begin(), outcomes.end(), State::stopping, job.stop_state);
+  job.outcomes = std::move(outcomes);
   lingering_.insert(lingering_.end(), stuck.begin(), stuck.end());
-  give_back(job->reservation);
-  job->ended_now = now;
-  job->ended_at = std::chrono::system_clock::now();
-  job->conclude(job->outcomes);
-  ++finished_[static_cast<std::size_t>(job->state)][static_cast<std::size_t>(job->verdict)];
-  announce(*job);
-  changes_.back().ended = job;
+  give_back(job.reservation);
+  job.ended_now = now;
+  job.ended_at = std::chrono::system_clock::now();
+  job.conclude(job.outcomes);
+  ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
+  announce(job);
+  changes_.back().ended = over.job;
 }
 
 void JobService::Impl::visit_lingering(Nanos now) {

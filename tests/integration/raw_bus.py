@@ -18,6 +18,7 @@ class RawBus:
 
     def __init__(self, test, path, timeout=60):
         self._serial = 0
+        self._answers = {}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         test.addCleanup(self._socket.close)
         self._socket.settimeout(timeout)
@@ -53,19 +54,19 @@ class RawBus:
         return bytes(data)
 
     def answer(self, serial):
-        """(error name or None, body) of the answer to that call."""
-        while True:
-            start = self._exactly(16)
-            _, kind, _, _, length, _, fields = struct.unpack("<cBBBIII", start)
+        """(error name or None, body) of the answer to that call; answers come in any order."""
+        while serial not in self._answers:
+            _, kind, _, _, length, _, fields = struct.unpack("<cBBBIII", self._exactly(16))
             header = self._exactly(fields + (-fields % 8))
             body = self._exactly(length)
-            if kind not in (2, 3) or struct.pack("<I", serial) not in header:
+            if kind not in (2, 3):
                 continue
-            if kind == 2:
-                return None, body
-            at = header.index(b"\x04\x01s\0") + 4
-            size = struct.unpack_from("<I", header, at)[0]
-            return header[at + 4:at + 4 + size].decode(), body
+            error = None
+            if kind == 3:
+                at = header.index(b"\x04\x01s\0") + 4
+                error = header[at + 4:at + 4 + struct.unpack_from("<I", header, at)[0]].decode()
+            self._answers[struct.unpack_from("<I", header, header.index(b"\x05\x01u\0") + 4)[0]] = error, body
+        return self._answers.pop(serial)
 
     def call(self, *call):
         return self.answer(self.send(*call))

@@ -17,7 +17,7 @@ TEST(Listed, KeepsToItsBounds) {
   EXPECT_TRUE(listed({}).empty());
   EXPECT_EQ(listed(std::vector<std::string>(40, "sda")).size(), kListedNames);
   const std::string longest(4096, 'x');
-  EXPECT_EQ(listed({longest, "a"}), std::vector<std::string>{longest}) << "one in any case";
+  EXPECT_TRUE(listed({longest, "a"}).empty()) << "the first ones, and none in between";
   EXPECT_EQ(listed({"a", longest, "b"}), std::vector<std::string>{"a"});
 }
 
