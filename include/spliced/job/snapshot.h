@@ -142,7 +142,8 @@ struct JobSummary {
 };
 inline constexpr std::size_t kListedNames = 16;
 inline constexpr std::size_t kListedBytes = 1024;
-// The first of `names`, as many as a summary has room for: up to kListedNames, of no more than kListedBytes together.
+// The first of `names`, as many as a summary has room for: up to kListedNames, and no more than kListedBytes
+// together.
 [[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
 
 // What validating a job says of one target.
