@@ -133,6 +133,30 @@ Json kernel_of(const std::optional<device::KernelCounters>& kernel) {
           {"trim_bytes", kernel->discard_bytes}, {"trim_operations", kernel->discard_ios}};
 }
 
+Json field_errors(const std::vector<util::FieldError>& errors) {
+  Json list = Json::array();
+  for (const auto& error : errors) list.push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  return list;
+}
+
+}  // namespace
+
+std::string to_text(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json render_head(const JobSnapshot& job) {
+  Json out = {{"id", job.id},
+              {"state", job::state_name(job.state)},
+              {"verdict", verdict_of(job.verdict)},
+              {"reason", text_or_null(job.reason)},
+              {"created_at", util::format_time(job.created_at)},
+              {"started_at", time_or_null(job.started_at)},
+              {"ended_at", time_or_null(job.ended_at)}};
+  out.update(render_spec(job.spec));
+  return out;
+}
+
 Json render_run(const DeviceSnapshot& device) {
   Json io;
   for (std::size_t i = 0; i < util::kOpClasses; ++i) io[std::string(util::kOpClassNames[i])] = operation(device.ops[i]);
@@ -156,52 +180,53 @@ Json render_run(const DeviceSnapshot& device) {
           {"kernel", kernel_of(device.kernel)}};
 }
 
-// A job from before the daemon's last start: as it was stored, but for what the store knows better.
-Json restore_document(const JobSnapshot& job) {
-  Json document = Json::parse(job.stored_document, nullptr, false);
-  if (!document.is_object()) document = {{"id", job.id}, {"name", job.spec.name}};
-  document["state"] = job::state_name(job.state);
-  document["verdict"] = verdict_of(job.verdict);
-  document["reason"] = text_or_null(job.reason);
-  document["ended_at"] = time_or_null(job.ended_at);
-  if (document.contains("devices") && document["devices"].is_array()) {
-    for (auto& device : document["devices"]) {
-      if (!device.is_object() || !device.contains("state")) continue;
-      device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
-      device.emplace("criteria", Json::array());
-      const Json& state = device["state"];
-      if (state != "RUNNING" && state != "PENDING" && state != "STOPPING") continue;
-      device["state"] = job::state_name(job.state);
-      device["eta_seconds"] = nullptr;
-    }
+Json restore_head(const std::string& text, const JobSnapshot& job) {
+  Json head = Json::parse(text, nullptr, false);
+  if (!head.is_object()) {
+    head = {{"id", job.id}, {"name", job.spec.name}};
+    head["created_at"] = util::format_time(job.created_at);
+    head["started_at"] = time_or_null(job.started_at);
   }
-  return document;
+  head.erase("devices");
+  head["state"] = job::state_name(job.state);
+  head["verdict"] = verdict_of(job.verdict);
+  head["reason"] = text_or_null(job.reason);
+  head["ended_at"] = time_or_null(job.ended_at);
+  return head;
 }
 
-Json field_errors(const std::vector<util::FieldError>& errors) {
-  Json list = Json::array();
-  for (const auto& error : errors) list.push_back({{"pointer", error.pointer}, {"detail", error.detail}});
-  return list;
+std::optional<Json> restore_device(const std::string& text, const JobSnapshot& job) {
+  Json device = Json::parse(text, nullptr, false);
+  if (!device.is_object()) return std::nullopt;
+  device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
+  device.emplace("criteria", Json::array());
+  const auto state = device.find("state");
+  if (state != device.end() && (*state == "RUNNING" || *state == "PENDING" || *state == "STOPPING")) {
+    *state = job::state_name(job.state);
+    device["eta_seconds"] = nullptr;
+  }
+  return device;
 }
 
-}  // namespace
-
-std::string to_text(const Json& value) {
-  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json render_job(const JobSnapshot& job) {
-  if (!job.stored_document.empty()) return restore_document(job);
+Json render_summary(const job::JobSummary& job) {
   Json out = {{"id", job.id},
+              {"name", job.name},
               {"state", job::state_name(job.state)},
               {"verdict", verdict_of(job.verdict)},
               {"reason", text_or_null(job.reason)},
               {"created_at", util::format_time(job.created_at)},
               {"started_at", time_or_null(job.started_at)},
-              {"ended_at", time_or_null(job.ended_at)}};
-  out.update(render_spec(job.spec));
-  out["devices"] = Json::array();
-  for (const auto& device : job.devices) out["devices"].push_back(render_run(device));
+              {"ended_at", time_or_null(job.ended_at)},
+              {"destructive", nullptr},
+              {"progress", nullptr},
+              {"errors", nullptr},
+              {"target_count", job.target_count},
+              {"targets", job.targets},
+              {"device_count", job.device_count},
+              {"devices", job.devices}};
+  if (job.destructive) out["destructive"] = *job.destructive;
+  if (job.progress) out["progress"] = *job.progress;
+  if (job.errors) out["errors"] = *job.errors;
   return out;
 }
 

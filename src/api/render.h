@@ -1,5 +1,6 @@
 #pragma once
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/snapshot.h"
@@ -10,7 +11,15 @@ using Json = nlohmann::ordered_json;
 
 // The wire form of everything that the API answers with. Field names and units are those of openapi.yaml.
 [[nodiscard]] Json render_spec(const job::JobSpec& spec);
-[[nodiscard]] Json render_job(const job::JobSnapshot& job);
+// A job but for its devices, and one of those.
+[[nodiscard]] Json render_head(const job::JobSnapshot& job);
+[[nodiscard]] Json render_run(const job::DeviceSnapshot& device);
+// The same of a stored job: as it was stored, but for what the store knows better. nullopt: that was no
+// device.
+[[nodiscard]] Json restore_head(const std::string& text, const job::JobSnapshot& job);
+[[nodiscard]] std::optional<Json> restore_device(const std::string& text, const job::JobSnapshot& job);
+// What a list tells of a job.
+[[nodiscard]] Json render_summary(const job::JobSummary& job);
 [[nodiscard]] Json render_plan(const job::PlanReport& report, const job::JobSpec& spec);
 [[nodiscard]] Json render_device(const job::DeviceStatus& device);
 [[nodiscard]] Json render_capabilities(const engine::Capabilities& capabilities);

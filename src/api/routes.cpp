@@ -6,7 +6,9 @@
 #include <atomic>
 #include <charconv>
 #include <optional>
+#include <utility>
 
+#include "job_text.h"
 #include "render.h"
 #include "spec_reader.h"
 #include "spliced/util/units.h"
@@ -24,11 +26,29 @@ constexpr util::Nanos kMaxWait = 300 * util::kSecond;  // of GET ?wait=
 constexpr int kMaxWaiting = 16;                        // clients that wait at the same time; each holds a thread
 constexpr std::size_t kDefaultPage = 50;
 constexpr std::size_t kMaxPage = 500;
+constexpr std::size_t kMaxFullPage = 20;  // of whole jobs, which may have megabytes each
 
 Response json(int status, const Json& body) {
   Response response;
   response.status = status;
   response.body = to_text(body);
+  return response;
+}
+
+// A text that fits into one piece has a length of its own; a longer one is made as it is sent.
+Response text_answer(int status, job::Pieces pieces) {
+  Response response;
+  response.status = status;
+  std::string first;
+  if (!pieces(first)) {
+    response.body = std::move(first);
+    return response;
+  }
+  response.more = [pieces = std::move(pieces), first = std::move(first)](std::string& chunk) mutable {
+    if (first.empty()) return pieces(chunk);
+    chunk += std::exchange(first, {});
+    return true;
+  };
   return response;
 }
 
@@ -69,7 +89,8 @@ class Handlers {
     return with_spec(request, [&](const job::JobSpec& spec) {
       const auto created = service_.submit(spec);
       if (!created) return answer_error(created.error());
-      Response response = json(201, render_job(*created));
+      const auto view = service_.open(created->id);
+      Response response = text_answer(201, job_text(view ? *view : job::view_of(*created)));
       response.headers.emplace_back("Location", "/v1/jobs/" + created->id);
       return response;
     });
@@ -82,7 +103,8 @@ class Handlers {
 
   Response list(const Request& request) {
     job::JobFilter filter;
-    std::size_t page = kDefaultPage;
+    std::optional<std::size_t> page;
+    bool full = false;
     for (const auto& [key, value] : request.query) {
       if (key == "state") {
         const auto found = std::find(job::kStateNames.begin(), job::kStateNames.end(), value);
@@ -93,29 +115,44 @@ class Handlers {
       } else if (key == "device") {
         filter.device = value;
       } else if (key == "page_size") {
-        const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), page);
-        if (error != std::errc() || stop != value.data() + value.size() || page < 1 || page > kMaxPage) {
+        const auto [stop, error] =
+            std::from_chars(value.data(), value.data() + value.size(), page.emplace(kDefaultPage));
+        if (error != std::errc() || stop != value.data() + value.size() || *page < 1 || *page > kMaxPage) {
           return refuse_query("page_size", value, fmt::format("a number from 1 to {}", kMaxPage));
         }
+      } else if (key == "view") {
+        if (value != "summary" && value != "full") return refuse_query("view", value, "summary or full");
+        full = value == "full";
       } else if (key != "page_token") {
-        return refuse_query(key.c_str(), value, "state, device, page_size or page_token");
+        return refuse_query(key.c_str(), value, "state, device, view, page_size or page_token");
       }
     }
-    return page_of(service_.list(filter), request.query_value("page_token"), page);
+    if (full && page && *page > kMaxFullPage) {
+      return refuse_query(
+          "page_size", std::to_string(*page),
+          fmt::format("with view=full, which answers with whole jobs, a number from 1 to {}", kMaxFullPage));
+    }
+    return page_of(service_.list(filter), request.query_value("page_token"),
+                   page.value_or(full ? kMaxFullPage : kDefaultPage), full);
   }
 
   Response get(const Request& request) {
     const std::string id = request.path_values.at("id");
     const std::string wait = request.query_value("wait");
-    if (wait.empty()) return show(service_.get(id));
+    if (wait.empty()) return show(id);
     const auto time = util::parse_duration(wait);
     if (!time || *time > kMaxWait) return refuse_query("wait", wait, "a duration up to 300s");
     const Waiting waiting(waiting_);
     if (waiting.count > kMaxWaiting) return problem(429, fmt::format("{} clients are waiting already", kMaxWaiting));
-    return show(service_.wait(id, *time));
+    const auto waited = service_.wait(id, *time);
+    return waited ? show(id) : answer_error(waited.error());
   }
 
-  Response cancel(const Request& request) { return show(service_.cancel(request.path_values.at("id"))); }
+  Response cancel(const Request& request) {
+    const std::string id = request.path_values.at("id");
+    const auto cancelled = service_.cancel(id);
+    return cancelled ? show(id) : answer_error(cancelled.error());
+  }
 
   Response forget(const Request& request) {
     const auto status = service_.forget(request.path_values.at("id"));
@@ -164,18 +201,19 @@ class Handlers {
     const int count;
   };
 
-  static Response show(const util::Result<job::JobSnapshot>& job) {
-    return job ? json(200, render_job(*job)) : answer_error(job.error());
+  Response show(const std::string& id) const {
+    auto job = service_.open(id);
+    return job ? text_answer(200, job_text(std::move(*job))) : answer_error(job.error());
   }
 
   // The job that a page ended with, and when it was created: the job may be forgotten before the next page is asked
   // for.
-  static std::string token_of(const job::JobSnapshot& job) { return fmt::format("{}.{}", created_us(job), job.id); }
-  static std::int64_t created_us(const job::JobSnapshot& job) {
+  static std::string token_of(const job::JobSummary& job) { return fmt::format("{}.{}", created_us(job), job.id); }
+  static std::int64_t created_us(const job::JobSummary& job) {
     return std::chrono::duration_cast<std::chrono::microseconds>(job.created_at.time_since_epoch()).count();
   }
   // Where the page after the token's begins. Jobs are newest first.
-  static std::optional<std::size_t> after(const std::vector<job::JobSnapshot>& jobs, const std::string& token) {
+  static std::optional<std::size_t> after(const std::vector<job::JobSummary>& jobs, const std::string& token) {
     std::int64_t created = 0;
     const char* const end = token.data() + token.size();
     const auto [stop, error] = std::from_chars(token.data(), end, created);
@@ -190,7 +228,8 @@ class Handlers {
     return static_cast<std::size_t>(next - jobs.begin());
   }
 
-  static Response page_of(const std::vector<job::JobSnapshot>& jobs, const std::string& token, std::size_t size) {
+  Response page_of(const std::vector<job::JobSummary>& jobs, const std::string& token, std::size_t size,
+                   bool full) const {
     auto first = jobs.begin();
     if (!token.empty()) {
       const auto at = after(jobs, token);
@@ -199,11 +238,17 @@ class Handlers {
     }
     const auto count = std::min(size, static_cast<std::size_t>(jobs.end() - first));
     const auto last = first + static_cast<std::ptrdiff_t>(count);
+    const std::string next = last != jobs.end() && count > 0 ? token_of(*(last - 1)) : "";
+    if (full) {
+      std::vector<std::string> ids;
+      for (auto job = first; job != last; ++job) ids.push_back(job->id);
+      return text_answer(200, page_text([this](const std::string& id) { return service_.open(id); }, ids, next));
+    }
     Json list = Json::array();
-    for (auto job = first; job != last; ++job) list.push_back(render_job(*job));
-    Json next = nullptr;
-    if (last != jobs.end() && count > 0) next = token_of(*(last - 1));
-    return json(200, {{"jobs", list}, {"next_page_token", next}});
+    for (auto job = first; job != last; ++job) list.push_back(render_summary(*job));
+    Json body = {{"jobs", list}, {"next_page_token", nullptr}};
+    if (!next.empty()) body["next_page_token"] = next;
+    return json(200, body);
   }
 
   JobService& service_;
@@ -232,10 +277,6 @@ Response answer_error(const util::Error& error) {
     response.headers.emplace_back("Retry-After", "10");
   }
   return response;
-}
-
-std::string job_document(const job::JobSnapshot& job) {
-  return render_job(job).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::vector<http::Route> api_routes(JobService& service, const Version& version) {

@@ -22,7 +22,4 @@ struct Version {
 [[nodiscard]] int status_of(util::Errc code);
 [[nodiscard]] http::Response answer_error(const util::Error& error);
 
-// How a job is kept in the store: as the API shows it.
-[[nodiscard]] std::string job_document(const job::JobSnapshot& job);
-
 }  // namespace spliced::api

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "api/job_text.h"
 #include "api/spec_reader.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/units.h"
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t kControlThreads = 32;  // more than the clients that may wait, and a margin for slow ones
 constexpr std::size_t kMetricsThreads = 4;
 constexpr Nanos kStopLimit = 3 * util::kSecond;
+constexpr Nanos kBusStopLimit = util::kSecond / 2;
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
 constexpr const char* kSocketGroup = "spliced";
 
@@ -205,8 +207,9 @@ bool App::stop() {
   const bool all_left = service_->stop_all(kStopLimit);
   if (!all_left) log_.log(LogLevel::error, "some workers are stuck in the kernel; leaving without them");
   for (auto& listener : listeners_) listener->stop();
-  if (bus_) bus_->stop();
-  return all_left;
+  const bool bus_left = !bus_ || bus_->stop(kBusStopLimit);
+  if (!bus_left) log_.log(LogLevel::error, "a call over the bus still waits for a disk; leaving without it");
+  return all_left && bus_left;
 }
 
 }  // namespace spliced::daemon

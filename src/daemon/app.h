@@ -30,7 +30,8 @@ class App {
   [[nodiscard]] std::string status_line();
   // Whether supervisor and servers are alive: what the watchdog is fed for.
   [[nodiscard]] bool healthy() const;
-  // Orderly end, within a few seconds. false: workers are stuck in the kernel; leave without destructors.
+  // Orderly end, within a few seconds. false: workers, or calls over the bus, are
+  // stuck in the kernel; leave without destructors.
   [[nodiscard]] bool stop();
 
  private:

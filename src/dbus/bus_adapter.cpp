@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "session.h"
 #include "spliced/util/threads.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr int kFirstPause = 500;  // milliseconds between attempts to connect, doubled up to kLongestPause
 constexpr int kLongestPause = 30'000;
 constexpr int kLongestPoll = 1000;
+constexpr int kBatch = 16;  // messages that are handled before anything else has its turn
 
 void drain(int fd) {
   std::uint64_t count = 0;
@@ -26,19 +28,36 @@ void drain(int fd) {
 
 BusAdapter::BusAdapter(BusSetup setup) : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
+BusAdapter::~BusAdapter() {
+  thread_.request_stop();
+  wake();
+}
+
 void BusAdapter::start() {
+  ended_ = false;
   thread_ = std::jthread([this](const std::stop_token& stop) {
     util::name_this_thread("bus");
     run(stop);
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    end_.notify_all();
   });
 }
 
-void BusAdapter::stop() {
-  if (!thread_.joinable()) return;
+bool BusAdapter::stop(util::Nanos limit) {
+  const util::Nanos until = util::system_clock().now() + limit;
   thread_.request_stop();
+  wake();
+  {
+    std::unique_lock lock(mutex_);
+    if (!end_.wait_for(lock, std::chrono::nanoseconds(limit), [&] { return ended_; })) return false;
+  }
+  return errands_.stop(std::max<util::Nanos>(0, until - util::system_clock().now()));
+}
+
+void BusAdapter::wake() const {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof one);
-  thread_.join();
 }
 
 void BusAdapter::on_state_change(const job::StateChange& change) {
@@ -46,8 +65,20 @@ void BusAdapter::on_state_change(const job::StateChange& change) {
     const std::lock_guard lock(mutex_);
     changes_.push_back(change);
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof one);
+  wake();
+}
+
+void BusAdapter::post(Answer answer) {
+  {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(answer));
+  }
+  wake();
+}
+
+std::vector<BusAdapter::Answer> BusAdapter::take_answers() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(answers_, {});
 }
 
 std::vector<job::StateChange> BusAdapter::take_changes() {
@@ -78,7 +109,7 @@ void BusAdapter::run(const std::stop_token& stop) {
   int next_pause = kFirstPause;
   while (!stop.stop_requested()) {
     try {
-      Session session(setup_);
+      Session session(setup_, *this);
       note_state(true, "");
       next_pause = kFirstPause;
       serve(stop, session);
@@ -103,19 +134,23 @@ void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
     ::poll(&fd, 1, static_cast<int>(left / 1'000'000 + 1));
     drain(wake_fd_.get());
     (void)take_changes();
+    (void)take_answers();  // those who called are gone
   }
 }
 
 void BusAdapter::serve(const std::stop_token& stop, Session& session) {
   while (!stop.stop_requested()) {
     for (const auto& change : take_changes()) session.emit(change);
-    session.hold_inhibitor(!destructive_jobs_.empty());
-    while (session.process()) {
-    }
+    for (const auto& answer : take_answers()) session.answer(answer);
+    session.inhibitor().want(!destructive_jobs_.empty());
+    int left = kBatch;
+    while (left > 0 && session.process()) --left;
     const auto bus = session.poll_data();
-    pollfd fds[2] = {{bus.fd, bus.events, 0}, {wake_fd_.get(), POLLIN, 0}};
-    // The time-outs of the bus are rounded to the longest poll: nothing here depends on them to the second.
-    ::poll(fds, 2, kLongestPoll);
+    pollfd fds[3] = {{bus.fd, bus.events, 0}, {wake_fd_.get(), POLLIN, 0}, {session.inhibitor().fd(), 0, 0}};
+    // The time-outs of the bus are rounded to the longest poll: nothing here depends on them to the second. What the
+    // library has read already does not show on the descriptor.
+    ::poll(fds, 3, left == 0 ? 0 : kLongestPoll);
+    if (fds[2].revents != 0) session.inhibitor().hung_up();
     drain(wake_fd_.get());
   }
 }

@@ -1,12 +1,15 @@
 #pragma once
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
+#include "errands.h"
 #include "spliced/job/service.h"
 #include "spliced/util/unique_fd.h"
 
@@ -25,12 +28,13 @@ struct BusSetup {
 
 // org.spliced.Manager1 on the bus, and the shutdown inhibitor of login1 while a destructive job runs.
 //
-// One thread does everything that touches the bus. Without a bus, or when it goes away, the daemon goes on: that is
+// One thread does everything that touches the bus, and waits for nothing else: calls that look at disks are run by
+// Errands, login1 is asked without waiting. Without a bus, or when it goes away, the daemon goes on: that is
 // logged once, and the adapter tries again with growing pauses.
 class BusAdapter {
  public:
   explicit BusAdapter(BusSetup setup);
-  ~BusAdapter() { stop(); }
+  ~BusAdapter();  // waits for all of it, however long that takes
   BusAdapter(const BusAdapter&) = delete;
   BusAdapter& operator=(const BusAdapter&) = delete;
 
@@ -38,23 +42,39 @@ class BusAdapter {
   // Thread-safe; only queues.
   void on_state_change(const job::StateChange& change);
   [[nodiscard]] bool connected() const { return connected_; }
-  void stop();  // idempotent; joins
+  // Ends the connection, and waits for what is under way. false: something takes longer than `limit`, as a disk does
+  // that does not answer; the process must end without the destructor then. Idempotent.
+  [[nodiscard]] bool stop(util::Nanos limit);
 
  private:
   class Session;
+  using Outcome = std::variant<util::Error, std::string, std::vector<job::DeviceStatus>>;
+  // Of a call: what its errand came back with.
+  struct Answer {
+    std::uint64_t ticket;
+    Outcome outcome;
+  };
   void run(const std::stop_token& stop);
   void serve(const std::stop_token& stop, Session& session);
   void pause(const std::stop_token& stop, int milliseconds);
   [[nodiscard]] std::vector<job::StateChange> take_changes();
+  void post(Answer answer);
+  [[nodiscard]] std::vector<Answer> take_answers();
+  void wake() const;
   void note_state(bool connected, const std::string& reason);
 
   const BusSetup setup_;
   util::UniqueFd wake_fd_;
-  std::mutex mutex_;  // guards changes_
+  std::mutex mutex_;  // guards changes_, answers_ and ended_
+  std::condition_variable end_;
   std::vector<job::StateChange> changes_;
+  std::vector<Answer> answers_;
+  bool ended_ = true;                          // there is no thread, or it has come to its end
+  std::uint64_t next_ticket_ = 1;              // used by the bus thread alone
   std::vector<std::string> destructive_jobs_;  // that run; used by the bus thread alone
   std::atomic<bool> connected_{false};
   bool reported_loss_ = false;
+  Errands errands_;
   std::jthread thread_;
 };
 

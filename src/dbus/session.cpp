@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 namespace spliced::dbus {
 
 namespace {
@@ -9,7 +13,10 @@ namespace {
 constexpr const char* kName = "org.spliced.Manager1";
 constexpr const char* kPath = "/org/spliced/Manager1";
 constexpr const char* kInterface = "org.spliced.Manager1";
-constexpr std::uint64_t kLogin1Timeout = 2'000'000;  // microseconds
+constexpr std::size_t kMaxDefinition = 1 << 20;  // bytes of a job definition, as over HTTP
+constexpr std::size_t kMaxId = 64;               // bytes
+constexpr std::size_t kMaxErrorText = 8192;      // bytes
+constexpr std::size_t kMaxRows = 1000;           // jobs in one answer
 
 using JobRow = sdbus::Struct<std::string, std::string, std::string, std::string, double>;
 using DeviceRow = sdbus::Struct<std::string, std::string, std::uint64_t, bool, std::vector<std::string>>;
@@ -28,7 +35,10 @@ const char* error_name(util::Errc code) {
 }
 
 sdbus::Error to_bus(const util::Error& error) {
-  return {error_name(error.code), error.message};
+  if (error.message.size() <= kMaxErrorText) return {error_name(error.code), error.message};
+  std::size_t end = kMaxErrorText;
+  while (end > 0 && (static_cast<unsigned char>(error.message[end]) & 0xc0U) == 0x80) --end;  // at a whole character
+  return {error_name(error.code), error.message.substr(0, end) + " …"};
 }
 
 // The library ends the process when a handler throws anything but its own error.
@@ -46,29 +56,49 @@ auto guarded(Body&& body) -> decltype(body()) {
 std::vector<JobRow> job_rows(const job::JobService& service) {
   std::vector<JobRow> rows;
   for (const auto& job : service.list({})) {
-    double progress = job::is_final(job.state) ? 1 : 0;
-    for (const auto& device : job.devices) progress += device.progress / static_cast<double>(job.devices.size());
-    rows.emplace_back(job.id, job.spec.name, std::string(job::state_name(job.state)),
-                      std::string(job::kVerdictNames[static_cast<std::size_t>(job.verdict)]), std::min(1.0, progress));
+    if (rows.size() == kMaxRows) break;
+    rows.emplace_back(job.id, job.name, std::string(job::state_name(job.state)),
+                      std::string(job::kVerdictNames[static_cast<std::size_t>(job.verdict)]),
+                      std::clamp(job.progress.value_or(job::is_final(job.state) ? 1 : 0), 0.0, 1.0));
   }
   return rows;
 }
 
-std::vector<DeviceRow> device_rows(const job::JobService& service) {
+std::vector<DeviceRow> device_rows(const std::vector<job::DeviceStatus>& devices) {
   std::vector<DeviceRow> rows;
-  for (const auto& device : service.devices()) {
+  for (const auto& device : devices) {
     rows.emplace_back(device.facts.name, device.facts.path, device.facts.size, device.refusals.empty(),
                       device.refusals);
   }
   return rows;
 }
 
+void refuse(const sdbus::MethodCall& call, const util::Error& error) {
+  if (!call.doesntExpectReply()) call.createErrorReply(to_bus(error)).send();
+}
+
+// An errand must come back with something.
+template <class Body>
+auto contained(Body&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    return util::Error{util::Errc::internal, error.what(), 0, {}};
+  }
+}
+
+std::unique_ptr<sdbus::IConnection> connect(BusKind kind) {
+  return kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
+}
+
 }  // namespace
 
-BusAdapter::Session::Session(const BusSetup& setup) : setup_(setup) {
-  connection_ =
-      setup.kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
-  object_ = sdbus::createObject(*connection_, kPath);
+BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
+    : setup_(setup),
+      adapter_(adapter),
+      connection_(connect(setup.kind)),
+      object_(sdbus::createObject(*connection_, kPath)),
+      inhibitor_(*connection_, setup.log) {
   register_object();
   // The object first: whoever sees the name may call at once.
   connection_->requestName(kName);
@@ -76,22 +106,14 @@ BusAdapter::Session::Session(const BusSetup& setup) : setup_(setup) {
 
 void BusAdapter::Session::register_object() {
   const BusSetup& s = setup_;
-  object_->registerMethod("SubmitJob")
-      .onInterface(kInterface)
-      .withInputParamNames("definition")
-      .withOutputParamNames("id")
-      .implementedAs([&s](const std::string& definition) {
-        return guarded([&] {
-          const auto job = s.submit(definition);
-          if (!job) throw to_bus(job.error());
-          return job->id;
-        });
-      });
+  object_->registerMethod(kInterface, "SubmitJob", "s", {"definition"}, "s", {"id"},
+                          [this](sdbus::MethodCall call) { submit(std::move(call)); });
   object_->registerMethod("CancelJob")
       .onInterface(kInterface)
       .withInputParamNames("id")
       .implementedAs([&s](const std::string& id) {
         guarded([&] {
+          if (id.size() > kMaxId) throw to_bus({util::Errc::not_found, "there is no job with an id so long", 0, {}});
           const auto job = s.service.cancel(id);
           if (!job) throw to_bus(job.error());
         });
@@ -99,9 +121,8 @@ void BusAdapter::Session::register_object() {
   object_->registerMethod("ListJobs").onInterface(kInterface).withOutputParamNames("jobs").implementedAs([&s] {
     return guarded([&] { return job_rows(s.service); });
   });
-  object_->registerMethod("ListDevices").onInterface(kInterface).withOutputParamNames("devices").implementedAs([&s] {
-    return guarded([&] { return device_rows(s.service); });
-  });
+  object_->registerMethod(kInterface, "ListDevices", "", {}, "a(sstbas)", {"devices"},
+                          [this](sdbus::MethodCall call) { list_devices(std::move(call)); });
   object_->registerProperty("Version")
       .onInterface(kInterface)
       .withGetter([&s] { return s.version; })
@@ -119,26 +140,57 @@ void BusAdapter::Session::emit(const job::StateChange& change) {
                      std::string(job::kVerdictNames[static_cast<std::size_t>(change.verdict)]));
 }
 
-void BusAdapter::Session::hold_inhibitor(bool wanted) {
-  if (!wanted) {
-    inhibitor_.reset();
-    return;
+// The text is looked at where it lies in the message: a longer one is neither copied nor read.
+void BusAdapter::Session::submit(sdbus::MethodCall call) {
+  char* text = nullptr;
+  call >> text;
+  const std::size_t length = std::strlen(text);
+  if (length > kMaxDefinition) {
+    return refuse(call, {util::Errc::invalid,
+                         fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition),
+                         0,
+                         {}});
   }
-  if (inhibitor_.isValid()) return;
-  try {
-    auto login1 = sdbus::createProxy(*connection_, "org.freedesktop.login1", "/org/freedesktop/login1");
-    login1->callMethod("Inhibit")
-        .onInterface("org.freedesktop.login1.Manager")
-        .withTimeout(kLogin1Timeout)
-        .withArguments(std::string("shutdown:sleep"), std::string("spliced"),
-                       std::string("a destructive job is running on a disk"), std::string("block"))
-        .storeResultsTo(inhibitor_);
-  } catch (const sdbus::Error& error) {
-    if (!inhibitor_refused_) {
-      setup_.log.log(util::LogLevel::warning, fmt::format("no shutdown inhibitor from login1: {}", error.getMessage()));
-    }
-    inhibitor_refused_ = true;
+  send_on_errand(std::move(call), [&s = setup_, definition = std::string(text, length)]() -> Outcome {
+    return contained([&]() -> Outcome {
+      auto job = s.submit(definition);
+      if (!job) return std::move(job.error());
+      return std::move(job->id);
+    });
+  });
+}
+
+void BusAdapter::Session::list_devices(sdbus::MethodCall call) {
+  send_on_errand(std::move(call),
+                 [&s = setup_]() -> Outcome { return contained([&]() -> Outcome { return s.service.devices(); }); });
+}
+
+void BusAdapter::Session::send_on_errand(sdbus::MethodCall call, std::function<Outcome()> errand) {
+  const std::uint64_t ticket = adapter_.next_ticket_++;
+  const bool taken = adapter_.errands_.take([&adapter = adapter_, ticket, errand = std::move(errand)] {
+    adapter.post({ticket, errand()});
+  });
+  if (taken) {
+    calls_.emplace(ticket, std::move(call));
+  } else {
+    refuse(call, {util::Errc::exhausted, "too many calls wait for disks to answer; try again later", 0, {}});
   }
+}
+
+void BusAdapter::Session::answer(const Answer& answer) {
+  const auto found = calls_.find(answer.ticket);
+  if (found == calls_.end()) return;  // of a connection that was lost
+  const sdbus::MethodCall call = std::move(found->second);
+  calls_.erase(found);
+  if (const auto* error = std::get_if<util::Error>(&answer.outcome)) return refuse(call, *error);
+  if (call.doesntExpectReply()) return;
+  auto reply = call.createReply();
+  if (const auto* id = std::get_if<std::string>(&answer.outcome)) {
+    reply << *id;
+  } else {
+    reply << device_rows(std::get<std::vector<job::DeviceStatus>>(answer.outcome));
+  }
+  reply.send();
 }
 
 }  // namespace spliced::dbus

@@ -1,34 +1,41 @@
 #pragma once
 #include <sdbus-c++/sdbus-c++.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
 #include "bus_adapter.h"
+#include "inhibitor.h"
 
 namespace spliced::dbus {
 
 // One connection to the bus with our object on it; lives as long as the connection does. Bus thread only; every call
-// may throw sdbus::Error.
+// may throw sdbus::Error. No method waits for anything: what looks at disks is done by an errand of the adapter, and
+// answered when that comes back.
 class BusAdapter::Session {
  public:
-  explicit Session(const BusSetup& setup);
+  Session(const BusSetup& setup, BusAdapter& adapter);
 
   // Handles what has arrived; false when there is nothing left.
   [[nodiscard]] bool process() { return connection_->processPendingRequest(); }
   [[nodiscard]] sdbus::IConnection::PollData poll_data() const { return connection_->getEventLoopPollData(); }
   void emit(const job::StateChange& change);
-  // Takes or gives back the inhibitor. Failure to get one is logged once per connection.
-  void hold_inhibitor(bool wanted);
+  void answer(const Answer& answer);
+  [[nodiscard]] Inhibitor& inhibitor() { return inhibitor_; }
 
  private:
   void register_object();
+  void submit(sdbus::MethodCall call);
+  void list_devices(sdbus::MethodCall call);
+  void send_on_errand(sdbus::MethodCall call, std::function<Outcome()> errand);
 
   const BusSetup& setup_;
+  BusAdapter& adapter_;
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<sdbus::IObject> object_;
-  sdbus::UnixFd inhibitor_;
-  bool inhibitor_refused_ = false;
+  Inhibitor inhibitor_;
+  std::map<std::uint64_t, sdbus::MethodCall> calls_;  // whose errands are under way, by ticket
 };
 
 }  // namespace spliced::dbus

@@ -137,7 +137,19 @@ class Server final : public httplib::Server {
   static void fill(httplib::Response& out, const Response& response) {
     out.status = response.status;
     for (const auto& [name, value] : response.headers) out.set_header(name.c_str(), value);
-    out.set_content(response.body, response.content_type.c_str());
+    if (!response.more) return out.set_content(response.body, response.content_type.c_str());
+    out.set_chunked_content_provider(response.content_type.c_str(),
+                                     [more = response.more](std::size_t, httplib::DataSink& sink) {
+                                       try {
+                                         std::string piece;
+                                         const bool any_left = more(piece);
+                                         const bool sent = piece.empty() || sink.write(piece.data(), piece.size());
+                                         if (!any_left) sink.done();
+                                         return sent;
+                                       } catch (const std::exception&) {
+                                         return false;
+                                       }
+                                     });
   }
 
   bool process_and_close_socket(::socket_t socket) override {

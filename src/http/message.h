@@ -29,6 +29,10 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // Set: the body is what this appends, piece by piece (at most 256 KiB each; `body` is empty), as long as it returns
+  // that there is more. Called on the threads that answer, one call at a time; may block on the state disk. When it
+  // throws, the answer ends torn.
+  std::function<bool(std::string& chunk)> more;
 };
 
 using Handler = std::function<Response(const Request&)>;

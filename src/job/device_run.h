@@ -23,6 +23,20 @@ struct Environment {
   const PauseWatch& pauses;
 };
 
+// What one device of a job came to.
+struct DeviceEnd {
+  std::string name;
+  State state = State::succeeded;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+};
+
+// What a list wants to know of a device.
+struct DeviceBrief {
+  double progress = 0;
+  std::uint64_t errors = 0;
+};
+
 // One device under one job: its claim, its workers, its errors.
 //
 // The workers are started by the target's own thread, whose descriptor table they share, and which closes the target
@@ -55,7 +69,12 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
 
   // What became of it; `stopped` is the state of a device whose workers were stopped from outside.
   [[nodiscard]] State outcome(State stopped) const;
+  // What it is shown as while the job is in state `job`.
+  [[nodiscard]] State state_in(State job) const;
   [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state) const;
+  // What it came to, without percentiles. The state is `stopping` where it was stopped from outside.
+  [[nodiscard]] DeviceEnd end() const;
+  [[nodiscard]] DeviceBrief brief(util::Nanos now, State state) const;  // without percentiles, hence at once
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, DeviceTelemetry& out) const;
   [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }

@@ -140,6 +140,42 @@ void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
   if (!is_final(out.state)) out.eta_seconds = remaining;
 }
 
+State DeviceRun::state_in(State job) const {
+  if (finished() && job != State::pending) return outcome(job);
+  return stalled() ? State::failed : job;
+}
+
+DeviceEnd DeviceRun::end() const {
+  const State state = outcome(State::stopping);
+  DeviceSnapshot counts;
+  counts.state = state == State::stopping ? State::cancelled : state;
+  std::uint64_t host_errors = 0;
+  for (const auto& worker : workers_) {
+    for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+      const LiveOp& op = worker->counters().ops[i];
+      counts.ops[i].bytes += op.bytes.get();
+      for (const auto& errors : op.errors) counts.ops[i].errors += errors.get();
+      host_errors += op.errors[static_cast<std::size_t>(ErrorClass::host)].get();
+    }
+  }
+  Judgement judgement = judge(spec_, counts, host_errors);
+  const std::lock_guard lock(mutex_);
+  return {facts().name, state, judgement.verdict, reason_.empty() ? std::move(judgement.reason) : reason_};
+}
+
+DeviceBrief DeviceRun::brief(Nanos now, State state) const {
+  DeviceSnapshot progress;
+  progress.state = state;
+  fill_progress(now, progress);
+  DeviceBrief out{progress.progress, 0};
+  for (const auto& worker : workers_) {
+    for (const LiveOp& op : worker->counters().ops) {
+      for (const auto& errors : op.errors) out.errors += errors.get();
+    }
+  }
+  return out;
+}
+
 void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
   Nanos oldest = 0;
   Nanos last = 0;

@@ -33,13 +33,7 @@ JobSnapshot Job::header() const {
   out.created_at = created_at;
   out.started_at = started_at;
   out.ended_at = ended_at;
-  out.devices = ended_devices;
-  out.stored_document = stored_document;
   return out;
-}
-
-bool Job::all_ended() const {
-  return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->finished() || run->stalled(); });
 }
 
 namespace {

@@ -6,20 +6,13 @@
 
 #include "budget.h"
 #include "device_run.h"
+#include "listing.h"
 
 namespace spliced::job {
 
 // Whether a job may go from one state to another:
 //   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
-
-// What one device of a job came to.
-struct DeviceEnd {
-  std::string name;
-  State state = State::succeeded;
-  Verdict verdict = Verdict::none;
-  std::string reason;
-};
 
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {
@@ -33,17 +26,17 @@ struct Job {
   State stop_state = State::cancelled;  // what being stopped from outside makes of it
   WallTime created_at;
   std::optional<WallTime> started_at, ended_at;
-  std::vector<std::shared_ptr<DeviceRun>> runs;  // empty once the job has ended
-  std::vector<DeviceSnapshot> ended_devices;     // filled when the job ends
-  std::string stored_document;
+  std::vector<std::shared_ptr<DeviceRun>> runs;  // until the end is recorded
+  std::vector<State> outcomes;                   // of the runs, once the job has ended
+  util::Nanos ended_now = 0;                     // when it did, by the clock of the runs
+  std::optional<JobView> whole;                  // of a job that ended a short time ago, as long as there is room
+  std::shared_ptr<const Listing> listing;        // set when the end is recorded; `spec` has nothing but the name then
 
   // The only place where `state` changes. Throws std::logic_error on a transition that does not exist.
   void transition(State next);
   [[nodiscard]] std::string name_for_log() const { return spec.name.empty() ? "unnamed" : spec.name; }
-  // Everything but the devices that are still running.
+  // Everything but the devices.
   [[nodiscard]] JobSnapshot header() const;
-  // Whether every device has come to an end of its own or is stuck.
-  [[nodiscard]] bool all_ended() const;
   // What the job as a whole came to, from what its devices did, each in a final state.
   void conclude(const std::vector<DeviceEnd>& devices);
 };

@@ -4,11 +4,36 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace spliced::job {
+namespace {
+
+// The whole text, or nothing when it is longer than `limit`.
+std::shared_ptr<const std::string> text_of(const Document& document, std::size_t limit) {
+  auto text = std::make_shared<std::string>();
+  const Pieces next = document();
+  for (bool more = true; more;) {
+    more = next(*text);
+    if (text->size() > limit) return nullptr;
+  }
+  return text;
+}
+
+Pieces read(const std::shared_ptr<const std::string>& text) {
+  return [text, at = std::size_t{0}](std::string& out) mutable {
+    out.append(*text, at, kPieceBytes);
+    at = std::min(text->size(), at + kPieceBytes);
+    return at < text->size();
+  };
+}
+
+}  // namespace
 
 void RecordKeeper::put(const StoredJob& record) {
+  bool failing = false;
   {
     const std::lock_guard lock(mutex_);
     const auto known = left_.find(record.id);
@@ -16,12 +41,46 @@ void RecordKeeper::put(const StoredJob& record) {
     if (known != left_.end() && (known->second.erased || known->second.record.ended_at)) return;
     Entry& entry = left_[record.id];
     if (known == left_.end()) entry.stored = record.state != State::pending;  // the first record there is of a job
+    kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record = record;
     ++entry.change;
     count_ = left_.size();
-    if (failing_) return;
+    failing = failing_;
   }
-  flush(record.id);
+  if (!failing) flush(record.id);
+  keep_document(record.id);
+}
+
+// A document holds on to the workers that it tells of; what has to wait is kept as a text.
+void RecordKeeper::keep_document(const std::string& id) {
+  Document document;
+  std::uint64_t change = 0;
+  std::size_t room = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = left_.find(id);
+    if (found == left_.end() || !found->second.record.document || found->second.bytes != 0) return;
+    document = found->second.record.document;
+    change = found->second.change;
+    room = kKeptBytes - std::min(kept_bytes_, kKeptBytes);
+  }
+  const auto text = text_of(document, room);
+  const std::lock_guard lock(mutex_);
+  const auto found = left_.find(id);
+  if (found == left_.end() || found->second.change != change) return;
+  found->second.record.document = nullptr;
+  if (text) found->second.record.document = [text] { return read(text); };
+  found->second.bytes = text ? text->size() : 0;
+  kept_bytes_ += found->second.bytes;
+}
+
+Pieces RecordKeeper::document(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = left_.find(id);
+    if (found != left_.end() && found->second.record.document) return found->second.record.document();
+  }
+  return store_.document(id);
 }
 
 bool RecordKeeper::erase(const std::string& id) {
@@ -30,6 +89,8 @@ bool RecordKeeper::erase(const std::string& id) {
     Entry& entry = left_[id];
     entry.erased = true;
     ++entry.change;
+    kept_bytes_ -= std::exchange(entry.bytes, 0);
+    entry.record.document = nullptr;
     if (!entry.stored) left_.erase(id);
     count_ = left_.size();
     if (failing_) return !left_.contains(id);
@@ -55,25 +116,30 @@ void RecordKeeper::retry() {
 }
 
 void RecordKeeper::flush(const std::string& id) {
-  const std::lock_guard one_at_a_time(writing_);
-  Entry entry;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = left_.find(id);
-    if (found == left_.end()) return;  // another thread has written it
-    entry = found->second;
-    last_tried_ = id;
-  }
-  note(id, entry.change, entry.erased ? store_.erase(id) : store_.put(entry.record));
+  std::unique_lock lock(mutex_);
+  written_.wait(lock, [&] { return !writing_.contains(id); });
+  const auto found = left_.find(id);
+  if (found == left_.end()) return;  // another thread has written it
+  const Entry entry = found->second;
+  last_tried_ = id;
+  writing_.insert(id);
+  lock.unlock();
+  const util::Status status = entry.erased ? store_.erase(id) : store_.put(entry.record);
+  lock.lock();
+  writing_.erase(id);
+  written_.notify_all();
+  note(id, entry.change, status);
 }
 
 // Logged when it begins and when it is over, not for every try.
 void RecordKeeper::note(const std::string& id, std::uint64_t change, const util::Status& status) {
-  const std::lock_guard lock(mutex_);
   const auto found = left_.find(id);
   if (found != left_.end() && status) {
     found->second.stored = true;
-    if (found->second.change == change) left_.erase(found);
+    if (found->second.change == change) {
+      kept_bytes_ -= found->second.bytes;
+      left_.erase(found);
+    }
   }
   count_ = left_.size();
   if (!status && !failing_) {

@@ -1,8 +1,10 @@
 #pragma once
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "spliced/job/store.h"
@@ -11,8 +13,8 @@
 namespace spliced::job {
 
 // The store, for a service that goes on when it cannot write: what it did not take is kept, the newest of each job,
-// until it does. Thread-safe. put(), erase() and retry() may block on the disk that holds the store; once it fails,
-// only retry() does.
+// until it does; documents up to kKeptBytes in all, beyond that only what a list tells of the job. Thread-safe. put(),
+// erase() and retry() may block on the disk that holds the store; once it fails, only retry() does.
 class RecordKeeper {
  public:
   RecordKeeper(JobStore& store, util::Logger& log) : store_(store), log_(log) {}
@@ -22,24 +24,33 @@ class RecordKeeper {
   [[nodiscard]] bool erase(const std::string& id);
   // What is left, for as long as a second or one write takes.
   void retry();
+  static constexpr std::size_t kKeptBytes = 32 << 20;
+
+  // What there is of the job's document: that which is kept, else the store's. Does not block; reading it may.
+  [[nodiscard]] Pieces document(const std::string& id);
   // How many jobs the store has not taken in their newest state. Does not block.
   [[nodiscard]] std::size_t left() const { return count_.load(); }
 
  private:
   struct Entry {
     StoredJob record;
+    std::size_t bytes = 0;  // of the document that is kept
     bool erased = false;
     bool stored = true;        // the store may know the job
     std::uint64_t change = 0;  // which one of this entry
   };
   void flush(const std::string& id);
+  void keep_document(const std::string& id);
+  // Called with the lock held.
   void note(const std::string& id, std::uint64_t change, const util::Status& status);
 
   JobStore& store_;
   util::Logger& log_;
-  std::mutex writing_;  // one write after the other, each of the newest
-  std::mutex mutex_;    // guards the rest, for moments; taken after writing_
+  std::mutex mutex_;  // guards the rest, for moments
+  std::condition_variable written_;
+  std::set<std::string> writing_;  // jobs: of each, one write after the other; none waits for another job's
   std::map<std::string, Entry> left_;
+  std::size_t kept_bytes_ = 0;
   std::string last_tried_;
   bool failing_ = false;
   std::atomic<std::size_t> count_{0};

@@ -85,16 +85,23 @@ Result<JobSnapshot> JobService::submit(const JobSpec& spec) {
 PlanReport JobService::validate(const JobSpec& spec) const {
   return report_plan(impl_->setup_.gate, spec);
 }
-std::vector<JobSnapshot> JobService::list(const JobFilter& filter) const {
+std::vector<JobSummary> JobService::list(const JobFilter& filter) const {
   return impl_->list(filter);
 }
-Result<JobSnapshot> JobService::get(const std::string& id) const {
-  return impl_->get(id);
+Result<JobView> JobService::open(const std::string& id) const {
+  return impl_->open(id);
 }
-Result<JobSnapshot> JobService::wait(const std::string& id, Nanos timeout) const {
+Result<JobSnapshot> JobService::get(const std::string& id) const {
+  const auto view = impl_->open(id);
+  if (!view) return tl::unexpected(view.error());
+  JobSnapshot out = view->head;
+  for (std::size_t i = 0; i < view->devices; ++i) out.devices.push_back(view->device(i));
+  return out;
+}
+Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout) const {
   return impl_->wait(id, timeout);
 }
-Result<JobSnapshot> JobService::cancel(const std::string& id) {
+Result<JobSummary> JobService::cancel(const std::string& id) {
   return impl_->cancel(id);
 }
 util::Status JobService::forget(const std::string& id) {

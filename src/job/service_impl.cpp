@@ -34,8 +34,7 @@ std::string new_id() {
   return id;
 }
 
-constexpr Nanos kLeastWait = util::kSecond / 10;       // for threads that have nothing to do but to give something back
-constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their way to the store
+constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
 
 }  // namespace
 
@@ -53,35 +52,6 @@ JobService::Impl::~Impl() {
   supervisor_.request_stop();
   wake();
   recorder_.request_stop();
-}
-
-util::Status JobService::Impl::restore() {
-  auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
-  if (!stored) return tl::unexpected(stored.error());
-  for (StoredJob& record : *stored) {
-    if (!is_final(record.state)) {
-      record.state = State::interrupted;
-      record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
-      record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
-      keeper_.put(record);
-    }
-    auto job = std::make_shared<Job>();
-    job->id = record.id;
-    job->spec.name = record.name;
-    job->state = record.state;
-    job->verdict = record.verdict;
-    job->reason = record.reason;
-    job->created_at = record.created_at;
-    job->started_at = record.started_at;
-    job->ended_at = record.ended_at;
-    for (const auto& name : record.devices) job->ended_devices.emplace_back().facts.name = name;
-    job->stored_document = std::move(record.document);
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-  }
-  const std::lock_guard lock(mutex_);
-  forget_oldest();
-  return {};
 }
 
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
@@ -165,7 +135,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
     const std::lock_guard lock(mutex_);
     jobs_.push_back(job);
   }
-  keeper_.put(record_of(show(job)));
+  keeper_.put(record_of(view(job)));
   {
     const std::lock_guard lock(mutex_);
     const Nanos start = gate.open(workers);
@@ -185,80 +155,14 @@ JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
   return found == jobs_.end() ? nullptr : *found;
 }
 
-JobSnapshot JobService::Impl::show(const JobPtr& job) const {
-  std::vector<std::shared_ptr<DeviceRun>> runs;
-  JobSnapshot header;
-  {
-    const std::lock_guard lock(mutex_);
-    header = job->header();
-    runs = job->runs;
-  }
-  // Percentiles take a while with many devices: not under the lock.
-  return with_devices(std::move(header), runs);
-}
-
-JobSnapshot JobService::Impl::with_devices(JobSnapshot out, const std::vector<std::shared_ptr<DeviceRun>>& runs) const {
-  const Nanos now = setup_.clock.now();
-  for (const auto& run : runs) {
-    State state = out.state;
-    if (run->stalled()) state = State::failed;
-    if (run->finished() && out.state != State::pending) state = run->outcome(out.state);
-    out.devices.push_back(run->snapshot(now, state));
-  }
-  return out;
-}
-
-StoredJob JobService::Impl::record_of(const JobSnapshot& snapshot) const {
-  StoredJob record{snapshot.id,
-                   snapshot.spec.name,
-                   snapshot.state,
-                   snapshot.verdict,
-                   snapshot.reason,
-                   snapshot.created_at,
-                   snapshot.started_at,
-                   snapshot.ended_at,
-                   {},
-                   {},
-                   std::chrono::system_clock::now()};
-  for (const auto& device : snapshot.devices) record.devices.push_back(device.facts.name);
-  record.document = setup_.document(snapshot);
-  return record;
-}
-
-Result<JobSnapshot> JobService::Impl::get(const std::string& id) const {
-  const JobPtr job = find(id);
-  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
-  return show(job);
-}
-
-Result<JobSnapshot> JobService::Impl::wait(const std::string& id, Nanos timeout) const {
+Result<JobSummary> JobService::Impl::wait(const std::string& id, Nanos timeout) const {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::nanoseconds(timeout), [&] { return is_final(job->state) || !accepting_; });
   }
-  return show(job);
-}
-
-std::vector<JobSnapshot> JobService::Impl::list(const JobFilter& filter) const {
-  std::vector<JobPtr> jobs;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
-      if (!filter.state || (*job)->state == *filter.state) jobs.push_back(*job);
-    }
-  }
-  std::vector<JobSnapshot> out;
-  for (const auto& job : jobs) {
-    JobSnapshot snapshot = show(job);
-    const bool wanted = filter.device.empty() ||
-                        std::any_of(snapshot.devices.begin(), snapshot.devices.end(), [&](const DeviceSnapshot& d) {
-                          return d.facts.name == filter.device || d.facts.path == filter.device;
-                        });
-    if (wanted) out.push_back(std::move(snapshot));
-  }
-  return out;
+  return summary(job);
 }
 
 // Called with the lock held.
@@ -269,7 +173,7 @@ void JobService::Impl::stop(Job& job, State becomes) {
   announce(job);
 }
 
-Result<JobSnapshot> JobService::Impl::cancel(const std::string& id) {
+Result<JobSummary> JobService::Impl::cancel(const std::string& id) {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   {
@@ -278,25 +182,7 @@ Result<JobSnapshot> JobService::Impl::cancel(const std::string& id) {
     if (job->state == State::running) stop(*job, State::cancelled);
   }
   wake();
-  return show(job);
-}
-
-util::Status JobService::Impl::forget(const std::string& id) {
-  {
-    std::unique_lock lock(mutex_);
-    // What is still on its way to the store would bring the job back there.
-    if (!changed_.wait_for(lock, kStoreLimit, [&] { return changes_.empty() && !delivering_; })) {
-      return fail(Errc::exhausted, "the state directory does not answer; try again later");
-    }
-    const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
-    if (found == jobs_.end()) return fail(Errc::not_found, fmt::format("there is no job {}", id));
-    if (!is_final((*found)->state)) {
-      return fail(Errc::conflict, fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));
-    }
-    jobs_.erase(found);
-  }
-  if (keeper_.erase(id)) return {};
-  return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
+  return summary(job);
 }
 
 Telemetry JobService::Impl::telemetry() const {
@@ -356,15 +242,15 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
   const std::vector<Change> changes = changes_;  // of jobs that did end; the recorder may be stuck, too
   lock.unlock();
   for (const auto& change : changes) {
-    if (change.record) keeper_.put(*change.record);
+    if (change.record) keeper_.put(record_of(*change.record));
   }
   for (const auto& job : jobs) {
-    JobSnapshot snapshot = show(job);
-    if (is_final(snapshot.state)) continue;
-    snapshot.state = State::interrupted;
-    snapshot.reason = "the daemon was stopped while a device did not answer";
-    snapshot.ended_at = std::chrono::system_clock::now();
-    keeper_.put(record_of(snapshot));
+    JobView shown = view(job);
+    if (is_final(shown.head.state)) continue;
+    shown.head.state = State::interrupted;
+    shown.head.reason = "the daemon was stopped while a device did not answer";
+    shown.head.ended_at = std::chrono::system_clock::now();
+    keeper_.put(record_of(shown));
   }
   return false;
 }

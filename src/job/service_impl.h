@@ -21,10 +21,10 @@ class JobService::Impl {
 
   util::Status restore();
   util::Result<JobSnapshot> submit(const JobSpec& spec);
-  std::vector<JobSnapshot> list(const JobFilter& filter) const;
-  util::Result<JobSnapshot> get(const std::string& id) const;
-  util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout) const;
-  util::Result<JobSnapshot> cancel(const std::string& id);
+  std::vector<JobSummary> list(const JobFilter& filter) const;
+  util::Result<JobView> open(const std::string& id) const;
+  util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout) const;
+  util::Result<JobSummary> cancel(const std::string& id);
   util::Status forget(const std::string& id);
   Telemetry telemetry() const;
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
@@ -44,8 +44,23 @@ class JobService::Impl {
   // What the recorder does without the lock.
   struct Change {
     StateChange change;
-    std::optional<StoredJob> record;
+    std::optional<JobView> record;  // the job as it is to be recorded: read and written down by the recorder
     std::string log_line;
+    JobPtr ended;  // when that is its end
+  };
+  // A job as the supervisor looks at it.
+  struct Watched {
+    JobPtr job;
+    std::vector<std::shared_ptr<DeviceRun>> runs;
+    State state;
+  };
+  // What a list takes from a job under the lock; the rest is made without it.
+  struct Glance {
+    std::shared_ptr<const Listing> listing;  // of a job whose end is recorded; nothing else is set then
+    JobSummary summary;
+    std::vector<std::shared_ptr<DeviceRun>> runs;
+    std::vector<State> outcomes;
+    util::Nanos now = 0;
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
@@ -58,24 +73,29 @@ class JobService::Impl {
   bool stop_jobs(util::Nanos limit);
   [[nodiscard]] JobPtr find(const std::string& id) const;
   [[nodiscard]] JobSnapshot show(const JobPtr& job) const;
-  [[nodiscard]] JobSnapshot with_devices(JobSnapshot out, const std::vector<std::shared_ptr<DeviceRun>>& runs) const;
-  [[nodiscard]] StoredJob record_of(const JobSnapshot& snapshot) const;
+  [[nodiscard]] JobView view(const JobPtr& job) const;
+  [[nodiscard]] JobView view_of_locked(const Job& job) const;
+  [[nodiscard]] Glance glance(const Job& job) const;
+  [[nodiscard]] JobSummary summary(const JobPtr& job) const;
+  [[nodiscard]] StoredJob record_of(const JobView& view) const;
   void wake();
 
   void supervise(const std::stop_token& stop);
   void round();
-  void visit(Job& job, util::Nanos now);
-  void finalize(Job& job, util::Nanos now);
+  [[nodiscard]] static bool visit(const Watched& job, util::Nanos now);
+  void finalize(const Watched& over, util::Nanos now);
   void visit_lingering(util::Nanos now);
   void sweep_ledger(util::Nanos now);
   void forget_oldest();
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
-  void deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten);
+  void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
+  void record_end(const JobPtr& job, const JobView& end);
+  void keep_recent(const JobPtr& job, std::size_t bytes);
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   void checkpoint(const JobPtr& job);
 
-  RecordKeeper keeper_;
+  mutable RecordKeeper keeper_;
   TuningMemory tuning_;
   CpuSeats seats_;
   PauseWatch pauses_;
@@ -90,6 +110,8 @@ class JobService::Impl {
   std::vector<std::string> forgotten_;                 // to be erased from the store
   std::deque<JobPtr> jobs_;                            // oldest first
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
+  std::deque<std::pair<JobPtr, std::size_t>> recent_;  // that have `whole`, with what it takes; oldest first
+  std::size_t recent_bytes_ = 0;
   std::vector<Change> changes_;
   bool delivering_ = false;
   std::array<std::array<std::uint64_t, 3>, kStates> finished_{};

@@ -2,8 +2,11 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <stdexcept>
 
+#include "database.h"
 #include "spliced/job/store.h"
 
 namespace spliced::job {
@@ -14,24 +17,40 @@ using util::fail;
 using util::Status;
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
+// A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
+// newest. `document` is where earlier versions had it: what they stored is read from there.
 constexpr const char* kSchema = R"(
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
   created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
-  saved_ms INTEGER);
-PRAGMA user_version=2;
+  saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
+  text INTEGER);
+CREATE TABLE IF NOT EXISTS pieces (
+  text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
+CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
+DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
+PRAGMA user_version=3;
+COMMIT;
 )";
-// All or nothing: half of it could not be repeated.
+// All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
 constexpr const char* kFromVersion1 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2; COMMIT;";
-
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+constexpr const char* kFromVersion2 = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE jobs ADD COLUMN targets TEXT;
+ALTER TABLE jobs ADD COLUMN target_count INTEGER;
+ALTER TABLE jobs ADD COLUMN destructive INTEGER;
+ALTER TABLE jobs ADD COLUMN progress REAL;
+ALTER TABLE jobs ADD COLUMN errors INTEGER;
+ALTER TABLE jobs ADD COLUMN text INTEGER;
+PRAGMA user_version=3;
+COMMIT;
+)";
+constexpr int kBusyLimit = 2000;  // milliseconds
 
 std::int64_t to_ms(WallTime when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
@@ -46,16 +65,15 @@ Enum from_name(const std::array<std::string_view, N>& names, std::string_view te
   return found == names.end() ? otherwise : static_cast<Enum>(found - names.begin());
 }
 
-// Device names hold no newline: kernel names never do, and paths with one are joined and split only for filtering.
 std::string join(const std::vector<std::string>& parts) {
   std::string out;
-  for (const auto& part : parts) out += part + "\n";
+  for (const auto& part : parts) out += part + '\0';
   return out;
 }
-std::vector<std::string> split(const std::string& text) {
+std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
+    const std::size_t end = text.find(separator, at);
     out.push_back(text.substr(at, end - at));
     at = end == text.npos ? text.size() : end + 1;
   }
@@ -74,50 +92,63 @@ class SqliteStore final : public JobStore {
       return fail(Errc::system, fmt::format("the state database has version {}; this program knows up to {}", version,
                                             kSchemaVersion));
     }
-    if (version == 1 && sqlite3_exec(database_, kFromVersion1, nullptr, nullptr, nullptr) != SQLITE_OK) {
-      auto status = error("bring the state database up to date");
-      sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
-      return status;
+    if (version == 1) {
+      if (auto status = execute(kFromVersion1, "bring the state database up to date"); !status) return status;
     }
-    if (sqlite3_exec(database_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return error("prepare the state database");
+    if (version == 1 || version == 2) {
+      if (auto status = execute(kFromVersion2, "bring the state database up to date"); !status) return status;
     }
+    if (auto status = execute(kSchema, "prepare the state database"); !status) return status;
+    const Statement last = prepare("SELECT COALESCE(MAX(text), 0) FROM pieces");
+    if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return error("read the state database");
+    next_text_ = sqlite3_column_int64(last.get(), 0) + 1;
     return {};
   }
 
+  // Once the database is as it should be.
+  Status open_reader(const std::string& path) {
+    sqlite3* database = nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    reader_ = std::make_shared<DocumentReader>(database);
+    if (opened != SQLITE_OK) return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));
+    sqlite3_busy_timeout(database, kBusyLimit);
+    return {};
+  }
+
+  // A document is made and laid down piece by piece, so that others can write meanwhile; then it takes the place of the
+  // one before.
   Status put(const StoredJob& job) override {
+    const std::int64_t newest = job.document ? next_text_++ : 0;
+    Status status = job.document ? lay_down(job, newest) : Status();
     const std::lock_guard lock(mutex_);
-    const Statement statement = prepare(
-        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET name=excluded.name, "
-        "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
-        "ended_ms=excluded.ended_ms, devices=excluded.devices, document=excluded.document, "
-        "saved_ms=excluded.saved_ms WHERE jobs.ended_ms IS NULL");
-    if (!statement) return error("store a job");
-    text(statement, 1, job.id);
-    text(statement, 2, job.name);
-    text(statement, 3, state_name(job.state));
-    text(statement, 4, kVerdictNames[static_cast<std::size_t>(job.verdict)]);
-    text(statement, 5, job.reason);
-    sqlite3_bind_int64(statement.get(), 6, to_ms(job.created_at));
-    if (job.started_at) sqlite3_bind_int64(statement.get(), 7, to_ms(*job.started_at));
-    if (job.ended_at) sqlite3_bind_int64(statement.get(), 8, to_ms(*job.ended_at));
-    text(statement, 9, join(job.devices));
-    text(statement, 10, job.document);
-    sqlite3_bind_int64(statement.get(), 11, to_ms(job.saved_at));
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
+    if (status) status = execute("BEGIN IMMEDIATE", "store a job");
+    if (status) {
+      status = put_row(job, newest);
+      // No row changed: the job has ended, and stays as it is.
+      const bool taken = status && sqlite3_changes(database_) > 0;
+      if (taken && newest != 0) status = drop("DELETE FROM pieces WHERE job=? AND text<>?", job.id, newest);
+      if (status && !taken) status = drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
+      status = finish(std::move(status), "store a job");
+    }
+    if (!status && newest != 0) (void)drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
+    return status;
   }
 
   Status erase(const std::string& id) override {
     const std::lock_guard lock(mutex_);
-    const Statement statement = prepare("DELETE FROM jobs WHERE id=?");
-    if (!statement) return error("forget a job");
-    text(statement, 1, id);
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("forget a job");
+    if (auto status = execute("BEGIN IMMEDIATE", "forget a job"); !status) return status;
+    auto status = drop("DELETE FROM jobs WHERE id=?", id);
+    if (status) status = drop("DELETE FROM pieces WHERE job=?", id);
+    return finish(std::move(status), "forget a job");
   }
 
   util::Result<std::vector<StoredJob>> load(std::size_t limit) override {
     const std::lock_guard lock(mutex_);
-    const Statement statement = prepare("SELECT * FROM jobs ORDER BY created_ms DESC, rowid DESC LIMIT ?");
+    // saved_ms lies behind the document in rows of earlier versions: it is fetched only where it matters.
+    const Statement statement = prepare(
+        "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
+        "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END "
+        "FROM jobs ORDER BY created_ms DESC, rowid DESC LIMIT ?");
     if (!statement) return tl::unexpected(error("load jobs").error());
     sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(limit));
     std::vector<StoredJob> jobs;
@@ -128,18 +159,90 @@ class SqliteStore final : public JobStore {
     return jobs;
   }
 
+  Pieces document(const std::string& id) override {
+    return [reader = reader_, place = DocumentReader::Place{id, {}, 0}](std::string& out) mutable {
+      return reader->read(place, out);
+    };
+  }
+
  private:
   int schema_version() {
     const Statement version = prepare("PRAGMA user_version");
     return version && sqlite3_step(version.get()) == SQLITE_ROW ? sqlite3_column_int(version.get(), 0) : -1;
   }
-  Statement prepare(const char* sql) {
-    sqlite3_stmt* statement = nullptr;
-    sqlite3_prepare_v2(database_, sql, -1, &statement, nullptr);
-    return Statement(statement);
+  Statement prepare(const char* sql) { return prepare_on(database_, sql); }
+  Status execute(const char* sql, const char* what) {
+    if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+    auto status = error(what);
+    sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+    return status;
   }
-  static void text(const Statement& statement, int index, std::string_view value) {
-    sqlite3_bind_text(statement.get(), index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+  // Ends a transaction: all of it when it went well.
+  Status finish(Status status, const char* what) {
+    if (status) return execute("COMMIT", what);
+    sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+    return status;
+  }
+  Status drop(const char* sql, const std::string& id, std::int64_t number = 0) {
+    const Statement statement = prepare(sql);
+    if (!statement) return error("forget a job");
+    text(statement, 1, id);
+    if (number != 0) sqlite3_bind_int64(statement.get(), 2, number);
+    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("forget a job");
+  }
+
+  Status put_row(const StoredJob& job, std::int64_t newest) {
+    const Statement statement = prepare(
+        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+        "name=excluded.name, "
+        "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
+        "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
+        "target_count=excluded.target_count, destructive=excluded.destructive, progress=excluded.progress, "
+        "errors=excluded.errors, text=COALESCE(excluded.text, jobs.text) WHERE jobs.ended_ms IS NULL");
+    if (!statement) return error("store a job");
+    text(statement, 1, job.id);
+    text(statement, 2, job.name);
+    text(statement, 3, state_name(job.state));
+    text(statement, 4, kVerdictNames[static_cast<std::size_t>(job.verdict)]);
+    text(statement, 5, job.reason);
+    sqlite3_bind_int64(statement.get(), 6, to_ms(job.created_at));
+    if (job.started_at) sqlite3_bind_int64(statement.get(), 7, to_ms(*job.started_at));
+    if (job.ended_at) sqlite3_bind_int64(statement.get(), 8, to_ms(*job.ended_at));
+    text(statement, 9, join(job.devices));
+    sqlite3_bind_int64(statement.get(), 10, to_ms(job.saved_at));
+    text(statement, 11, join(job.targets));
+    sqlite3_bind_int64(statement.get(), 12, static_cast<std::int64_t>(job.target_count));
+    if (job.destructive) sqlite3_bind_int(statement.get(), 13, *job.destructive ? 1 : 0);
+    if (job.progress) sqlite3_bind_double(statement.get(), 14, *job.progress);
+    if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
+    if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
+    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
+  }
+
+  // Called without the lock.
+  Status lay_down(const StoredJob& job, std::int64_t newest) {
+    try {
+      const Pieces next = job.document();
+      bool more = true;
+      for (std::int64_t number = 0; more; ++number) {
+        std::string piece;
+        more = next(piece);
+        if (auto status = put_piece(job.id, newest, number, piece); !status) return status;
+      }
+      return {};
+    } catch (const std::exception& failure) {
+      return fail(Errc::internal, fmt::format("store a job: {}", failure.what()));
+    }
+  }
+  Status put_piece(const std::string& id, std::int64_t newest, std::int64_t number, const std::string& piece) {
+    const std::lock_guard lock(mutex_);
+    const Statement statement = prepare("INSERT INTO pieces VALUES (?,?,?,?)");
+    if (!statement) return error("store a job");
+    sqlite3_bind_int64(statement.get(), 1, newest);
+    sqlite3_bind_int64(statement.get(), 2, number);
+    text(statement, 3, id);
+    sqlite3_bind_blob(statement.get(), 4, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
+    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
   Status error(const char* what) { return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_))); }
 
@@ -161,14 +264,23 @@ class SqliteStore final : public JobStore {
     job.created_at = from_ms(sqlite3_column_int64(statement, 5));
     job.started_at = time_column(statement, 6);
     job.ended_at = time_column(statement, 7);
-    job.devices = split(column(statement, 8));
-    job.document = column(statement, 9);
-    job.saved_at = time_column(statement, 10).value_or(job.started_at.value_or(job.created_at));
+    // Earlier versions, which had no counts, put lines.
+    const bool counted = sqlite3_column_type(statement, 10) != SQLITE_NULL;
+    job.devices = split(column(statement, 8), counted ? '\0' : '\n');
+    job.targets = split(column(statement, 9), '\0');
+    job.target_count = counted ? static_cast<std::size_t>(sqlite3_column_int64(statement, 10)) : job.devices.size();
+    const auto known = [&](int index) { return sqlite3_column_type(statement, index) != SQLITE_NULL; };
+    if (known(11)) job.destructive = sqlite3_column_int(statement, 11) != 0;
+    if (known(12)) job.progress = sqlite3_column_double(statement, 12);
+    if (known(13)) job.errors = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 13));
+    job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
     return job;
   }
 
   std::mutex mutex_;
   sqlite3* database_;
+  std::atomic<std::int64_t> next_text_{1};
+  std::shared_ptr<DocumentReader> reader_;  // those that read documents may outlive the store
 };
 
 class NullStore final : public JobStore {
@@ -176,6 +288,9 @@ class NullStore final : public JobStore {
   Status put(const StoredJob&) override { return {}; }
   Status erase(const std::string&) override { return {}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }
+  Pieces document(const std::string&) override {
+    return [](std::string&) { return false; };
+  }
 };
 
 }  // namespace
@@ -192,8 +307,9 @@ util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& pat
   if (opened != SQLITE_OK) {
     return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));
   }
-  sqlite3_busy_timeout(database, 2000);
+  sqlite3_busy_timeout(database, kBusyLimit);
   if (auto status = store->initialize(); !status) return tl::unexpected(util::with_context(status.error(), path));
+  if (auto status = store->open_reader(path); !status) return tl::unexpected(status.error());
   return store;
 }
 

@@ -38,6 +38,7 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
   }
 }
 
+// Looking at four thousand workers takes a while as well: the lock is held for taking down whom to look at.
 void JobService::Impl::round() {
   const Nanos now = setup_.clock.now();
   last_round_ = now;
@@ -48,14 +49,18 @@ void JobService::Impl::round() {
                     "no latency",
                     static_cast<double>(pause) / 1e9));
   }
+  std::vector<Watched> watched;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& job : jobs_) {
-      if (!is_final(job->state) && job->state != State::pending) visit(*job, now);
+      if (!is_final(job->state) && job->state != State::pending) watched.push_back({job, job->runs, job->state});
     }
-    visit_lingering(now);
     forget_oldest();
   }
+  for (const Watched& job : watched) {
+    if (visit(job, now)) finalize(job, now);
+  }
+  visit_lingering(now);
   sweep_ledger(now);
 }
 
@@ -67,45 +72,60 @@ void JobService::Impl::sweep_ledger(Nanos now) {
   ledger_.sweep(now, {present.begin(), present.end()});
 }
 
-void JobService::Impl::visit(Job& job, Nanos now) {
+// Whether the job is over.
+bool JobService::Impl::visit(const Watched& job, Nanos now) {
   for (const auto& run : job.runs) {
     run->check_stall(now);
     run->sample(now);
     // A wake-up that comes just before a worker enters its system call is lost, hence in every round.
     if (job.state == State::stopping || run->failed()) run->wake_workers();
   }
-  if (job.all_ended()) finalize(job, now);
+  return std::all_of(job.runs.begin(), job.runs.end(), [](auto& run) { return run->finished() || run->stalled(); });
 }
 
-void JobService::Impl::finalize(Job& job, Nanos now) {
+// Adding up what a thousand devices did takes a while: under the lock it is only decided what became of the job. Its
+// figures are made by the recorder.
+void JobService::Impl::finalize(const Watched& over, Nanos now) {
+  std::vector<std::shared_ptr<DeviceRun>> stuck;
   std::vector<DeviceEnd> ends;
-  for (const auto& run : job.runs) {
-    const DeviceSnapshot& device = job.ended_devices.emplace_back(run->snapshot(now, run->outcome(job.stop_state)));
-    ends.push_back({device.facts.name, device.state, device.verdict, device.reason});
+  for (const auto& run : over.runs) {
     if (run->finished()) {
-      ledger_.settle(run, device.state == State::failed, now);
+      ledger_.settle(run, run->failed(), now);
     } else {
-      lingering_.push_back(run);
+      stuck.push_back(run);
     }
+    ends.push_back(run->end());
   }
+  const std::lock_guard lock(mutex_);
+  Job& job = *over.job;
+  for (DeviceEnd& end : ends) {
+    if (end.state == State::stopping) end.state = job.stop_state;
+    job.outcomes.push_back(end.state);
+  }
+  lingering_.insert(lingering_.end(), stuck.begin(), stuck.end());
   budget_.give_back(job.reservation);
-  job.runs.clear();
+  job.ended_now = now;
   job.ended_at = std::chrono::system_clock::now();
   job.conclude(ends);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
   announce(job);
+  changes_.back().ended = over.job;
 }
 
 void JobService::Impl::visit_lingering(Nanos now) {
-  std::erase_if(lingering_, [&](const auto& run) {
-    if (!run->finished()) {
+  std::vector<std::shared_ptr<DeviceRun>> back;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& run : lingering_) {
       run->wake_workers();
-      return false;
+      if (run->finished()) back.push_back(run);
     }
-    ledger_.settle(run, true, now);
-    changed_.notify_all();
-    return true;
-  });
+  }
+  for (const auto& run : back) ledger_.settle(run, true, now);
+  if (back.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(lingering_, [&](const auto& run) { return std::find(back.begin(), back.end(), run) != back.end(); });
+  changed_.notify_all();
 }
 
 void JobService::Impl::forget_oldest() {
@@ -122,8 +142,8 @@ void JobService::Impl::forget_oldest() {
 
 // Called with the lock held, which puts the records of a job in order: a job may end before its submitter sees it run.
 void JobService::Impl::announce(const Job& job) {
-  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}};
-  if (job.state != State::stopping) change.record = record_of(with_devices(job.header(), job.runs));
+  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}, {}};
+  if (job.state != State::stopping) change.record = view_of_locked(job);
   change.log_line = fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
                                 job.reason.empty() ? "" : ": " + job.reason);
   changes_.push_back(std::move(change));
@@ -141,11 +161,11 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
   for (;;) {
     changed_.wait_for(lock, stop, kRecorderRound, [&] { return has_to_record() || !due.empty(); });
     if (stop.stop_requested() && !has_to_record()) return;
-    const std::vector<Change> changes = std::exchange(changes_, {});
+    std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
     delivering_ = true;
     lock.unlock();
-    deliver(changes, forgotten);
+    deliver(std::move(changes), forgotten);
     if (std::chrono::steady_clock::now() >= next_try) {
       if (keeper_.left() > 0) keeper_.retry();
       next_try = std::chrono::steady_clock::now() + kRecorderRound;
@@ -166,14 +186,55 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
   }
 }
 
-void JobService::Impl::deliver(const std::vector<Change>& changes, const std::vector<std::string>& forgotten) {
-  for (const auto& [change, record, log_line] : changes) {
-    if (record) keeper_.put(*record);
+void JobService::Impl::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
+  for (auto& [change, record, log_line, ended] : changes) {
+    if (ended) {
+      record_end(ended, *record);
+    } else if (record) {
+      keeper_.put(record_of(*record));
+    }
+    record.reset();  // it holds on to the job's workers
     setup_.log.log(util::LogLevel::notice, log_line,
                    {{"JOB_ID", change.job_id}, {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
   for (const auto& id : forgotten) (void)keeper_.erase(id);
+}
+
+// The last figures of a job replace its workers, who have memory, before the state directory is waited for.
+void JobService::Impl::record_end(const JobPtr& job, const JobView& end) {
+  JobSnapshot snapshot = end.head;
+  for (std::size_t i = 0; i < end.devices; ++i) snapshot.devices.push_back(end.device(i));
+  const std::size_t bytes = memory_of(snapshot, snapshot.devices);
+  JobView whole = view_of(std::move(snapshot));
+  const StoredJob record = record_of(whole);
+  auto listing = std::make_shared<const Listing>(listing_of(record));
+  std::vector<std::shared_ptr<DeviceRun>> runs;
+  JobSpec spec;
+  spec.name = end.head.spec.name;
+  {
+    const std::lock_guard lock(mutex_);
+    job->whole = std::move(whole);
+    job->listing = std::move(listing);
+    std::swap(job->runs, runs);
+    std::swap(job->spec, spec);
+  }
+  runs.clear();  // without the lock: it joins
+  keeper_.put(record);
+  keep_recent(job, bytes);
+}
+
+// Those that ended last are answered from memory. The oldest give way; their documents are in the store.
+void JobService::Impl::keep_recent(const JobPtr& job, std::size_t bytes) {
+  std::vector<std::optional<JobView>> gone;  // freed without the lock
+  const std::lock_guard lock(mutex_);
+  recent_.emplace_back(job, bytes);
+  recent_bytes_ += bytes;
+  while (recent_bytes_ > setup_.limits.recent_bytes) {
+    gone.push_back(std::exchange(recent_.front().first->whole, std::nullopt));
+    recent_bytes_ -= recent_.front().second;
+    recent_.pop_front();
+  }
 }
 
 // Called with the lock held.
@@ -188,8 +249,8 @@ std::deque<JobService::Impl::JobPtr> JobService::Impl::running_jobs() const {
 // So that what a running job has done is known after a crash, too. If it ends meanwhile, that is among the changes
 // until this is over: only then is it recorded, and can the job be forgotten.
 void JobService::Impl::checkpoint(const JobPtr& job) {
-  const JobSnapshot snapshot = show(job);
-  if (!is_final(snapshot.state)) keeper_.put(record_of(snapshot));
+  const JobView shown = view(job);
+  if (!is_final(shown.head.state)) keeper_.put(record_of(shown));
 }
 
 }  // namespace spliced::job

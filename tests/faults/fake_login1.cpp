@@ -1,5 +1,6 @@
 // A stand-in for systemd-logind on a private bus: hands out inhibitor locks and prints when one is taken and released.
-// It claims org.freedesktop.login1 on the session bus of its environment.
+// It claims org.freedesktop.login1 on the session bus of its environment. With the argument "silent" it never answers,
+// with "refuse" it refuses.
 #include <fcntl.h>
 #include <poll.h>
 #include <sdbus-c++/sdbus-c++.h>
@@ -7,6 +8,8 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -24,13 +27,33 @@ sdbus::UnixFd inhibit(const std::string& what, const std::string& who, const std
   return holder;
 }
 
+// Those who are never answered.
+std::vector<sdbus::Result<sdbus::UnixFd>> asking;
+
+void stay_silent(sdbus::Result<sdbus::UnixFd>&& result, const std::string&, const std::string&, const std::string&,
+                 const std::string&) {
+  std::printf("asked\n");
+  asking.push_back(std::move(result));
+}
+
+sdbus::UnixFd refuse(const std::string&, const std::string&, const std::string&, const std::string&) {
+  std::printf("refused\n");
+  throw sdbus::Error("org.freedesktop.DBus.Error.AccessDenied", "not today");
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const std::string_view mode = argc > 1 ? argv[1] : "";
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   auto connection = sdbus::createSessionBusConnection();
   auto object = sdbus::createObject(*connection, "/org/freedesktop/login1");
-  object->registerMethod("Inhibit").onInterface("org.freedesktop.login1.Manager").implementedAs(&inhibit);
+  constexpr const char* kManager = "org.freedesktop.login1.Manager";
+  if (mode == "silent") {
+    object->registerMethod("Inhibit").onInterface(kManager).implementedAs(&stay_silent);
+  } else {
+    object->registerMethod("Inhibit").onInterface(kManager).implementedAs(mode == "refuse" ? &refuse : &inhibit);
+  }
   object->finishRegistration();
   connection->requestName("org.freedesktop.login1");
   std::printf("ready\n");

@@ -5,10 +5,13 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from harness import BIN, ROOT, TestCase, await_true
+from harness import BIN, ROOT, SLOW, TestCase, await_true, need_root
+from raw_bus import RawBus
 
 NAME, PATH = "org.spliced.Manager1", "/org/spliced/Manager1"
 
@@ -110,18 +113,31 @@ class DBus(TestCase):
         job_id = self.invoke("SubmitJob", "s", self.definition(daemon))[0]
         await_true(lambda: all(word in text() for word in (job_id, '"RUNNING"', '"SUCCEEDED"', '"PASS"')), "the signals")
 
-    def test_an_inhibitor_is_held_while_a_destructive_job_runs(self):
-        Bus(self, self.address)
+    def login1(self, mode=""):
+        """A stand-in for login1; the process, and what it has said."""
         log = open(self.directory() / "login1", "w+")
         self.addCleanup(log.close)
-        login1 = subprocess.Popen([BIN / "fake_login1"], stdout=log, env={**os.environ, **self.env})
-        self.addCleanup(login1.wait)
-        self.addCleanup(login1.terminate)
+        process = subprocess.Popen([BIN / "fake_login1", *filter(None, [mode])], stdout=log, env={**os.environ, **self.env})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
         said = lambda: open(log.name).read()  # noqa: E731
         await_true(lambda: "ready" in said(), "the stand-in for login1")
-        daemon = self.connected(self.start())
-        job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
+        return process, said
+
+    def destroying(self, daemon):
+        return daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
             "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
+
+    def timed(self, method):
+        begun = time.monotonic()
+        self.invoke(method)
+        return time.monotonic() - begun
+
+    def test_an_inhibitor_is_held_while_a_destructive_job_runs(self):
+        Bus(self, self.address)
+        _, said = self.login1()
+        daemon = self.connected(self.start())
+        job = self.destroying(daemon)
         await_true(lambda: "taken shutdown:sleep spliced block" in said(), "the lock to be taken")
         self.assertNotIn("released", said())
         daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
@@ -130,6 +146,111 @@ class DBus(TestCase):
         daemon.run(targets=[str(daemon.dir / "s")], workload={"rw": "read", "direct": False})
         self.invoke("ListJobs")
         self.assertEqual(1, said().count("taken"))
+
+    def test_a_silent_login1_keeps_nobody_waiting_and_its_successor_is_asked(self):
+        Bus(self, self.address)
+        silent, said = self.login1("silent")
+        daemon = self.connected(self.start())
+        job = self.destroying(daemon)
+        await_true(lambda: "asked" in said(), "login1 to be asked")
+        for _ in range(4):
+            self.assertLess(self.timed("ListJobs"), 1 * SLOW)
+        self.assertEqual(1, said().count("asked"))
+        silent.kill()
+        silent.wait()
+        _, said = self.login1()
+        await_true(lambda: "taken" in said(), "the lock to be taken")
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        await_true(lambda: "released" in said(), "the lock to be released")
+
+    def test_a_login1_that_refuses_is_asked_again(self):
+        Bus(self, self.address)
+        _, said = self.login1("refuse")
+        daemon = self.connected(self.start())
+        self.destroying(daemon)
+        await_true(lambda: said().count("refused") >= 2, "a second try")
+        self.assertEqual(1, daemon.text().count("no shutdown inhibitor"))
+
+    def test_a_login1_that_restarted_is_asked_again(self):
+        Bus(self, self.address)
+        login1, said = self.login1()
+        daemon = self.connected(self.start())
+        job = self.destroying(daemon)
+        await_true(lambda: "taken" in said(), "the lock to be taken")
+        login1.kill()
+        login1.wait()
+        _, said = self.login1()
+        await_true(lambda: "taken" in said(), "the lock to be taken from the new one")
+        self.assertEqual("RUNNING", daemon.call("GET", f"/v1/jobs/{job['id']}").json["state"])
+        self.assertNotIn("released", said())
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        await_true(lambda: "released" in said(), "the lock to be released")
+
+    def test_a_definition_that_is_too_long_is_refused_at_once(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        submit = (NAME, PATH, NAME, "SubmitJob")
+        self.assertEqual("org.spliced.Error.Invalid", raw.call(*submit, b" " * (1 << 20))[0])  # no JSON, but read
+        before = daemon.rss()
+        for size, body in ((1 << 20) + 1, b" "), (16 << 20, b'{"a":'), (60 << 20, b"["):
+            text = (body * (size // len(body) + 1))[:size]
+            peaks = [before]
+            done = threading.Event()
+
+            def watch():
+                while not done.wait(0.005):
+                    peaks.append(daemon.rss())
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            try:
+                serial = raw.send(*submit, text)
+                self.assertLess(self.timed("ListJobs"), 1 * SLOW, size)
+                error, answer = raw.answer(serial)
+            finally:
+                done.set()
+                watcher.join()
+            self.assertEqual("org.spliced.Error.Invalid", error)
+            self.assertIn(b"at most 1048576", answer)
+            self.assertLess(max(peaks) - before, 100 << 20, size)
+        error, answer = raw.call(NAME, PATH, NAME, "CancelJob", b"x" * (16 << 20))
+        self.assertEqual("org.spliced.Error.NotFound", error)
+        self.assertLess(len(answer), 1000)
+        self.assertEqual(0, daemon.text().count("no bus, going on"))
+        self.assertEqual(1, daemon.text().count("connected to the bus"))
+
+    @need_root
+    def test_calls_that_wait_for_a_disk_keep_nobody_else_waiting(self):
+        Bus(self, self.address)
+        mount = self.fuse_disk(1 << 20)
+        daemon = self.daemon(allow=[f"{mount}/"], bus="session", env=self.env)
+        self.connected(daemon)
+        server = int(subprocess.run(["pgrep", "-f", f"fuse_disk {mount} "], capture_output=True, text=True,
+                                    check=True).stdout.split()[0])
+        self.addCleanup(os.kill, server, signal.SIGCONT)
+        os.kill(server, signal.SIGSTOP)
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        definition = json.dumps({"targets": [str(mount / "disk")], "workload": {"rw": "read", "direct": False}})
+        calls = [raw.send(NAME, PATH, NAME, "SubmitJob", definition) for _ in range(3)]
+        for _ in range(3):
+            self.assertLess(self.timed("ListJobs"), 1 * SLOW)
+        # What is still under way does not hold the daemon's end up either.
+        begun = time.monotonic()
+        os.kill(daemon.pid(), signal.SIGTERM)
+        self.assertEqual(3, len(calls))
+        await_true(lambda: "leaving without" in daemon.text() or daemon.process.poll() is not None, "the end", 8)
+        self.assertLess(time.monotonic() - begun, 6 * SLOW)
+
+    def test_more_calls_than_can_wait_are_refused(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        serials = [raw.send(NAME, PATH, NAME, "ListDevices") for _ in range(300)]
+        answers = [raw.answer(serial)[0] for serial in serials]
+        self.assertIn(None, answers)
+        self.assertLessEqual(set(answers), {None, "org.spliced.Error.Exhausted"})
+        self.assertIsNone(daemon.process.poll())
 
     def test_no_bus_a_lost_bus_and_a_new_bus(self):
         daemon = self.start()

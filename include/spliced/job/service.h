@@ -33,6 +33,8 @@ struct ServiceLimits {
   std::uint64_t largest_pipe = engine::largest_pipe();
   util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
   std::uint64_t descriptors = descriptors_for_jobs();  // of each device of a job
+  // Of the figures of those jobs that ended last, which are shown without the store. Bytes.
+  std::size_t recent_bytes = 16 << 20;
 };
 
 struct ServiceSetup {
@@ -42,7 +44,7 @@ struct ServiceSetup {
   JobStore& store;
   EngineFactory engines = splice_engines();
   // How a job is written into the store (the form is the API's affair).
-  std::function<std::string(const JobSnapshot&)> document = [](const JobSnapshot&) { return std::string(); };
+  std::function<Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
   ServiceLimits limits = {};
   // What limits the memory of the whole process; asked anew for each job, from any thread.
   std::function<std::optional<util::MemoryBound>()> memory = [] { return util::MemoryLimit().read(); };
@@ -61,7 +63,8 @@ struct StateChange {
   bool destructive;
 };
 
-// Thread-safe. No call waits for a disk, except that submit() and validate() look at the targets they were given.
+// Thread-safe. No call waits for a disk, except that submit() and validate() look at the targets they were given, and
+// that the state directory is asked for the pieces of a stored job.
 class JobService {
  public:
   explicit JobService(ServiceSetup setup);
@@ -75,12 +78,15 @@ class JobService {
   // Plans, claims and starts. Errors: invalid, conflict, exhausted, unavailable, system.
   [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec);
   [[nodiscard]] PlanReport validate(const JobSpec& spec) const;
-  [[nodiscard]] std::vector<JobSnapshot> list(const JobFilter& filter) const;  // newest first
+  [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const;  // newest first
+  // The job to be read piece by piece, whatever its size.
+  [[nodiscard]] util::Result<JobView> open(const std::string& id) const;
+  // All of it at once, for jobs that are known to be small; of one whose document is in the store, the head alone.
   [[nodiscard]] util::Result<JobSnapshot> get(const std::string& id) const;
   // Returns when the job has ended, the time is over or the daemon shuts down, whichever comes first.
-  [[nodiscard]] util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout) const;
-  [[nodiscard]] util::Result<JobSnapshot> cancel(const std::string& id);  // idempotent
-  [[nodiscard]] util::Status forget(const std::string& id);               // conflict while it runs
+  [[nodiscard]] util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout) const;
+  [[nodiscard]] util::Result<JobSummary> cancel(const std::string& id);  // idempotent
+  [[nodiscard]] util::Status forget(const std::string& id);              // conflict while it runs
 
   [[nodiscard]] std::vector<DeviceStatus> devices() const;
   [[nodiscard]] util::Result<DeviceStatus> device(const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -115,10 +116,46 @@ struct JobSnapshot {
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
   std::vector<DeviceSnapshot> devices;
-  // Of a job from before the daemon's last start: the job as it was stored. `spec` and `devices` are empty then, but
-  // for the devices' names.
-  std::string stored_document;
 };
+
+// A text that is made as it is read: appends the next piece, kPieceBytes at most, and returns whether there is more.
+// Throws std::runtime_error when it cannot be read on. May block on the state directory. One call at a time.
+using Pieces = std::function<bool(std::string&)>;
+inline constexpr std::size_t kPieceBytes = 256 * 1024;
+
+// A job to be shown, which may be too large to be held in memory as a whole: its devices come one at a time.
+struct JobView {
+  JobSnapshot head;  // without devices
+  std::size_t devices = 0;
+  std::function<DeviceSnapshot(std::size_t)> device;  // from any thread; takes a while with many workers
+  // Set: the job ended some time ago, and this is its document as it was stored. `head` has what the columns of the
+  // store know then, and `devices` is 0.
+  Pieces stored;
+};
+[[nodiscard]] JobView view_of(JobSnapshot whole);
+
+// What a list tells of a job. Bounded, whatever the job.
+struct JobSummary {
+  std::string id, name;
+  State state = State::pending;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+  WallTime created_at;
+  std::optional<WallTime> started_at, ended_at;
+  // Unknown of jobs that a version recorded which did not keep them.
+  std::optional<bool> destructive;
+  std::optional<double> progress;       // 0 to 1, the mean of the devices
+  std::optional<std::uint64_t> errors;  // failed operations
+  std::vector<std::string> targets;     // the first ones, as they were given; see listed()
+  std::size_t target_count = 0;
+  std::vector<std::string> devices;  // likewise, kernel names or paths
+  std::size_t device_count = 0;
+};
+inline constexpr std::size_t kListedNames = 16;
+inline constexpr std::size_t kListedBytes = 1024;
+// The first of `names`, as many as a summary has room for: up to kListedNames, and no more than kListedBytes
+// together.
+[[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
 
 // What validating a job says of one target.
 struct PlanEntry {

@@ -7,6 +7,9 @@
 
 namespace spliced::job {
 
+// The text of a job, from its beginning each time that this is called.
+using Document = std::function<Pieces()>;
+
 // A job as it outlives the daemon. The columns decide; `document` is the job as the API showed it, kept as it is.
 struct StoredJob {
   std::string id;
@@ -16,10 +19,16 @@ struct StoredJob {
   std::string reason;
   WallTime created_at;
   std::optional<WallTime> started_at, ended_at;
-  std::vector<std::string> devices;
-  std::string document;
+  std::vector<std::string> devices;  // all of them
+  std::vector<std::string> targets;  // as a summary lists them
+  std::size_t target_count = 0;
+  std::optional<bool> destructive;  // these three: unknown of what an earlier version stored
+  std::optional<double> progress;
+  std::optional<std::uint64_t> errors;
+  Document document;  // none: what is stored of the job stays as it is
   WallTime saved_at;  // when all of this was so
 };
+[[nodiscard]] JobSummary summary_of(const StoredJob& job);
 
 // Thread-safe. May block on the disk that holds it, never called from a worker.
 class JobStore {
@@ -28,8 +37,11 @@ class JobStore {
   // New, or in the place of what was put before; a job that was put as ended stays as it is.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
   [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;
-  // The newest `limit` jobs, oldest first.
+  // The newest `limit` jobs, oldest first, without their documents.
   [[nodiscard]] virtual util::Result<std::vector<StoredJob>> load(std::size_t limit) = 0;
+  // The document of a job; reads it when it is asked for the pieces, and needs the store until then. Empty when there
+  // is none. What is put or erased meanwhile makes it throw rather than tell a mixture.
+  [[nodiscard]] virtual Pieces document(const std::string& id) = 0;
 };
 
 // Keeps nothing: for tests, and for a daemon without a state directory.

@@ -8,10 +8,12 @@
 #include <iterator>
 #include <set>
 
+#include "api/job_text.h"
 #include "api/render.h"
 #include "api/routes.h"
 #include "api/spec_reader.h"
 #include "service_fixture.h"
+#include "unit/job/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -145,9 +147,13 @@ TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
 }
 
 TEST_F(OpenApi, JobHasTheFieldsOfTheCode) {
-  const Json job = render_job(run(spec_of_short()));
+  const Json job = Json::parse(testing::text_of(job_text(job::view_of(run(spec_of_short())))));
   const Names written = properties_of("Job");
   for (const auto& key : keys_of(job)) EXPECT_TRUE(written.contains(key)) << key;
+}
+
+TEST_F(OpenApi, SummariesHaveTheFieldsOfTheCode) {
+  EXPECT_EQ(properties_of("JobSummary"), keys_of(render_summary({})));
 }
 
 TEST_F(OpenApi, NamesOfModesPathsAndPayloadsAreThoseOfTheCode) {

@@ -5,6 +5,7 @@
 
 #include "http/router.h"
 #include "service_fixture.h"
+#include "unit/job/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -38,6 +39,9 @@ class RoutesTest : public test::ServiceTest {
     const http::Route* route = router_.match(method, request.path, request.path_values, refusal);
     return route == nullptr ? refusal : route->handler(request);
   }
+  static std::string body_of(const Response& response) {
+    return response.more ? testing::text_of(response.more) : response.body;
+  }
   // Asks, expects that status and returns the body.
   json expect(int status, const std::string& method, const std::string& path, const std::string& body = "") {
     const Response response = ask(method, path, body);
@@ -45,8 +49,8 @@ class RoutesTest : public test::ServiceTest {
     if (status >= 400) {
       EXPECT_EQ(response.content_type, "application/problem+json");
     }
-    if (response.body.empty()) return nullptr;
-    json parsed = json::parse(response.body);
+    if (response.body.empty() && !response.more) return nullptr;
+    json parsed = json::parse(body_of(response));
     if (status >= 400) {
       EXPECT_EQ(parsed.at("status"), status);
     }
@@ -211,6 +215,41 @@ TEST_F(RoutesTest, ListComesInPages) {
   }
   EXPECT_EQ(seen, all);
   EXPECT_EQ(expect(200, "GET", "/v1/jobs?page_size=5").at("next_page_token"), nullptr);
+}
+
+TEST_F(RoutesTest, AListTellsLittleOfEachJobAndTheWholeOnRequest) {
+  const std::string id = finished();
+  const json summary = expect(200, "GET", "/v1/jobs").at("jobs").at(0);
+  EXPECT_EQ(summary.at("id"), id);
+  EXPECT_EQ(summary.at("name"), "short");
+  EXPECT_EQ(summary.at("state"), "SUCCEEDED");
+  EXPECT_EQ(summary.at("verdict"), "PASS");
+  EXPECT_EQ(summary.at("progress"), 1.0);
+  EXPECT_EQ(summary.at("errors"), 0);
+  EXPECT_EQ(summary.at("destructive"), false);
+  EXPECT_EQ(summary.at("target_count"), 1);
+  EXPECT_EQ(summary.at("targets"), json::array({dir_ / "a.dat"}));
+  EXPECT_EQ(summary.at("devices"), json::array({dir_ / "a.dat"}));
+  EXPECT_FALSE(summary.contains("workload"));
+  EXPECT_EQ(expect(200, "GET", "/v1/jobs?view=summary").at("jobs").at(0), summary);
+  const json whole = expect(200, "GET", "/v1/jobs?view=full").at("jobs").at(0);
+  EXPECT_EQ(whole, expect(200, "GET", "/v1/jobs/" + id));
+}
+
+TEST_F(RoutesTest, WholeJobsComeInSmallPages) {
+  Ids all;
+  for (int i = 0; i < 22; ++i) all.insert(all.begin(), finished());
+  const json page = expect(200, "GET", "/v1/jobs?view=full");
+  EXPECT_EQ(page.at("jobs").size(), 20U);
+  const json rest =
+      expect(200, "GET", "/v1/jobs?view=full&page_size=20&page_token=" + page.at("next_page_token").get<std::string>());
+  ASSERT_EQ(rest.at("jobs").size(), 2U);
+  EXPECT_EQ(rest.at("jobs")[1].at("id"), all.back());
+  const json refused = expect(400, "GET", "/v1/jobs?view=full&page_size=21");
+  EXPECT_NE(refused.at("detail").get<std::string>().find("1 to 20"), std::string::npos) << refused;
+  expect(400, "GET", "/v1/jobs?page_size=21&view=full");
+  EXPECT_NE(expect(400, "GET", "/v1/jobs?view=all").at("detail").get<std::string>().find("summary or full"),
+            std::string::npos);
 }
 
 TEST_F(RoutesTest, PagesGoOnWhenTheirJobsAreForgotten) {

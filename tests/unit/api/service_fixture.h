@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "api/job_text.h"
 #include "spliced/engine/null_engine.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
@@ -28,7 +29,7 @@ class ServiceTest : public testing::Test {
                           [](const engine::SpliceConfig&, util::Clock& clock, std::stop_token) {
                             return std::make_unique<engine::NullEngine>(clock);
                           },
-                          [](const job::JobSnapshot&) { return std::string(); }, limits});
+                          &api::job_document, limits});
   }
   std::string make_file(const std::string& name) {
     const std::string path = dir_ / name;
@@ -66,7 +67,8 @@ class ServiceTest : public testing::Test {
   job::JobSnapshot run(const job::JobSpec& spec) {
     const auto job = service_->submit(spec);
     EXPECT_TRUE(job) << job.error().message;
-    return *service_->wait(job->id, 60 * util::kSecond);
+    EXPECT_TRUE(service_->wait(job->id, 60 * util::kSecond));
+    return *service_->get(job->id);
   }
 
   TempDir dir_;

@@ -17,6 +17,7 @@
 #include "spliced/engine/syscalls.h"
 #include "spliced/job/store.h"
 #include "spliced/util/clock.h"
+#include "texts.h"
 
 namespace spliced::testing {
 
@@ -152,10 +153,15 @@ class MemoryStore final : public job::JobStore {
       return util::fail(util::Errc::system, "the store is broken");
     }
     if (before_put) before_put(job);
+    const std::string text = job.document ? text_of(job.document()) : "";
     {
       const std::lock_guard lock(mutex_);
       if (!jobs_.contains(job.id)) order_.push_back(job.id);
-      if (!jobs_[job.id].ended_at) jobs_[job.id] = job;
+      if (!jobs_[job.id].ended_at) {
+        jobs_[job.id] = job;
+        jobs_[job.id].document = nullptr;
+        if (job.document) texts_[job.id] = text;
+      }
     }
     if (on_put) on_put(job);
     return {};
@@ -164,6 +170,7 @@ class MemoryStore final : public job::JobStore {
     if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
     jobs_.erase(id);
+    texts_.erase(id);
     std::erase(order_, id);
     return {};
   }
@@ -175,6 +182,12 @@ class MemoryStore final : public job::JobStore {
       out.push_back(jobs_.at(order_[i]));
     }
     return out;
+  }
+  job::Pieces document(const std::string& id) override { return pieces_of(text(id)); }
+  [[nodiscard]] std::string text(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = texts_.find(id);
+    return found == texts_.end() ? "" : found->second;
   }
   [[nodiscard]] std::optional<job::StoredJob> find(const std::string& id) const {
     const std::lock_guard lock(mutex_);
@@ -189,6 +202,7 @@ class MemoryStore final : public job::JobStore {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, job::StoredJob> jobs_;
+  std::map<std::string, std::string> texts_;
   std::vector<std::string> order_;
 };
 

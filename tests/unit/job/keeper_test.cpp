@@ -115,6 +115,61 @@ TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
+TEST_F(KeeperTest, DocumentsThatWaitAreTextsAndCanBeRead) {
+  store.broken = true;
+  int made = 0;
+  StoredJob job = record("a", State::succeeded);
+  job.document = [&] {
+    ++made;
+    return testing::pieces_of("long story", 3);
+  };
+  keeper.put(job);
+  EXPECT_EQ(testing::text_of(keeper.document("a")), "long story");
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(store.text("a"), "long story");
+  EXPECT_EQ(made, 1) << "what it was made of may be gone later";
+  EXPECT_EQ(testing::text_of(keeper.document("a")), "long story");
+}
+
+TEST_F(KeeperTest, DocumentsThatWaitAreKeptUpToALimit) {
+  store.broken = true;
+  const auto put = [&](const std::string& id, std::size_t bytes) {
+    StoredJob job = record(id, State::succeeded);
+    job.document = testing::document_of(std::string(bytes, 'x'));
+    keeper.put(job);
+  };
+  put("a", RecordKeeper::kKeptBytes - 10);
+  put("b", 20);
+  put("c", 5);
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_EQ(store.text("a").size(), RecordKeeper::kKeptBytes - 10);
+  EXPECT_EQ(stored_state("b"), State::succeeded);
+  EXPECT_EQ(store.text("b"), "");
+  EXPECT_EQ(store.text("c").size(), 5U);
+  store.broken = true;
+  put("d", RecordKeeper::kKeptBytes);  // all of it is free again
+  EXPECT_EQ(testing::text_of(keeper.document("d")).size(), RecordKeeper::kKeptBytes);
+}
+
+TEST_F(KeeperTest, NobodyWaitsForTheDocumentOfAnotherJob) {
+  StoredJob slow = record("slow", State::succeeded);
+  slow.document = [&] {
+    valve.pass();
+    return testing::pieces_of("at last");
+  };
+  auto writing = std::async(std::launch::async, [&] { keeper.put(slow); });
+  ASSERT_TRUE(await_blocked());
+  keeper.put(record("a", State::succeeded));
+  EXPECT_EQ(stored_state("a"), State::succeeded);
+  EXPECT_TRUE(keeper.erase("a"));
+  valve.open();
+  writing.get();
+  EXPECT_EQ(store.text("slow"), "at last");
+}
+
 TEST_F(KeeperTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
   start(null_engines());
   service->on_state_change([&](const StateChange& change) {

@@ -65,9 +65,8 @@ struct ServiceFixture : ::testing::Test {
              util::Clock& its_clock = util::system_clock()) {
     // A test's clock jumps, which is no pause unless the test says so.
     if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;
-    service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
-                                                                  [](const auto&) { return "document"; }, limits,
-                                                                  [this] { return memory_bound; }});
+    service = std::make_unique<job::JobService>(job::ServiceSetup{
+        its_clock, log, gate, store, std::move(engines), document, limits, [this] { return memory_bound; }});
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const job::JobSpec& spec) {
@@ -81,7 +80,8 @@ struct ServiceFixture : ::testing::Test {
     return snapshot ? util::Error{} : snapshot.error();
   }
   job::JobSnapshot wait(const std::string& id) {
-    auto snapshot = service->wait(id, kPatienceNanos);
+    EXPECT_TRUE(service->wait(id, kPatienceNanos));
+    auto snapshot = service->get(id);
     EXPECT_TRUE(snapshot);
     return snapshot.value_or(job::JobSnapshot{});
   }
@@ -111,6 +111,7 @@ struct ServiceFixture : ::testing::Test {
   FakeClock clock;
   Valve valve;
   std::optional<util::MemoryBound> memory_bound;  // what limits the process; set before a job is submitted
+  std::function<job::Pieces(job::JobView)> document = [](const job::JobView&) { return pieces_of("document"); };
   std::unique_ptr<job::JobService> service;
 };
 

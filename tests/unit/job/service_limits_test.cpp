@@ -227,7 +227,7 @@ StoredJob stored(const std::string& id, State state) {
   job.created_at = WallTime(std::chrono::seconds(1000));
   job.saved_at = WallTime(std::chrono::seconds(1007));
   job.devices = {"sda", "/srv/file"};
-  job.document = "as it was";
+  job.document = testing::document_of("as it was");
   return job;
 }
 
@@ -241,9 +241,10 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
   EXPECT_EQ(done.state, State::succeeded);
   EXPECT_EQ(done.verdict, Verdict::pass);
   EXPECT_EQ(done.spec.name, "name of done");
-  EXPECT_EQ(done.stored_document, "as it was");
-  ASSERT_EQ(done.devices.size(), 2U);
-  EXPECT_EQ(done.devices[1].facts.name, "/srv/file");
+  EXPECT_EQ(testing::text_of(service->open("done")->stored), "as it was");
+  const JobSummary summary = service->list({State::succeeded, ""}).at(0);
+  EXPECT_EQ(summary.id, "done");
+  EXPECT_EQ(summary.devices, (std::vector<std::string>{"sda", "/srv/file"}));
   for (const std::string id : {"torn", "new"}) {
     const JobSnapshot job = service->get(id).value();
     EXPECT_EQ(job.state, State::interrupted);
@@ -253,6 +254,9 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
   }
   EXPECT_EQ(service->list({}).front().id, "new");
   EXPECT_EQ(service->list({std::nullopt, "sda"}).size(), 3U);
+  EXPECT_EQ(service->list({std::nullopt, "/dev/sda"}).size(), 3U);
+  EXPECT_EQ(service->list({std::nullopt, "/srv/file"}).size(), 3U);
+  EXPECT_TRUE(service->list({std::nullopt, "sdb"}).empty());
   EXPECT_TRUE(service->forget("torn"));
   EXPECT_FALSE(store.find("torn"));
 }

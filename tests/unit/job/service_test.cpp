@@ -271,7 +271,7 @@ TEST_F(JobServiceTest, TheStoreHearsOfTheBeginningAndTheEnd) {
   EXPECT_TRUE(service->cancel(id));
   ASSERT_TRUE(await([&] { return store.find(id)->state == State::cancelled; }));
   const StoredJob record = store.find(id).value();
-  EXPECT_EQ(record.document, "document");
+  EXPECT_EQ(store.text(id), "document");
   EXPECT_EQ(record.devices, std::vector<std::string>{path});
   EXPECT_TRUE(record.ended_at);
 }

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "spliced/job/store.h"
+#include "texts.h"
 #include "unit/device/temp_dir.h"
 
 namespace spliced::job {
@@ -39,6 +40,18 @@ struct SqliteStore : ::testing::Test {
     EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(database);
   }
+  int count(const std::string& table) {
+    sqlite3* database = nullptr;
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_prepare_v2(database, ("SELECT COUNT(*) FROM " + table).c_str(), -1, &statement, nullptr),
+              SQLITE_OK);
+    EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+    const int rows = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return rows;
+  }
   testing::TempDir dir;
   std::string path = dir / "jobs.db";
 };
@@ -58,7 +71,13 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   job.ended_at = at_ms(1'700'000'001'789);
   job.saved_at = at_ms(1'700'000'001'800);
   job.devices = {"nvme0n1", "/srv/a file"};
-  job.document = std::string("{\"a\":1}\0tail", 12);
+  job.targets = {"/dev/nvme0n1"};
+  job.target_count = 2;
+  job.destructive = true;
+  job.progress = 0.25;
+  job.errors = 7;
+  const std::string document("{\"a\":1}\0tail", 12);
+  job.document = testing::document_of(document);
   ASSERT_TRUE(open()->put(job));
   const auto jobs = open()->load(10);
   ASSERT_TRUE(jobs);
@@ -72,9 +91,13 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   EXPECT_EQ(back.created_at, job.created_at);
   EXPECT_EQ(back.started_at, job.started_at);
   EXPECT_EQ(back.ended_at, job.ended_at);
-  EXPECT_EQ(back.saved_at, job.saved_at);
   EXPECT_EQ(back.devices, job.devices);
-  EXPECT_EQ(back.document, job.document);
+  EXPECT_EQ(back.targets, job.targets);
+  EXPECT_EQ(back.target_count, 2U);
+  EXPECT_EQ(back.destructive, true);
+  EXPECT_EQ(back.progress, 0.25);
+  EXPECT_EQ(back.errors, 7U);
+  EXPECT_EQ(testing::text_of(open()->document("id-1")), document);
 }
 
 TEST_F(SqliteStore, AJobThatEndedStaysAsItIs) {
@@ -182,12 +205,12 @@ TEST_F(SqliteStore, AStateNobodyKnowsIsReadAsInterrupted) {
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA user_version=3");
+  execute("PRAGMA user_version=4");
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
-  EXPECT_TRUE(contains(refused.error().message, "version 3")) << refused.error().message;
+  EXPECT_TRUE(contains(refused.error().message, "version 4")) << refused.error().message;
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=2");
+  execute("PRAGMA user_version=3");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
@@ -205,6 +228,120 @@ TEST_F(SqliteStore, ADatabaseOfTheFirstVersionIsTakenOver) {
   EXPECT_EQ(old.saved_at, at_ms(2000));
   ASSERT_TRUE(store->put(make_job("b")));
   EXPECT_EQ(ids(*open()), (Ids{"a", "b"}));
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheSecondVersionKeepsItsDocuments) {
+  std::string document = "{\"devices\":[";
+  while (document.size() < 3 * kPieceBytes) document += "{\"state\":\"RUNNING\"},";
+  execute(
+      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
+      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
+      "document TEXT NOT NULL, saved_ms INTEGER);"
+      "INSERT INTO jobs VALUES ('a', 'n', 'RUNNING', '', '', 1000, 2000, NULL, 'sda\nsdb\n', '" +
+      document + "', 3000); PRAGMA user_version=2;");
+  const auto store = open();
+  StoredJob old = store->load(1).value().at(0);
+  EXPECT_EQ(old.devices, (std::vector<std::string>{"sda", "sdb"}));
+  EXPECT_EQ(old.saved_at, at_ms(3000));
+  EXPECT_FALSE(old.progress);
+  EXPECT_FALSE(old.errors);
+  EXPECT_FALSE(old.destructive);
+  old.state = State::interrupted;
+  old.ended_at = old.saved_at;
+  ASSERT_TRUE(store->put(old));
+  EXPECT_EQ(testing::text_of(store->document("a")), document);
+  EXPECT_EQ(open()->load(1).value().at(0).devices, old.devices);
+  EXPECT_TRUE(store->erase("a"));
+  EXPECT_EQ(testing::text_of(store->document("a")), "");
+}
+
+StoredJob with_document(const std::string& id, const std::string& text) {
+  StoredJob job = make_job(id);
+  job.document = testing::document_of(text);
+  return job;
+}
+
+TEST_F(SqliteStore, DocumentsAreReadPieceByPiece) {
+  const auto store = open();
+  std::string text;
+  for (int i = 0; text.size() < 10 * kPieceBytes; ++i) text += std::to_string(i) + "\n";
+  ASSERT_TRUE(store->put(with_document("a", text)));
+  const Pieces pieces = store->document("a");
+  std::string all;
+  for (bool more = true; more;) {
+    std::string piece;
+    more = pieces(piece);
+    EXPECT_LE(piece.size(), kPieceBytes);
+    all += piece;
+  }
+  EXPECT_EQ(all, text);
+  EXPECT_EQ(testing::text_of(store->document("none")), "");
+}
+
+TEST_F(SqliteStore, TheNewestDocumentStaysAndNoOther) {
+  const auto store = open();
+  ASSERT_TRUE(store->put(with_document("a", std::string(2 * kPieceBytes, 'x'))));
+  ASSERT_TRUE(store->put(with_document("a", "second")));
+  EXPECT_EQ(testing::text_of(store->document("a")), "second");
+  ASSERT_TRUE(store->put(make_job("a")));
+  EXPECT_EQ(testing::text_of(store->document("a")), "second") << "a record without one leaves it";
+  StoredJob ended = with_document("a", "the end");
+  ended.state = State::failed;
+  ended.ended_at = at_ms(5);
+  ASSERT_TRUE(store->put(ended));
+  ASSERT_TRUE(store->put(with_document("a", "late")));
+  EXPECT_EQ(testing::text_of(store->document("a")), "the end");
+  ASSERT_TRUE(store->put(with_document("b", "of another")));
+  EXPECT_TRUE(store->erase("a"));
+  EXPECT_EQ(count("pieces"), 1) << "nothing is left behind";
+}
+
+TEST_F(SqliteStore, OthersCanWriteAndReadWhileADocumentIsMade) {
+  const auto store = open();
+  ASSERT_TRUE(store->put(with_document("a", "before")));
+  StoredJob job = make_job("a");
+  job.document = [&] {
+    EXPECT_TRUE(store->put(with_document("b", "b")));
+    EXPECT_EQ(testing::text_of(store->document("a")), "before");
+    return testing::pieces_of("after");
+  };
+  ASSERT_TRUE(store->put(job));
+  EXPECT_EQ(testing::text_of(store->document("a")), "after");
+  EXPECT_EQ(testing::text_of(store->document("b")), "b");
+}
+
+TEST_F(SqliteStore, ADocumentThatBreaksOffLeavesTheOneBefore) {
+  const auto store = open();
+  ASSERT_TRUE(store->put(with_document("a", "whole")));
+  StoredJob job = make_job("a");
+  job.document = [] {
+    return [n = 0](std::string& out) mutable {
+      out += "torn";
+      if (++n == 3) throw std::runtime_error("no more");
+      return true;
+    };
+  };
+  EXPECT_FALSE(store->put(job));
+  EXPECT_EQ(testing::text_of(store->document("a")), "whole");
+  EXPECT_EQ(count("pieces"), 1);
+}
+
+TEST_F(SqliteStore, AJobThatIsForgottenWhileItIsReadIsNotToldAsAWhole) {
+  const auto store = open();
+  ASSERT_TRUE(store->put(with_document("a", std::string(2 * kPieceBytes, 'x'))));
+  const Pieces pieces = store->document("a");
+  std::string text;
+  EXPECT_TRUE(pieces(text));
+  EXPECT_TRUE(store->erase("a"));
+  EXPECT_THROW(pieces(text), std::runtime_error);
+}
+
+TEST_F(SqliteStore, WhatACrashLeftOfADocumentIsRemoved) {
+  ASSERT_TRUE(open()->put(with_document("a", "whole")));
+  execute("INSERT INTO pieces VALUES (77, 0, 'a', 'torn')");
+  const auto store = open();
+  EXPECT_EQ(count("pieces"), 1);
+  EXPECT_EQ(testing::text_of(store->document("a")), "whole");
 }
 
 TEST_F(SqliteStore, APathThatCannotBeWrittenIsAnError) {

@@ -1,0 +1,158 @@
+#include "job_text.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "render.h"
+#include "stored_text.h"
+
+namespace spliced::api {
+
+using job::JobView;
+using job::Pieces;
+
+namespace {
+
+// Cuts what a source makes, in parts of any length, into pieces. The source returns "" when it is at its end.
+class Cutter {
+ public:
+  explicit Cutter(std::function<std::string()> source) : source_(std::move(source)) {}
+  bool operator()(std::string& out) {
+    const std::size_t end = out.size() + job::kPieceBytes;
+    while (out.size() < end) {
+      if (at_ == part_.size() && !refill()) return false;
+      const std::size_t length = std::min(end - out.size(), part_.size() - at_);
+      out.append(part_, at_, length);
+      at_ += length;
+    }
+    return at_ < part_.size() || refill();
+  }
+
+ private:
+  bool refill() {
+    at_ = 0;
+    part_ = source_();
+    return !part_.empty();
+  }
+  std::function<std::string()> source_;
+  std::string part_;
+  std::size_t at_ = 0;
+};
+
+std::string dumped(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// Every line further in.
+std::string indented(const std::string& text, std::size_t by) {
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out.append(by, ' ');
+  }
+  return out;
+}
+
+// The parts of one job: its head as far as the devices, each device, and the end.
+class JobParts {
+ public:
+  enum class Form { document, answer, in_page };
+  JobParts(JobView job, Form form) : job_(std::move(job)), form_(form) {
+    if (job_.stored) stored_.emplace(std::move(job_.stored));
+  }
+  std::string operator()() {
+    if (std::exchange(begun_, true)) return next_device();
+    std::string head = dumped(stored_ ? restore_head(stored_->head(), job_.head) : render_head(job_.head), indent());
+    head.resize(head.rfind('}'));
+    if (pretty()) head.resize(head.find_last_not_of('\n') + 1);
+    return head + (pretty() ? ",\n  \"devices\": [" : ",\"devices\":[");
+  }
+
+ private:
+  [[nodiscard]] bool pretty() const { return form_ != Form::document; }
+  [[nodiscard]] int indent() const { return pretty() ? 2 : -1; }
+  std::string next_device() {
+    if (ended_) return "";
+    std::optional<Json> device;
+    while (stored_ && !device) {
+      const auto text = stored_->device();
+      if (!text) break;
+      device = restore_device(*text, job_.head);
+    }
+    if (!stored_ && device_ < job_.devices) device = render_run(job_.device(device_++));
+    if (!device) {
+      ended_ = true;
+      if (!pretty()) return "]}";
+      return fmt::format("{}]\n}}{}", any_ ? "\n  " : "", form_ == Form::answer ? "\n" : "");
+    }
+    const char* comma = std::exchange(any_, true) ? "," : "";
+    if (!pretty()) return comma + dumped(*device, -1);
+    return fmt::format("{}\n    {}", comma, indented(dumped(*device, 2), 4));
+  }
+
+  JobView job_;
+  const Form form_;
+  std::optional<StoredText> stored_;
+  std::size_t device_ = 0;
+  bool begun_ = false, any_ = false, ended_ = false;
+};
+
+// The parts of a page of whole jobs.
+class PageParts {
+ public:
+  PageParts(std::function<util::Result<JobView>(const std::string&)> open, std::vector<std::string> ids,
+            std::string next)
+      : open_(std::move(open)), ids_(std::move(ids)), next_(std::move(next)) {}
+  std::string operator()() {
+    if (!std::exchange(begun_, true)) return "{\n  \"jobs\": [";
+    if (ended_) return "";
+    for (;;) {
+      if (job_) {
+        if (std::string part = (*job_)(); !part.empty()) return indented(part, 4);
+        job_.reset();
+      }
+      if (at_ == ids_.size()) break;
+      auto view = open_(ids_[at_++]);
+      if (!view) continue;
+      job_.emplace(std::move(*view), JobParts::Form::in_page);
+      return std::exchange(any_, true) ? ",\n    " : "\n    ";
+    }
+    ended_ = true;
+    return fmt::format("{}],\n  \"next_page_token\": {}\n}}\n", any_ ? "\n  " : "",
+                       next_.empty() ? "null" : dumped(Json(next_), -1));
+  }
+
+ private:
+  const std::function<util::Result<JobView>(const std::string&)> open_;
+  const std::vector<std::string> ids_;
+  const std::string next_;
+  std::optional<JobParts> job_;
+  std::size_t at_ = 0;
+  bool begun_ = false, any_ = false, ended_ = false;
+};
+
+// A std::function must be copyable, and what it holds is not.
+template <class Source>
+Pieces pieces_of(std::shared_ptr<Source> source) {
+  auto cutter = std::make_shared<Cutter>([source] { return (*source)(); });
+  return [cutter](std::string& out) { return (*cutter)(out); };
+}
+
+}  // namespace
+
+Pieces job_text(JobView job) {
+  return pieces_of(std::make_shared<JobParts>(std::move(job), JobParts::Form::answer));
+}
+
+Pieces job_document(JobView job) {
+  return pieces_of(std::make_shared<JobParts>(std::move(job), JobParts::Form::document));
+}
+
+Pieces page_text(std::function<util::Result<JobView>(const std::string&)> open, std::vector<std::string> ids,
+                 std::string next_page_token) {
+  return pieces_of(std::make_shared<PageParts>(std::move(open), std::move(ids), std::move(next_page_token)));
+}
+
+}  // namespace spliced::api

@@ -1,0 +1,20 @@
+// Jobs as texts that are made while they are sent: neither a job of a thousand devices nor a page of such jobs is ever
+// in memory as a whole.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "spliced/job/service.h"
+
+namespace spliced::api {
+
+// The job as GET /v1/jobs/{id} answers.
+[[nodiscard]] job::Pieces job_text(job::JobView job);
+// The same without white space, as it is kept in the store.
+[[nodiscard]] job::Pieces job_document(job::JobView job);
+// Whole jobs, one after the other, as a page of the list. Those that are forgotten meanwhile are left out.
+[[nodiscard]] job::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
+                                    std::vector<std::string> ids, std::string next_page_token);
+
+}  // namespace spliced::api

@@ -1,0 +1,66 @@
+#include "listing.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace spliced::job {
+
+std::uint64_t name_key(std::string_view name) {
+  constexpr std::string_view kNodes = "/dev/";
+  const bool node = name.starts_with(kNodes);
+  if (node) name.remove_prefix(kNodes.size());
+  std::uint64_t key = 0xcbf29ce484222325U;  // FNV-1a
+  for (const char c : name) {
+    key ^= static_cast<unsigned char>(node && c == '/' ? '!' : c);  // as the kernel names cciss!c0d0
+    key *= 0x100000001b3U;
+  }
+  return key;
+}
+
+std::vector<std::string> listed(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  std::size_t bytes = 0;
+  for (const auto& name : names) {
+    bytes += name.size();
+    if (out.size() == kListedNames || bytes > kListedBytes) break;
+    out.push_back(name);
+  }
+  return out;
+}
+
+JobSummary summary_of(const StoredJob& job) {
+  return {job.id,         job.name,       job.state,        job.verdict,         job.reason,
+          job.created_at, job.started_at, job.ended_at,     job.destructive,     job.progress,
+          job.errors,     job.targets,    job.target_count, listed(job.devices), job.devices.size()};
+}
+
+Listing listing_of(const StoredJob& job) {
+  Listing out{summary_of(job), {}};
+  out.devices.reserve(job.devices.size());
+  for (const auto& name : job.devices) out.devices.push_back(name_key(name));
+  return out;
+}
+
+JobView view_of(JobSnapshot whole) {
+  JobView out;
+  const auto devices = std::make_shared<const std::vector<DeviceSnapshot>>(std::move(whole.devices));
+  whole.devices.clear();
+  out.head = std::move(whole);
+  out.devices = devices->size();
+  out.device = [devices](std::size_t i) { return devices->at(i); };
+  return out;
+}
+
+std::size_t memory_of(const JobSnapshot& head, const std::vector<DeviceSnapshot>& devices) {
+  std::size_t bytes = sizeof head;
+  for (const auto& target : head.spec.targets) bytes += sizeof target + target.capacity();
+  for (const auto& device : devices) {
+    bytes +=
+        sizeof device + device.facts.path.capacity() + device.facts.name.capacity() + device.facts.given.capacity();
+    for (const auto& tuning : device.tuning) bytes += sizeof tuning + tuning.tried.capacity() * sizeof(TriedSetting);
+    for (const auto& error : device.errors) bytes += sizeof error + error.message.capacity();
+  }
+  return bytes;
+}
+
+}  // namespace spliced::job

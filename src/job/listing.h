@@ -1,0 +1,24 @@
+// What stays in memory of a job that has ended.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "spliced/job/store.h"
+
+namespace spliced::job {
+
+struct Listing {
+  JobSummary summary;
+  std::vector<std::uint64_t> devices;  // name_key() of all of them, by which they are found
+};
+[[nodiscard]] Listing listing_of(const StoredJob& job);
+
+// A number for the name of a device: the same for its kernel name and for its node in /dev, and as good as certainly
+// another for another device.
+[[nodiscard]] std::uint64_t name_key(std::string_view name);
+
+// What a snapshot takes of the memory, bytes; roughly.
+[[nodiscard]] std::size_t memory_of(const JobSnapshot& head, const std::vector<DeviceSnapshot>& devices);
+
+}  // namespace spliced::job
