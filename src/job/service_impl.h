@@ -29,6 +29,7 @@ class JobService::Impl {
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
   bool accepting() const { return accepting_; }
   std::size_t unrecorded() const { return keeper_.left(); }
+  util::Nanos record_delay();
   void begin_shutdown();
   bool stop_all(util::Nanos limit);
 
@@ -99,6 +100,7 @@ class JobService::Impl {
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
+  std::atomic<util::Nanos> last_recording_;  // when the recorder came round
   // Last: they stop before anything that they use.
   std::jthread recorder_;
   std::jthread supervisor_;

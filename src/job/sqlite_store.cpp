@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 
 #include "spliced/job/store.h"
@@ -27,6 +28,10 @@ PRAGMA user_version=2;
 // All or nothing: half of it could not be repeated.
 constexpr const char* kFromVersion1 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2; COMMIT;";
+
+constexpr const char* kProbe =
+    "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms FROM jobs";
+constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -68,6 +73,7 @@ class SqliteStore final : public JobStore {
   ~SqliteStore() override { sqlite3_close(database_); }
 
   Status initialize() {
+    if (auto status = check_pages(); !status) return status;
     const int version = schema_version();
     if (version < 0) return error("read the state database");
     if (version > kSchemaVersion) {
@@ -82,7 +88,9 @@ class SqliteStore final : public JobStore {
     if (sqlite3_exec(database_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) {
       return error("prepare the state database");
     }
-    return {};
+    // Prepared without an error, each column is there.
+    if (prepare(kProbe) || sqlite3_errcode(database_) != SQLITE_ERROR) return {};
+    return damaged(sqlite3_errmsg(database_));
   }
 
   Status put(const StoredJob& job) override {
@@ -141,7 +149,24 @@ class SqliteStore final : public JobStore {
   static void text(const Statement& statement, int index, std::string_view value) {
     sqlite3_bind_text(statement.get(), index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
   }
-  Status error(const char* what) { return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_))); }
+  Status error(const char* what) {
+    const int code = sqlite3_errcode(database_) & 0xff;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return damaged(sqlite3_errmsg(database_));
+    return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_)));
+  }
+  static Status damaged(std::string_view how) {
+    return fail(Errc::system, fmt::format("the state database is damaged: {}", how), EUCLEAN);
+  }
+  // Every page and the index, where that takes moments; a larger one shows its damage when its rows are read.
+  Status check_pages() {
+    const Statement size = prepare("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
+    if (!size || sqlite3_step(size.get()) != SQLITE_ROW) return error("read the state database");
+    if (sqlite3_column_int64(size.get(), 0) > kCheckedBytes) return {};
+    const Statement check = prepare("PRAGMA integrity_check(1)");
+    if (!check || sqlite3_step(check.get()) != SQLITE_ROW) return error("check the state database");
+    const std::string found = column(check.get(), 0);
+    return found == "ok" ? Status() : damaged(found);
+  }
 
   static std::string column(sqlite3_stmt* statement, int index) {
     const auto* value = reinterpret_cast<const char*>(sqlite3_column_text(statement, index));

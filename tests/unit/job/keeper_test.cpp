@@ -56,6 +56,20 @@ TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
   EXPECT_TRUE(contains(lines.lines[0], "the store is broken")) << lines.lines[0];
 }
 
+TEST_F(KeeperTest, KnowsForHowLongTheOldestHasBeenWaiting) {
+  keeper.put(record("a", State::running));
+  EXPECT_EQ(keeper.delay(), 0);
+  store.broken = true;
+  keeper.put(record("a", State::failed));
+  await([&] { return keeper.delay() > util::kSecond / 20; });
+  const util::Nanos before = keeper.delay();
+  keeper.put(record("b", State::running));
+  EXPECT_GE(keeper.delay(), before);  // the newer one is not what it is about
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(keeper.delay(), 0);
+}
+
 TEST_F(KeeperTest, AnEndThatIsKeptStays) {
   store.broken = true;
   keeper.put(record("a", State::succeeded));
