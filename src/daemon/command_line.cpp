@@ -15,7 +15,7 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter = R"(
 Examples:
-  spliced --allow '/dev/nvme*n1' --allow /var/lib/spliced/
+  spliced --allow '/dev/nvme*n1' --allow /var/lib/spliced/scratch/
       serve on /run/spliced/spliced.sock; jobs may use NVMe disks and files in one directory
   curl --unix-socket /run/spliced/spliced.sock -H 'Content-Type: application/json' \
        -d @job.json http://localhost/v1/jobs
