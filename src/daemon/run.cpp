@@ -113,7 +113,7 @@ util::Status serve(Config config, const CommandLine& command_line, QueuedLogger&
   Notifier systemd;
   auto started = app.start();
   if (started) {
-    systemd.state("READY=1");
+    systemd.state(fmt::format("READY=1\nSTATUS={}", app.status_line()));
     wait_for_the_end(app, command_line, systemd);
     systemd.state("STOPPING=1\nSTATUS=stopping");
   }

@@ -5,7 +5,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import uuid
 
@@ -47,7 +46,8 @@ class Machine:
                 raise CannotBoot(f"no {program}")
         if os.geteuid() != 0:
             raise CannotBoot("needs root")
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="spliced-system.", dir="/dev/shm"))
+        self.dir = pathlib.Path(f"/dev/shm/spliced-system-{uuid.uuid4().hex[:12]}")  # also a host name
+        self.dir.mkdir(mode=0o755)
         self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
         self.root = self.dir / "root"
         self._overlay("/", self.root)
@@ -93,7 +93,7 @@ class Machine:
     def _start(self, cgroup, devices):
         self.log = open(self.dir / "log", "wb")
         self.stack.callback(self.log.close)
-        command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "-M", self.dir.name.replace(".", "-"),
+        command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "-M", self.dir.name,
                    "--private-network", "--console=pipe", "--register=no", "--keep-unit",
                    "--capability=CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf"]
         command += [f"--bind={device}" for device in devices]
@@ -121,11 +121,11 @@ class Machine:
     def text(self):
         return (self.dir / "log").read_text(errors="replace")
 
-    def run(self, script, check=True, timeout=60):
-        """A shell script inside, in the directory of the sources."""
+    def run(self, script, check=True, timeout=60, text=""):
+        """A shell script inside, in the directory of the sources, with `text` to read."""
         done = subprocess.run(
             ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--", "sh", "-c",
-             f"cd {ROOT} && {script}"], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+             f"cd {ROOT} && {script}"], capture_output=True, text=True, timeout=timeout, input=text)
         if check and done.returncode != 0:
             raise AssertionError(f"{script}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
