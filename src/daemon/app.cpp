@@ -72,7 +72,10 @@ Status App::open_state() {
     status = set_aside(damage);
     if (status) status = open_store();
   }
-  if (status) state_watch_ = std::make_unique<StateWatch>(*state_dir_, log_);
+  if (!status) return status;
+  // SQLite opens by path; what it found must be what was locked.
+  if (const auto trouble = state_dir_->trouble(); !trouble.empty()) return util::fail(util::Errc::system, trouble);
+  state_watch_ = std::make_unique<StateWatch>(*state_dir_, log_);
   return status;
 }
 

@@ -241,7 +241,7 @@ class UsrLocal(OnAMachine):
         await_true(lambda: self.machine.run("busctl status org.spliced.Manager1", check=False).returncode == 0, "the bus name")
         self.assertEqual("root spliced\n", self.run_in("stat -c '%U %G' /run/spliced/spliced.sock"))
         self.run_in(readme_block("systemctl disable").replace("/usr/share/doc", "/usr/local/share/doc"))
-        left = self.run_in("find /etc /usr /var /run -path /var/log -prune -o \\( -iname '*spliced*' -o -iname splicectl\\* \\) -print")
+        left = self.run_in("find /etc /usr /var /run \\( -path /var/log -o -path /var/cache \\) -prune -o \\( -iname '*spliced*' -o -iname splicectl\\* \\) -print")
         self.assertEqual("", left)
         self.assertNotEqual(0, self.machine.run("getent group spliced", check=False).returncode)
         self.assertEqual("not-found", self.show("LoadState"))

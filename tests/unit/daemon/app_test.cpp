@@ -26,6 +26,19 @@ void run_sql(const std::string& path, const std::string& sql) {
   sqlite3_close(database);
 }
 
+std::int64_t number(const std::string& path, const std::string& query) {
+  sqlite3* database = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  EXPECT_EQ(sqlite3_prepare_v2(database, query.c_str(), -1, &statement, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(database);
+  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+  const std::int64_t found = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(database);
+  return found;
+}
+
 }  // namespace spliced::test
 
 namespace spliced::daemon {
@@ -189,6 +202,10 @@ void write_at(const std::string& path, std::streamoff offset, const std::string&
 
 const Damage kDamages[] = {
     {"noise", [](const std::string& path) { std::ofstream(path) << std::string(100'000, '\x5a'); }},
+    {"noise with noise beside it",
+     [](const std::string& path) {
+       for (const char* ending : {"", "-wal", "-shm"}) std::ofstream(path + ending) << std::string(70'000, '\x5b');
+     }},
     {"cut",
      [](const std::string& path) { std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5000); }},
     {"a cut header", [](const std::string& path) { std::filesystem::resize_file(path, 50); }},
@@ -213,14 +230,14 @@ const Damage kDamages[] = {
      }},
 };
 
-class DamagedStateTest : public AppTest, public testing::WithParamInterface<Damage> {
+class DamagedStateTest : public AppTest {
  protected:
-  // Names in the state directory that begin like this.
+  // Databases in the state directory whose names begin like this.
   [[nodiscard]] std::vector<std::string> names(const std::string& beginning) const {
     std::vector<std::string> out;
     for (const auto& entry : std::filesystem::directory_iterator(config_.state_dir)) {
       const std::string name = entry.path().filename().string();
-      if (name.starts_with(beginning)) out.push_back(name);
+      if (name.starts_with(beginning) && !name.ends_with("-wal") && !name.ends_with("-shm")) out.push_back(name);
     }
     return out;
   }
@@ -238,7 +255,9 @@ class DamagedStateTest : public AppTest, public testing::WithParamInterface<Dama
   }
 };
 
-TEST_P(DamagedStateTest, IsSetAsideAndTheDaemonStarts) {
+class DamagedStateKinds : public DamagedStateTest, public testing::WithParamInterface<Damage> {};
+
+TEST_P(DamagedStateKinds, IsSetAsideAndTheDaemonStarts) {
   run_jobs(8);
   const std::string path = config_.state_dir + "/state.db";
   GetParam().second(path);
@@ -263,7 +282,27 @@ TEST_P(DamagedStateTest, IsSetAsideAndTheDaemonStarts) {
   EXPECT_EQ(names("state.db.damaged-").size(), 1U) << "the new database is whole";
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, DamagedStateTest, testing::ValuesIn(kDamages), [](const auto& damage) {
+// Too large to be checked as a whole, so that reading the jobs is what finds it.
+TEST_F(DamagedStateTest, ABadPageOfALargeDatabaseIsFoundWhenItsJobsAreRead) {
+  run_jobs(1);
+  const std::string path = config_.state_dir + "/state.db";
+  test::run_sql(
+      path,
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70) INSERT INTO jobs SELECT 'id' || i, "
+      "'', 'SUCCEEDED', 'PASS', '', i, i, i, '', printf('%.*c', 1000000, 'x'), i FROM n; "
+      "PRAGMA wal_checkpoint(TRUNCATE)");
+  ASSERT_GT(std::filesystem::file_size(path), 64U << 20);
+  const auto page =
+      test::number(path, "SELECT pageno FROM dbstat WHERE name='jobs' AND pagetype='leaf' LIMIT 1 OFFSET 3");
+  write_at(path, (page - 1) * 4096, std::string(4096, '\xff'));
+  App app(config_, log_);
+  const auto started = app.start();
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(names("state.db.damaged-").size(), 1U);
+  EXPECT_TRUE(app.stop());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, DamagedStateKinds, testing::ValuesIn(kDamages), [](const auto& damage) {
   std::string name = damage.param.first;
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;
