@@ -44,8 +44,8 @@ class Watch {
   [[nodiscard]] std::string pointer() const {
     std::string out;
     for (const auto& level : levels_) {
-      if (level.is_array) out += "/" + std::to_string(level.index);
-      if (level.key) out += "/" + *level.key;
+      if (level.is_array) out += fmt::format("/{}", level.index);
+      if (level.key) out += fmt::format("/{}", *level.key);
     }
     return out;
   }

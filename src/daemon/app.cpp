@@ -4,14 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <numeric>
 
 #include "api/job_text.h"
 #include "api/spec_reader.h"
 #include "spliced/util/page_buffer.h"
+#include "spliced/util/text.h"
 #include "spliced/util/units.h"
-#include "state_dir.h"
 #include "version.h"
 
 namespace spliced::daemon {
@@ -26,6 +27,7 @@ constexpr std::size_t kControlThreads = 32;  // more than the clients that may w
 constexpr std::size_t kMetricsThreads = 4;
 constexpr Nanos kStopLimit = 3 * util::kSecond;
 constexpr Nanos kBusStopLimit = util::kSecond / 2;
+constexpr Nanos kRecordLimit = 5 * util::kSecond;  // beyond it the recorder is behind
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
 constexpr const char* kSocketGroup = "spliced";
 
@@ -35,12 +37,12 @@ std::string real_path(const std::string& path) {
 }
 
 // What no job may touch: the state database and what goes with it, the token, the configuration.
-std::vector<std::string> own_files(const Config& config, const std::string& config_file) {
+std::vector<std::string> own_files(const Config& config) {
   std::vector<std::string> own;
   for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
     own.push_back(real_path(config.state_dir) + "/" + name);
   }
-  for (const auto& path : {config.token_file, config_file}) {
+  for (const auto& path : {config.token_file, config.file}) {
     if (!path.empty()) own.push_back(real_path(path));
   }
   return own;
@@ -48,21 +50,56 @@ std::vector<std::string> own_files(const Config& config, const std::string& conf
 
 }  // namespace
 
-App::App(Config config, const std::string& config_file, util::Logger& log)
-    : config_(std::move(config)), log_(log), gate_(device::AllowList(config_.allow), device::HostPaths{}) {
+App::App(Config config, util::Logger& log)
+    : config_(std::move(config)),
+      log_(log),
+      reloaded_at_(std::chrono::system_clock::now()),
+      gate_(device::AllowList(config_.allow), device::HostPaths{}) {
   log_.set_level(config_.log_level);
-  gate_.protect(own_files(config_, config_file));
+  gate_.protect(own_files(config_));
 }
 
 App::~App() = default;
 
+// The record of jobs, and the jobs in it; a damaged one gives way to a new one.
 Status App::open_state() {
-  auto lock = lock_state_dir(config_.state_dir);
-  if (!lock) return tl::unexpected(lock.error());
-  state_lock_ = std::move(*lock);
-  auto store = job::open_sqlite_store(config_.state_dir + "/state.db");
+  auto directory = StateDir::open(config_.state_dir);
+  if (!directory) return tl::unexpected(directory.error());
+  state_dir_ = std::move(*directory);
+  auto status = open_store();
+  if (!status && status.error().sys_errno == EUCLEAN) {
+    const util::Error damage = status.error();
+    service_.reset();
+    store_.reset();
+    status = set_aside(damage);
+    if (status) status = open_store();
+  }
+  if (!status) return status;
+  // SQLite opens by path; what it found must be what was locked.
+  if (const auto trouble = state_dir_->trouble(); !trouble.empty()) return util::fail(util::Errc::system, trouble);
+  state_watch_ = std::make_unique<StateWatch>(*state_dir_, log_);
+  return status;
+}
+
+Status App::open_store() {
+  if (auto status = state_dir_->prepare_database(); !status) return status;
+  auto store = job::open_sqlite_store(state_dir_->database());
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
+  service_ = std::make_unique<job::JobService>(
+      job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
+  return service_->restore();
+}
+
+Status App::set_aside(const util::Error& damage) {
+  auto name = state_dir_->set_aside(std::chrono::system_clock::now());
+  if (!name) return tl::unexpected(util::with_context(name.error(), damage.message));
+  set_aside_ = std::move(*name);
+  log_.log(LogLevel::error, fmt::format("{}; it was set aside as {}, and a new one begins: earlier jobs are not known",
+                                        damage.message, set_aside_));
+  auto own = own_files(config_);
+  own.push_back(real_path(set_aside_));
+  gate_.protect(std::move(own));
   return {};
 }
 
@@ -75,22 +112,46 @@ Status App::start() {
   if (!config_.token_file.empty()) {
     if (auto status = token_.load(config_.token_file); !status) return status;
   }
+  log_.log(LogLevel::notice,
+           config_.file.empty()
+               ? fmt::format("there is no configuration file {}; defaults and flags hold", kDefaultConfigFile)
+               : fmt::format("configuration from {}", config_.file));
   if (auto status = open_state(); !status) return status;
   if (const auto memory = util::MemoryLimit().read()) {
     log_.log(LogLevel::info,
              fmt::format("memory: {} allows {}", memory->path, util::human_bytes(static_cast<double>(memory->limit))));
   }
-  service_ = std::make_unique<job::JobService>(
-      job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
-  if (auto status = service_->restore(); !status) return status;
   service_->introduce_devices();
-  exporter_ = std::make_unique<metrics::Exporter>(*service_, http_metrics_,
-                                                  metrics::BuildInfo{version(), revision(), SPLICED_COMPILER});
-  metrics_router_.add(metrics::metrics_routes(*exporter_, *service_));
-  control_router_.add(api::api_routes(*service_, {version(), revision(), SPLICED_COMPILER}));
-  control_router_.add(metrics::metrics_routes(*exporter_, *service_));
+  add_routes();
   join_bus();
   return open_listeners();
+}
+
+void App::add_routes() {
+  const auto not_ready = [this] { return this->not_ready(); };
+  exporter_ = std::make_unique<metrics::Exporter>(*service_, http_metrics_,
+                                                  metrics::BuildInfo{version(), revision(), SPLICED_COMPILER},
+                                                  [this] { return facts(); });
+  metrics_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
+  control_router_.add(api::api_routes(*service_, {version(), revision(), SPLICED_COMPILER}));
+  control_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
+}
+
+std::vector<std::string> App::not_ready() const {
+  std::vector<std::string> reasons;
+  if (!service_->accepting()) reasons.emplace_back("shutting down");
+  if (const Nanos delay = service_->record_delay(); delay > kRecordLimit) {
+    reasons.push_back(fmt::format("the records of jobs have been waiting for {} s", delay / util::kSecond));
+  }
+  if (auto trouble = state_watch_->trouble(); !trouble.empty()) reasons.push_back(std::move(trouble));
+  // Targets: what the gate says of not being able to open any, or not seeing them, belongs here.
+  return reasons;
+}
+
+metrics::DaemonFacts App::facts() const {
+  const std::lock_guard lock(mutex_);
+  return {log_.dropped(), reload_failed_.empty(),
+          std::chrono::duration<double>(reloaded_at_.time_since_epoch()).count()};
 }
 
 void App::join_bus() {
@@ -132,15 +193,22 @@ Status App::open_listeners() {
   return {};
 }
 
-void App::reload(const util::Result<Config>& next) {
-  if (!next) {
-    log_.log(LogLevel::error, fmt::format("reload: {}; nothing was changed", next.error().message));
-    return;
+Status App::reload(const util::Result<Config>& next) {
+  auto status = apply(next);
+  if (!status) log_.log(LogLevel::error, fmt::format("reload: {}; nothing was changed", status.error().message));
+  const std::lock_guard lock(mutex_);
+  reload_failed_ = status ? "" : status.error().message;
+  if (status) reloaded_at_ = std::chrono::system_clock::now();
+  return status;
+}
+
+Status App::apply(const util::Result<Config>& next) {
+  if (!next) return tl::unexpected(next.error());
+  if (next->file.empty() && !config_.file.empty()) {
+    return util::fail(util::Errc::invalid, fmt::format("the configuration file {} is gone", config_.file));
   }
   if (!next->token_file.empty()) {
-    if (auto status = token_.load(next->token_file); !status) {
-      log_.log(LogLevel::error, fmt::format("reload: {}; the old token stays", status.error().message));
-    }
+    if (auto status = token_.load(next->token_file); !status) return status;
   }
   log_.set_level(next->log_level);
   gate_.set_allow_list(device::AllowList(next->allow));
@@ -159,6 +227,23 @@ void App::reload(const util::Result<Config>& next) {
     if (changed) log_.log(LogLevel::warning, fmt::format("reload: a change of {} needs a restart", key));
   }
   log_.log(LogLevel::notice, "configuration reloaded");
+  return {};
+}
+
+// What an administrator should know besides, each with "; " before it.
+std::string App::troubles() const {
+  std::string out;
+  if (const std::size_t unrecorded = service_->unrecorded(); unrecorded > 0) {
+    out += fmt::format("; the state directory does not take the records of {} jobs", unrecorded);
+  }
+  if (const auto trouble = state_watch_->trouble(); !trouble.empty()) out += "; " + trouble;
+  if (!set_aside_.empty()) out += fmt::format("; the state database was damaged and lies in {}", set_aside_);
+  if (const auto dropped = log_.dropped(); dropped > 0) {
+    out += fmt::format("; {} lines of the log were dropped", dropped);
+  }
+  const std::lock_guard lock(mutex_);
+  if (!reload_failed_.empty()) out += fmt::format("; the last reload failed: {}", util::printable(reload_failed_));
+  return out;
 }
 
 std::string App::status_line() {
@@ -182,15 +267,12 @@ std::string App::status_line() {
   last_status_ = {now, bytes, operations};
   const auto running = telemetry.jobs[static_cast<std::size_t>(job::State::running)] +
                        telemetry.jobs[static_cast<std::size_t>(job::State::stopping)];
-  const std::size_t unrecorded = service_->unrecorded();
-  const std::string trouble =
-      unrecorded == 0 ? "" : fmt::format("; the state directory does not take the records of {} jobs", unrecorded);
   if (running == 0) {
     const auto known = std::accumulate(telemetry.jobs.begin(), telemetry.jobs.end(), std::uint64_t{0});
-    return fmt::format("idle; {} jobs known, {} I/O errors since start{}", known, errors, trouble);
+    return fmt::format("idle; {} jobs known, {} I/O errors since start{}", known, errors, troubles());
   }
   return fmt::format("{} jobs on {} devices, {}/s, {:.0f} IOPS, {} I/O errors since start{}", running, busy,
-                     util::human_bytes(rate), iops, errors, trouble);
+                     util::human_bytes(rate), iops, errors, troubles());
 }
 
 bool App::healthy() const {

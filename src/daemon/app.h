@@ -1,5 +1,9 @@
 #pragma once
+#include <chrono>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "api/routes.h"
@@ -9,6 +13,8 @@
 #include "metrics/exporter.h"
 #include "spliced/job/service.h"
 #include "spliced/job/store.h"
+#include "state_dir.h"
+#include "state_watch.h"
 #include "token.h"
 
 namespace spliced::daemon {
@@ -16,16 +22,16 @@ namespace spliced::daemon {
 // Everything the daemon consists of, in the order in which it is built; torn down in reverse.
 class App {
  public:
-  // `config_file`: "" for none; only so that no job may touch it.
-  App(Config config, const std::string& config_file, util::Logger& log);
+  App(Config config, util::Logger& log);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
   // Builds all parts. Afterwards requests are served.
   [[nodiscard]] util::Status start();
-  // Applies what may change while jobs run: log level, --allow, the token. The rest is named as needing a restart.
-  void reload(const util::Result<Config>& next);
+  // Applies what may change while jobs run: log level, --allow, the token. The rest is named as needing a restart. All
+  // or nothing: after an error, which is also logged and told in the status line, everything is as before.
+  util::Status reload(const util::Result<Config>& next);
   // One line for systemctl status. Rates are since the last call.
   [[nodiscard]] std::string status_line();
   // Whether supervisor and servers are alive: what the watchdog is fed for.
@@ -36,13 +42,25 @@ class App {
 
  private:
   [[nodiscard]] util::Status open_state();
+  [[nodiscard]] util::Status open_store();
+  [[nodiscard]] util::Status set_aside(const util::Error& damage);
   [[nodiscard]] util::Status open_listeners();
+  [[nodiscard]] util::Status apply(const util::Result<Config>& next);
+  void add_routes();
   void join_bus();
+  [[nodiscard]] std::vector<std::string> not_ready() const;
+  [[nodiscard]] metrics::DaemonFacts facts() const;
+  [[nodiscard]] std::string troubles() const;
 
   Config config_;
   util::Logger& log_;
   Token token_;
-  util::UniqueFd state_lock_;
+  mutable std::mutex mutex_;   // guards the two that follow
+  std::string reload_failed_;  // why the last reload did; "" if it did not
+  std::chrono::system_clock::time_point reloaded_at_;
+  std::optional<StateDir> state_dir_;
+  std::string set_aside_;  // where a damaged database was put; "" for none
+  std::unique_ptr<StateWatch> state_watch_;
   std::unique_ptr<job::JobStore> store_;
   device::Gate gate_;
   std::unique_ptr<job::JobService> service_;

@@ -1,6 +1,10 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <sstream>
 
 #include "config.h"
+#include "say.h"
 
 namespace spliced::daemon {
 namespace {
@@ -11,7 +15,7 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter = R"(
 Examples:
-  spliced --allow '/dev/nvme*n1' --allow /var/lib/spliced/
+  spliced --allow '/dev/nvme*n1' --allow /var/lib/spliced/scratch/
       serve on /run/spliced/spliced.sock; jobs may use NVMe disks and files in one directory
   curl --unix-socket /run/spliced/spliced.sock -H 'Content-Type: application/json' \
        -d @job.json http://localhost/v1/jobs
@@ -21,7 +25,9 @@ Exit status: 0 after a clean stop, 1 when it could not start, 2 for a wrong flag
 See spliced(8), and GET /openapi.yaml for the API.)";
 
 void add_options(CLI::App& app, CommandLine& out) {
-  app.add_option("--config", out.config_file, "JSON file with comments; keys are these flags with _ for -")
+  app.add_option("--config", out.config_file,
+                 "JSON file with comments; keys are these flags with _ for -\n"
+                 "(default /etc/spliced/spliced.json, if it is there)")
       ->type_name("FILE");
   app.add_flag("--check-config", out.check_config, "Check flags, file and what they name, then exit");
   app.add_option("--listen", out.listen,
@@ -60,7 +66,12 @@ tl::expected<CommandLine, int> parse_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return tl::unexpected(app.exit(error) == 0 ? 0 : 2);
+    std::ostringstream out_text;
+    std::ostringstream error_text;
+    const int code = app.exit(error, out_text, error_text) == 0 ? 0 : 2;
+    say(STDOUT_FILENO, out_text.str());
+    say(STDERR_FILENO, error_text.str());
+    return tl::unexpected(code);
   }
   return out;
 }

@@ -1,7 +1,9 @@
 #include "config.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -125,16 +127,29 @@ Status check_patterns(const std::vector<std::string>& patterns) {
   return {};
 }
 
+// A file that is there but cannot be looked at is not taken for a missing one.
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+// systemd lists the state directories of a unit with colons between them (systemd.exec(5)); ours is the first.
+std::string default_state_dir() {
+  const char* from_systemd = std::getenv("STATE_DIRECTORY");
+  const std::string_view listed = from_systemd == nullptr ? "/var/lib/spliced" : from_systemd;
+  return std::string(listed.substr(0, listed.find(':')));
+}
+
 }  // namespace
 
-util::Result<Config> load_config(const CommandLine& command_line) {
+util::Result<Config> load_config(const CommandLine& command_line, const std::string& otherwise) {
   CommandLine merged = command_line;
+  if (!merged.config_file && exists(otherwise)) merged.config_file = otherwise;
   if (merged.config_file) {
     if (auto status = merge_file(*merged.config_file, merged); !status) return tl::unexpected(status.error());
   }
   Config config;
-  const char* from_systemd = std::getenv("STATE_DIRECTORY");
-  config.state_dir = merged.state_dir.value_or(from_systemd != nullptr ? from_systemd : "/var/lib/spliced");
+  config.file = merged.config_file.value_or("");
+  config.state_dir = merged.state_dir.value_or(default_state_dir());
   if (config.state_dir.empty() || config.state_dir[0] != '/') {
     return fail(Errc::invalid, fmt::format("--state-dir \"{}\": an absolute path is expected", config.state_dir));
   }

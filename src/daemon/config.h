@@ -19,7 +19,11 @@ struct Config {
   bool insecure_no_auth = false;
   std::string bus = "system";  // system, session or none
   util::LogLevel log_level = util::LogLevel::info;
+  std::string file;  // that was read; "": none
 };
+
+// Read when no other file is named; need not be there.
+inline constexpr const char* kDefaultConfigFile = "/etc/spliced/spliced.json";
 
 struct CommandLine {
   std::optional<std::string> config_file;
@@ -33,7 +37,9 @@ struct CommandLine {
 // Parses argv. Returns the exit code when the program is to end at once (after --help, or an error on stderr).
 [[nodiscard]] tl::expected<CommandLine, int> parse_command_line(int argc, char** argv);
 
-// Reads the file, merges, validates. The error names the flag or key, its value and what would be right.
-[[nodiscard]] util::Result<Config> load_config(const CommandLine& command_line);
+// Reads the file, merges, validates. The error names the flag or key, its value and what would be right. `otherwise` is
+// read if the command line names no file and it is there.
+[[nodiscard]] util::Result<Config> load_config(const CommandLine& command_line,
+                                               const std::string& otherwise = kDefaultConfigFile);
 
 }  // namespace spliced::daemon

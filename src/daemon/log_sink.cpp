@@ -1,14 +1,16 @@
 #include "log_sink.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
-#include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "spliced/util/text.h"
@@ -17,36 +19,41 @@
 namespace spliced::daemon {
 namespace {
 
-using util::LogField;
 using util::LogLevel;
 
-class JournalLogger final : public util::Logger {
- protected:
-  void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override {
-    std::vector<std::string> entries{fmt::format("MESSAGE={}", message),
-                                     fmt::format("PRIORITY={}", static_cast<int>(level)), "SYSLOG_IDENTIFIER=spliced"};
-    for (const auto& field : fields) entries.push_back(fmt::format("SPLICED_{}={}", field.key, field.value));
+class JournalSink final : public LogSink {
+ public:
+  void put(const LogLine& line) override {
+    std::vector<std::string> entries{fmt::format("MESSAGE={}", line.message),
+                                     fmt::format("PRIORITY={}", static_cast<int>(line.level)),
+                                     "SYSLOG_IDENTIFIER=spliced"};
+    for (const auto& [key, value] : line.fields) entries.push_back(fmt::format("SPLICED_{}={}", key, value));
     std::vector<iovec> iov;
     for (auto& entry : entries) iov.push_back({entry.data(), entry.size()});
     ::sd_journal_sendv(iov.data(), static_cast<int>(iov.size()));
   }
 };
 
-class StderrLogger final : public util::Logger {
- protected:
-  void write(LogLevel level, std::string_view message, std::initializer_list<LogField>) override {
-    const char* name = level == LogLevel::error     ? "error"
-                       : level == LogLevel::warning ? "warning"
-                       : level == LogLevel::debug   ? "debug"
-                                                    : "info";
-    const std::string line = fmt::format("{} {:7} {}\n", util::format_time(std::chrono::system_clock::now()), name,
-                                         util::printable(message));
-    const std::lock_guard lock(mutex_);
-    [[maybe_unused]] const auto put = ::write(STDERR_FILENO, line.data(), line.size());
+class StderrSink final : public LogSink {
+ public:
+  void put(const LogLine& line) override {
+    const char* name = line.level == LogLevel::error     ? "error"
+                       : line.level == LogLevel::warning ? "warning"
+                       : line.level == LogLevel::debug   ? "debug"
+                                                         : "info";
+    const std::string text =
+        fmt::format("{} {:7} {}\n", util::format_time(line.at), name, util::printable(line.message));
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const ssize_t put = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (put < 0 && errno == EAGAIN) {  // somebody we share it with made it so
+        pollfd fd{STDERR_FILENO, POLLOUT, 0};
+        if (::poll(&fd, 1, -1) == 1) continue;
+      }
+      if (put <= 0) return;  // nobody reads any more, or we are to leave
+      rest.remove_prefix(static_cast<std::size_t>(put));
+    }
   }
-
- private:
-  std::mutex mutex_;
 };
 
 // JOURNAL_STREAM holds device and inode of the journal's socket (systemd.exec(5)).
@@ -59,9 +66,9 @@ bool stderr_is_journal() {
 
 }  // namespace
 
-std::unique_ptr<util::Logger> make_logger() {
-  if (stderr_is_journal()) return std::make_unique<JournalLogger>();
-  return std::make_unique<StderrLogger>();
+std::unique_ptr<QueuedLogger> make_logger() {
+  if (stderr_is_journal()) return std::make_unique<QueuedLogger>(std::make_unique<JournalSink>());
+  return std::make_unique<QueuedLogger>(std::make_unique<StderrSink>());
 }
 
 }  // namespace spliced::daemon

@@ -1,11 +1,11 @@
 #pragma once
 #include <memory>
 
-#include "spliced/util/log.h"
+#include "log_queue.h"
 
 namespace spliced::daemon {
 
 // The journal, with fields, when systemd connected our stderr to it; else lines on stderr.
-[[nodiscard]] std::unique_ptr<util::Logger> make_logger();
+[[nodiscard]] std::unique_ptr<QueuedLogger> make_logger();
 
 }  // namespace spliced::daemon

@@ -13,7 +13,8 @@
 #include <mutex>
 #include <thread>
 
-#include "state_dir.h"
+#include "notifier.h"
+#include "say.h"
 
 namespace spliced::daemon {
 
@@ -22,6 +23,7 @@ using util::Nanos;
 namespace {
 
 constexpr auto kStopLimit = std::chrono::milliseconds(4500);  // of the whole stop
+constexpr auto kLastWords = std::chrono::milliseconds(1000);  // for the log to be taken
 constexpr int kStatusInterval = 2000;                         // milliseconds between STATUS lines
 
 util::UniqueFd open_signals() {
@@ -45,27 +47,56 @@ int watchdog_interval() {
   return ::sd_watchdog_enabled(0, &usec) > 0 ? static_cast<int>(std::min<std::uint64_t>(usec / 2000, 60'000)) : 0;
 }
 
-void notify_reloading() {
+void reload(App& app, const CommandLine& command_line, Notifier& systemd) {
   const auto usec = static_cast<long long>(util::system_clock().now() / 1000);
-  ::sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec).c_str());
+  systemd.state(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec));
+  (void)app.reload(load_config(command_line));
+  // Ready either way; systemd knows no other answer. The status line goes on telling of a failure.
+  systemd.state(fmt::format("READY=1\nSTATUS={}", app.status_line()));
 }
 
 // Ends the process when stopping takes too long, as when a thread waits for a disk or a state directory that does not
 // answer: what could be recorded has been by then.
 class ExitDeadline {
  public:
-  ExitDeadline()
-      : thread_([this](const std::stop_token& stop) {
-          std::unique_lock lock(mutex_);
-          never_.wait_for(lock, stop, kStopLimit, [] { return false; });
-          if (!stop.stop_requested()) ::_exit(0);
-        }) {}
+  explicit ExitDeadline(QueuedLogger& log) : log_(log) {}
+
+  // `started`: whether the daemon had come up; what the process says when it is ended depends on it.
+  void begin(util::Status started) {
+    started_ = std::move(started);
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      std::unique_lock lock(mutex_);
+      never_.wait_for(lock, stop, kStopLimit, [] { return false; });
+      if (!stop.stop_requested()) leave();
+    });
+  }
+  // Without destructors: threads that cannot be joined may go on until the very end.
+  [[noreturn]] void leave() {
+    log_.flush(kLastWords);
+    if (!started_) say(STDERR_FILENO, fmt::format("spliced: {}\n", started_.error().message));
+    ::_exit(started_ ? 0 : 1);
+  }
 
  private:
+  QueuedLogger& log_;
+  util::Status started_;
   std::mutex mutex_;
   std::condition_variable_any never_;
   std::jthread thread_;
 };
+
+void wait_for_the_end(App& app, const CommandLine& command_line, Notifier& systemd) {
+  const util::UniqueFd signals = open_signals();
+  const int watchdog = watchdog_interval();
+  const int interval = watchdog > 0 ? std::min(watchdog, kStatusInterval) : kStatusInterval;
+  for (;;) {
+    const int signal = next_signal(signals, interval);
+    if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal == SIGHUP) reload(app, command_line, systemd);
+    systemd.tick(fmt::format("STATUS={}", app.status_line()));
+    if (watchdog > 0 && app.healthy()) systemd.tick("WATCHDOG=1");
+  }
+}
 
 }  // namespace
 
@@ -76,27 +107,20 @@ util::Status check(const Config& config) {
   return token.load(config.token_file);
 }
 
-int run_until_stopped(App& app, const CommandLine& command_line) {
-  const util::UniqueFd signals = open_signals();
-  const int watchdog = watchdog_interval();
-  const int interval = watchdog > 0 ? std::min(watchdog, kStatusInterval) : kStatusInterval;
-  ::sd_notify(0, "READY=1");
-  for (;;) {
-    const int signal = next_signal(signals, interval);
-    if (signal == SIGTERM || signal == SIGINT) break;
-    if (signal == SIGHUP) {
-      notify_reloading();
-      app.reload(load_config(command_line));
-      ::sd_notify(0, "READY=1");
-    }
-    ::sd_notify(0, fmt::format("STATUS={}", app.status_line()).c_str());
-    if (watchdog > 0 && app.healthy()) ::sd_notify(0, "WATCHDOG=1");
+util::Status serve(Config config, const CommandLine& command_line, QueuedLogger& log) {
+  ExitDeadline deadline(log);  // outlives the application, whose destructor waits for threads
+  App app(std::move(config), log);
+  Notifier systemd;
+  auto started = app.start();
+  if (started) {
+    systemd.state(fmt::format("READY=1\nSTATUS={}", app.status_line()));
+    wait_for_the_end(app, command_line, systemd);
+    systemd.state("STOPPING=1\nSTATUS=stopping");
   }
-  ::sd_notify(0, "STOPPING=1\nSTATUS=stopping");
-  const ExitDeadline deadline;
-  if (app.stop()) return 0;
+  deadline.begin(started);
   // A worker in the kernel can be joined by nobody: everything is recorded, so the process just ends.
-  ::_exit(0);
+  if (!app.stop()) deadline.leave();
+  return started;
 }
 
 }  // namespace spliced::daemon

@@ -100,6 +100,14 @@ bool RecordKeeper::erase(const std::string& id) {
   return !left_.contains(id);
 }
 
+util::Nanos RecordKeeper::delay() {
+  const util::Nanos now = util::system_clock().now();
+  const std::lock_guard lock(mutex_);
+  util::Nanos longest = 0;
+  for (const auto& [id, entry] : left_) longest = std::max(longest, now - entry.since);
+  return longest;
+}
+
 void RecordKeeper::retry() {
   std::vector<std::string> ids;
   {

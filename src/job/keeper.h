@@ -8,6 +8,7 @@
 #include <string>
 
 #include "spliced/job/store.h"
+#include "spliced/util/clock.h"
 #include "spliced/util/log.h"
 
 namespace spliced::job {
@@ -30,6 +31,8 @@ class RecordKeeper {
   [[nodiscard]] Pieces document(const std::string& id);
   // How many jobs the store has not taken in their newest state. Does not block.
   [[nodiscard]] std::size_t left() const { return count_.load(); }
+  // For how long the oldest of them has been waiting; 0 without any.
+  [[nodiscard]] util::Nanos delay();
 
  private:
   struct Entry {
@@ -38,6 +41,7 @@ class RecordKeeper {
     bool erased = false;
     bool stored = true;        // the store may know the job
     std::uint64_t change = 0;  // which one of this entry
+    util::Nanos since = util::system_clock().now();
   };
   void flush(const std::string& id);
   void keep_document(const std::string& id);

@@ -120,6 +120,9 @@ bool JobService::accepting() const {
 std::size_t JobService::unrecorded() const {
   return impl_->unrecorded();
 }
+util::Nanos JobService::record_delay() const {
+  return impl_->record_delay();
+}
 void JobService::begin_shutdown() {
   impl_->begin_shutdown();
 }

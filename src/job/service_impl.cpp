@@ -34,6 +34,7 @@ std::string new_id() {
   return id;
 }
 
+constexpr Nanos kRecorderPause = util::kSecond;   // between two rounds of the recorder with nothing to do
 constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
 
 }  // namespace
@@ -45,6 +46,7 @@ JobService::Impl::Impl(ServiceSetup setup)
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
       budget_(setup_.limits),
       last_round_(setup_.clock.now()),
+      last_recording_(last_round_.load()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
 
@@ -193,6 +195,12 @@ Telemetry JobService::Impl::telemetry() const {
   for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
   out.finished = finished_;
   return out;
+}
+
+// The recorder comes round every second; when it has not, it is the recorder that is behind.
+Nanos JobService::Impl::record_delay() {
+  const Nanos silent = setup_.clock.now() - last_recording_ - kRecorderPause;
+  return std::max({Nanos{0}, silent, keeper_.delay()});
 }
 
 void JobService::Impl::begin_shutdown() {

@@ -31,6 +31,7 @@ class JobService::Impl {
   bool wait_for_threads(util::Nanos limit);
   bool accepting() const { return accepting_; }
   std::size_t unrecorded() const { return keeper_.left(); }
+  util::Nanos record_delay();
   void begin_shutdown();
   bool stop_all(util::Nanos limit);
 
@@ -120,6 +121,7 @@ class JobService::Impl {
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
   util::Nanos last_sweep_ = 0;  // the supervisor's own
+  std::atomic<util::Nanos> last_recording_;  // when the recorder came round
   // Last: they stop before anything that they use.
   std::jthread recorder_;
   std::jthread supervisor_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <stdexcept>
 
@@ -50,7 +51,11 @@ ALTER TABLE jobs ADD COLUMN text INTEGER;
 PRAGMA user_version=3;
 COMMIT;
 )";
-constexpr int kBusyLimit = 2000;  // milliseconds
+constexpr const char* kProbe =
+    "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
+    "target_count, destructive, progress, errors, text, number, piece FROM jobs JOIN pieces USING (text)";
+constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
+constexpr int kBusyLimit = 2000;                   // milliseconds
 
 std::int64_t to_ms(WallTime when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
@@ -86,6 +91,7 @@ class SqliteStore final : public JobStore {
   ~SqliteStore() override { sqlite3_close(database_); }
 
   Status initialize() {
+    if (auto status = check_pages(); !status) return status;
     const int version = schema_version();
     if (version < 0) return error("read the state database");
     if (version > kSchemaVersion) {
@@ -99,6 +105,8 @@ class SqliteStore final : public JobStore {
       if (auto status = execute(kFromVersion2, "bring the state database up to date"); !status) return status;
     }
     if (auto status = execute(kSchema, "prepare the state database"); !status) return status;
+    // Prepared without an error, each column is there.
+    if (!prepare(kProbe) && sqlite3_errcode(database_) == SQLITE_ERROR) return damaged(sqlite3_errmsg(database_));
     const Statement last = prepare("SELECT COALESCE(MAX(text), 0) FROM pieces");
     if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return error("read the state database");
     next_text_ = sqlite3_column_int64(last.get(), 0) + 1;
@@ -244,7 +252,24 @@ class SqliteStore final : public JobStore {
     sqlite3_bind_blob(statement.get(), 4, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
     return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
-  Status error(const char* what) { return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_))); }
+  Status error(const char* what) {
+    const int code = sqlite3_errcode(database_) & 0xff;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return damaged(sqlite3_errmsg(database_));
+    return fail(Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database_)));
+  }
+  static Status damaged(std::string_view how) {
+    return fail(Errc::system, fmt::format("the state database is damaged: {}", how), EUCLEAN);
+  }
+  // Every page and the index, where that takes moments; a larger one shows its damage when its rows are read.
+  Status check_pages() {
+    const Statement size = prepare("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
+    if (!size || sqlite3_step(size.get()) != SQLITE_ROW) return error("read the state database");
+    if (sqlite3_column_int64(size.get(), 0) > kCheckedBytes) return {};
+    const Statement check = prepare("PRAGMA integrity_check(1)");
+    if (!check || sqlite3_step(check.get()) != SQLITE_ROW) return error("check the state database");
+    const std::string found = column(check.get(), 0);
+    return found == "ok" ? Status() : damaged(found);
+  }
 
   static std::string column(sqlite3_stmt* statement, int index) {
     const auto* value = reinterpret_cast<const char*>(sqlite3_column_text(statement, index));

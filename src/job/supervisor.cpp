@@ -160,6 +160,7 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
   std::deque<JobPtr> due;  // one in each round, so that changes do not wait for all of them
   for (;;) {
     changed_.wait_for(lock, stop, kRecorderRound, [&] { return has_to_record() || !due.empty(); });
+    last_recording_ = setup_.clock.now();
     if (stop.stop_requested() && !has_to_record()) return;
     std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});

@@ -85,7 +85,7 @@ def arguments():
     parser.add_argument("--tmpfs", default="size=4g,huge=always", metavar="OPTIONS",
                         help="of the tmpfs behind the loop device (default %(default)s: it is to cost as little as it can)")
     parser.add_argument("--out", default="build/bench", help="where the JSON and the SVG go (default build/bench)")
-    parser.add_argument("--bin", default="build/release/bin", help=argparse.SUPPRESS)
+    parser.add_argument("--bin", default="build/bench/bin", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

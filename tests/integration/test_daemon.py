@@ -110,6 +110,9 @@ class Systemd(TestCase):
         config.write_text("{")
         os.kill(daemon.pid(), signal.SIGHUP)
         await_true(lambda: "nothing was changed" in daemon.text(), "the refused reload")
+        await_true(lambda: any("the last reload failed: --config" in line for line in notify.lines()), "STATUS of the failure")
+        self.assertEqual(3, notify.lines().count("READY=1"))
+        self.assertEqual(0, daemon.metric("spliced_config_last_reload_successful"))
         self.assertEqual(0, daemon.stop())
         self.assertIn("STOPPING=1", notify.lines())
 
@@ -211,8 +214,12 @@ class End(TestCase):
         while "tried again" not in daemon.log_path.read_text():
             jobs.append(daemon.run(targets=[str(directory / "target")], workload={"rw": "read", "direct": False}))
             self.assertEqual("PASS", jobs[-1]["verdict"])
+        ready = lambda: daemon.call("GET", "/readyz")  # noqa: E731
+        await_true(lambda: ready().status == 503, "the daemon to be behind with its records", 15)
+        self.assertRegex(ready().raw.decode(), r"^the records of jobs have been waiting for \d+ s\n$")
         filler.unlink()
         await_true(lambda: "takes records again" in daemon.log_path.read_text(), "the records to be written")
+        await_true(lambda: ready().status == 200, "the daemon to be ready again")
         os.kill(daemon.pid(), signal.SIGKILL)
         daemon.process.wait()
         again = self.daemon(directory=directory)

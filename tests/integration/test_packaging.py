@@ -11,18 +11,25 @@ from harness import BIN, PRESET, ROOT, TestCase, need_root
 
 
 class Packaging(TestCase):
+    def install(self, prefix="/usr"):
+        """What cmake installs, below a directory of its own."""
+        root = self.directory()
+        done = subprocess.run(["cmake", "--install", BIN.parent, "--prefix", prefix], capture_output=True, text=True,
+                              env={**os.environ, "DESTDIR": str(root)})
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return root
+
     @need_root
     def test_systemd_has_no_complaint_about_the_units(self):
         if not shutil.which("systemd-analyze"):
             self.skipTest("no systemd-analyze")
         # The unit names the installed program and its manual: they are installed on an overlay of /usr that nobody else sees.
-        work = self.directory()
+        work, root = self.directory(), self.install()
         script = f"""
           mkdir -p {work}/upper {work}/work
           mount -t overlay overlay -o lowerdir=/usr,upperdir={work}/upper,workdir={work}/work /usr || exit 77
-          install -D {BIN}/spliced /usr/bin/spliced && install -D {BIN}/splicectl /usr/bin/splicectl
-          install -D -m 644 {ROOT}/packaging/man/spliced.8 /usr/share/man/man8/spliced.8
-          systemd-analyze verify {ROOT}/systemd/*.service
+          cp -a {root}/usr/. /usr/
+          systemd-analyze verify /usr/lib/systemd/system/spliced.service
         """
         done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
         if done.returncode == 77:
@@ -32,9 +39,52 @@ class Packaging(TestCase):
     def test_the_unit_is_well_guarded(self):
         if not shutil.which("systemd-analyze"):
             self.skipTest("no systemd-analyze")
-        done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=45",
-                               str(ROOT / "systemd/spliced.service")], capture_output=True, text=True)
+        done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=37",
+                               str(self.install() / "usr/lib/systemd/system/spliced.service")], capture_output=True, text=True)
         self.assertEqual(0, done.returncode, done.stdout[-1500:])
+
+    def test_each_prefix_has_its_files_where_they_are_looked_for(self):
+        for prefix, policy, config in (("/usr", "/usr/share/dbus-1/system.d", True),
+                                       ("/usr/local", "/etc/dbus-1/system.d", True),
+                                       ("/opt/spliced", "/opt/spliced/share/dbus-1/system.d", False)):
+            with self.subTest(prefix):
+                root = self.install(prefix)
+                unit = (root / prefix[1:] / "lib/systemd/system/spliced.service").read_text()
+                self.assertIn(f"ExecStart={prefix}/bin/spliced\n", unit)
+                self.assertNotIn("@bindir", unit)
+                for path in (f"{prefix}/bin/spliced", f"{prefix}/bin/splicectl", f"{prefix}/lib/sysusers.d/spliced.conf",
+                             f"{policy}/org.spliced.Manager1.conf", f"{prefix}/share/doc/spliced/spliced.json"):
+                    self.assertTrue((root / path[1:]).exists(), path)
+                self.assertEqual(config, (root / "etc/spliced/spliced.json").exists())
+
+    def test_a_configuration_that_is_there_is_not_overwritten(self):
+        root = self.directory()
+        (root / "etc/spliced").mkdir(parents=True)
+        (root / "etc/spliced/spliced.json").write_text("mine")
+        subprocess.run(["cmake", "--install", BIN.parent, "--prefix", "/usr"], check=True, capture_output=True,
+                       env={**os.environ, "DESTDIR": str(root)})
+        self.assertEqual("mine", (root / "etc/spliced/spliced.json").read_text())
+
+    def test_the_sample_configuration_is_valid_with_and_without_its_comments(self):
+        text = (ROOT / "packaging/spliced.json").read_text()
+        path = self.directory() / "spliced.json"
+        token = self.directory() / "token"
+        token.write_text("long enough for a token")
+        token.chmod(0o600)
+        everything = re.sub(r"^( *)// (?=[,\"])", r"\1", text, flags=re.M).replace("/etc/spliced/token", str(token))
+        for content in (text, everything):
+            path.write_text(content)
+            done = subprocess.run([BIN / "spliced", "--check-config", "--config", path, "--state-dir", "/tmp"],
+                                  capture_output=True, text=True)
+            self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn('  , "bus"', everything)
+
+    def test_examples_and_documents_name_one_scratch_directory(self):
+        scratch = "/var/lib/spliced/scratch/"
+        self.assertIn(scratch, (ROOT / "packaging/spliced.json").read_text())
+        for path in [*(ROOT / "api/examples").glob("*.json"), ROOT / "README.md", ROOT / "docs/OPERATIONS.md"]:
+            for target in re.findall(r'"targets": \["(/var[^"]*)"', path.read_text()):
+                self.assertTrue(target.startswith(scratch), (path, target))
 
     def test_every_example_is_valid(self):
         daemon = self.daemon()

@@ -104,6 +104,9 @@ class JobService {
   [[nodiscard]] bool accepting() const;
   // How many jobs the store has not taken in their newest state: 0, but for a store that cannot be written.
   [[nodiscard]] std::size_t unrecorded() const;
+  // For how long the oldest of what is to be recorded has been waiting for the recorder or the store; 0: it is up to
+  // date.
+  [[nodiscard]] util::Nanos record_delay() const;
   void begin_shutdown();  // from now on submit() answers `unavailable`
   // Stops every job and waits for its workers. false: some are stuck in the kernel; their jobs are INTERRUPTED all the
   // same, and the process must end without joining them.

@@ -46,7 +46,8 @@ class JobStore {
 
 // Keeps nothing: for tests, and for a daemon without a state directory.
 [[nodiscard]] std::unique_ptr<JobStore> make_null_store();
-// An SQLite database (WAL) at `path`, created when it does not exist.
+// An SQLite database (WAL) at `path`, created when it does not exist. An error with the errno EUCLEAN, from here or
+// from load(), says that the database is damaged or is none: it can be of no more use.
 [[nodiscard]] util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path);
 
 }  // namespace spliced::job

@@ -1,6 +1,7 @@
 // Where events go. The daemon chooses the sink (journal or stderr) and hands it down; there is no global logger.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -17,7 +18,8 @@ struct LogField {
   std::string value;
 };
 
-// Thread-safe. Never called on the path of an I/O.
+// Thread-safe. Never called on the path of an I/O. log() waits for nobody, whatever becomes of the lines: it is called
+// under locks, and by threads that keep the daemon going.
 class Logger {
  public:
   virtual ~Logger() = default;
@@ -25,6 +27,8 @@ class Logger {
     if (level <= level_.load(std::memory_order_relaxed)) write(level, message, fields);
   }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+  // How many lines were dropped since the start, because nobody took them fast enough.
+  [[nodiscard]] virtual std::uint64_t dropped() const { return 0; }
 
  protected:
   virtual void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) = 0;

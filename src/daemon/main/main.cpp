@@ -1,10 +1,11 @@
-#include <signal.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
-#include <cstdio>
 #include <exception>
 
 #include "daemon/log_sink.h"
 #include "daemon/run.h"
+#include "daemon/say.h"
 #include "daemon/version.h"
 #include "spliced/util/descriptors.h"
 #include "spliced/util/threads.h"
@@ -13,8 +14,23 @@ using namespace spliced;
 
 namespace {
 
+constexpr std::chrono::milliseconds kLastWords{1000};  // for the log to be taken
+
 int report(const util::Error& error, int code) {
-  std::fprintf(stderr, "spliced: %s\n", error.message.c_str());
+  daemon::say(STDERR_FILENO, fmt::format("spliced: {}\n", error.message));
+  return code;
+}
+
+int serve(daemon::Config config, const daemon::CommandLine& command_line) {
+  // Threads inherit the mask: signals come to the main thread's signalfd alone.
+  util::block_all_signals();
+  util::install_wake_handler();
+  util::raise_descriptor_limit();
+  const auto log = daemon::make_logger();
+  const auto served = daemon::serve(std::move(config), command_line, *log);
+  const bool log_ended = log->finish(kLastWords);
+  const int code = served ? 0 : report(served.error(), 1);
+  if (!log_ended) ::_exit(code);
   return code;
 }
 
@@ -22,27 +38,15 @@ int run(int argc, char** argv) {
   const auto command_line = daemon::parse_command_line(argc, argv);
   if (!command_line) return command_line.error();
   if (command_line->version) {
-    std::printf("spliced %s (%s)\n", daemon::version(), daemon::revision());
+    daemon::say(STDOUT_FILENO, fmt::format("spliced {} ({})\n", daemon::version(), daemon::revision()));
     return 0;
   }
   auto config = daemon::load_config(*command_line);
   if (!config) return report(config.error(), 2);
   if (const auto status = daemon::check(*config); !status) return report(status.error(), 2);
-  if (command_line->check_config) {
-    std::puts("the configuration is valid");
-    return 0;
-  }
-  util::raise_descriptor_limit();
-  // Threads inherit the mask: signals come to the main thread's signalfd alone.
-  util::block_all_signals();
-  util::install_wake_handler();
-  const auto log = daemon::make_logger();
-  daemon::App app(std::move(*config), command_line->config_file.value_or(""), *log);
-  if (const auto status = app.start(); !status) {
-    [[maybe_unused]] const bool left = app.stop();
-    return report(status.error(), 1);
-  }
-  return daemon::run_until_stopped(app, *command_line);
+  if (!command_line->check_config) return serve(std::move(*config), *command_line);
+  daemon::say(STDOUT_FILENO, "the configuration is valid\n");
+  return 0;
 }
 
 }  // namespace
@@ -51,7 +55,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "spliced: %s\n", error.what());
+    daemon::say(STDERR_FILENO, fmt::format("spliced: {}\n", error.what()));
     return 1;
   }
 }

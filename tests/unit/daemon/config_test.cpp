@@ -19,7 +19,7 @@ class ConfigTest : public testing::Test {
     std::ofstream(*line_.config_file) << text;
   }
   Config load() {
-    auto config = load_config(line_);
+    auto config = load_config(line_, dir_ / "no default");
     if (config) return std::move(*config);
     ADD_FAILURE() << config.error().message;
     return {};
@@ -50,6 +50,38 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheContract) {
   EXPECT_FALSE(config.insecure_no_auth);
   EXPECT_EQ(config.bus, "system");
   EXPECT_EQ(config.log_level, util::LogLevel::info);
+}
+
+TEST_F(ConfigTest, OfSeveralStateDirectoriesTheFirstIsOurs) {
+  ::setenv("STATE_DIRECTORY", "/var/lib/other:/var/lib/other/scratch", 1);
+  EXPECT_EQ(load().state_dir, "/var/lib/other");
+  ::unsetenv("STATE_DIRECTORY");
+}
+
+TEST_F(ConfigTest, WithoutAFileNamedTheDefaultOneIsReadIfItIsThere) {
+  const std::string otherwise = dir_ / "default.json";
+  auto config = load_config({}, otherwise);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->file, "");
+  std::ofstream(otherwise) << R"({"allow": ["/default"]})";
+  config = load_config({}, otherwise);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->file, otherwise);
+  EXPECT_EQ(config->allow, Texts{"/default"});
+  file(R"({"allow": ["/named"]})");
+  config = load_config(line_, otherwise);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->file, *line_.config_file);
+  EXPECT_EQ(config->allow, Texts{"/named"});
+  std::ofstream(otherwise) << "{";
+  EXPECT_FALSE(load_config({}, otherwise));
+}
+
+TEST_F(ConfigTest, ADefaultFileThatCannotBeLookedAtIsNoMissingOne) {
+  std::filesystem::create_symlink(dir_ / "loop", dir_ / "loop");
+  const auto config = load_config({}, dir_ / "loop");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find(dir_ / "loop"), std::string::npos);
 }
 
 TEST_F(ConfigTest, SystemdSaysWhereTheStateIs) {

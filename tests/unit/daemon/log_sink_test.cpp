@@ -11,9 +11,10 @@ namespace {
 std::string logged(util::LogLevel limit, util::LogLevel level, const std::string& message) {
   ::unsetenv("JOURNAL_STREAM");
   testing::internal::CaptureStderr();
-  const auto log = make_logger();
+  auto log = make_logger();
   log->set_level(limit);
   log->log(level, message, {{"JOB_ID", "7"}});
+  EXPECT_TRUE(log->finish(std::chrono::seconds(5)));
   return testing::internal::GetCapturedStderr();
 }
 

@@ -56,6 +56,20 @@ TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
   EXPECT_TRUE(contains(lines.lines[0], "the store is broken")) << lines.lines[0];
 }
 
+TEST_F(KeeperTest, KnowsForHowLongTheOldestHasBeenWaiting) {
+  keeper.put(record("a", State::running));
+  EXPECT_EQ(keeper.delay(), 0);
+  store.broken = true;
+  keeper.put(record("a", State::failed));
+  ASSERT_TRUE(await([&] { return keeper.delay() > util::kSecond / 20; }));
+  const util::Nanos before = keeper.delay();
+  keeper.put(record("b", State::running));
+  EXPECT_GE(keeper.delay(), before);  // the newer one is not what it is about
+  store.broken = false;
+  keeper.retry();
+  EXPECT_EQ(keeper.delay(), 0);
+}
+
 TEST_F(KeeperTest, AnEndThatIsKeptStays) {
   store.broken = true;
   keeper.put(record("a", State::succeeded));
@@ -196,9 +210,21 @@ TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
   EXPECT_EQ(wait(id).state, State::succeeded);
   EXPECT_TRUE(await([&] { return service->unrecorded() == 1; }));
   EXPECT_FALSE(store.find(id));
+  EXPECT_GT(service->record_delay(), 0);
   store.broken = false;
   EXPECT_TRUE(await([&] { return service->unrecorded() == 0; }));
+  EXPECT_TRUE(await([&] { return service->record_delay() == 0; }));
   EXPECT_EQ(stored_state(id), State::succeeded);
+}
+
+TEST_F(KeeperTest, ARecorderThatDoesNotComeRoundIsBehind) {
+  start(null_engines());
+  service->on_state_change([this](const StateChange&) { valve.pass(); });
+  submit(reading({dir.file("a", 4096)}));
+  EXPECT_TRUE(await([&] { return service->record_delay() > util::kSecond / 10; }));
+  EXPECT_EQ(service->unrecorded(), 0U);
+  valve.open();
+  EXPECT_TRUE(await([&] { return service->record_delay() == 0; }));
 }
 
 TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {

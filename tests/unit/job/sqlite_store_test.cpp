@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "spliced/job/store.h"
 #include "texts.h"
 #include "unit/device/temp_dir.h"
@@ -209,6 +211,7 @@ TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(contains(refused.error().message, "version 4")) << refused.error().message;
+  EXPECT_NE(refused.error().sys_errno, EUCLEAN);
   EXPECT_TRUE(contains(refused.error().message, path));
   execute("PRAGMA user_version=3");
   EXPECT_EQ(ids(*open()), Ids{"a"});
@@ -349,6 +352,7 @@ TEST_F(SqliteStore, APathThatCannotBeWrittenIsAnError) {
     const auto refused = open_sqlite_store(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().code, util::Errc::system);
+    EXPECT_NE(refused.error().sys_errno, EUCLEAN) << "nothing is damaged";
     EXPECT_TRUE(contains(refused.error().message, bad)) << refused.error().message;
   }
 }
@@ -358,6 +362,7 @@ TEST_F(SqliteStore, AFileThatIsNoDatabaseIsAnError) {
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, util::Errc::system);
+  EXPECT_EQ(refused.error().sys_errno, EUCLEAN);
 }
 
 TEST_F(SqliteStore, ATableThatWentAwayIsAnErrorNotACrash) {

@@ -271,9 +271,22 @@ TEST_F(ExporterTest, ProcessMetricsArePlausible) {
   EXPECT_NEAR(scraped.at("process_start_time_seconds"), now, 3600);
 }
 
+TEST_F(ExporterTest, TellsWhatTheDaemonKnowsOfItself) {
+  EXPECT_FALSE(scrape().series.contains("spliced_log_dropped_lines_total"));
+  DaemonFacts facts{5, false, 1.5e9};
+  exporter_ = std::make_unique<Exporter>(*service_, http_, BuildInfo{}, [&] { return facts; });
+  EXPECT_EQ(scrape().at("spliced_log_dropped_lines_total"), 5);
+  EXPECT_EQ(scrape().types.at("spliced_log_dropped_lines_total"), "counter");
+  EXPECT_EQ(scrape().at("spliced_config_last_reload_successful"), 0);
+  EXPECT_EQ(scrape().at("spliced_config_last_reload_success_timestamp_seconds"), 1.5e9);
+  facts.reload_successful = true;
+  EXPECT_EQ(scrape().at("spliced_config_last_reload_successful"), 1);
+}
+
 TEST_F(ExporterTest, RoutesAnswerAsPlainText) {
+  std::vector<std::string> reasons;
   const auto ask = [&](const std::string& path) {
-    for (const auto& route : metrics_routes(*exporter_, *service_)) {
+    for (const auto& route : metrics_routes(*exporter_, *service_, [&] { return reasons; })) {
       if (route.path == path && route.method == "GET") return route.handler({});
     }
     return http::problem(404, path);
@@ -282,8 +295,10 @@ TEST_F(ExporterTest, RoutesAnswerAsPlainText) {
   EXPECT_NE(ask("/metrics").body.find("# TYPE spliced_build_info gauge"), std::string::npos);
   EXPECT_EQ(ask("/livez").status, 200);
   EXPECT_EQ(ask("/readyz").status, 200);
-  service_->begin_shutdown();
+  EXPECT_EQ(ask("/readyz").body, "ok\n");
+  reasons = {"shutting down", "the state directory is gone"};
   EXPECT_EQ(ask("/readyz").status, 503);
+  EXPECT_EQ(ask("/readyz").body, "shutting down\nthe state directory is gone\n");
   EXPECT_EQ(ask("/livez").status, 200);
   EXPECT_EQ(ask("/metrics").status, 200);
 }

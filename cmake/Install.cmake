@@ -1,0 +1,14 @@
+install(TARGETS spliced splicectl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES api/org.spliced.Manager1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
+install(FILES packaging/man/spliced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES packaging/man/splicectl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES packaging/completions/splicectl.bash RENAME splicectl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES systemd/spliced.sysusers.conf RENAME spliced.conf DESTINATION lib/sysusers.d)
+
+# What depends on the prefix is settled when it is installed: `cmake --install --prefix` may name another one.
+install(CODE "set(SPLICED_SOURCE [[${CMAKE_SOURCE_DIR}]])\nset(SPLICED_BINARY [[${CMAKE_BINARY_DIR}]])
+set(SPLICED_BINDIR [[${CMAKE_INSTALL_BINDIR}]])\nset(SPLICED_DATADIR [[${CMAKE_INSTALL_DATADIR}]])")
+install(SCRIPT cmake/InstallService.cmake)
