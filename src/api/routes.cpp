@@ -112,7 +112,7 @@ class Handlers {
     if (!time || *time > kMaxWait) return refuse_query("wait", wait, "a duration up to 300s");
     const Waiting waiting(waiting_);
     if (waiting.count > kMaxWaiting) return problem(429, fmt::format("{} clients are waiting already", kMaxWaiting));
-    return show(service_.wait(id, *time));
+    return show(service_.wait(id, *time, request.peer_gone));
   }
 
   Response cancel(const Request& request) { return show(service_.cancel(request.path_values.at("id"))); }

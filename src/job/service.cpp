@@ -51,8 +51,8 @@ std::vector<JobSnapshot> JobService::list(const JobFilter& filter) const {
 Result<JobSnapshot> JobService::get(const std::string& id) const {
   return impl_->get(id);
 }
-Result<JobSnapshot> JobService::wait(const std::string& id, Nanos timeout) const {
-  return impl_->wait(id, timeout);
+Result<JobSnapshot> JobService::wait(const std::string& id, Nanos timeout, const std::function<bool()>& gone) const {
+  return impl_->wait(id, timeout, gone);
 }
 Result<JobSnapshot> JobService::cancel(const std::string& id) {
   return impl_->cancel(id);

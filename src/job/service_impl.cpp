@@ -35,6 +35,7 @@ std::string new_id() {
 }
 
 constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their way to the store
+constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(), whether it is still there
 
 }  // namespace
 
@@ -259,12 +260,16 @@ Result<JobSnapshot> JobService::Impl::get(const std::string& id) const {
   return show(job);
 }
 
-Result<JobSnapshot> JobService::Impl::wait(const std::string& id, Nanos timeout) const {
+Result<JobSnapshot> JobService::Impl::wait(const std::string& id, Nanos timeout,
+                                           const std::function<bool()>& gone) const {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::nanoseconds(timeout), [&] { return is_final(job->state) || !accepting_; });
+    const auto over = [&] { return is_final(job->state) || !accepting_ || (gone && gone()); };
+    for (Nanos left = timeout; left > 0 && !over(); left -= kAskWhetherGone) {
+      changed_.wait_for(lock, std::chrono::nanoseconds(std::min(left, kAskWhetherGone)), over);
+    }
   }
   return show(job);
 }

@@ -22,7 +22,7 @@ class JobService::Impl {
   util::Result<JobSnapshot> submit(const JobSpec& spec);
   std::vector<JobSnapshot> list(const JobFilter& filter) const;
   util::Result<JobSnapshot> get(const std::string& id) const;
-  util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout) const;
+  util::Result<JobSnapshot> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
   util::Result<JobSnapshot> cancel(const std::string& id);
   util::Status forget(const std::string& id);
   Telemetry telemetry() const;
