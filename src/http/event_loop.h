@@ -70,6 +70,7 @@ class EventLoop {
   void dispatch(Connection& connection);
   [[nodiscard]] Response handle(const Exchange& exchange) const;
   void answer(Connection& connection, Response response);
+  void set_answer_deadline(Connection& connection);
   void send(Connection& connection);
   void pull(Connection& connection);
   void linger(Connection& connection);

@@ -174,7 +174,7 @@ void EventLoop::on_made(Made& made) {
     discard(std::exchange(connection->stream, nullptr));
     connection->send_later(std::string(final_frame(connection->form)));
   }
-  deadlines_.set(connection->id, now() + config_.limits.response_time);
+  set_answer_deadline(*connection);
   send(*connection);
 }
 
@@ -188,15 +188,25 @@ void EventLoop::answer(Connection& connection, Response response) {
   }
   unfinished_.erase({false, connection.id});
   unfinished_.erase({true, connection.id});
+  deadlines_.clear(connection.id);
   connection.phase = Phase::answering;
   connection.guard = HeadGuard();
   connection.status = response.status;
   connection.send_later(serialize(response, connection.form));
   connection.stream = stream_of(response);
   if (connection.form.head_only || response.status == 204) discard(std::exchange(connection.stream, nullptr));
-  const Nanos time = ending_ ? std::min(kLastWords, config_.limits.response_time) : config_.limits.response_time;
-  deadlines_.set(connection.id, now() + time);
+  set_answer_deadline(connection);
   send(connection);
+}
+
+// When the listener ends, a stream that goes on earns no more time.
+void EventLoop::set_answer_deadline(Connection& connection) {
+  const Nanos had = deadlines_.of(connection.id);
+  if (!ending_) {
+    deadlines_.set(connection.id, now() + config_.limits.response_time);
+  } else if (had == 0 || had > now() + kLastWords) {
+    deadlines_.set(connection.id, now() + kLastWords);
+  }
 }
 
 void EventLoop::send(Connection& connection) {
