@@ -144,7 +144,7 @@ class Handlers {
     if (!time || *time > kMaxWait) return refuse_query("wait", wait, "a duration up to 300s");
     const Waiting waiting(waiting_);
     if (waiting.count > kMaxWaiting) return problem(429, fmt::format("{} clients are waiting already", kMaxWaiting));
-    const auto waited = service_.wait(id, *time);
+    const auto waited = service_.wait(id, *time, request.peer_gone);
     return waited ? show(id) : answer_error(waited.error());
   }
 

@@ -23,11 +23,12 @@ using util::Status;
 
 namespace {
 
-constexpr std::size_t kControlThreads = 32;  // more than the clients that may wait, and a margin for slow ones
+constexpr std::size_t kControlThreads = 128;  // of requests that wait: for a job, or for a disk to be looked at
 constexpr std::size_t kMetricsThreads = 4;
 constexpr Nanos kStopLimit = 3 * util::kSecond;
 constexpr Nanos kBusStopLimit = util::kSecond / 2;
 constexpr Nanos kRecordLimit = 5 * util::kSecond;  // beyond it the recorder is behind
+constexpr Nanos kListenerStopLimit = util::kSecond;  // for handlers to finish; those that hang are left behind
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
 constexpr const char* kSocketGroup = "spliced";
 
@@ -288,10 +289,16 @@ bool App::stop() {
   service_->begin_shutdown();
   const bool all_left = service_->stop_all(kStopLimit);
   if (!all_left) log_.log(LogLevel::error, "some workers are stuck in the kernel; leaving without them");
-  for (auto& listener : listeners_) listener->stop();
+  for (auto& listener : listeners_) listener->begin_stop();
+  const Nanos deadline = util::system_clock().now() + kListenerStopLimit;
+  bool all_answered = true;
+  for (auto& listener : listeners_) {
+    all_answered = listener->stop(std::max<Nanos>(deadline - util::system_clock().now(), 0)) && all_answered;
+  }
+  if (!all_answered) log_.log(LogLevel::error, "a request still waits for what does not answer; leaving without it");
   const bool bus_left = !bus_ || bus_->stop(kBusStopLimit);
   if (!bus_left) log_.log(LogLevel::error, "a call over the bus still waits for a disk; leaving without it");
-  return all_left && bus_left;
+  return all_left && all_answered && bus_left;
 }
 
 }  // namespace spliced::daemon

@@ -1,35 +1,77 @@
 #pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
+#include "answer.h"
+#include "head_guard.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/unique_fd.h"
 
 namespace spliced::http {
 
-// One accepted socket, with a deadline over all reads of a request: a client that sends a byte now and then gets no
-// more time than any other. Belongs to one thread.
+// A request from its admission to its answer, shared with the thread that handles it.
+struct Exchange {
+  Request request;
+  const Route* route = nullptr;  // nullptr: refused before there was one
+  std::string_view method = "other";
+  util::Nanos begun = 0;  // when the connection was accepted
+  // The client has hung up. Its own, for whoever kept Request::peer_gone.
+  const std::shared_ptr<std::atomic<bool>> gone = std::make_shared<std::atomic<bool>>(false);
+};
+
+// The function that makes the pieces of a streamed body. Only threads of the pool call and destroy it.
+using Stream = std::shared_ptr<const std::function<bool(std::string&)>>;
+
+// One accepted socket, and what of its request and answer is in memory. No call blocks. Belongs to the thread of the
+// event loop.
 class Connection {
  public:
-  // `stop_fd` becomes readable when the server stops; it ends every wait.
-  Connection(int fd, int stop_fd) : fd_(fd), stop_fd_(stop_fd) {}
+  enum class Phase {
+    head,       // the request's head is awaited
+    body,       // the head was accepted
+    handling,   // a thread of the pool has the request
+    answering,  // bytes of the answer are unsent, or still to be made
+    lingering,  // the answer is sent; what the client still sends is read and dropped
+  };
+  enum class Input { some, nothing_yet, end, broken };
 
-  // Up to `size` bytes; 0 at the end of the stream, -1 on error, deadline or stop.
-  [[nodiscard]] long read(char* data, std::size_t size, util::Nanos deadline);
-  // All of it, or false.
-  [[nodiscard]] bool write(const char* data, std::size_t size, util::Nanos deadline);
-  [[nodiscard]] bool write(const std::string& text, util::Nanos deadline) {
-    return write(text.data(), text.size(), deadline);
+  Connection(util::UniqueFd fd, std::uint64_t number, bool is_tcp, util::Nanos now)
+      : id(number), tcp(is_tcp), exchange(std::make_shared<Exchange>()), fd_(std::move(fd)) {
+    exchange->begun = now;
   }
-  // Tells the peer that nothing more comes and reads what it still sends, for a short time and a bounded amount: closed
-  // with unread bytes, the socket would be reset and the answer lost on its way.
-  void linger();
+
+  // At most `size` bytes; `got` says how many came.
+  [[nodiscard]] Input receive(char* data, std::size_t size, std::size_t& got);
+  void send_later(std::string bytes);
+  // As much as the socket takes. false: the peer takes nothing any more.
+  [[nodiscard]] bool flush();
+  [[nodiscard]] std::size_t unsent() const { return out_.size() - sent_; }
+  // Tells the peer that nothing more comes.
+  void finish_sending();
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] bool receives_request() const { return phase == Phase::head || phase == Phase::body; }
+
+  const std::uint64_t id;
+  const bool tcp;
+  Phase phase = Phase::head;
+  HeadGuard guard;
+  std::shared_ptr<Exchange> exchange;
+  AnswerForm form;
+  int status = 0;
+  Stream stream;                // of the pieces that are still to come
+  bool pulling = false;         // the pool makes one of them
+  std::size_t dropped = 0;      // bytes read while lingering
+  std::uint32_t interest = 0;   // of epoll
+  std::size_t counted_in = 0;   // what the event loop has counted of the request,
+  std::size_t counted_out = 0;  // and of the answer
 
  private:
-  [[nodiscard]] bool wait_for(short events, util::Nanos deadline) const;
-
   util::UniqueFd fd_;
-  int stop_fd_;
+  std::string out_;
+  std::size_t sent_ = 0;  // of out_
 };
 
 }  // namespace spliced::http

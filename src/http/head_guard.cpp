@@ -8,6 +8,8 @@
 namespace spliced::http {
 namespace {
 
+constexpr std::size_t kMaxMethod = 16;  // characters that are kept for the metrics
+
 std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
@@ -102,29 +104,46 @@ std::string header_value(std::string_view head, std::string_view name) {
   return {};
 }
 
-std::optional<Response> read_head(Connection& connection, util::Nanos deadline, Head& head) {
-  char chunk[4096];
-  for (;;) {
-    const std::size_t from = head.bytes.size() < 3 ? 0 : head.bytes.size() - 3;
-    const long got = connection.read(chunk, sizeof chunk, deadline);
-    if (got <= 0) {
-      if (head.bytes.empty()) return std::nullopt;
-      return got < 0 ? problem(408, "the request did not arrive in time") : problem(400, "the request is incomplete");
-    }
-    head.bytes.append(chunk, static_cast<std::size_t>(got));
-    const std::size_t end = head.bytes.find("\r\n\r\n", from);
-    head.method = head.bytes.substr(0, std::min<std::size_t>(head.bytes.find(' '), 16));
-    if (end != head.bytes.npos && end <= kMaxHeadBytes) {
-      head.length = end + 4;
-      return check_head(std::string_view(head.bytes).substr(0, head.length));
-    }
-    if (head.bytes.find("\r\n") == head.bytes.npos && head.bytes.size() > kMaxRequestLine) {
-      return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
-    }
-    if (head.bytes.size() > kMaxHeadBytes) {
-      return problem(431, fmt::format("the header fields exceed {} bytes", kMaxHeadBytes));
-    }
+std::optional<Response> HeadGuard::take(std::string_view more) {
+  const std::size_t from = bytes_.size() < 3 ? 0 : bytes_.size() - 3;
+  bytes_.append(more);
+  if (has_head()) return std::nullopt;
+  const std::size_t end = bytes_.find("\r\n\r\n", from);
+  if (end != bytes_.npos && end <= kMaxHeadBytes) {
+    length_ = end + 4;
+    if (auto refusal = check_head(head())) return refusal;
+    const std::string length = header_value(head(), "content-length");
+    std::from_chars(length.data(), length.data() + length.size(), body_);
+    return std::nullopt;
   }
+  if (bytes_.find("\r\n") == bytes_.npos && bytes_.size() > kMaxRequestLine) {
+    return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
+  }
+  if (bytes_.size() > kMaxHeadBytes) {
+    return problem(431, fmt::format("the header fields exceed {} bytes", kMaxHeadBytes));
+  }
+  return std::nullopt;
+}
+
+std::size_t HeadGuard::missing() const {
+  const std::size_t came = bytes_.size() - length_;
+  return came < body_ ? body_ - came : 0;
+}
+
+std::string HeadGuard::method() const {
+  return bytes_.substr(0, std::min(bytes_.find(' '), kMaxMethod));
+}
+
+bool HeadGuard::expects_continue() const {
+  return lower(header_value(head(), "expect")) == "100-continue";
+}
+
+std::string HeadGuard::take_body() {
+  std::string body = std::move(bytes_);
+  body.erase(0, length_);
+  body.resize(body_);
+  *this = HeadGuard();
+  return body;
 }
 
 }  // namespace spliced::http

@@ -2,8 +2,8 @@
 #include <optional>
 #include <string>
 
-#include "connection.h"
 #include "message.h"
+#include "spliced/util/clock.h"
 
 namespace spliced::http {
 
@@ -15,15 +15,32 @@ inline constexpr std::size_t kMaxBodyBytes = 1 << 20;             // above: 413
 inline constexpr util::Nanos kRequestTime = 10 * util::kSecond;   // for a client to send its whole request; then 408
 inline constexpr util::Nanos kResponseTime = 10 * util::kSecond;  // for a client to take the answer
 
-struct Head {
-  std::string bytes;       // head, and whatever of the body came with it
-  std::string method;      // for the metrics
-  std::size_t length = 0;  // of the head within `bytes`, the empty line included
-};
+// Gathers the bytes of one request and refuses what the HTTP library would let through without a bound: long heads,
+// bodies without or beyond a length, compressed bodies, multipart, Range. Asks nothing of a socket.
+class HeadGuard {
+ public:
+  // The next bytes that came. A refusal is the answer to the request; nothing may be added after it.
+  [[nodiscard]] std::optional<Response> take(std::string_view more);
 
-// Reads a request up to its empty line and refuses what the HTTP library would let through without a bound: long heads,
-// bodies without or beyond a length, compressed bodies, multipart, Range. Nothing came: an empty head and no refusal.
-[[nodiscard]] std::optional<Response> read_head(Connection& connection, util::Nanos deadline, Head& head);
+  [[nodiscard]] bool empty() const { return bytes_.empty(); }
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+  [[nodiscard]] bool has_head() const { return length_ > 0; }
+  [[nodiscard]] bool is_whole() const { return has_head() && missing() == 0; }
+  // Of the body, by its length; what comes after that belongs to no request.
+  [[nodiscard]] std::size_t missing() const;
+  // The empty line included.
+  [[nodiscard]] std::string_view head() const { return std::string_view(bytes_).substr(0, length_); }
+  // A word for the metrics, however long the line.
+  [[nodiscard]] std::string method() const;
+  [[nodiscard]] bool expects_continue() const;
+  // The body of a request that is whole. Leaves nothing behind.
+  [[nodiscard]] std::string take_body();
+
+ private:
+  std::string bytes_;       // head, and what came of the body
+  std::size_t length_ = 0;  // of the head; 0 before its end has come
+  std::size_t body_ = 0;
+};
 
 // The value of the first field of that name (in lower case), as it was sent; "" when there is none.
 [[nodiscard]] std::string header_value(std::string_view head, std::string_view name);

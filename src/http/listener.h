@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "head_guard.h"
 #include "message.h"
 #include "router.h"
 #include "spliced/util/log.h"
@@ -21,14 +22,24 @@ struct Address {
 };
 [[nodiscard]] util::Result<Address> parse_address(std::string_view text);
 
+// What all clients of a listener may hold together.
+struct ListenerLimits {
+  std::size_t connections = 1024;        // beyond: the oldest whose request is not there yet makes room; else 503
+  std::size_t partial_bytes = 64 << 20;  // of requests that are not there wholly; beyond: the largest gets 503
+  std::size_t unsent_bytes = 256 << 20;  // of answers; beyond: 503
+  util::Nanos request_time = kRequestTime;
+  util::Nanos response_time = kResponseTime;  // for a whole answer; of a streamed one, for each piece
+};
+
 struct ListenerConfig {
   Address address;
-  std::string name;  // of its threads, at most 15 characters
-  std::size_t threads = 8;
-  std::size_t queue_limit = 256;  // accepted connections that wait for a thread
+  std::string name;               // of its threads, at most 12 characters
+  std::size_t threads = 8;        // made as they are needed
+  std::size_t queue_limit = 256;  // whole requests that wait for a thread; beyond: 503
   std::string socket_group;       // of a Unix socket, mode 0660; "" leaves the group
-  // Whether the value of an Authorization header opens the door; empty: no authentication. Thread-safe.
+  // Whether the value of an Authorization header opens the door; empty: no authentication. Thread-safe, does not block.
   std::function<bool(const std::string&)> authorize;
+  ListenerLimits limits = {};
 };
 
 class Listener {
@@ -36,11 +47,16 @@ class Listener {
   // Binds at once and serves from a thread of its own. `router`, `observer` and `log` must outlive it.
   [[nodiscard]] static util::Result<std::unique_ptr<Listener>> open(const ListenerConfig& config, const Router& router,
                                                                     Observer& observer, util::Logger& log);
-  virtual ~Listener() = default;
+  virtual ~Listener() = default;  // waits for handlers, however long they take
   [[nodiscard]] virtual bool running() const = 0;
   [[nodiscard]] virtual Address address() const = 0;  // with the real port
-  // Ends every wait for a client, and returns when the last request was answered. Idempotent.
-  virtual void stop() = 0;
+  // Takes no more connections and lets go of all clients but those whose request is being handled or answered. Removes
+  // the socket. Does not block. Idempotent.
+  virtual void begin_stop() = 0;
+  // The same, and waits until the last request was answered. false: a handler was not done within `limit`; its client
+  // is let go, but its thread goes on, and whoever may not wait for it ends the process without destroying the
+  // listener. Idempotent.
+  [[nodiscard]] virtual bool stop(util::Nanos limit) = 0;
 };
 
 }  // namespace spliced::http

@@ -17,6 +17,9 @@ struct Request {
   std::map<std::string, std::string> path_values;  // of {placeholders} in the route
   std::string content_type;
   std::string body;
+  // Whether the client has hung up, so that nobody reads the answer any more; one that has only finished sending is
+  // there. Thread-safe, does not block. Empty where nobody watches the client.
+  std::function<bool()> peer_gone;
 
   [[nodiscard]] std::string query_value(const std::string& key) const {
     const auto found = query.find(key);
@@ -24,15 +27,19 @@ struct Request {
   }
 };
 
+inline constexpr std::size_t kMaxAnswerBytes = 16 << 20;   // of `Response::body`; above: 500. Longer ones are streamed
+inline constexpr std::size_t kMaxPieceBytes = 256 * 1024;  // that one call of `Response::more` should append
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  // Set: the body is what this appends, piece by piece (at most 256 KiB each; `body` is empty), as long as it returns
-  // that there is more. Called on the threads that answer, one call at a time; may block on the state disk. When it
-  // throws, the answer ends torn.
-  std::function<bool(std::string& chunk)> more;
+  // The rest of a body that is too long to be held in memory, after `body`: appends the next piece, of at most
+  // kMaxPieceBytes, and returns whether there is more. Called on the threads of the pool, one call at a time, and only
+  // when the client has taken most of what came before. It may block as a handler may; a throw cuts the answer off.
+  // Destroyed on such a thread too, after the last piece or as soon as the client is gone or takes nothing more.
+  std::function<bool(std::string& piece)> more = {};
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -48,11 +55,12 @@ struct Route {
 [[nodiscard]] Response problem(int status, std::string_view detail, const std::vector<util::FieldError>& errors = {});
 [[nodiscard]] std::string_view status_title(int status);
 
-// What is told of each answered request; thread-safe.
+// What is told of each answered request; thread-safe, does not block.
 class Observer {
  public:
   virtual ~Observer() = default;
-  // `handler` is a route's path, or "none" where no route was reached.
+  // `handler` is a route's path, or "none" where no route was reached. `seconds`: from the connection's acceptance to
+  // the end of the answer.
   virtual void on_request(std::string_view handler, std::string_view method, int status, double seconds) = 0;
 };
 

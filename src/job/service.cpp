@@ -98,8 +98,8 @@ Result<JobSnapshot> JobService::get(const std::string& id) const {
   for (std::size_t i = 0; i < view->devices; ++i) out.devices.push_back(view->device(i));
   return out;
 }
-Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout) const {
-  return impl_->wait(id, timeout);
+Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout, const std::function<bool()>& gone) const {
+  return impl_->wait(id, timeout, gone);
 }
 Result<JobSummary> JobService::cancel(const std::string& id) {
   return impl_->cancel(id);

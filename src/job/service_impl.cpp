@@ -34,8 +34,9 @@ std::string new_id() {
   return id;
 }
 
-constexpr Nanos kRecorderPause = util::kSecond;   // between two rounds of the recorder with nothing to do
-constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
+constexpr Nanos kRecorderPause = util::kSecond;        // between two rounds of the recorder with nothing to do
+constexpr Nanos kLeastWait = util::kSecond / 10;       // for threads that have nothing to do but to give something back
+constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(), whether it is still there
 
 }  // namespace
 
@@ -157,12 +158,16 @@ JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
   return found == jobs_.end() ? nullptr : *found;
 }
 
-Result<JobSummary> JobService::Impl::wait(const std::string& id, Nanos timeout) const {
+Result<JobSummary> JobService::Impl::wait(const std::string& id, Nanos timeout,
+                                          const std::function<bool()>& gone) const {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::nanoseconds(timeout), [&] { return is_final(job->state) || !accepting_; });
+    const auto over = [&] { return is_final(job->state) || !accepting_ || (gone && gone()); };
+    for (Nanos left = timeout; left > 0 && !over(); left -= kAskWhetherGone) {
+      changed_.wait_for(lock, std::chrono::nanoseconds(std::min(left, kAskWhetherGone)), over);
+    }
   }
   return summary(job);
 }

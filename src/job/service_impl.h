@@ -23,7 +23,7 @@ class JobService::Impl {
   util::Result<JobSnapshot> submit(const JobSpec& spec);
   std::vector<JobSummary> list(const JobFilter& filter) const;
   util::Result<JobView> open(const std::string& id) const;
-  util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout) const;
+  util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
   util::Result<JobSummary> cancel(const std::string& id);
   util::Status forget(const std::string& id);
   Telemetry telemetry() const;

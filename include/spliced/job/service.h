@@ -83,8 +83,10 @@ class JobService {
   [[nodiscard]] util::Result<JobView> open(const std::string& id) const;
   // All of it at once, for jobs that are known to be small; of one whose document is in the store, the head alone.
   [[nodiscard]] util::Result<JobSnapshot> get(const std::string& id) const;
-  // Returns when the job has ended, the time is over or the daemon shuts down, whichever comes first.
-  [[nodiscard]] util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout) const;
+  // Returns when the job has ended, the time is over, the daemon shuts down or `gone` says that nobody wants to know
+  // any more (asked ten times a second under a lock: it must be cheap), whichever comes first.
+  [[nodiscard]] util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout,
+                                              const std::function<bool()>& gone = {}) const;
   [[nodiscard]] util::Result<JobSummary> cancel(const std::string& id);  // idempotent
   [[nodiscard]] util::Status forget(const std::string& id);              // conflict while it runs
 

@@ -1,7 +1,6 @@
 #include "http/connection.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 
 #include <thread>
 
@@ -12,13 +11,7 @@ namespace {
 
 using test::receive_all;
 using test::send_text;
-
-constexpr util::Nanos kSoon = util::kSecond / 20;
-constexpr util::Nanos kLater = 60 * util::kSecond;
-
-util::Nanos now() {
-  return util::system_clock().now();
-}
+using Input = Connection::Input;
 
 class ConnectionTest : public testing::Test {
  protected:
@@ -26,108 +19,78 @@ class ConnectionTest : public testing::Test {
     int ends[2] = {-1, -1};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     peer_.reset(ends[0]);
-    connection_ = std::make_unique<Connection>(ends[1], stop_.get());
+    connection_ = std::make_unique<Connection>(util::UniqueFd(ends[1]), 2, false, 1);
   }
-  void stop() {
-    const std::uint64_t one = 1;
-    ASSERT_EQ(::write(stop_.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
-  }
+  Input receive(std::size_t size) { return connection_->receive(buffer_, size, got_); }
 
   util::UniqueFd peer_;
-  util::UniqueFd stop_{::eventfd(0, EFD_CLOEXEC)};
   std::unique_ptr<Connection> connection_;
   char buffer_[64] = {};
+  std::size_t got_ = 0;
 };
 
-TEST_F(ConnectionTest, ReadsWhatIsThere) {
+TEST_F(ConnectionTest, ReceivesWhatIsThereAndNoMoreThanWasAskedFor) {
   send_text(peer_, "hello");
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, now() + kLater), 5);
-  EXPECT_EQ(std::string(buffer_, 5), "hello");
+  EXPECT_EQ(receive(2), Input::some);
+  EXPECT_EQ(std::string(buffer_, got_), "he");
+  EXPECT_EQ(receive(sizeof buffer_), Input::some);
+  EXPECT_EQ(std::string(buffer_, got_), "llo");
 }
 
-TEST_F(ConnectionTest, ReadsNoMoreThanWasAskedFor) {
-  send_text(peer_, "hello");
-  EXPECT_EQ(connection_->read(buffer_, 2, now() + kLater), 2);
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, now() + kLater), 3);
+TEST_F(ConnectionTest, SilentPeerHoldsNobodyUp) {
+  EXPECT_EQ(receive(sizeof buffer_), Input::nothing_yet);
+  EXPECT_EQ(got_, 0U);
 }
 
-TEST_F(ConnectionTest, EndOfStreamIsZero) {
+TEST_F(ConnectionTest, EndOfStreamIsTold) {
   peer_.reset();
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, now() + kLater), 0);
+  EXPECT_EQ(receive(sizeof buffer_), Input::end);
 }
 
-TEST_F(ConnectionTest, SilentPeerEndsAtTheDeadline) {
-  const util::Nanos deadline = now() + kSoon;
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, deadline), -1);
-  EXPECT_GE(now(), deadline);
-  EXPECT_LT(now(), deadline + 10 * util::kSecond);
+TEST_F(ConnectionTest, ResetIsTold) {
+  connection_->send_later("unread");
+  EXPECT_TRUE(connection_->flush());
+  peer_.reset();
+  EXPECT_EQ(receive(sizeof buffer_), Input::broken);
 }
 
-TEST_F(ConnectionTest, OneByteBuysNoMoreTime) {
-  const util::Nanos deadline = now() + kSoon;
-  send_text(peer_, "x");
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, deadline), 1);
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, deadline), -1);
-  EXPECT_GE(now(), deadline);
-  EXPECT_LT(now(), deadline + 10 * util::kSecond);
-}
-
-TEST_F(ConnectionTest, DeadlineInThePastWaitsForNothing) {
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, now() - 1), -1);
-}
-
-TEST_F(ConnectionTest, StopEndsAWait) {
-  const util::Nanos begun = now();
-  std::jthread other([this] { stop(); });
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, begun + kLater), -1);
-  EXPECT_LT(now(), begun + kLater / 2);
-}
-
-TEST_F(ConnectionTest, WritesAllOfItToASlowReader) {
+TEST_F(ConnectionTest, SendsAsMuchAsThePeerTakes) {
   const std::string text(8 << 20, 'w');
+  connection_->send_later(text);
+  EXPECT_TRUE(connection_->flush());
+  EXPECT_GT(connection_->unsent(), 0U);
+  EXPECT_LT(connection_->unsent(), text.size());
   std::string received;
   std::jthread reader([&] { received = receive_all(peer_); });
-  EXPECT_TRUE(connection_->write(text, now() + kLater));
-  connection_.reset();
+  while (connection_->unsent() > 0) ASSERT_TRUE(connection_->flush());
+  connection_->finish_sending();
   reader.join();
   EXPECT_TRUE(received == text);
 }
 
-TEST_F(ConnectionTest, ReaderThatTakesNothingEndsAtTheDeadline) {
-  EXPECT_FALSE(connection_->write(std::string(8 << 20, 'w'), now() + kSoon));
+TEST_F(ConnectionTest, WhatIsSentLaterComesAfterWhatIsUnsent) {
+  connection_->send_later("one ");
+  connection_->send_later("two ");
+  EXPECT_EQ(connection_->unsent(), 8U);
+  EXPECT_TRUE(connection_->flush());
+  connection_->send_later("three");
+  EXPECT_TRUE(connection_->flush());
+  EXPECT_EQ(connection_->unsent(), 0U);
+  connection_->finish_sending();
+  EXPECT_EQ(receive_all(peer_), "one two three");
 }
 
-TEST_F(ConnectionTest, WritingToAClosedPeerFailsWithoutASignal) {
+TEST_F(ConnectionTest, SendingToAClosedPeerFailsWithoutASignal) {
   peer_.reset();
-  EXPECT_FALSE(connection_->write("x", now() + kLater));
+  connection_->send_later("x");
+  EXPECT_FALSE(connection_->flush());
 }
 
-TEST_F(ConnectionTest, LingerTellsTheEndAndDrains) {
-  send_text(peer_, std::string(100'000, 'x'));
-  ::shutdown(peer_.get(), SHUT_WR);
-  connection_->linger();
+TEST_F(ConnectionTest, PeerMaySendAfterTheEndOfTheAnswer) {
+  connection_->finish_sending();
   EXPECT_EQ(receive_all(peer_), "");
-  EXPECT_EQ(connection_->read(buffer_, sizeof buffer_, now() + kLater), 0);
-}
-
-TEST_F(ConnectionTest, LingerIsBoundedInBytes) {
-  constexpr std::size_t plenty = 64 << 20;
-  std::atomic<std::size_t> sent{0};
-  std::jthread flood([&] {
-    const std::string chunk(1 << 20, 'x');
-    while (sent<plenty&& ::send(peer_.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL)> 0) sent += chunk.size();
-  });
-  connection_->linger();
-  connection_.reset();
-  flood.join();
-  EXPECT_LT(sent, plenty);
-}
-
-TEST_F(ConnectionTest, StopEndsALinger) {
-  stop();
-  const util::Nanos begun = now();
-  connection_->linger();
-  EXPECT_LT(now() - begun, util::kSecond / 4);
+  send_text(peer_, "late");
+  EXPECT_EQ(receive(sizeof buffer_), Input::some);
 }
 
 }  // namespace

@@ -1,19 +1,11 @@
 #include "http/head_guard.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 
 #include <nlohmann/json.hpp>
 
-#include "raw_client.h"
-
 namespace spliced::http {
 namespace {
-
-using test::send_text;
-
-constexpr util::Nanos kSoon = util::kSecond / 20;
-constexpr util::Nanos kLater = 30 * util::kSecond;
 
 std::string with_fields(const std::string& fields) {
   return "GET / HTTP/1.1\r\n" + fields + "\r\n";
@@ -31,23 +23,13 @@ int check_field(const std::string& field) {
   return check(with_fields(field + "\r\n"));
 }
 
-struct HeadReader {
-  util::UniqueFd peer;
-  util::UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
-  std::unique_ptr<Connection> connection;
-  Head head;
-  HeadReader() {
-    int ends[2] = {-1, -1};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
-    peer.reset(ends[0]);
-    connection = std::make_unique<Connection>(ends[1], stop.get());
+// The status of the refusal when `text` comes in pieces of `piece` bytes; 0 for none.
+int feed(HeadGuard& guard, std::string_view text, std::size_t piece = 4096) {
+  for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
+    if (const auto refusal = guard.take(text.substr(0, piece))) return refusal->status;
   }
-  // The status of the refusal; 0 for none.
-  int read(util::Nanos time) {
-    const auto refusal = read_head(*connection, util::system_clock().now() + time, head);
-    return refusal ? refusal->status : 0;
-  }
-};
+  return 0;
+}
 
 TEST(CheckHead, LetsOrdinaryRequestsPass) {
   EXPECT_EQ(check(with_fields("")), 0);
@@ -147,74 +129,89 @@ TEST(CheckHead, PercentSignsHideNoMultipart) {
   EXPECT_EQ(check_field("Content-Type: %6dultipart/form-data; boundary=x"), 415);
 }
 
-TEST(ReadHead, TakesAHeadInOnePiece) {
-  HeadReader reader;
-  send_text(reader.peer, "POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody");
-  EXPECT_EQ(reader.read(kLater), 0);
-  EXPECT_EQ(reader.head.method, "POST");
-  EXPECT_EQ(reader.head.bytes.substr(reader.head.length), "body");
-}
-
-TEST(ReadHead, SilenceGivesAnEmptyHeadAndNoRefusal) {
-  HeadReader reader;
-  EXPECT_EQ(reader.read(kSoon), 0);
-  EXPECT_TRUE(reader.head.bytes.empty());
-}
-
-TEST(ReadHead, PeerThatClosesAtOnceGivesAnEmptyHead) {
-  HeadReader reader;
-  reader.peer.reset();
-  EXPECT_EQ(reader.read(kLater), 0);
-  EXPECT_TRUE(reader.head.bytes.empty());
-}
-
-TEST(ReadHead, HalfAHeadEndsAtTheDeadline) {
-  HeadReader reader;
-  send_text(reader.peer, "G");
-  EXPECT_EQ(reader.read(kSoon), 408);
-}
-
-TEST(ReadHead, HalfAHeadThenTheEndIsIncomplete) {
-  HeadReader reader;
-  send_text(reader.peer, "GET / HTTP/1.1\r\nHost: x\r\n\r");
-  reader.peer.reset();
-  EXPECT_EQ(reader.read(kLater), 400);
-}
-
-TEST(ReadHead, HeadHasABound) {
-  const std::string start = "GET / HTTP/1.1\r\nX: ";
-  for (const std::size_t bytes : {kMaxHeadBytes, kMaxHeadBytes + 1}) {
-    HeadReader reader;
-    send_text(reader.peer, start + std::string(bytes - start.size(), 'a') + "\r\n\r\n");
-    EXPECT_EQ(reader.read(kLater), bytes == kMaxHeadBytes ? 0 : 431);
+TEST(HeadGuard, TakesARequestHoweverItComes) {
+  const std::string text = "POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody";
+  for (const std::size_t piece : {1U, 2U, 3U, 7U, 1000U}) {
+    HeadGuard guard;
+    EXPECT_EQ(feed(guard, text, piece), 0);
+    EXPECT_TRUE(guard.is_whole()) << piece;
+    EXPECT_EQ(guard.method(), "POST");
+    EXPECT_TRUE(guard.head().ends_with("4\r\n\r\n")) << piece;
+    EXPECT_EQ(guard.take_body(), "body");
+    EXPECT_TRUE(guard.empty());
   }
 }
 
-TEST(ReadHead, EndlessRequestLineIsCutOff) {
-  HeadReader reader;
-  send_text(reader.peer, "GET /" + std::string(2 * kMaxRequestLine, 'a'));
-  EXPECT_EQ(reader.read(kLater), 414);
-  EXPECT_LE(reader.head.bytes.size(), 3 * kMaxRequestLine);
+TEST(HeadGuard, KnowsWhatIsMissing) {
+  HeadGuard guard;
+  EXPECT_TRUE(guard.empty());
+  EXPECT_EQ(feed(guard, "POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r"), 0);
+  EXPECT_FALSE(guard.has_head());
+  EXPECT_FALSE(guard.is_whole());
+  EXPECT_EQ(feed(guard, "\n"), 0);
+  EXPECT_TRUE(guard.has_head());
+  EXPECT_EQ(guard.missing(), 4U);
+  EXPECT_EQ(feed(guard, "bod"), 0);
+  EXPECT_FALSE(guard.is_whole());
+  EXPECT_EQ(feed(guard, "y"), 0);
+  EXPECT_TRUE(guard.is_whole());
 }
 
-TEST(ReadHead, EndlessFieldsAreCutOff) {
-  HeadReader reader;
-  send_text(reader.peer, "GET / HTTP/1.1\r\nX: " + std::string(60'000, 'a'));
-  EXPECT_EQ(reader.read(kLater), 431);
-  EXPECT_LE(reader.head.bytes.size(), kMaxHeadBytes + 4096);
+TEST(HeadGuard, WhatFollowsTheBodyIsNotPartOfIt) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, "POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\nbodyGET / HTTP/1.1\r\n\r\n"), 0);
+  EXPECT_EQ(guard.take_body(), "bo");
 }
 
-TEST(ReadHead, MethodForTheMetricsIsShort) {
-  HeadReader reader;
-  send_text(reader.peer, std::string(1000, 'M') + " / HTTP/1.1\r\n\r\n");
-  EXPECT_EQ(reader.read(kLater), 0);
-  EXPECT_LE(reader.head.method.size(), 16U);
+TEST(HeadGuard, WithoutALengthThereIsNoBody) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, "POST /x HTTP/1.1\r\n\r\nbody"), 0);
+  EXPECT_TRUE(guard.is_whole());
+  EXPECT_EQ(guard.take_body(), "");
 }
 
-TEST(ReadHead, RefusesWhatTheHeadSays) {
-  HeadReader reader;
-  send_text(reader.peer, with_fields("Range: bytes=0-0\r\n"));
-  EXPECT_EQ(reader.read(kLater), 400);
+TEST(HeadGuard, KnowsWhoWaitsForAWord) {
+  const auto expects = [](const std::string& fields) {
+    HeadGuard guard;
+    EXPECT_EQ(feed(guard, with_fields(fields)), 0);
+    return guard.expects_continue();
+  };
+  EXPECT_TRUE(expects("Expect: 100-continue\r\n"));
+  EXPECT_TRUE(expects("expect:100-Continue\r\n"));
+  EXPECT_FALSE(expects("Expect: something\r\n"));
+  EXPECT_FALSE(expects(""));
+}
+
+TEST(HeadGuard, HeadHasABound) {
+  const std::string start = "GET / HTTP/1.1\r\nX: ";
+  for (const std::size_t bytes : {kMaxHeadBytes, kMaxHeadBytes + 1}) {
+    HeadGuard guard;
+    EXPECT_EQ(feed(guard, start + std::string(bytes - start.size(), 'a') + "\r\n\r\n"),
+              bytes == kMaxHeadBytes ? 0 : 431);
+  }
+}
+
+TEST(HeadGuard, EndlessRequestLineIsCutOff) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, "GET /" + std::string(2 * kMaxRequestLine, 'a')), 414);
+  EXPECT_LE(guard.size(), 3 * kMaxRequestLine);
+}
+
+TEST(HeadGuard, EndlessFieldsAreCutOff) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, "GET / HTTP/1.1\r\nX: " + std::string(60'000, 'a')), 431);
+  EXPECT_LE(guard.size(), kMaxHeadBytes + 4096);
+}
+
+TEST(HeadGuard, MethodForTheMetricsIsShort) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, std::string(1000, 'M') + " / HTTP/1.1\r\n\r\n"), 0);
+  EXPECT_LE(guard.method().size(), 16U);
+}
+
+TEST(HeadGuard, RefusesWhatTheHeadSays) {
+  HeadGuard guard;
+  EXPECT_EQ(feed(guard, with_fields("Range: bytes=0-0\r\n")), 400);
 }
 
 }  // namespace

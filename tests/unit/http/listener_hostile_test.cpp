@@ -139,17 +139,6 @@ TEST_F(HostileClient, ClientThatLeavesAtOnceIsNoMatter) {
   expect_alive();
 }
 
-TEST_F(HostileClient, SlowClientDoesNotHoldUpOthers) {
-  std::vector<util::UniqueFd> slow;
-  for (int i = 0; i < 7; ++i) {  // one less than there are threads
-    slow.push_back(connect_to(listener_->address()));
-    send_text(slow.back(), "GET /hello/x HT");
-  }
-  const util::Nanos begun = now();
-  for (int i = 0; i < 10; ++i) expect_alive();
-  EXPECT_LT(now() - begun, 5 * util::kSecond);
-}
-
 TEST_F(HostileClient, StopDoesNotWaitForAHangingClient) {
   const auto silent = connect_to(listener_->address());
   const auto half = connect_to(listener_->address());
@@ -158,7 +147,7 @@ TEST_F(HostileClient, StopDoesNotWaitForAHangingClient) {
   send_text(greedy, get_text("/long"));  // and reads nothing of it
   expect_alive();
   const util::Nanos begun = now();
-  listener_->stop();
+  EXPECT_TRUE(listener_->stop(10 * util::kSecond));
   EXPECT_LT(now() - begun, 3 * util::kSecond);
   EXPECT_EQ(echoes_, 0);
 }
@@ -184,7 +173,7 @@ TEST_F(ListenerTest, FullQueueIs503AndThoseThatWaitAreServed) {
   leave.count_down();
   EXPECT_EQ(parse_reply(receive_all(first)).status, 200);
   EXPECT_EQ(parse_reply(receive_all(second)).body, "hello second");
-  EXPECT_EQ(witness_.wait_for(1).front(), "none other 503");
+  EXPECT_EQ(witness_.wait_for(1).front(), "/hello/{name} GET 503");
 }
 
 }  // namespace

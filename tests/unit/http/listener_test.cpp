@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <latch>
 
 #include "listener_fixture.h"
 
@@ -38,7 +39,7 @@ TEST_F(ListenerTest, ServesTcpOnAFreePort) {
   EXPECT_GT(address.port, 0);
   EXPECT_EQ(test::exchange(address, get_text("/hello/tcp")).body, "hello tcp");
   EXPECT_EQ(test::exchange(address, post_text("/echo", "x")).status, 201);
-  (*listener)->stop();
+  EXPECT_TRUE((*listener)->stop(util::kSecond));
   EXPECT_FALSE(test::connect_to(address));
 }
 
@@ -130,58 +131,6 @@ TEST_F(ListenerTest, WithoutAuthorizationNothingIsToldOfThePaths) {
   EXPECT_EQ(echoes_, 0);
 }
 
-TEST_F(ListenerTest, UnixSocketIsForOwnerAndGroupOnly) {
-  serve();
-  struct stat st {};
-  ASSERT_EQ(::stat((dir_ / "s.sock").c_str(), &st), 0);
-  EXPECT_EQ(st.st_mode & 0777, 0660U);
-}
-
-TEST_F(ListenerTest, UnknownGroupIsNoReasonToFail) {
-  ListenerConfig config;
-  config.socket_group = "no-such-group-anywhere";
-  serve(config);
-}
-
-TEST_F(ListenerTest, StaleSocketFileIsReplaced) {
-  {
-    const util::UniqueFd old(::socket(AF_UNIX, SOCK_STREAM, 0));
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    std::strcpy(name.sun_path, (dir_ / "s.sock").c_str());
-    ASSERT_EQ(::bind(old.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
-  }
-  serve();
-  EXPECT_EQ(ask(get_text("/hello/x")).status, 200);
-}
-
-TEST_F(ListenerTest, LiveSocketIsLeftAlone) {
-  serve();
-  const auto second = open({unix_address(dir_), "second", 1, 1, "", {}});
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, util::Errc::conflict);
-  EXPECT_NE(second.error().message.find(dir_ / "s.sock"), std::string::npos);
-  EXPECT_EQ(ask(get_text("/hello/x")).status, 200);
-}
-
-TEST_F(ListenerTest, FileThatIsNoSocketIsLeftAlone) {
-  std::ofstream(dir_ / "s.sock") << "precious";
-  const auto listener = open({unix_address(dir_), "test", 1, 1, "", {}});
-  ASSERT_FALSE(listener);
-  EXPECT_EQ(listener.error().code, util::Errc::conflict);
-  std::string text;
-  std::ifstream(dir_ / "s.sock") >> text;
-  EXPECT_EQ(text, "precious");
-}
-
-TEST_F(ListenerTest, DirectoryThatIsMissingIsNamed) {
-  Address address;
-  address.unix_path = dir_ / "missing/s.sock";
-  const auto listener = open({address, "test", 1, 1, "", {}});
-  ASSERT_FALSE(listener);
-  EXPECT_NE(listener.error().message.find(address.unix_path), std::string::npos);
-}
-
 TEST_F(ListenerTest, PortThatIsTakenIsNamed) {
   // A socket that listens itself: the library's own listeners share their ports.
   const util::UniqueFd other(::socket(AF_INET, SOCK_STREAM, 0));
@@ -208,10 +157,92 @@ TEST_F(ListenerTest, PortOfAnotherListenerIsTaken) {
 
 TEST_F(ListenerTest, StopRemovesTheSocketAndMayBeRepeated) {
   serve();
-  listener_->stop();
+  EXPECT_TRUE(listener_->stop(util::kSecond));
   EXPECT_FALSE(listener_->running());
   EXPECT_FALSE(std::filesystem::exists(dir_ / "s.sock"));
-  listener_->stop();
+  EXPECT_TRUE(listener_->stop(util::kSecond));
+}
+
+TEST_F(ListenerTest, BeginningToStopRemovesTheSocketAndRefusesClients) {
+  auto opened = open({tcp_address(), "test", 2, 4, "", {}});
+  ASSERT_TRUE(opened);
+  const Address address = (*opened)->address();
+  (*opened)->begin_stop();
+  EXPECT_TRUE(test::await([&] { return !test::connect_to(address); }));
+  serve();
+  listener_->begin_stop();
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "s.sock"));
+}
+
+// A handler that hangs keeps neither its client nor the socket, and the stop has its bound.
+TEST_F(ListenerTest, StopLeavesAHandlerThatHangsBehind) {
+  std::latch inside{1}, leave{1};
+  router_.add({"GET", "/block", [&](const Request&) {
+                 inside.count_down();
+                 leave.wait();
+                 return Response{};
+               }});
+  serve();
+  const auto client = test::connect_to(listener_->address());
+  test::send_text(client, get_text("/block"));
+  inside.wait();
+  const util::Nanos begun = util::system_clock().now();
+  EXPECT_FALSE(listener_->stop(util::kSecond / 5));
+  EXPECT_LT(util::system_clock().now() - begun, 2 * util::kSecond);
+  EXPECT_EQ(test::receive_all(client), "");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "s.sock"));
+  leave.count_down();
+  EXPECT_TRUE(listener_->stop(10 * util::kSecond));
+}
+
+TEST_F(ListenerTest, StopWaitsForTheAnswerThatIsBeingMade) {
+  std::latch inside{1};
+  router_.add({"GET", "/slow", [&](const Request&) {
+                 inside.count_down();
+                 EXPECT_TRUE(test::await([&] { return !listener_->running(); }));
+                 Response response;
+                 response.body = "done";
+                 return response;
+               }});
+  serve();
+  const auto client = test::connect_to(listener_->address());
+  test::send_text(client, get_text("/slow"));
+  inside.wait();
+  EXPECT_TRUE(listener_->stop(10 * util::kSecond));
+  EXPECT_EQ(test::parse_reply(test::receive_all(client)).body, "done");
+}
+
+TEST_F(ListenerTest, AnswerBeyondTheBoundIs500) {
+  std::size_t bytes = kMaxAnswerBytes;
+  router_.add({"GET", "/large", [&](const Request&) {
+                 Response response;
+                 response.body = std::string(bytes, 'x');
+                 return response;
+               }});
+  serve();
+  EXPECT_EQ(ask(get_text("/large")).body.size(), bytes);
+  ++bytes;
+  refuse(500, get_text("/large"));
+}
+
+TEST_F(ListenerTest, WaitingClientsAreToldToGoOnWhenTheHeadIsAccepted) {
+  serve();
+  const auto client = test::connect_to(listener_->address());
+  test::send_text(client, "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  const std::string interim = "HTTP/1.1 100 Continue\r\n\r\n";
+  EXPECT_EQ(test::receive_bytes(client, interim.size()), interim);
+  test::send_text(client, "body");
+  EXPECT_EQ(test::parse_reply(test::receive_all(client)).body, "|body");
+}
+
+TEST_F(ListenerTest, NobodyIsToldToSendABodyThatIsRefused) {
+  ListenerConfig config;
+  config.authorize = [](const std::string& value) { return value == "Bearer right"; };
+  serve(config);
+  const std::string expect = "Expect: 100-continue\r\nContent-Length: 4\r\n";
+  refuse(401, "POST /echo HTTP/1.1\r\n" + expect + "\r\n");
+  refuse(404, "POST /nothing HTTP/1.1\r\nAuthorization: Bearer right\r\n" + expect + "\r\n");
+  EXPECT_EQ(ask("POST /echo HTTP/1.1\r\nAuthorization: Bearer right\r\n" + expect + "\r\nbody").status, 201);
 }
 
 }  // namespace

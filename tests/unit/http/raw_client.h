@@ -6,11 +6,13 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "http/listener.h"
 #include "spliced/util/unique_fd.h"
@@ -47,12 +49,17 @@ struct Reply {
   }
 };
 
+inline sockaddr_un unix_name(const std::string& path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
+  return name;
+}
+
 inline util::UniqueFd connect_to(const http::Address& address) {
   if (address.is_unix()) {
     util::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un to{};
-    to.sun_family = AF_UNIX;
-    std::memcpy(to.sun_path, address.unix_path.c_str(), address.unix_path.size() + 1);
+    const sockaddr_un to = unix_name(address.unix_path);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return {};
     return fd;
   }
@@ -85,6 +92,28 @@ inline std::string receive_all(const util::UniqueFd& fd) {
     if (got <= 0) return out;
     out.append(chunk, static_cast<std::size_t>(got));
   }
+}
+
+// So many bytes, or less when the peer closes.
+inline std::string receive_bytes(const util::UniqueFd& fd, std::size_t count) {
+  std::string out;
+  while (out.size() < count) {
+    char byte = 0;
+    pollfd wait{fd.get(), POLLIN, 0};
+    if (::poll(&wait, 1, 30'000) <= 0 || ::recv(fd.get(), &byte, 1, 0) <= 0) break;
+    out += byte;
+  }
+  return out;
+}
+
+// Whether the condition becomes true within some seconds.
+template <class Condition>
+bool await(Condition&& condition) {
+  for (int i = 0; i < 3000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
 }
 
 inline Reply parse_reply(const std::string& text) {

@@ -1,0 +1,258 @@
+// The way of one request through the event loop: received, admitted, handled by the pool, answered, let go.
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "event_loop.h"
+
+namespace spliced::http {
+
+using util::Nanos;
+
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;    // at a time
+constexpr int kReads = 16;                       // of a turn, so that others have theirs
+constexpr std::size_t kLowWater = 64 * 1024;     // unsent bytes below which a stream makes its next piece
+constexpr std::size_t kSmallAnswer = 64 * 1024;  // sent however much is unsent: connections bound it
+// Closed with unread bytes, a socket would be reset and the answer lost on its way.
+constexpr Nanos kLinger = util::kSecond / 2;
+constexpr std::size_t kLingerBytes = 4 << 20;
+// A TCP peer that hung up looks like one that has only finished sending, until it gets something: then it resets.
+// Answers within a moment never have an interim one before them.
+constexpr Nanos kFirstAsk = util::kSecond;
+constexpr Nanos kNextAsk = 2 * util::kSecond;
+
+Nanos now() {
+  return util::system_clock().now();
+}
+
+Response busy(std::string_view detail) {
+  Response refusal = problem(503, detail);
+  refusal.headers.emplace_back("Retry-After", "1");
+  return refusal;
+}
+
+}  // namespace
+
+void EventLoop::receive(Connection& connection) {
+  char chunk[kReadBytes];
+  for (int i = 0; i < kReads; ++i) {
+    const std::size_t most = connection.guard.has_head() ? std::min(connection.guard.missing(), sizeof chunk) : 4096;
+    std::size_t got = 0;
+    switch (connection.receive(chunk, most, got)) {
+      case Connection::Input::nothing_yet: return;
+      case Connection::Input::broken: return close(connection);
+      case Connection::Input::end: return on_end_of_input(connection);
+      case Connection::Input::some:
+        if (!take(connection, {chunk, got})) return;
+    }
+  }
+}
+
+void EventLoop::on_end_of_input(Connection& connection) {
+  if (connection.guard.empty()) return close(connection);
+  answer(connection, problem(400, "the request is incomplete"));
+}
+
+bool EventLoop::take(Connection& connection, std::string_view bytes) {
+  if (connection.guard.empty() && unfinished_.erase({false, connection.id}) > 0) {
+    unfinished_.emplace(true, connection.id);
+  }
+  auto refusal = connection.guard.take(bytes);
+  count(connection);
+  connection.exchange->method = method_label(connection.guard.method());
+  connection.form.head_only = connection.exchange->method == "HEAD";
+  if (!refusal && connection.phase == Phase::head && connection.guard.has_head()) refusal = admit(connection);
+  if (refusal) {
+    answer(connection, std::move(*refusal));
+    return false;
+  }
+  if (connection.guard.is_whole()) {
+    dispatch(connection);
+    return false;
+  }
+  if (partial_bytes_ <= config_.limits.partial_bytes) return true;
+  shed_load();
+  return false;  // epoll tells again of what is there, if this one is left
+}
+
+// Before any of the body is gathered.
+std::optional<Response> EventLoop::admit(Connection& connection) {
+  const std::string_view head = connection.guard.head();
+  auto request = parser_.parse(head);
+  if (!request) return problem(400, "the request is not valid HTTP");
+  connection.form.http_1_0 = head.substr(0, head.find("\r\n")).ends_with("HTTP/1.0");
+  // As it was sent: the library decodes percent signs.
+  if (config_.authorize && !config_.authorize(header_value(head, "authorization"))) {
+    Response refusal = problem(401, "a valid bearer token is needed: Authorization: Bearer TOKEN");
+    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refusal;
+  }
+  Response refusal;
+  const Route* route = router_.match(request->method, request->path, request->path_values, refusal);
+  if (route == nullptr) return refusal;
+  Exchange& exchange = *connection.exchange;
+  exchange.route = route;
+  exchange.request = std::move(*request);
+  exchange.request.peer_gone = [gone = exchange.gone] { return gone->load(); };
+  connection.phase = Phase::body;
+  if (connection.guard.expects_continue() && !connection.guard.is_whole() && !connection.form.http_1_0) {
+    connection.send_later(std::string(kContinue));
+    [[maybe_unused]] const bool sent = connection.flush();  // a peer that is gone is noticed when it is read from
+    count(connection);
+  }
+  return std::nullopt;
+}
+
+// The largest pays: however many bodies drip in, a small request comes through.
+void EventLoop::shed_load() {
+  Connection* largest = nullptr;
+  for (const auto& entry : connections_) {
+    if (largest == nullptr || entry.second->counted_in > largest->counted_in) largest = entry.second.get();
+  }
+  answer(*largest, busy("too many requests are arriving at the same time"));
+}
+
+void EventLoop::dispatch(Connection& connection) {
+  const auto exchange = connection.exchange;
+  exchange->request.body = connection.guard.take_body();
+  unfinished_.erase({true, connection.id});
+  deadlines_.clear(connection.id);
+  connection.phase = Phase::handling;
+  count(connection);
+  std::function<void()> task = [this, id = connection.id, exchange] {
+    Response response = handle(*exchange);
+    exchange->request.body = {};
+    put(Made{id, exchange, std::move(response), {}, false, false});
+  };
+  if (!pool_.enqueue(std::move(task))) return answer(connection, busy("too many requests are waiting"));
+  set_interest(connection, EPOLLRDHUP);
+}
+
+// On a thread of the pool.
+Response EventLoop::handle(const Exchange& exchange) const {
+  const Request& request = exchange.request;
+  try {
+    Response response = exchange.route->handler(request);
+    if (response.body.size() <= kMaxAnswerBytes) return response;
+    log_.log(util::LogLevel::error, fmt::format("{} {}: an answer of {} bytes; at most {}", request.method,
+                                                request.path, response.body.size(), kMaxAnswerBytes));
+  } catch (...) {  // its text may quote what is nobody's business
+    log_.log(util::LogLevel::error, fmt::format("{} {}: a handler threw", request.method, request.path));
+  }
+  return problem(500, "an internal error; the log of the daemon says more");
+}
+
+void EventLoop::on_peer_finished(Connection& connection) {
+  set_interest(connection, 0);  // EPOLLHUP and EPOLLERR are told all the same
+  if (connection.tcp && !connection.form.http_1_0) deadlines_.set(connection.id, now() + kFirstAsk);
+}
+
+void EventLoop::ask_whether_there(Connection& connection) {
+  if (connection.unsent() == 0) connection.send_later(std::string(kStillBusy));
+  if (!connection.flush()) return close(connection);
+  count(connection);
+  deadlines_.set(connection.id, now() + kNextAsk);
+}
+
+void EventLoop::on_made(Made& made) {
+  Connection* connection = find(made.id);
+  if (connection == nullptr) {  // the client is gone
+    if (!made.response) return;
+    tell(*made.exchange, made.response->status);
+    if (made.response->more) discard(std::make_shared<Stream::element_type>(std::move(made.response->more)));
+    return;
+  }
+  if (made.response) return answer(*connection, std::move(*made.response));
+  connection->pulling = false;
+  if (made.failed) return close(*connection);
+  connection->send_later(frame(std::move(made.piece), connection->form));
+  if (!made.more) {
+    discard(std::exchange(connection->stream, nullptr));
+    connection->send_later(std::string(final_frame(connection->form)));
+  }
+  set_answer_deadline(*connection);
+  send(*connection);
+}
+
+void EventLoop::answer(Connection& connection, Response response) {
+  const auto stream_of = [](Response& from) -> Stream {
+    return from.more ? std::make_shared<Stream::element_type>(std::move(from.more)) : nullptr;
+  };
+  if (response.body.size() > kSmallAnswer && unsent_bytes_ + response.body.size() > config_.limits.unsent_bytes) {
+    discard(stream_of(response));
+    response = busy("too many answers are waiting for their clients");
+  }
+  unfinished_.erase({false, connection.id});
+  unfinished_.erase({true, connection.id});
+  deadlines_.clear(connection.id);
+  connection.phase = Phase::answering;
+  connection.guard = HeadGuard();
+  connection.status = response.status;
+  connection.send_later(serialize(response, connection.form));
+  connection.stream = stream_of(response);
+  if (connection.form.head_only || response.status == 204) discard(std::exchange(connection.stream, nullptr));
+  set_answer_deadline(connection);
+  send(connection);
+}
+
+// When the listener ends, a stream that goes on earns no more time.
+void EventLoop::set_answer_deadline(Connection& connection) {
+  const Nanos had = deadlines_.of(connection.id);
+  if (!ending_) {
+    deadlines_.set(connection.id, now() + config_.limits.response_time);
+  } else if (had == 0 || had > now() + kLastWords) {
+    deadlines_.set(connection.id, now() + kLastWords);
+  }
+}
+
+void EventLoop::send(Connection& connection) {
+  const bool taken = connection.flush();
+  count(connection);
+  if (!taken) return close(connection);
+  if (connection.stream && !connection.pulling && connection.unsent() < kLowWater) pull(connection);
+  if (!connection.stream && connection.unsent() == 0) return linger(connection);
+  set_interest(connection, connection.unsent() > 0 ? EPOLLOUT : 0U);
+}
+
+void EventLoop::pull(Connection& connection) {
+  std::function<void()> task = [this, id = connection.id, exchange = connection.exchange, stream = connection.stream] {
+    Made made{id, exchange, {}, {}, false, false};
+    try {
+      made.more = (*stream)(made.piece);
+    } catch (...) {
+      made.failed = true;
+      log_.log(util::LogLevel::error,
+               fmt::format("{} {}: the answer broke off", exchange->request.method, exchange->request.path));
+    }
+    put(std::move(made));
+  };
+  hungry_.erase(connection.id);
+  connection.pulling = unsent_bytes_ < config_.limits.unsent_bytes && pool_.enqueue(std::move(task));
+  if (!connection.pulling) hungry_.insert(connection.id);
+}
+
+void EventLoop::linger(Connection& connection) {
+  tell(*connection.exchange, connection.status);
+  connection.phase = Phase::lingering;
+  connection.finish_sending();
+  deadlines_.set(connection.id, now() + kLinger);
+  set_interest(connection, EPOLLIN);
+  drain(connection);
+}
+
+void EventLoop::drain(Connection& connection) {
+  char scratch[kReadBytes];
+  for (int i = 0; i < kReads; ++i) {
+    std::size_t got = 0;
+    const auto input = connection.receive(scratch, sizeof scratch, got);
+    if (input == Connection::Input::nothing_yet && !ending_) return;
+    connection.dropped += got;
+    if (input != Connection::Input::some || connection.dropped > kLingerBytes) return close(connection);
+  }
+}
+
+}  // namespace spliced::http
