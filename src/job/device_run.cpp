@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "spliced/device/direct_io.h"
+
 namespace spliced::job {
 
 using engine::Direction;
@@ -52,7 +54,8 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
       job_id_(std::move(job_id)),
       spec_(spec),
       plan_(std::move(plan)),
-      on_change_(std::move(on_change)) {}
+      on_change_(std::move(on_change)),
+      created_(plan_.target.created.exists()) {}
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
                                                            const JobSpec& spec, DevicePlan plan,
@@ -87,6 +90,7 @@ void DeviceRun::prepare_tuning() {
 
 void DeviceRun::start_workers() {
   if (facts().block_device) kernel_before_ = device::read_kernel_counters(facts().id.device);
+  if (spec_.workload.direct && !facts().disks.empty()) below_before_ = device::read_kernel_counters(facts().disks);
   for (auto& worker : workers_) {
     active_workers_.fetch_add(1);
     try {
@@ -159,6 +163,22 @@ void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
                        {{"JOB_ID", job_id_}, {"DEVICE", facts().name}, {"ERRNO_NAME", entry.error}});
 }
 
+// What a file system served from its cache was not measured on any disk.
+void DeviceRun::check_direct_io() {
+  if (!below_before_ || stopped_) return;
+  const auto after = device::read_kernel_counters(facts().disks);
+  if (!after) return;
+  const auto below = difference(*after, *below_before_);
+  DeviceTotals totals;
+  add_to(totals);
+  const device::MovedBytes job{totals.ops[static_cast<std::size_t>(util::OpClass::read)].bytes,
+                               totals.ops[static_cast<std::size_t>(util::OpClass::write)].bytes};
+  const bool reads_count = !created_ && !workload::destroys(spec_.workload.rw);
+  const std::string shortfall = device::direct_io_shortfall(
+      job, {below.read_bytes, below.write_bytes}, fmt::format("the disk below {}", facts().path), reads_count);
+  if (!shortfall.empty()) fail(shortfall);
+}
+
 void DeviceRun::on_exit() {
   // The count of active workers is what others see as "finished", so it goes down only when all is given back.
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
@@ -170,6 +190,7 @@ void DeviceRun::on_exit() {
       const std::lock_guard lock(mutex_);
       if (after) kernel_ = difference(*after, *kernel_before_);
     }
+    check_direct_io();
     plan_.target.claim = device::Claim();
     ended_ = environment_.clock.now();
   }

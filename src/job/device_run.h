@@ -71,6 +71,7 @@ class DeviceRun final : public WorkerOwner {
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
   void prepare_tuning();
+  void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
@@ -88,6 +89,8 @@ class DeviceRun final : public WorkerOwner {
   util::Nanos last_log_ = 0;
   Sample sample_;
   std::optional<device::KernelCounters> kernel_before_, kernel_;
+  std::optional<device::KernelCounters> below_before_;  // of the disks below a file, with direct I/O
+  const bool created_;                                  // the file was created for this job
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
   std::atomic<util::Nanos> closing_since_{0};  // the last worker is in close(2), which may write back and may hang

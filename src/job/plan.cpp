@@ -35,12 +35,6 @@ device::Access access_for(const JobSpec& spec) {
   return access;
 }
 
-// Whether two targets are the same, or one is a part of the other.
-bool overlap(const device::TargetFacts& a, const device::TargetFacts& b) {
-  if (!a.exists || !b.exists) return a.path == b.path;
-  return a.id == b.id || a.whole == b.id || a.id == b.whole;
-}
-
 // The files that a job creates, by the file system that they are to lie on.
 class NewFiles {
  public:
@@ -114,7 +108,8 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
            {"/workload/bs", spec.bs}, {"/workload/offset", range.offset}, {"/workload/size", range.size}}) {
     if (value % unit == 0) continue;
     wrong(pointer,
-          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes", value, facts.path, unit));
+          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
+                      facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)));
   }
   return range;
 }
@@ -141,7 +136,7 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
       refuse(i, target.error());
       continue;
     }
-    const auto same = [&](const DevicePlan& other) { return overlap(other.target.facts, target->facts); };
+    const auto same = [&](const DevicePlan& other) { return device::share_a_disk(other.target.facts, target->facts); };
     if (std::any_of(plan.devices.begin(), plan.devices.end(), same)) {
       refuse(i, device::refusal_error(spec.targets[i], {device::named_twice()}));
       continue;
@@ -191,7 +186,7 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
     entry.refusals = std::move(inspection.refusals);
     if (!entry.facts.exists) entry.facts.size = access.create_bytes;
     if (entry.refusals.empty()) {
-      const auto same = [&](const device::TargetFacts& other) { return overlap(other, entry.facts); };
+      const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, entry.facts); };
       if (std::any_of(seen.begin(), seen.end(), same)) {
         entry.refusals.push_back(device::named_twice());
       } else if (const auto refusal = files.add(entry.facts)) {
