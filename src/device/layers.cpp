@@ -84,15 +84,15 @@ std::vector<OverlayLayer> find_layers(const std::string& mountinfo, const std::v
   for (std::string line; std::getline(lines, line);) {
     if (line.find(" - overlay ") == line.npos) continue;
     const int id = std::atoi(line.c_str());
+    const auto mount = std::find_if(mounts.begin(), mounts.end(), [&](auto& m) { return m.id == id; });
+    if (mount == mounts.end()) continue;
     const auto all = overlay_layers(super_options(line));
     for (const auto& name : all) {
-      OverlayLayer layer;
-      layer.path = absolute(name, all, mounts, root);
-      layer.role = name.role;
-      const auto mount = std::find_if(mounts.begin(), mounts.end(), [&](auto& m) { return m.id == id; });
-      layer.merged = mount == mounts.end() ? "a place unknown" : mount->target;
-      layer.place = place_in(mounts, layer.path, any_mount);
-      layer.node = inode_of(mounts, layer.path, root);
+      const std::string path = absolute(name, all, mounts, root);
+      OverlayLayer layer{path, name.role, mount->target, place_in(mounts, path, any_mount), std::nullopt};
+      // Its layers were named outside of a container whose root it is. In there, the name leads into the overlay.
+      if (layer.place && layer.place->device == mount->device) continue;
+      layer.node = inode_of(mounts, path, root);
       layers.push_back(std::move(layer));
     }
   }

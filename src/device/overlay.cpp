@@ -42,15 +42,27 @@ void add_list(const std::string& list, const std::string& role, std::vector<Laye
   end();
 }
 
+// What was given to mount(8) may have backslashes before commas and colons; by other ways it is taken as it is. Which
+// of the two it was does not show, so that both are looked at.
+void add_one(const std::string& value, const std::string& role, std::vector<LayerName>& out) {
+  std::string plain;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    plain += value[i];
+  }
+  out.push_back({plain, role});
+  if (plain != value) out.push_back({value, role});
+}
+
 void add_option(std::string_view option, std::vector<LayerName>& out) {
   const auto equals = option.find('=');
   if (equals == option.npos) return;
   const std::string_view key = option.substr(0, equals);
   const std::string value = without_octal(option.substr(equals + 1));
-  if (key == "upperdir") out.push_back({value, "upper"});
-  if (key == "workdir") out.push_back({value, "work"});
+  if (key == "upperdir") add_one(value, "upper", out);
+  if (key == "workdir") add_one(value, "work", out);
   if (key == "lowerdir") add_list(value, "lower", out);
-  if (key == "lowerdir+" || key == "datadir+") out.push_back({value, "lower"});
+  if (key == "lowerdir+" || key == "datadir+") add_one(value, "lower", out);
 }
 
 }  // namespace

@@ -105,15 +105,18 @@ void describe_file(Resolved& out, const struct stat& st, const HostView& host) {
   out.links = st.st_nlink;
 }
 
-// By mount and path, and by each directory on the way.
+// By mount and path, and by each directory on the way, as far as that is on one file system: a layer ends where another
+// one is mounted.
 Whereabouts whereabouts(const std::string& path, const MountPoint* mount, const HostView& host) {
   Whereabouts where;
   where.place = host.place_of(path);
   if (mount != nullptr && where.place) where.place->device = mount->device;
   if (host.layers.empty()) return where;
-  for (auto slash = path.rfind('/'); slash != 0 && slash != path.npos; slash = path.rfind('/', slash - 1)) {
+  for (auto slash = path.rfind('/'); slash != path.npos; slash = slash == 0 ? path.npos : path.rfind('/', slash - 1)) {
     struct stat st {};
-    if (::stat(path.substr(0, slash).c_str(), &st) == 0) where.directories.push_back({false, st.st_dev, st.st_ino});
+    if (::stat(slash == 0 ? "/" : path.substr(0, slash).c_str(), &st) != 0) break;
+    if (!where.directories.empty() && where.directories.front().device != st.st_dev) break;
+    where.directories.push_back({false, st.st_dev, st.st_ino});
   }
   return where;
 }

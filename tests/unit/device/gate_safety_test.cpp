@@ -169,6 +169,20 @@ TEST_P(GateSafetyTest, ALayerIsKnownByItsInodeToo) {
   EXPECT_EQ(gate.inspect(ext2, writing(), view).refusals.size(), 1U) << "its signature alone";
 }
 
+// A layer holds what is on its own file system, not what is mounted below it.
+TEST_P(GateSafetyTest, WhatIsMountedInALayerIsNotInIt) {
+  struct stat root {};
+  struct stat shm {};
+  ASSERT_EQ(::stat("/", &root), 0);
+  if (::stat("/dev/shm", &shm) != 0 || shm.st_dev == root.st_dev) GTEST_SKIP() << "nothing is mounted at /dev/shm";
+  const testing::TempDir mounted("/dev/shm");
+  gate.set_allow_list(AllowList({mounted.path() + "/"}));
+  const std::string file = mounted.file("img", 8192);
+  HostView view = gate.host();
+  view.layers.push_back({"/", "lower", "/merged", std::nullopt, NodeId{false, root.st_dev, root.st_ino}});
+  EXPECT_TRUE(gate.inspect(file, writing(), view).refusals.empty());
+}
+
 TEST_P(GateSafetyTest, AFileThatIsWrittenIsNotToBeHadThroughALoopDevice) {
   const std::string image = dir.file("image", 8192);
   auto first = gate.open(image, writing(), "job-1");

@@ -157,6 +157,17 @@ TEST(ReadHost, FindsTheLayersOfAnOverlayInAnyNamespace) {
   EXPECT_FALSE(host.layers[3].place) << "no mount leads to /w";
 }
 
+// The daemon in a container that is an overlay over the root of the machine: all it sees lies in the merged view.
+TEST(ReadHost, AnOverlayIsNoLayerOfItself) {
+  FakeHost fake;
+  fake.mountinfo(
+      "31 1 0:50 / / rw - overlay overlay rw,lowerdir=/,upperdir=/run/u,workdir=/run/w\n"
+      "32 31 0:51 / /run rw - tmpfs none rw\n");
+  const HostView host = read_host(fake.paths());
+  ASSERT_EQ(host.layers.size(), 2U);
+  EXPECT_EQ(host.layers[0].role, "upper");
+}
+
 TEST(ReadHost, KnowsTheDisksOfABtrfs) {
   FakeHost fake;
   fake.root().write("sys/fs/btrfs/0-1/devices/sda/dev", "8:0\n");

@@ -25,7 +25,8 @@ TEST(OverlayLayers, AreAllThatItIsMadeOf) {
 TEST(OverlayLayers, HaveTheirEscapesUndone) {
   EXPECT_EQ(paths(R"(rw,upperdir=/a\054b\040c)"), Paths{"upper /a,b c"});
   EXPECT_EQ(paths(R"(rw,lowerdir=/x\134:y:/z)"), (Paths{"lower /x:y", "lower /z"}));
-  EXPECT_EQ(paths(R"(rw,upperdir=/odd\05)"), Paths{R"(upper /odd\05)"});
+  EXPECT_EQ(paths(R"(rw,upperdir=/a\134\054b)"), (Paths{"upper /a,b", R"(upper /a\,b)"}));
+  EXPECT_EQ(paths(R"(rw,upperdir=/odd\05)"), (Paths{"upper /odd05", R"(upper /odd\05)"}));
 }
 
 TEST(SuperOptions, AreTheLastFieldOfALine) {
