@@ -255,6 +255,12 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
 }
 
 Json render_device(const job::DeviceStatus& device) {
+  Json zoned = nullptr;
+  if (const auto& zones = device.facts.zoned) {
+    zoned = {{"model", zones->model},           {"zone_bytes", zones->zone_bytes},
+             {"zones", zones->zones},           {"max_open", zones->max_open},
+             {"max_active", zones->max_active}, {"write_granularity", zones->write_granularity}};
+  }
   return {{"device", device.facts.name},
           {"path", device.facts.path},
           {"capacity_bytes", device.facts.size},
@@ -266,6 +272,7 @@ Json render_device(const job::DeviceStatus& device) {
           {"revision", text_or_null(device.facts.info.revision)},
           {"transport", text_or_null(device.facts.info.transport)},
           {"rotational", device.facts.info.rotational},
+          {"zoned", zoned},
           {"may_write", device.refusals.empty()},
           {"refusals", device.refusals},
           {"job", text_or_null(device.job)}};

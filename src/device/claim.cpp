@@ -1,8 +1,16 @@
 #include "spliced/device/claim.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace spliced::device {
+
+bool excludes(const Stack& a, const Stack& b) {
+  const auto stands_on = [](const Stack& upper, const Stack& lower) {
+    return !lower.empty() && std::find(upper.begin(), upper.end(), lower.front()) != upper.end();
+  };
+  return stands_on(a, b) || stands_on(b, a);
+}
 
 Claim::Claim(Claim&& other) noexcept : table_(std::exchange(other.table_, nullptr)), node_(other.node_) {}
 
@@ -19,35 +27,37 @@ void Claim::release() {
   if (table_ != nullptr) std::exchange(table_, nullptr)->give_back(node_);
 }
 
-const ClaimTable::Entry* ClaimTable::find(const NodeId& node, const NodeId& whole) const {
+const ClaimTable::Entry* ClaimTable::find(const Stack& stack) const {
   for (const auto& entry : entries_) {
-    const bool is_part_of_other = entry.whole == node || whole == entry.node;
-    if (entry.node == node || is_part_of_other) return &entry;
+    if (excludes(entry.stack, stack)) return &entry;
   }
   return nullptr;
 }
 
-bool ClaimTable::take(const NodeId& node, const NodeId& whole, const std::string& job, Claim& out,
-                      std::string& holder) {
-  const std::lock_guard lock(mutex_);
-  if (const Entry* entry = find(node, whole)) {
-    holder = entry->job;
-    return false;
+bool ClaimTable::take(const Stack& stack, const std::string& job, Claim& out, std::string& holder) {
+  Claim taken;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const Entry* entry = find(stack)) {
+      holder = entry->job;
+      return false;
+    }
+    entries_.push_back({stack, job});
+    taken = Claim(this, stack.front());
   }
-  entries_.push_back({node, whole, job});
-  out = Claim(this, node);
+  out = std::move(taken);  // gives a former claim back, which takes the lock
   return true;
 }
 
-std::string ClaimTable::holder_of(const NodeId& node, const NodeId& whole) const {
+std::string ClaimTable::holder_of(const Stack& stack) const {
   const std::lock_guard lock(mutex_);
-  const Entry* entry = find(node, whole);
+  const Entry* entry = find(stack);
   return entry != nullptr ? entry->job : "";
 }
 
 void ClaimTable::give_back(const NodeId& node) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.node == node; });
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.stack.front() == node; });
 }
 
 }  // namespace spliced::device

@@ -8,8 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "resolve.h"
-#include "signature.h"
+#include "checks.h"
 #include "spliced/device/gate.h"
 #include "spliced/device/usage.h"
 
@@ -19,101 +18,45 @@ using util::Errc;
 
 namespace {
 
-void check_in_use(const TargetFacts& facts, const Access& access, const HostView& host,
-                  std::vector<Refusal>& refusals) {
-  if (!access.destructive && access.allow_in_use) return;
-  for (const auto& use : find_uses(facts.id, host)) refusals.push_back({use});
-  for (const auto& use : find_possible_uses(facts, host)) refusals.push_back({use});
-}
-
-void check_kind(const TargetFacts& facts, const Access& access, const HostView& host, std::vector<Refusal>& refusals) {
-  if (facts.block_device && host.find(facts.id.device) == nullptr) {
-    refusals.push_back({"is a block device that the kernel does not know (no such device in sysfs)"});
-    return;
-  }
-  if (facts.size == 0) refusals.push_back({"has a size of zero"});
-  const BlockNode* node = facts.block_device ? host.find(facts.id.device) : nullptr;
-  if (access.destructive && node != nullptr && node->read_only) refusals.push_back({"is read-only"});
-}
-
-// Signatures are looked for where data would be lost, and nowhere else.
-void check_signatures(const Resolved& target, const Access& access, std::vector<Refusal>& refusals) {
-  if (!access.destructive || access.no_signatures || target.facts.size == 0) return;
-  const auto fd = reopen(target.handle, O_RDONLY | O_NONBLOCK);
-  if (!fd) {
-    refusals.push_back({fmt::format("cannot be opened to look for signatures: {}", util::errno_text(errno))});
-    return;
-  }
-  const auto names = find_signatures(fd.get());
-  if (!names) {
-    refusals.push_back({names.error().message});
-    return;
-  }
-  const auto& allowed = access.overwrite_signatures;
-  for (const auto& name : *names) {
-    const bool named = std::any_of(allowed.begin(), allowed.end(), [&](auto& a) { return a == name || a == "all"; });
-    if (named) continue;
-    refusals.push_back({fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
-  }
-}
-
-void check_allowed(const AllowList& allow, const TargetFacts& facts, std::vector<Refusal>& refusals) {
-  if (allow.empty()) {
-    refusals.push_back({"is not allowed: the daemon was started without --allow, so no target is"});
-  } else if (!allow.allows(facts.given)) {
-    refusals.push_back({"is outside the --allow patterns of the daemon"});
-  } else if (!allow.allows(facts.path)) {
-    refusals.push_back({fmt::format("leads to {}, which is outside the --allow patterns of the daemon", facts.path)});
-  }
-}
-
-// By path for what does not exist yet, by inode for what does.
-void check_own_files(const std::vector<std::string>& own, const TargetFacts& facts, std::vector<Refusal>& refusals) {
-  for (const auto& path : own) {
-    struct stat st {};
-    const bool same_file =
-        facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
-    if (same_file || facts.path == path) {
-      refusals.push_back({fmt::format("is a file of the daemon itself ({})", path)});
-      return;
-    }
-  }
-}
-
-void check_missing(const TargetFacts& facts, const Access& access, std::vector<Refusal>& refusals) {
-  if (facts.exists || access.create_bytes != 0) return;
-  refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
-}
-
 // A number can be given to another device, and a loop device to another file: the plan is for what was looked at. A
 // file that others write may have grown.
 bool same_target(const TargetFacts& now, const TargetFacts& then) {
   const bool same_size = then.block_device ? now.size == then.size : now.size >= then.size;
-  return now.id == then.id && now.whole == then.whole && now.alignment == then.alignment && same_size;
+  return now.id == then.id && now.stack == then.stack && now.alignment == then.alignment && same_size;
+}
+
+tl::unexpected<util::Error> became_another(const std::string& path) {
+  return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", path));
+}
+
+util::Status cannot_open(const TargetFacts& facts, const Access& access, int error) {
+  if (error == EBUSY) {
+    return tl::unexpected(refusal_error(
+        facts.given, {{"is claimed by another program or the kernel (O_EXCL: Device or resource busy)"}}));
+  }
+  if (error == EINVAL && access.direct) {
+    return util::fail(
+        Errc::invalid,
+        fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false", facts.given, facts.file_system),
+        error);
+  }
+  return util::fail_errno(fmt::format("open {}", facts.path), error);
+}
+
+// Only what somebody else holds is in use; a system that is out of locks is no fault of the target.
+util::Status lock_file(const OpenTarget& target) {
+  while (::flock(target.fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return util::fail_errno(fmt::format("flock {}", target.facts.path), errno);
+    return tl::unexpected(refusal_error(target.facts.given, {{"is locked by another program (flock)"}}));
+  }
+  return {};
 }
 
 std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& paths) {
   if (!facts.block_device) return 0;
   const auto counters = read_kernel_counters(facts.id.device, paths);
   return counters ? counters->read_bytes : 0;
-}
-
-Inspection inspect_resolved(const AllowList& allow, const std::vector<std::string>& own, const Resolved& target,
-                            const Access& access, const HostView& host, const std::string& holder,
-                            std::vector<Refusal> refusals) {
-  const TargetFacts& facts = target.facts;
-  check_allowed(allow, facts, refusals);
-  // What is outside the patterns is neither opened nor described further.
-  if (refusals.empty()) check_own_files(own, facts, refusals);
-  if (refusals.empty() && !facts.exists) check_missing(facts, access, refusals);
-  if (refusals.empty() && facts.exists) {
-    check_kind(facts, access, host, refusals);
-    check_in_use(facts, access, host, refusals);
-    if (!holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", holder)});
-    // A disk that a job holds may be one that does not answer: it is not read from.
-    if (holder.empty() && (refusals.empty() || !access.signatures_last)) check_signatures(target, access, refusals);
-  }
-  return {facts, std::move(refusals)};
 }
 
 }  // namespace
@@ -134,8 +77,9 @@ util::Error refusal_error(const std::string& path, const std::vector<Refusal>& r
   return error;
 }
 
-OpenTarget::~OpenTarget() {
-  if (!created.empty()) ::unlink(created.c_str());
+bool share_a_disk(const TargetFacts& a, const TargetFacts& b) {
+  if (!a.exists || !b.exists) return a.path == b.path;
+  return excludes(a.stack, b.stack);
 }
 
 void Gate::set_allow_list(AllowList allow) {
@@ -148,14 +92,30 @@ bool Gate::allows(std::string_view path) const {
   return allow_.allows(path);
 }
 
+Gate::Gate(AllowList allow, HostPaths paths, SystemCalls calls)
+    : allow_(std::move(allow)), machine_({std::move(paths), std::move(calls)}), reader_(machine_.paths, lookout_) {}
+
+util::Status Gate::can_open() const {
+  const util::UniqueFd root = open_without_links(machine_.calls, "/", O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  if (!root) return util::fail_errno("no path can be opened on this system: open /", errno);
+  if (reopen(root, O_RDONLY | O_DIRECTORY)) return {};
+  return util::fail_errno("no target can be opened on this system: open through /proc/thread-self/fd", errno);
+}
+
 Inspection Gate::inspect(const std::string& path, const Access& access, const HostView& host) const {
   return inspect_for("", path, access, host);
 }
 
 Inspection Gate::inspect_for(const std::string& job, const std::string& path, const Access& access,
                              const HostView& host) const {
+  CreatedFile place;
+  return inspect_at(place, job, path, access, host);
+}
+
+Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const std::string& path, const Access& access,
+                            const HostView& host) const {
   std::vector<Refusal> refusals;
-  auto target = resolve(path, host, refusals);
+  auto target = resolve(path, host, machine_, refusals);
   if (!target) {
     TargetFacts facts;
     facts.given = facts.path = facts.name = path;
@@ -168,10 +128,11 @@ Inspection Gate::inspect_for(const std::string& job, const std::string& path, co
     const std::lock_guard lock(mutex_);
     allow = allow_;
   }
-  const std::string holder =
-      target->facts.exists ? claims_.holder_of(target->facts.id, target->facts.whole) : std::string();
+  place = std::move(target->place);
+  const std::string holder = target->facts.exists ? claims_.holder_of(target->facts.stack) : std::string();
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
-  return inspect_resolved(allow, protected_, *target, access, host, holder, std::move(refusals));
+  check({*target, access, host, machine_, allow, protected_, holder}, refusals);
+  return {target->facts, std::move(refusals)};
 }
 
 util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nanos until) const {
@@ -184,54 +145,37 @@ util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nano
 
 util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
   std::string holder;
-  if (claims_.take(target.facts.id, target.facts.whole, job, target.claim, holder)) return {};
+  if (claims_.take(target.facts.stack, job, target.claim, holder)) return {};
   return tl::unexpected(refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder)}}));
 }
 
 // O_EXCL on a block device (open(2)) keeps out mounts and every other exclusive opener; a file has flock(2).
 util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const {
   std::vector<Refusal> refusals;
-  auto again = resolve(target.facts.path, host, refusals);
+  auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
-  if (!(again->facts.id == target.facts.id)) {
-    return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", target.facts.path));
-  }
+  if (!(again->facts.id == target.facts.id)) return became_another(target.facts.path);
   const bool shared = !access.destructive && access.allow_in_use;
   int flags = (access.destructive ? O_RDWR : O_RDONLY) | (access.direct ? O_DIRECT : 0);
   if (target.facts.block_device && !shared) flags |= O_EXCL;
   target.fd = reopen(again->handle, flags);
-  if (!target.fd) {
-    const int error = errno;
-    if (error == EBUSY) {
-      return tl::unexpected(refusal_error(target.facts.given, {{"is claimed by another program or the kernel (O_EXCL: "
-                                                                "Device or resource busy)"}}));
-    }
-    if (error == EINVAL && access.direct) {
-      return util::fail(Errc::invalid,
-                        fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false", target.facts.given,
-                                    target.facts.file_system),
-                        error);
-    }
-    return util::fail_errno(fmt::format("open {}", target.facts.path), error);
-  }
-  if (!target.facts.block_device && !shared && ::flock(target.fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return tl::unexpected(refusal_error(target.facts.given, {{"is locked by another program (flock)"}}));
-  }
-  return {};
+  if (!target.fd) return cannot_open(target.facts, access, errno);
+  if (target.facts.block_device || shared) return {};
+  return lock_file(target);
 }
 
 // Checks of use and of signatures once more, now that nobody else can begin to use the target.
 util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostView& host) const {
   std::vector<Refusal> refusals;
-  const auto again = resolve(target.facts.path, host, refusals);
+  auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
-  if (!same_target(again->facts, target.facts)) {
-    return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", target.facts.path));
-  }
-  const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
-  check_in_use(again->facts, access, host, refusals);
-  check_signatures(*again, access, refusals);
-  target.safety_read_bytes += bytes_read_by_kernel(target.facts, paths_) - before;
+  if (!same_target(again->facts, target.facts)) return became_another(target.facts.path);
+  struct stat st {};
+  if (target.fd && ::fstat(target.fd.get(), &st) == 0) again->links = st.st_nlink;  // of what will be written
+  const std::uint64_t before = bytes_read_by_kernel(target.facts, machine_.paths);
+  AllowList allow;
+  check_again({*again, access, host, machine_, allow, protected_, ""}, refusals);
+  target.safety_read_bytes += bytes_read_by_kernel(target.facts, machine_.paths) - before;
   if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));
   // What the checks left in the page cache would be looked for there by every direct write, a tenth of a small one.
   const bool shared = !access.destructive && access.allow_in_use;
@@ -251,12 +195,12 @@ util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& acce
                                      const HostView& host) {
   OpenTarget target;
   std::vector<Refusal> refusals;
-  if (auto first = resolve(path, host, refusals)) target.facts = first->facts;
-  const std::uint64_t before = bytes_read_by_kernel(target.facts, paths_);
-  Inspection inspection = inspect_for(job, path, access, host);
+  if (auto first = resolve(path, host, machine_, refusals)) target.facts = first->facts;
+  const std::uint64_t before = bytes_read_by_kernel(target.facts, machine_.paths);
+  Inspection inspection = inspect_at(target.created, job, path, access, host);
   if (!inspection.refusals.empty()) return tl::unexpected(refusal_error(path, inspection.refusals));
   target.facts = inspection.facts;
-  target.safety_read_bytes = bytes_read_by_kernel(target.facts, paths_) - before;
+  target.safety_read_bytes = bytes_read_by_kernel(target.facts, machine_.paths) - before;
   if (!target.facts.exists) return target;
   if (auto status = take(target, access, job, host); !status) return tl::unexpected(status.error());
   return target;
@@ -264,14 +208,10 @@ util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& acce
 
 util::Status Gate::create(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
   if (target.facts.exists) return {};
-  if (auto made = create_file(target.facts.path, access.create_bytes); !made) {
-    if (made.error().sys_errno != EEXIST) return made;
-    return util::fail(Errc::conflict, fmt::format("{} was created by another meanwhile", target.facts.path), EEXIST);
-  }
-  target.created = target.facts.path;
+  if (auto made = target.created.create(machine_.calls, access.create_bytes); !made) return made;
   const Inspection fresh = inspect_for(job, target.facts.given, access, host);
   if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, fresh.refusals));
-  if (fresh.facts.path != target.created) {
+  if (fresh.facts.path != target.facts.path || !(fresh.facts.id == target.created.id())) {
     return util::fail(Errc::conflict, fmt::format("{} became another target while it was created", target.facts.given));
   }
   target.facts = fresh.facts;

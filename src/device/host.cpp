@@ -1,15 +1,22 @@
 #include "spliced/device/host.h"
 
+#include <fmt/format.h>
 #include <libmount/libmount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
+#include <tuple>
 
+#include "layers.h"
 #include "loop_backings.h"
+#include "read_text.h"
 #include "spliced/device/lookout.h"
 #include "sysfs.h"
 
@@ -47,51 +54,91 @@ void for_each_entry(libmnt_table* table, Each&& each) {
   while (mnt_table_next_fs(table, iter.get(), &entry) == 0) each(entry);
 }
 
-void add_mounts(const std::string& mountinfo, bool own, std::set<std::pair<dev_t, std::string>>& seen,
-                std::vector<MountPoint>& out) {
-  const Table table(mnt_new_table_from_file(mountinfo.c_str()));
+using Seen = std::set<std::tuple<dev_t, std::string, std::string>>;
+
+Table parse(const std::string& mountinfo) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  // The library only reads what it is given.
+  const std::unique_ptr<std::FILE, Close> file(::fmemopen(const_cast<char*>(mountinfo.data()), mountinfo.size(), "r"));
+  Table table(mnt_new_table());
+  if (!file || !table || mnt_table_parse_stream(table.get(), file.get(), "mountinfo") != 0) return nullptr;
+  return table;
+}
+
+// All mounts of the namespace of one process; those that are not `seen` in another one go to `view` as well.
+std::vector<MountPoint> add_mounts(const std::string& mountinfo, bool own, Seen& seen, HostView& view) {
+  std::vector<MountPoint> all;
+  const Table table = parse(mountinfo);
   for_each_entry(table.get(), [&](libmnt_fs* entry) {
     MountPoint mount;
     mount.device = mnt_fs_get_devno(entry);
     mount.own = own;
     mount.target = text_or_empty(mnt_fs_get_target(entry));
     mount.type = text_or_empty(mnt_fs_get_fstype(entry));
-    if (!seen.emplace(mount.device, mount.target).second) return;
+    mount.root = text_or_empty(mnt_fs_get_root(entry));
+    mount.options = text_or_empty(mnt_fs_get_fs_options(entry));
+    mount.id = mnt_fs_get_id(entry);
+    mount.own = own;
     const std::string source = text_or_empty(mnt_fs_get_srcpath(entry));
     if (source.starts_with('/')) mount.source_path = source;
-    out.push_back(std::move(mount));
+    all.push_back(mount);
+    if (seen.emplace(mount.device, mount.target, mount.root).second) view.mounts.push_back(std::move(mount));
   });
+  return all;
 }
 
 bool is_process(const std::string& name) {
   return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
 }
 
+void read_namespace(const std::string& process, bool own, Seen& seen, HostView& view) {
+  const auto mountinfo = read_text(process + "/mountinfo");
+  if (mountinfo) {
+    const auto mounts = add_mounts(*mountinfo, own, seen, view);
+    for (auto& layer : find_layers(*mountinfo, mounts, own ? "" : process + "/root")) {
+      view.layers.push_back(std::move(layer));
+    }
+    if (!own || !mounts.empty()) return;
+  } else if (!own) {
+    return;  // of a process that ended, or may not be looked at
+  }
+  view.blind_spots.push_back(mountinfo ? fmt::format("{}/mountinfo names no mount, which cannot be", process)
+                                       : cannot_read(mountinfo.error()));
+}
+
 // One mountinfo per mount namespace: a disk that is mounted in a container only is mounted all the same.
-std::vector<MountPoint> read_mounts(const HostPaths& paths) {
-  std::vector<MountPoint> mounts;
-  std::set<std::pair<dev_t, std::string>> seen;
+void read_mounts(const HostPaths& paths, HostView& view) {
+  Seen seen;
   std::set<std::string> namespaces;
   std::error_code error;
-  add_mounts(paths.proc + "/self/mountinfo", true, seen, mounts);
+  read_namespace(paths.proc + "/self", true, seen, view);
+  char own[64] = {};
+  if (::readlink((paths.proc + "/self/ns/mnt").c_str(), own, sizeof own - 1) > 0) namespaces.insert(own);
   for (const auto& entry : fs::directory_iterator(paths.proc, error)) {
     const std::string process = entry.path();
     if (!is_process(entry.path().filename())) continue;
     char link[64] = {};
     if (::readlink((process + "/ns/mnt").c_str(), link, sizeof link - 1) < 0) continue;
-    if (namespaces.insert(link).second) add_mounts(process + "/mountinfo", false, seen, mounts);
+    if (namespaces.insert(link).second) read_namespace(process, false, seen, view);
   }
-  return mounts;
 }
 
-std::vector<SwapArea> read_swaps(const HostPaths& paths) {
-  std::vector<SwapArea> swaps;
+// A kernel without swap has no such file; one with swap always writes a heading into it.
+void read_swaps(const HostPaths& paths, HostView& view) {
+  const std::string file = paths.proc + "/swaps";
+  const auto text = read_text(file);
+  if (!text && text.error().sys_errno == ENOENT) return;
   const Table table(mnt_new_table());
-  if (!table || mnt_table_parse_swaps(table.get(), (paths.proc + "/swaps").c_str()) != 0) return swaps;
+  if (!text || text->empty() || !table || mnt_table_parse_swaps(table.get(), file.c_str()) != 0) {
+    view.blind_spots.push_back(text ? fmt::format("{} holds nothing that can be read", file)
+                                    : cannot_read(text.error()));
+    return;
+  }
   for_each_entry(table.get(), [&](libmnt_fs* entry) {
-    swaps.push_back({NodeId{}, text_or_empty(mnt_fs_get_source(entry))});
+    view.swaps.push_back({NodeId{}, text_or_empty(mnt_fs_get_source(entry))});
   });
-  return swaps;
 }
 
 // Image files of FUSE file systems and swap files: their own file systems may not answer.
@@ -152,15 +199,22 @@ std::string HostView::file_system_of(dev_t device) const {
   return "unknown";
 }
 
-const MountPoint* HostView::mount_of(const std::string& path) const {
-  const MountPoint* best = nullptr;
-  for (const auto& mount : mounts) {
-    const std::string& at = mount.target;
-    const bool within = at == "/" || (path.starts_with(at) && (path.size() == at.size() || path[at.size()] == '/'));
-    // The last one mounted at a place hides those before it.
-    if (mount.own && within && (best == nullptr || at.size() >= best->target.size())) best = &mount;
+std::vector<dev_t> HostView::pool_of(dev_t disk) const {
+  for (const auto& pool : pools) {
+    if (std::find(pool.begin(), pool.end(), disk) != pool.end()) return pool;
   }
-  return best;
+  return {disk};
+}
+
+const MountPoint* HostView::mount(int id) const {
+  for (const auto& mount : mounts) {
+    if (mount.own && mount.id == id) return &mount;
+  }
+  return nullptr;
+}
+
+std::optional<Place> HostView::place_of(const std::string& path) const {
+  return place_in(mounts, path, [](const MountPoint& mount) { return mount.own; });
 }
 
 HostReader::HostReader(HostPaths paths, Lookout& lookout)
@@ -168,7 +222,11 @@ HostReader::HostReader(HostPaths paths, Lookout& lookout)
 HostReader::~HostReader() = default;
 
 HostView HostReader::read() const {
-  HostView view{read_block_nodes(paths_), read_mounts(paths_), read_swaps(paths_)};
+  HostView view;
+  view.blocks = read_block_nodes(paths_, view.blind_spots);
+  view.pools = read_pools(paths_);
+  read_mounts(paths_, view);
+  read_swaps(paths_, view);
   add_nodes(view, lookout_);
   loops_->fill(view.blocks, paths_.dev);
   return view;

@@ -2,11 +2,14 @@
 
 #include <sys/sysmacros.h>
 
-#include <charconv>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "read_text.h"
+#include "zoned.h"
 
 namespace fs = std::filesystem;
 
@@ -27,13 +30,14 @@ std::optional<dev_t> read_device_number(const std::string& directory) {
   return makedev(major, minor);
 }
 
-std::vector<std::string> list_names(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;  // a device may go away meanwhile
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    names.push_back(entry->path().filename());
-  }
-  return names;
+// The devices in `directory`, one that every disk has; a device that went away meanwhile is no blind spot.
+std::vector<std::string> list_devices(const std::string& directory, const std::string& device,
+                                      std::vector<std::string>& blind_spots) {
+  auto names = read_names(directory);
+  if (names) return std::move(*names);
+  struct stat st {};
+  if (::stat(device.c_str(), &st) == 0) blind_spots.push_back(cannot_read(names.error()));
+  return {};
 }
 
 std::string transport_of(const std::string& resolved, const std::string& name) {
@@ -61,61 +65,90 @@ DeviceInfo read_info(const std::string& disk, const std::string& name) {
   return info;
 }
 
-BlockNode read_node(const std::string& name, const std::string& directory, dev_t number, const std::string& disk,
-                    dev_t whole) {
+// A block device in sysfs: the directory of its own and that of the disk, the same for a disk.
+struct Entry {
+  std::string name;
+  std::string directory;
+  dev_t number = 0;
+  std::string disk;
+  dev_t whole = 0;
+};
+
+BlockNode read_node(const Entry& entry, std::vector<std::string>& blind_spots) {
   BlockNode node;
-  node.name = name;
-  node.number = number;
-  node.whole = whole;
-  node.size = read_number(directory + "/size") * 512;  // sysfs counts in 512-byte units whatever the device's sectors
-  node.read_only = read_line(directory + "/ro") == "1";
-  node.slaves = list_names(directory + "/slaves");
-  const auto logical = read_number(disk + "/queue/logical_block_size");
+  node.name = entry.name;
+  node.number = entry.number;
+  node.whole = entry.whole;
+  node.size = read_number(entry.directory + "/size") * 512;  // 512-byte units whatever the device's sectors
+  node.read_only = read_line(entry.directory + "/ro") == "1";
+  if (node.is_partition()) {
+    node.partition = static_cast<unsigned>(read_number(entry.directory + "/partition"));
+  } else {
+    node.slaves = list_devices(entry.directory + "/slaves", entry.directory, blind_spots);
+  }
+  static_cast<void>(list_devices(entry.directory + "/holders", entry.directory, blind_spots));
+  const auto logical = read_number(entry.disk + "/queue/logical_block_size");
   if (logical != 0) node.logical_block = static_cast<std::uint32_t>(logical);
-  node.backing_path = read_line(directory + "/loop/backing_file");
-  node.sequence = read_number(directory + "/diskseq");
-  node.info = read_info(disk, name);
+  node.backing_path = read_line(entry.directory + "/loop/backing_file");
+  node.sequence = read_number(entry.directory + "/diskseq");
+  node.info = read_info(entry.disk, entry.name);
+  node.counts_io = read_line(entry.disk + "/queue/iostats") != "0";
+  read_zoned(entry.disk, node);
   return node;
+}
+
+std::vector<std::string> names_in(const std::string& directory) {
+  return read_names(directory).value_or(std::vector<std::string>());
 }
 
 }  // namespace
 
-std::string read_line(const std::string& path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  while (!line.empty() && (line.back() == ' ' || line.back() == '\0')) line.pop_back();
-  return line;
-}
-
-std::vector<BlockNode> read_block_nodes(const HostPaths& paths) {
+std::vector<BlockNode> read_block_nodes(const HostPaths& paths, std::vector<std::string>& blind_spots) {
   std::vector<BlockNode> nodes;
-  for (const std::string& disk_name : list_names(paths.sys + "/block")) {
-    const std::string disk = paths.sys + "/block/" + disk_name;
+  const auto disks = read_names(paths.sys + "/block");
+  if (!disks) {
+    blind_spots.push_back(cannot_read(disks.error()));
+    return nodes;
+  }
+  for (const std::string& name : *disks) {
+    const std::string disk = paths.sys + "/block/" + name;
     const auto whole = read_device_number(disk);
     if (!whole) continue;
-    nodes.push_back(read_node(disk_name, disk, *whole, disk, *whole));
-    for (const std::string& part : list_names(disk)) {
+    nodes.push_back(read_node({name, disk, *whole, disk, *whole}, blind_spots));
+    for (const std::string& part : names_in(disk)) {
       const std::string directory = disk + "/" + part;
       if (read_line(directory + "/partition").empty()) continue;
-      if (const auto number = read_device_number(directory)) {
-        nodes.push_back(read_node(part, directory, *number, disk, *whole));
-      }
+      const auto number = read_device_number(directory);
+      if (number) nodes.push_back(read_node({part, directory, *number, disk, *whole}, blind_spots));
     }
   }
+  settle_zoned(nodes);
   return nodes;
 }
 
 std::vector<std::string> list_block_names(const HostPaths& paths) {
-  std::vector<std::string> names = list_names(paths.sys + "/block");
+  std::vector<std::string> names = names_in(paths.sys + "/block");
   const std::size_t disks = names.size();
   for (std::size_t i = 0; i < disks; ++i) {
     const std::string disk = paths.sys + "/block/" + names[i];
-    for (std::string& part : list_names(disk)) {
+    for (std::string& part : names_in(disk)) {
       if (!read_line(disk + "/" + part + "/partition").empty()) names.push_back(std::move(part));
     }
   }
   return names;
+}
+
+std::vector<std::vector<dev_t>> read_pools(const HostPaths& paths) {
+  std::vector<std::vector<dev_t>> pools;
+  const std::string root = paths.sys + "/fs/btrfs/";
+  for (const std::string& pool : names_in(root)) {
+    std::vector<dev_t> disks;
+    for (const std::string& disk : names_in(root + pool + "/devices")) {
+      if (const auto number = read_device_number(root + pool + "/devices/" + disk)) disks.push_back(*number);
+    }
+    if (!disks.empty()) pools.push_back(std::move(disks));
+  }
+  return pools;
 }
 
 std::optional<KernelCounters> read_kernel_counters(dev_t number, const HostPaths& paths) {
@@ -127,6 +160,21 @@ std::optional<KernelCounters> read_kernel_counters(dev_t number, const HostPaths
     if (!(in >> value)) return std::nullopt;
   }
   return KernelCounters{field[0], field[2] * 512, field[4], field[6] * 512, field[11], field[13] * 512};
+}
+
+std::optional<KernelCounters> read_kernel_counters(const std::vector<dev_t>& numbers, const HostPaths& paths) {
+  KernelCounters sum;
+  for (const dev_t number : numbers) {
+    const auto one = read_kernel_counters(number, paths);
+    if (!one) return std::nullopt;
+    sum.read_ios += one->read_ios;
+    sum.read_bytes += one->read_bytes;
+    sum.write_ios += one->write_ios;
+    sum.write_bytes += one->write_bytes;
+    sum.discard_ios += one->discard_ios;
+    sum.discard_bytes += one->discard_bytes;
+  }
+  return sum;
 }
 
 }  // namespace spliced::device

@@ -3,10 +3,10 @@
 
 namespace spliced::device {
 
-// Every block device that sysfs shows, partitions among them.
-[[nodiscard]] std::vector<BlockNode> read_block_nodes(const HostPaths& paths);
+// Every block device that sysfs shows, partitions among them. What could not be read is added to `blind_spots`.
+[[nodiscard]] std::vector<BlockNode> read_block_nodes(const HostPaths& paths, std::vector<std::string>& blind_spots);
 
-// First line of a file, without trailing blanks; "" when it cannot be read.
-[[nodiscard]] std::string read_line(const std::string& path);
+// The disks of each btrfs that is mounted.
+[[nodiscard]] std::vector<std::vector<dev_t>> read_pools(const HostPaths& paths);
 
 }  // namespace spliced::device

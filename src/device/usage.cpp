@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "same_disk.h"
+
 namespace spliced::device {
 namespace {
 
@@ -21,34 +23,38 @@ constexpr std::size_t kMaxUses = 256;  // of one node; more reasons than anybody
 // Who uses what, filled from the top of every device stack down to the disks and files below.
 class UseMap {
  public:
-  explicit UseMap(const HostView& host) : host_(host) {
-    for (const auto& mount : host.mounts) {
-      // The number is what counts; btrfs has one of its own, and only its source leads to the disk.
-      const Use use{fmt::format("mounted at {} ({})", mount.target, mount.type), NodeId{}, false};
-      mark(block_id(mount.device), use);
-      if (mount.source && mount.source->block && host.find(mount.device) == nullptr) mark(*mount.source, use);
-    }
+  UseMap(const HostView& host, const SameDisk& same) : host_(host), same_(same) {
+    for (const auto& mount : host.mounts) mark_mount(mount);
     for (const auto& swap : host.swaps) mark(swap.node, {fmt::format("swap area {}", swap.path), NodeId{}, false});
     for (const auto& block : host.blocks) {
       for (const auto& slave : block.slaves) {
         if (const auto* below = host.find(slave)) {
-          mark(block_id(below->number), {fmt::format("held by {}", block.name), block_id(block.number), false});
+          mark(block_id(below->number), {fmt::format("held by {}", block.name), same_(block_id(block.number)), false});
         }
       }
       if (block.backing) {
-        mark(*block.backing, {fmt::format("the backing of {}", block.name), block_id(block.number), false});
+        mark(*block.backing, {fmt::format("the backing of {}", block.name), same_(block_id(block.number)), false});
       }
     }
   }
 
   [[nodiscard]] const std::vector<Use>& of(const NodeId& node) const {
     static const std::vector<Use> none;
-    const auto found = uses_.find(node);
+    const auto found = uses_.find(same_(node));
     return found == uses_.end() ? none : found->second;
   }
 
  private:
-  void mark(const NodeId& node, const Use& use) {
+  // The number is what counts; btrfs has one of its own, and only its source leads to its disks.
+  void mark_mount(const MountPoint& mount) {
+    const Use use{fmt::format("mounted at {} ({})", mount.target, mount.type), NodeId{}, false};
+    mark(block_id(mount.device), use);
+    if (!mount.source || !mount.source->block || host_.find(mount.device) != nullptr) return;
+    for (const dev_t disk : host_.pool_of(mount.source->device)) mark(block_id(disk), use);
+  }
+
+  void mark(const NodeId& any, const Use& use) {
+    const NodeId node = same_(any);
     auto& uses = uses_[node];
     const auto same = [&](const Use& other) { return other.reason == use.reason && other.user == use.user; };
     // sysfs is read while devices come and go: a view with a circle in it must not be followed for ever.
@@ -67,16 +73,22 @@ class UseMap {
   }
 
   const HostView& host_;
+  const SameDisk& same_;
   std::map<NodeId, std::vector<Use>> uses_;
 };
 
 class Search {
  public:
-  Search(const HostView& host, const NodeId& target) : host_(host), map_(host), target_(target) { collect(target, ""); }
+  Search(const HostView& host, const NodeId& target, const Whereabouts& where)
+      : host_(host), same_(host), map_(host, same_), target_(same_(target)) {
+    collect(target_, "");
+    if (!target.block) collect_layers(where, "");
+  }
   [[nodiscard]] std::vector<std::string> found() const { return {reasons_.begin(), reasons_.end()}; }
 
  private:
-  void collect(const NodeId& node, const std::string& prefix) {
+  void collect(const NodeId& any, const std::string& prefix) {
+    const NodeId node = same_(any);
     if (!visited_.insert(node).second) return;
     const bool below = !(node == target_);
     for (const auto& use : map_.of(node)) {
@@ -96,21 +108,37 @@ class Search {
         collect(block_id(under->number), fmt::format("{}{} below it is ", prefix, under->name));
       }
     }
-    if (block.backing) collect(*block.backing, fmt::format("{}what {} writes to is ", prefix, block.name));
+    const std::string written = fmt::format("{}what {} writes to ", prefix, block.name);
+    if (block.backing) collect(*block.backing, written + "is ");
+    if (!block.backing_path.empty()) collect_layers({host_.place_of(block.backing_path), {}}, written);
+  }
+
+  // A file in the layer of an overlay is seen, and may be held, under the name that it has in the merged view.
+  void collect_layers(const Whereabouts& where, const std::string& prefix) {
+    for (const auto& layer : host_.layers) {
+      const auto& known = where.directories;
+      const bool by_inode = layer.node && std::find(known.begin(), known.end(), *layer.node) != known.end();
+      const bool by_place = layer.place && where.place && where.place->is_in(*layer.place);
+      if (!by_inode && !by_place) continue;
+      reasons_.insert(fmt::format("{}lies in {}, the {} directory of the overlay mounted at {}", prefix, layer.path,
+                                  layer.role, layer.merged));
+    }
   }
 
   // A partition is in use when its whole disk is, but not when only a sister partition is.
   void collect_disk(const BlockNode& partition, const std::string& prefix) {
     const BlockNode* disk = host_.find(partition.whole);
     if (disk == nullptr) return;
-    for (const auto& use : map_.of(block_id(disk->number))) {
+    const NodeId id = same_(block_id(disk->number));
+    for (const auto& use : map_.of(id)) {
       if (!use.by_partition) reasons_.insert(fmt::format("{}the whole disk {} is {}", prefix, disk->name, use.reason));
     }
     // What the disk stands on is under the partition as well.
-    if (visited_.insert(block_id(disk->number)).second) collect_below(*disk, prefix);
+    if (visited_.insert(id).second) collect_below(*disk, prefix);
   }
 
   const HostView& host_;
+  const SameDisk same_;
   const UseMap map_;
   const NodeId target_;
   std::set<NodeId> visited_;
@@ -134,8 +162,27 @@ bool stands_on(const NodeId& target, const NodeId& base, const HostView& host, i
 
 }  // namespace
 
-std::vector<std::string> find_uses(const NodeId& target, const HostView& host) {
-  return Search(host, target).found();
+std::vector<std::string> find_uses(const NodeId& target, const HostView& host, const Whereabouts& where) {
+  return Search(host, target, where).found();
+}
+
+std::vector<NodeId> stack_of(const NodeId& target, const HostView& host) {
+  const SameDisk same(host);
+  std::vector<NodeId> stack{same(target)};
+  const auto add = [&](const NodeId& any) {
+    const NodeId node = same(any);
+    if (std::find(stack.begin(), stack.end(), node) == stack.end()) stack.push_back(node);
+  };
+  for (std::size_t i = 0; i < stack.size(); ++i) {
+    const BlockNode* block = stack[i].block ? host.find(stack[i].device) : nullptr;
+    if (block == nullptr) continue;
+    if (block->is_partition()) add(block_id(block->whole));
+    for (const auto& slave : block->slaves) {
+      if (const auto* below = host.find(slave)) add(block_id(below->number));
+    }
+    if (block->backing) add(*block->backing);
+  }
+  return stack;
 }
 
 std::vector<std::string> find_possible_uses(const TargetFacts& target, const HostView& host) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "spliced/device/direct_io.h"
+
 namespace spliced::job {
 
 using engine::Direction;
@@ -52,7 +54,8 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
       job_id_(std::move(job_id)),
       spec_(spec),
       plan_(std::move(plan)),
-      on_change_(std::move(on_change)) {}
+      on_change_(std::move(on_change)),
+      created_(plan_.target.created.exists()) {}
 
 // The target answered a moment ago: this is for one that has stopped doing so.
 template <class T>
@@ -111,7 +114,11 @@ util::Status DeviceRun::start_workers() {
 
 util::Status DeviceRun::launch_workers() {
   if (facts().block_device) kernel_before_ = device::read_kernel_counters(facts().id.device);
+<<<<<<< HEAD
   active_workers_ = 1;
+=======
+  if (spec_.workload.direct && !facts().disks.empty()) below_before_ = device::read_kernel_counters(facts().disks);
+>>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
   for (auto& worker : workers_) {
     active_workers_.fetch_add(1);
     try {
@@ -186,9 +193,40 @@ void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
                        {{"JOB_ID", job_id_}, {"DEVICE", facts().name}, {"ERRNO_NAME", entry.error}});
 }
 
+// What a file system served from its cache was not measured on any disk.
+void DeviceRun::check_direct_io() {
+  if (!below_before_ || stopped_) return;
+  const auto after = device::read_kernel_counters(facts().disks);
+  // A file system has read from its disk before it was mounted: all zeros means that the kernel does not count here.
+  if (!after || after->read_ios + after->write_ios == 0) return;
+  const auto below = difference(*after, *below_before_);
+  DeviceTotals totals;
+  add_to(totals);
+  const device::MovedBytes job{totals.ops[static_cast<std::size_t>(util::OpClass::read)].bytes,
+                               totals.ops[static_cast<std::size_t>(util::OpClass::write)].bytes};
+  const bool reads_count = !created_ && !workload::destroys(spec_.workload.rw);
+  const std::string shortfall = device::direct_io_shortfall(
+      job, {below.read_bytes, below.write_bytes}, fmt::format("the disk below {}", facts().path), reads_count);
+  if (!shortfall.empty()) fail(shortfall);
+}
+
 void DeviceRun::on_exit() {
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
+<<<<<<< HEAD
     plan_.target.thread->post([self = shared_from_this()] { self->close_target(); });
+=======
+    closing_since_ = environment_.clock.now();
+    plan_.target.fd.reset();
+    closing_since_ = 0;
+    if (kernel_before_) {
+      const auto after = device::read_kernel_counters(facts().id.device);
+      const std::lock_guard lock(mutex_);
+      if (after) kernel_ = difference(*after, *kernel_before_);
+    }
+    check_direct_io();
+    plan_.target.claim = device::Claim();
+    ended_ = environment_.clock.now();
+>>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
   }
   active_workers_.fetch_sub(1, std::memory_order_release);
 }

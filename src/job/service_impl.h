@@ -120,7 +120,7 @@ class JobService::Impl {
 
   std::atomic<bool> accepting_{true};
   std::atomic<util::Nanos> last_round_;
-  util::Nanos last_sweep_ = 0;  // the supervisor's own
+  util::Nanos last_sweep_ = 0;               // the supervisor's own
   std::atomic<util::Nanos> last_recording_;  // when the recorder came round
   // Last: they stop before anything that they use.
   std::jthread recorder_;

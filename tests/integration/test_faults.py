@@ -51,7 +51,7 @@ class Fallbacks(TestCase):
     def test_a_filter_that_refuses_vmsplice(self):
         for name in ("EPERM", "ENOSYS"):
             with self.subTest(name):
-                daemon = self.daemon(wrap=[BIN / "refuse_vmsplice", name])
+                daemon = self.daemon(wrap=[BIN / "refuse_call", "vmsplice", name])
                 write, read = self.both_ways(daemon)
                 self.assertEqual({("vmsplice", "write", name): 2}, fallbacks(write))
                 self.assertEqual({("map", "copy", name): 2, ("copy", "read", name): 2}, fallbacks(read))

@@ -1,9 +1,10 @@
 """Never the wrong disk, on the real kernel."""
 import os
+import shutil
 import subprocess
 import unittest
 
-from harness import TestCase, await_true, need_root
+from harness import BIN, TestCase, await_true, need_root
 
 MIB = 1 << 20
 
@@ -152,11 +153,154 @@ class Refusals(TestCase):
         name = os.path.basename(loop)
         before = self.server.call("GET", f"/v1/devices/{name}").json
         self.assertTrue(before["may_write"], before)
+        self.assertIsNone(before["zoned"])
         directory = self.mount(loop)
         after = await_true(lambda: self.server.call("GET", f"/v1/devices/{name}").json, "an answer")
         self.assertFalse(after["may_write"])
         self.assertIn(f"mounted at {directory}", after["refusals"][0])
         self.assertEqual(404, self.server.call("GET", "/v1/devices/nothing").status)
+
+    def test_a_file_that_a_job_writes_is_not_to_be_had_through_a_loop(self):
+        image = self.directory() / "image"
+        image.write_bytes(bytes(8 * MIB))
+        slow = {"rw": "randwrite", "bs": "4k", "runtime": "1h", "time_based": True, "rate_iops": 50, "direct": False}
+        job = self.server.submit(targets=[str(image)], destructive=True, workload=slow)
+        loop, _ = self.loop(image=image)
+        self.assertIn(job["id"], self.refusal(loop))
+        self.server.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        self.server.wait(job["id"])
+        job = self.server.submit(targets=[loop], destructive=True, workload=slow)
+        self.assertIn(job["id"], self.refusal(image))
+        self.server.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        self.server.wait(job["id"])
+
+    def test_other_names_open_nothing_that_is_not_allowed(self):
+        outside = self.directory("/tmp") / "precious"
+        outside.write_bytes(bytes(MIB))
+        directory = self.directory("/tmp")
+        os.link(outside, directory / "link")
+        loop, _ = self.loop(8 * MIB)
+        os.mknod(directory / "node", 0o600 | 0o060000, os.stat(loop).st_rdev)
+        self.server = self.daemon(allow=[f"{directory}/"])
+        self.assertIn("2 names (hard links)", self.refusal(directory / "link"))
+        self.assertIn(f"leads to {loop}, which is outside", self.refusal(directory / "node"))
+
+    def test_the_layers_of_a_mounted_overlay(self):
+        base = self.directory()
+        for name in ("lower", "up,per", "work", "merged"):
+            (base / name).mkdir()
+        image = base / "up,per" / "img"
+        image.write_bytes(bytes(MIB))
+        options = f"lowerdir={base}/lower,upperdir={base}/up\\,per,workdir={base}/work"
+        done = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, base / "merged"], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest(f"no overlay: {done.stderr.decode().strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", base / "merged"], capture_output=True)
+        reason = f"the upper directory of the overlay mounted at {base}/merged"
+        self.assertIn(reason, self.refusal(image))
+        loop, _ = self.loop(image=image)
+        self.assertIn(reason, self.refusal(loop))
+
+    def test_a_bad_sector_where_signatures_are(self):
+        mount = self.fuse_disk(8 * MIB)
+        loop, _ = self.loop(image=mount / "disk")
+        subprocess.run(["sh", "-c", "echo 3 >/proc/sys/vm/drop_caches"], check=True)
+        (mount / "control").write_text(f"fail read {64 * 1024} 4096 5")
+        detail = self.refusal(loop)
+        self.assertIn("4096 bytes at offset 65536 cannot be read: Input/output error", detail)
+        self.assertIn('/overwrite_signatures to ["all"]', detail)
+        job = self.server.run(targets=[loop], destructive=True, overwrite_signatures=["all"],
+                              workload={"rw": "write", "bs": "1M"})
+        self.assertEqual("PASS", job["verdict"], job)
+
+
+@need_root
+class FileSystems(TestCase):
+    def mounted(self, size, *mkfs):
+        if shutil.which(mkfs[0]) is None:
+            self.skipTest(f"no {mkfs[0]}")
+        loop, _ = self.loop(size)
+        subprocess.run([*mkfs, loop], check=True, capture_output=True)
+        directory = self.directory("/tmp")
+        done = subprocess.run(["mount", loop, directory], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest(f"cannot mount what {mkfs[0]} made: {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", directory], capture_output=True)
+        return directory
+
+    def test_direct_io_that_would_be_served_from_the_cache(self):
+        directory = self.mounted(300 * MIB, "mkfs.btrfs", "-q")
+        plain = directory / "plain"
+        plain.write_bytes(os.urandom(16 * MIB))
+        subprocess.run(["chattr", "+c", directory], check=True)
+        packed = directory / "packed"
+        packed.write_bytes(bytes(16 * MIB))
+        os.sync()
+        server = self.daemon(allow=[f"{directory}/"])
+        answer = server.call("POST", "/v1/jobs", {"targets": [str(plain)], "workload": {"rw": "read", "bs": 512}})
+        self.assertEqual(422, answer.status, answer.raw)
+        self.assertIn("needs a multiple of 4096 bytes (btrfs serves", answer.json["detail"])
+        self.assertEqual("PASS", server.run(targets=[str(plain)], workload={"rw": "read", "bs": "64k"})["verdict"])
+        written = server.run(targets=[str(directory / "new")], destructive=True,
+                             workload={"rw": "write", "bs": "64k", "size": "8M"})
+        self.assertEqual("PASS", written["verdict"], written)
+        job = server.run(targets=[str(packed)], workload={"rw": "read", "bs": "64k"})
+        self.assertNotEqual("PASS", job["verdict"])
+        self.assertIn("direct I/O did not reach the disk below", job["devices"][0]["reason"])
+
+    def test_a_file_is_made_at_once_where_nothing_can_be_allocated(self):
+        directory = self.mounted(600 * MIB, "mkfs.ext3", "-q")
+        server = self.daemon(allow=[f"{directory}/"])
+        job = server.submit(targets=[str(directory / "new")], destructive=True,
+                            workload={"rw": "write", "bs": "4k", "size": "400M", "rate_iops": 20})
+        made = os.stat(directory / "new")
+        self.assertEqual(400 * MIB, made.st_size)
+        self.assertLess(made.st_blocks * 512, 40 * MIB)
+        server.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+        server.wait(job["id"])
+
+
+@need_root
+class Containers(TestCase):
+    """A daemon that sees less of the machine than there is."""
+
+    def within(self, commands, **options):
+        return self.daemon(wrap=["unshare", "-m", "sh", "-c", f'{commands} && exec "$@"', "sh"], **options)
+
+    def test_without_sysfs_nothing_is_written(self):
+        loop, image = self.loop(32 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", loop], check=True, capture_output=True)
+        directory = self.directory("/tmp")
+        subprocess.run(["mount", loop, directory], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", directory], capture_output=True)
+        server = self.within("mount -t tmpfs none /sys", allow=["/dev/shm/", "/dev/loop*"])
+        job = {"targets": [str(image)], "destructive": True, "overwrite_signatures": ["all"],
+               "workload": {"rw": "write", "bs": "4k", "direct": False}}
+        answer = server.call("POST", "/v1/jobs", job)
+        self.assertEqual(409, answer.status, answer.raw)
+        self.assertIn("/sys/block: No such file or directory", answer.json["detail"])
+        self.assertEqual(409, server.call("POST", "/v1/jobs", {**job, "targets": [loop]}).status)
+        shared = server.run(targets=[str(image)], allow_in_use=True, workload={"rw": "read", "direct": False})
+        self.assertEqual("PASS", shared["verdict"])
+
+    def test_a_missing_device_is_no_file_to_create(self):
+        server = self.within("mount -t tmpfs none /dev && mkdir /dev/shm && mknod /dev/null c 1 3",
+                             allow=["/dev/nvme*", "/dev/shm/"])
+        workload = {"rw": "write", "bs": "4k", "size": "1M", "direct": False}
+        answer = server.call("POST", "/v1/jobs", {"targets": ["/dev/nvme7n1"], "destructive": True, "workload": workload})
+        self.assertEqual(422, answer.status, answer.raw)
+        self.assertIn("no such device", answer.json["detail"])
+        self.assertEqual("PASS", server.run(targets=["/dev/shm/x"], destructive=True, workload=workload)["verdict"])
+
+    def test_without_openat2(self):
+        server = self.daemon(wrap=[BIN / "refuse_call", "openat2", "ENOSYS"])
+        target = server.dir / "new"
+        job = server.run(targets=[str(target)], destructive=True,
+                         workload={"rw": "write", "bs": "4k", "size": "1M", "direct": False})
+        self.assertEqual("PASS", job["verdict"])
+        (server.dir / "link").symlink_to("/etc")
+        answer = server.call("POST", "/v1/jobs", {"targets": [str(server.dir / "link/passwd")], "workload": {"rw": "read"}})
+        self.assertEqual(409, answer.status)
 
 
 if __name__ == "__main__":

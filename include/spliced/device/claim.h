@@ -10,6 +10,12 @@ namespace spliced::device {
 
 class ClaimTable;
 
+// A target, first, and everything that it stands on, downwards: the disk of a partition, the devices below a mapped
+// one, the file of a loop device.
+using Stack = std::vector<NodeId>;
+// Whether one of two targets stands on the other, or they are the same.
+[[nodiscard]] bool excludes(const Stack& a, const Stack& b);
+
 // The right of one job to one target within this daemon; given back by the destructor. The kernel's own claim (O_EXCL,
 // or flock(2) for files) is held by the descriptor that is kept beside it.
 class Claim {
@@ -21,6 +27,12 @@ class Claim {
 
  private:
   friend class ClaimTable;
+
+  // A target, first, and everything that it stands on, downwards: the disk of a partition, the devices below a mapped
+  // one, the file of a loop device.
+  using Stack = std::vector<NodeId>;
+  // Whether one of two targets stands on the other, or they are the same.
+  [[nodiscard]] bool excludes(const Stack& a, const Stack& b);
   Claim(ClaimTable* table, NodeId node) : table_(table), node_(node) {}
   void release();
 
@@ -31,21 +43,20 @@ class Claim {
 // Which job holds which target. Thread-safe. Must outlive its claims.
 class ClaimTable {
  public:
-  // `whole` is the disk that `node` is a partition of, or `node` itself: a disk and its partitions exclude each other,
-  // two partitions do not. On conflict `holder` is set to the job in the way and false is returned.
-  [[nodiscard]] bool take(const NodeId& node, const NodeId& whole, const std::string& job, Claim& out,
-                          std::string& holder);
-  // The job that holds `node` or what it is part of, or "".
-  [[nodiscard]] std::string holder_of(const NodeId& node, const NodeId& whole) const;
+  // Two targets exclude each other when one stands on the other: a disk and its partitions, a loop device and its file.
+  // Two that only stand on the same one, as two partitions of a disk do, don't. On conflict `holder` is set to the job
+  // in the way and false is returned.
+  [[nodiscard]] bool take(const Stack& stack, const std::string& job, Claim& out, std::string& holder);
+  // The job that holds the target or what excludes it, or "".
+  [[nodiscard]] std::string holder_of(const Stack& stack) const;
 
  private:
   friend class Claim;
   struct Entry {
-    NodeId node;
-    NodeId whole;
+    Stack stack;
     std::string job;
   };
-  [[nodiscard]] const Entry* find(const NodeId& node, const NodeId& whole) const;
+  [[nodiscard]] const Entry* find(const Stack& stack) const;
   void give_back(const NodeId& node);
 
   mutable std::mutex mutex_;

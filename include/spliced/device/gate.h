@@ -7,8 +7,11 @@
 
 #include "spliced/device/allow_list.h"
 #include "spliced/device/claim.h"
+#include "spliced/device/created_file.h"
 #include "spliced/device/lookout.h"
+#include "spliced/device/system_calls.h"
 #include "spliced/device/target.h"
+#include "spliced/device/usage.h"
 #include "spliced/util/result.h"
 #include "spliced/util/unique_fd.h"
 
@@ -25,27 +28,28 @@ struct Access {
   std::uint64_t create_bytes = 0;  // a file that does not exist is created with this size; 0: it is refused
 };
 
+// Where the machine is to be read from, and how.
+struct Machine {
+  HostPaths paths;
+  SystemCalls calls;
+};
+
 // A target that is open and claimed; all of it is given back by the destructor. A file that was created for the job is
 // removed unless keep() was called.
 struct OpenTarget {
   TargetFacts facts;
   Claim claim;  // declared before fd: the kernel's claim goes first, so that the next job finds both free
   util::UniqueFd fd;
-  std::string created;                  // path of the file that this job brought into being, "" otherwise
+  CreatedFile created;                  // what this job brought into being, if it did
   std::uint64_t safety_read_bytes = 0;  // what looking for signatures read from the device, as the kernel counted it
 
-  OpenTarget() = default;
-  OpenTarget(OpenTarget&&) noexcept = default;
-  OpenTarget& operator=(OpenTarget&&) noexcept = default;
-  ~OpenTarget();
-  void keep() { created.clear(); }
+  void keep() { created.keep(); }
 };
 
 // Decides which targets may be touched, and opens them. Thread-safe. Blocks on the disk while it looks for signatures.
 class Gate {
  public:
-  Gate(AllowList allow, HostPaths paths)
-      : allow_(std::move(allow)), paths_(std::move(paths)), reader_(paths_, lookout_) {}
+  Gate(AllowList allow, HostPaths paths, SystemCalls calls = kernel_calls());
 
   // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
   [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
@@ -67,20 +71,30 @@ class Gate {
   void protect(std::vector<std::string> paths) { protected_ = std::move(paths); }
   [[nodiscard]] bool allows(std::string_view path) const;
   [[nodiscard]] std::string job_holding(const NodeId& node, const NodeId& whole) const {
-    return claims_.holder_of(node, whole);
+    return claims_.holder_of({node, whole});
   }
+  // The job that holds an existing target, or what it stands on or carries.
+  [[nodiscard]] std::string job_holding(const TargetFacts& facts) const { return claims_.holder_of(facts.stack); }
   [[nodiscard]] HostView host() const { return reader_.read(); }
+  [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(machine_.paths); }
+  // What of the machine cannot be read: while it cannot, every target that would be written is refused. Reads the
+  // machine.
+  [[nodiscard]] std::vector<std::string> blind_spots() const { return host().blind_spots; }
+  // Whether targets can be opened on this system at all, whatever they are.
+  [[nodiscard]] util::Status can_open() const;
+
   // Where targets are looked at: claim(), create(), confirm() and inspect() may wait for a target, so they are called
   // on threads of this. Must be free before the gate goes.
   [[nodiscard]] Lookout& lookout() const { return lookout_; }
   // The right to look at what `path` leads to, whatever its name: at a device that does not answer, one thread waits.
   // May wait itself, until `until`; see Looks.
   [[nodiscard]] util::Result<Looks::Ticket> look_alone(const std::string& path, util::Nanos until) const;
-  [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(paths_); }
 
  private:
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,
                                        const HostView& host) const;
+  [[nodiscard]] Inspection inspect_at(CreatedFile& place, const std::string& job, const std::string& path,
+                                      const Access& access, const HostView& host) const;
   [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const;
   [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
                                   const HostView& host);
@@ -89,7 +103,7 @@ class Gate {
   mutable std::mutex mutex_;  // guards allow_
   AllowList allow_;
   std::vector<std::string> protected_;
-  const HostPaths paths_;
+  const Machine machine_;
   ClaimTable claims_;
   mutable Lookout lookout_;  // its threads use all of the above
   const HostReader reader_;

@@ -26,6 +26,15 @@ struct DeviceInfo {
   bool rotational = false;
 };
 
+// A disk that is written in zones, each from its start on. Reading it is as on any other.
+struct Zoned {
+  std::string model;  // as sysfs has it: "host-managed"
+  std::uint64_t zone_bytes = 0;
+  std::uint64_t zones = 0;
+  std::uint64_t max_open = 0, max_active = 0;  // 0: no limit
+  std::uint64_t write_granularity = 0;         // bytes; 0 where the kernel does not tell
+};
+
 struct BlockNode {
   std::string name;  // kernel name: nvme0n1, sda1, loop0
   dev_t number = 0;
@@ -35,10 +44,13 @@ struct BlockNode {
   bool read_only = false;
   std::vector<std::string> slaves;  // names of the devices that it is built on (device-mapper, md, bcache)
   std::optional<NodeId> backing;    // what a loop device writes to
-  std::string backing_path;         // as sysfs names it; "" for what is no loop device, or has no file
-  bool backing_unknown = false;     // there is one, but who knows its inode does not answer
   std::uint64_t sequence = 0;       // changes with each attachment (diskseq, Linux 5.15); 0 where there is none
   DeviceInfo info;
+  unsigned partition = 0;      // its number on the disk; 0 for a disk
+  std::string backing_path;    // of a loop device, as sysfs has it: with it and without `backing`, that is unknown
+  std::optional<Zoned> zoned;  // of the disk, when it is host-managed
+  std::string zoned_unknown;   // why it cannot be told whether it is, "" if it can
+  bool counts_io = true;       // whether the kernel counts what is read and written
   [[nodiscard]] bool is_partition() const { return number != whole; }
 };
 
@@ -47,8 +59,28 @@ struct MountPoint {
   std::optional<NodeId> source;  // the mounted device node or image, where the source is a path to one
   std::string target;
   std::string type;
-  std::string source_path = "";  // of `source`; "" when the source is no path
-  bool own = true;               // in this process's mount namespace
+  std::string source_path{};  // of `source`; "" when the source is no path
+  int id = 0;                 // within its mount namespace, as statx(2) has it too
+  bool own = false;           // in the mount namespace of the daemon
+  std::string root{};         // the directory of the file system that is mounted
+  std::string options{};      // of the file system
+};
+
+// A file or directory by the file system that it lies on and its path in that one, which no bind mount and no mount
+// namespace changes.
+struct Place {
+  dev_t device = 0;  // as mountinfo has it
+  std::string inside;
+  [[nodiscard]] bool is_in(const Place& directory) const;
+};
+
+// A directory that a mounted overlay is made of.
+struct OverlayLayer {
+  std::string path;            // in the mount namespace of the overlay
+  std::string role;            // "upper", "lower" or "work"
+  std::string merged;          // where the overlay is mounted
+  std::optional<Place> place;  // unknown where no mount leads to it
+  std::optional<NodeId> node;  // by device and inode, where asking cannot block
 };
 
 struct SwapArea {
@@ -60,13 +92,20 @@ struct HostView {
   std::vector<BlockNode> blocks;
   std::vector<MountPoint> mounts;  // of every mount namespace that can be read
   std::vector<SwapArea> swaps;
+  std::vector<OverlayLayer> layers;
+  std::vector<std::vector<dev_t>> pools;  // the disks of each btrfs
+  std::vector<std::string> blind_spots;   // what could not be read, one sentence each that names the file
 
   [[nodiscard]] const BlockNode* find(dev_t number) const;
   [[nodiscard]] const BlockNode* find(const std::string& name) const;
   // File-system type of the mount that `device` (an st_dev) belongs to, or "unknown".
   [[nodiscard]] std::string file_system_of(dev_t device) const;
-  // The mount, of this process's namespace, that a path without symbolic links lies on; nullptr when there is none.
-  [[nodiscard]] const MountPoint* mount_of(const std::string& path) const;
+  // All disks of the btrfs that `disk` is one of; at least that one.
+  [[nodiscard]] std::vector<dev_t> pool_of(dev_t disk) const;
+  // A mount of the daemon's own namespace by its id, or null.
+  [[nodiscard]] const MountPoint* mount(int id) const;
+  // Where an absolute path without symbolic links lies, going by the mounts of the daemon's own namespace.
+  [[nodiscard]] std::optional<Place> place_of(const std::string& path) const;
 };
 
 // Where the machine is read from; tests point it at a directory of their own.
@@ -83,8 +122,9 @@ class HostReader {
  public:
   HostReader(HostPaths paths, Lookout& lookout);
   ~HostReader();
-  // sysfs, every mountinfo and swaps. What cannot be read is left out. Takes some milliseconds, and up to a second when
-  // the file of a loop device or of a mount does not answer: that is then told as unknown.
+  // sysfs, every mountinfo and swaps. What cannot be read is left out and told in `blind_spots`. Takes some
+  // milliseconds, and up to a second when the file of a loop device or of a mount does not answer: that is then told as
+  // unknown.
   [[nodiscard]] HostView read() const;
 
  private:
@@ -104,5 +144,8 @@ struct KernelCounters {
   std::uint64_t read_ios = 0, read_bytes = 0, write_ios = 0, write_bytes = 0, discard_ios = 0, discard_bytes = 0;
 };
 [[nodiscard]] std::optional<KernelCounters> read_kernel_counters(dev_t number, const HostPaths& paths = {});
+// The sum over several; nothing if one of them does not tell.
+[[nodiscard]] std::optional<KernelCounters> read_kernel_counters(const std::vector<dev_t>& numbers,
+                                                                 const HostPaths& paths = {});
 
 }  // namespace spliced::device

@@ -29,11 +29,20 @@ struct TargetFacts {
   std::uint64_t size = 0;         // bytes
   std::uint32_t alignment = 512;  // bytes, of offset and length when the target is open with O_DIRECT
   std::string file_system;        // of a file: the type of the file system it lies on; "" for a device
+  std::string alignment_reason;   // why it is more than the sectors of a disk, "" otherwise
+  std::string direct_refused;     // why direct I/O would not reach a device, "" if it does
+  std::vector<dev_t> disks;       // below a file, whose counters must show its direct I/O; empty: not known
+  std::optional<Zoned> zoned;     // of a device that is host-managed
+  // The target and all that it stands on, one node for all paths to one disk; the target itself comes first.
+  std::vector<NodeId> stack;
   // Of a file that does not exist: the file system it would be created on, and the bytes that are free there.
   dev_t home = 0;
   std::uint64_t free_bytes = std::numeric_limits<std::uint64_t>::max();
   DeviceInfo info;
 };
+
+// Whether two targets are the same, or one stands on the other.
+[[nodiscard]] bool share_a_disk(const TargetFacts& a, const TargetFacts& b);
 
 struct Inspection {
   TargetFacts facts;

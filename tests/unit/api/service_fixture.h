@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,9 @@ class ServiceTest : public testing::Test {
   ServiceTest() {
     util::install_wake_handler();
     make_file("a.dat");
+    std::filesystem::create_directories(dir_ / "sys/block");
+    std::filesystem::create_directories(dir_ / "proc/self");
+    std::ofstream(dir_ / "proc/self/mountinfo") << "1 0 0:5 / /proc rw - proc proc rw\n";
     restart();
   }
   void restart(job::ServiceLimits limits = {}) {

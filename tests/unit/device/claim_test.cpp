@@ -20,7 +20,7 @@ const NodeId kFile{false, 0x801, 42};
 struct ClaimTableTest : ::testing::Test {
   [[nodiscard]] bool take(const NodeId& node, const NodeId& whole, const std::string& job, Claim& out) {
     holder.clear();
-    return table.take(node, whole, job, out, holder);
+    return table.take({node, whole}, job, out, holder);
   }
   ClaimTable table;
   std::string holder;
@@ -94,9 +94,9 @@ TEST_F(ClaimTableTest, TheDestructorGivesBack) {
   {
     Claim claim;
     ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
-    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+    EXPECT_EQ(table.holder_of({kDisk, kDisk}), "one");
   }
-  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
+  EXPECT_EQ(table.holder_of({kDisk, kDisk}), "");
   Claim again;
   EXPECT_TRUE(take(kDisk, kDisk, "two", again));
 }
@@ -104,10 +104,10 @@ TEST_F(ClaimTableTest, TheDestructorGivesBack) {
 TEST_F(ClaimTableTest, HolderOfNamesTheJobInTheWay) {
   Claim claim;
   ASSERT_TRUE(take(kFirst, kDisk, "one", claim));
-  EXPECT_EQ(table.holder_of(kFirst, kDisk), "one");
-  EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
-  EXPECT_EQ(table.holder_of(kSecond, kDisk), "");
-  EXPECT_EQ(table.holder_of(kOther, kOther), "");
+  EXPECT_EQ(table.holder_of({kFirst, kDisk}), "one");
+  EXPECT_EQ(table.holder_of({kDisk, kDisk}), "one");
+  EXPECT_EQ(table.holder_of({kSecond, kDisk}), "");
+  EXPECT_EQ(table.holder_of({kOther, kOther}), "");
 }
 
 TEST_F(ClaimTableTest, MovingAClaimKeepsItOnce) {
@@ -115,16 +115,16 @@ TEST_F(ClaimTableTest, MovingAClaimKeepsItOnce) {
   ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
   {
     Claim moved(std::move(claim));
-    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+    EXPECT_EQ(table.holder_of({kDisk, kDisk}), "one");
     Claim assigned;
     assigned = std::move(moved);
-    EXPECT_EQ(table.holder_of(kDisk, kDisk), "one");
+    EXPECT_EQ(table.holder_of({kDisk, kDisk}), "one");
   }
-  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
+  EXPECT_EQ(table.holder_of({kDisk, kDisk}), "");
   Claim other;
   ASSERT_TRUE(take(kDisk, kDisk, "two", other));
   claim = Claim();  // it no longer owns anything
-  EXPECT_EQ(table.holder_of(kDisk, kDisk), "two");
+  EXPECT_EQ(table.holder_of({kDisk, kDisk}), "two");
 }
 
 TEST_F(ClaimTableTest, AssigningGivesTheFormerClaimBack) {
@@ -133,8 +133,8 @@ TEST_F(ClaimTableTest, AssigningGivesTheFormerClaimBack) {
   ASSERT_TRUE(take(kDisk, kDisk, "one", claim));
   ASSERT_TRUE(take(kOther, kOther, "two", other));
   claim = std::move(other);
-  EXPECT_EQ(table.holder_of(kDisk, kDisk), "");
-  EXPECT_EQ(table.holder_of(kOther, kOther), "two");
+  EXPECT_EQ(table.holder_of({kDisk, kDisk}), "");
+  EXPECT_EQ(table.holder_of({kOther, kOther}), "two");
 }
 
 TEST_F(ClaimTableTest, ARefusedClaimLeavesTheCallersClaimAlone) {
@@ -143,7 +143,23 @@ TEST_F(ClaimTableTest, ARefusedClaimLeavesTheCallersClaimAlone) {
   ASSERT_TRUE(take(kOther, kOther, "mine", mine));
   ASSERT_TRUE(take(kDisk, kDisk, "theirs", theirs));
   EXPECT_FALSE(take(kDisk, kDisk, "mine", mine));
-  EXPECT_EQ(table.holder_of(kOther, kOther), "mine");
+  EXPECT_EQ(table.holder_of({kOther, kOther}), "mine");
+}
+
+// A partition of a loop device over a file.
+TEST_F(ClaimTableTest, WhatStandsOnATargetExcludesItAtAnyDepth) {
+  const NodeId loop = block_id(0x700);
+  const NodeId part = block_id(0x10300);
+  Claim above;
+  Claim below;
+  ASSERT_TRUE(table.take({part, loop, kFile}, "one", above, holder));
+  EXPECT_FALSE(table.take({kFile}, "two", below, holder));
+  EXPECT_EQ(holder, "one");
+  EXPECT_FALSE(table.take({loop, kFile}, "two", below, holder));
+  above = Claim();
+  ASSERT_TRUE(table.take({kFile}, "two", below, holder));
+  EXPECT_FALSE(table.take({part, loop, kFile}, "three", above, holder));
+  EXPECT_EQ(holder, "two");
 }
 
 TEST_F(ClaimTableTest, OneOfManyThreadsGetsTheTarget) {
@@ -154,7 +170,7 @@ TEST_F(ClaimTableTest, OneOfManyThreadsGetsTheTarget) {
     for (auto& claim : claims) {
       threads.emplace_back([&, this] {
         std::string in_the_way;
-        if (table.take(kDisk, kDisk, "job", claim, in_the_way)) ++taken;
+        if (table.take({kDisk}, "job", claim, in_the_way)) ++taken;
       });
     }
   }

@@ -16,7 +16,7 @@ class FakeHost {
   FakeHost() {
     root_.directory("sys/block");
     root_.directory("dev");
-    root_.write("proc/self/mountinfo", "");
+    root_.write("proc/self/mountinfo", mount_line("0:5", "/proc", "proc", "proc"));
     root_.write("proc/swaps", kSwapsHead);
   }
   [[nodiscard]] device::HostPaths paths() const { return {root_ / "sys", root_ / "proc", root_ / "dev"}; }
@@ -28,7 +28,13 @@ class FakeHost {
     root_.write(dir + "/dev", number + "\n");
     root_.write(dir + "/size", std::to_string(sectors) + "\n");
     root_.write(dir + "/ro", "0\n");
-    if (name.find('/') != std::string::npos) root_.write(dir + "/partition", "1\n");
+    root_.directory(dir + "/holders");
+    if (name.find('/') == std::string::npos) {
+      root_.directory(dir + "/slaves");
+      root_.write(dir + "/queue/zoned", "none\n");
+    } else {
+      root_.write(dir + "/partition", name.substr(name.find_last_not_of("0123456789") + 1) + "\n");
+    }
   }
   void attribute(const std::string& name, const std::string& attribute, const std::string& value) const {
     root_.write("sys/block/" + name + "/" + attribute, value + "\n");
@@ -40,6 +46,8 @@ class FakeHost {
     mounts_ += mount_line(number, target, type, source);
     root_.write("proc/self/mountinfo", mounts_);
   }
+  // A mountinfo of its own making, whole lines.
+  void mountinfo(const std::string& lines) const { root_.write("proc/self/mountinfo", lines); }
   void mount_in_process(int process, const std::string& mount_namespace, const std::string& lines) const {
     const std::string dir = "proc/" + std::to_string(process);
     root_.directory(dir + "/ns");
@@ -52,7 +60,8 @@ class FakeHost {
   }
   [[nodiscard]] static std::string mount_line(const std::string& number, const std::string& target,
                                               const std::string& type, const std::string& source) {
-    return fmt::format("36 35 {} / {} rw,noatime shared:1 - {} {} rw\n", number, target, type, source);
+    // An id that no mount of the real machine has.
+    return fmt::format("2000000036 35 {} / {} rw,noatime shared:1 - {} {} rw\n", number, target, type, source);
   }
   [[nodiscard]] static std::string number_of(const std::string& path) {
     struct stat st {};

@@ -10,8 +10,20 @@
 
 namespace spliced::testing {
 
-// A gate over files in a directory of its own, on a machine without disks, mounts and swap.
-struct GateFixture : ::testing::Test {
+// What a kernel answers to openat2(2): the call itself, or the errno of one that does not have it or may not be asked.
+inline device::SystemCalls calls_with_openat2(int error) {
+  device::SystemCalls calls = device::kernel_calls();
+  if (error == 0) return calls;
+  calls.openat2 = [error](const char*, std::uint64_t) {
+    errno = error;
+    return -1;
+  };
+  return calls;
+}
+
+// A gate over files in a directory of its own, on a machine without disks, mounts and swap; the parameter is the errno
+// that openat2(2) is refused with.
+struct GateFixture : ::testing::TestWithParam<int> {
   [[nodiscard]] static std::string all_of(const util::Error& error) {
     std::string text = error.message;
     for (const auto& detail : error.details) text += "\n" + detail.detail;
@@ -37,8 +49,17 @@ struct GateFixture : ::testing::Test {
 
   FakeHost host;
   TempDir dir;
-  device::Gate gate{device::AllowList({dir.path() + "/"}), host.paths()};
+  device::SystemCalls calls = calls_with_openat2(GetParam());
+  device::Gate gate{device::AllowList({dir.path() + "/"}), host.paths(), calls};
   util::Errc code = util::Errc::internal;
 };
+
+// Runs all of a fixture's tests in each of these ways.
+inline auto openat2_answers() {
+  return ::testing::Values(0, ENOSYS, EPERM);
+}
+inline std::string openat2_name(const ::testing::TestParamInfo<int>& info) {
+  return info.param == 0 ? "Openat2" : "WalkAfter" + util::errno_name(info.param);
+}
 
 }  // namespace spliced::testing

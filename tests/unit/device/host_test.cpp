@@ -45,6 +45,138 @@ TEST(ReadHost, AnEmptyOrMissingMachineHasNothing) {
   EXPECT_TRUE(host.blocks.empty());
   EXPECT_TRUE(host.mounts.empty());
   EXPECT_TRUE(host.swaps.empty());
+  ASSERT_EQ(host.blind_spots.size(), 2U) << "a kernel may be without swap, and without nothing else";
+  EXPECT_TRUE(testing::contains(host.blind_spots[0], "/sys/block: No such file or directory"));
+  EXPECT_TRUE(testing::contains(host.blind_spots[1], "/proc/self/mountinfo: No such file or directory"));
+}
+
+TEST(ReadHost, AWholeMachineHasNoBlindSpots) {
+  FakeHost fake;
+  fake.block("sda", "8:0", 2000);
+  fake.block("sda/sda1", "8:1", 100);
+  EXPECT_EQ(read_host(fake.paths()).blind_spots, std::vector<std::string>{});
+}
+
+TEST(ReadHost, ASwapsFileThatIsHiddenIsABlindSpot) {
+  FakeHost fake;
+  fake.root().write("proc/swaps", "");
+  EXPECT_TRUE(testing::contains(read_host(fake.paths()).blind_spots.at(0), "/proc/swaps"));
+  std::filesystem::remove(fake.root() / "proc/swaps");
+  fake.root().directory("proc/swaps");
+  EXPECT_TRUE(testing::contains(read_host(fake.paths()).blind_spots.at(0), "/proc/swaps: Is a directory"));
+}
+
+TEST(ReadHost, HoldersAndSlavesThatCannotBeReadAreBlindSpots) {
+  for (const char* name : {"holders", "slaves"}) {
+    FakeHost fake;
+    fake.block("sda", "8:0", 2000);
+    std::filesystem::remove(fake.root() / "sys/block/sda/" + name);
+    const auto spots = read_host(fake.paths()).blind_spots;
+    ASSERT_EQ(spots.size(), 1U);
+    EXPECT_TRUE(testing::contains(spots[0], std::string("/sys/block/sda/") + name + ": No such file")) << spots[0];
+  }
+}
+
+TEST(ReadHost, ReadsTheZonesOfADisk) {
+  FakeHost fake;
+  fake.block("sda", "8:0", 2000);
+  fake.block("sdb", "8:16", 2000);
+  fake.block("sdb/sdb1", "8:17", 100);
+  fake.block("sdc", "8:32", 2000);
+  fake.attribute("sdb", "queue/zoned", "host-managed");
+  fake.attribute("sdb", "queue/chunk_sectors", "524288");
+  fake.attribute("sdb", "queue/nr_zones", "55880");
+  fake.attribute("sdb", "queue/max_open_zones", "128");
+  fake.attribute("sdb", "queue/zone_write_granularity", "4096");
+  fake.attribute("sdc", "queue/zoned", "host-aware");
+  const HostView host = read_host(fake.paths());
+  EXPECT_FALSE(host.find(std::string("sda"))->zoned);
+  EXPECT_FALSE(host.find(std::string("sdc"))->zoned);
+  for (const char* name : {"sdb", "sdb1"}) {
+    const auto& zoned = host.find(std::string(name))->zoned;
+    ASSERT_TRUE(zoned);
+    EXPECT_EQ(zoned->model, "host-managed");
+    EXPECT_EQ(zoned->zone_bytes, 256U << 20);
+    EXPECT_EQ(zoned->zones, 55880U);
+    EXPECT_EQ(zoned->max_open, 128U);
+    EXPECT_EQ(zoned->max_active, 0U);
+    EXPECT_EQ(zoned->write_granularity, 4096U);
+  }
+}
+
+TEST(ReadHost, WhetherADiskIsZonedMayNotBeKnown) {
+  FakeHost fake;
+  fake.block("sda", "8:0", 2000);
+  fake.block("sdb", "8:16", 2000);
+  fake.block("sdc", "8:32", 2000);
+  std::filesystem::remove(fake.root() / "sys/block/sda/queue/zoned");
+  fake.attribute("sdb", "queue/zoned", "drive-in");
+  const HostView host = read_host(fake.paths());
+  EXPECT_EQ(host.find(std::string("sda"))->zoned_unknown, "sda has no queue/zoned in sysfs, which others have");
+  EXPECT_TRUE(testing::contains(host.find(std::string("sdb"))->zoned_unknown, "/queue/zoned says \"drive-in\""));
+  EXPECT_EQ(host.find(std::string("sdc"))->zoned_unknown, "");
+}
+
+TEST(ReadHost, AKernelThatKnowsNoZonesHasNone) {
+  FakeHost fake;
+  fake.block("sda", "8:0", 2000);
+  std::filesystem::remove(fake.root() / "sys/block/sda/queue/zoned");
+  EXPECT_EQ(read_host(fake.paths()).find(std::string("sda"))->zoned_unknown, "");
+}
+
+TEST(ReadHost, PlacesAPathByTheLongestMountOfItsOwnNamespace) {
+  FakeHost fake;
+  fake.mountinfo(
+      "20 1 8:1 / / rw - ext4 /dev/x rw\n21 20 8:2 /a/b /data rw - ext4 /dev/x rw\n"
+      "22 20 8:3 / /data2 rw - ext4 /dev/x rw\n");
+  fake.mount_in_process(7, "mnt:[2]", "23 20 8:9 / /data/sub rw - ext4 /dev/x rw\n");
+  const HostView host = read_host(fake.paths());
+  const auto inside = [&](const std::string& path) { return host.place_of(path)->inside; };
+  EXPECT_EQ(inside("/data/sub/file"), "/a/b/sub/file");
+  EXPECT_EQ(inside("/data"), "/a/b");
+  EXPECT_EQ(inside("/data2/file"), "/file");
+  EXPECT_EQ(inside("/etc/file"), "/etc/file");
+  EXPECT_EQ(inside("/"), "/");
+  EXPECT_FALSE(host.place_of("relative"));
+  EXPECT_EQ(host.mount(21)->target, "/data");
+  EXPECT_EQ(host.mount(23), nullptr);
+}
+
+TEST(ReadHost, FindsTheLayersOfAnOverlayInAnyNamespace) {
+  FakeHost fake;
+  fake.mountinfo("20 1 8:1 / / rw - ext4 /dev/x rw\n");
+  fake.mount_in_process(
+      7, "mnt:[2]",
+      "30 1 8:1 /lib /lib rw - ext4 /dev/x rw\n"
+      "31 1 0:50 / /merged rw - overlay overlay rw,lowerdir=/lib/a:/lib/b,upperdir=/lib/u,workdir=/w\n");
+  const HostView host = read_host(fake.paths());
+  ASSERT_EQ(host.layers.size(), 4U);
+  EXPECT_EQ(host.layers[2].role, "upper");
+  EXPECT_EQ(host.layers[2].merged, "/merged");
+  ASSERT_TRUE(host.layers[2].place);
+  EXPECT_EQ(host.layers[2].place->inside, "/lib/u");
+  EXPECT_FALSE(host.layers[3].place) << "no mount leads to /w";
+}
+
+// The daemon in a container that is an overlay over the root of the machine: all it sees lies in the merged view.
+TEST(ReadHost, AnOverlayIsNoLayerOfItself) {
+  FakeHost fake;
+  fake.mountinfo(
+      "31 1 0:50 / / rw - overlay overlay rw,lowerdir=/,upperdir=/run/u,workdir=/run/w\n"
+      "32 31 0:51 / /run rw - tmpfs none rw\n");
+  const HostView host = read_host(fake.paths());
+  ASSERT_EQ(host.layers.size(), 2U);
+  EXPECT_EQ(host.layers[0].role, "upper");
+}
+
+TEST(ReadHost, KnowsTheDisksOfABtrfs) {
+  FakeHost fake;
+  fake.root().write("sys/fs/btrfs/0-1/devices/sda/dev", "8:0\n");
+  fake.root().write("sys/fs/btrfs/0-1/devices/sdb/dev", "8:16\n");
+  fake.root().directory("sys/fs/btrfs/features");
+  const HostView host = read_host(fake.paths());
+  EXPECT_EQ(host.pool_of(makedev(8, 16)).size(), 2U);
+  EXPECT_EQ(host.pool_of(makedev(8, 32)), std::vector<dev_t>{makedev(8, 32)});
 }
 
 TEST(ListBlockNames, NamesDisksAndPartitionsAlone) {
@@ -193,7 +325,9 @@ TEST(ReadHost, ReadsTheMountsOfEveryNamespaceOnce) {
 TEST(ReadHost, SurvivesABrokenMountinfo) {
   FakeHost fake;
   fake.root().write("proc/self/mountinfo", "this is not a mount\n\n36 35\n");
-  EXPECT_TRUE(read_host(fake.paths()).mounts.empty());
+  const HostView host = read_host(fake.paths());
+  EXPECT_TRUE(host.mounts.empty());
+  EXPECT_EQ(host.blind_spots.size(), 1U);
 }
 
 ino_t inode_of(const std::string& path) {
@@ -224,6 +358,17 @@ TEST(ReadKernelCounters, ReadsTheStatFile) {
   EXPECT_EQ(counters->write_bytes, 7U * 512);
   EXPECT_EQ(counters->discard_ios, 12U);
   EXPECT_EQ(counters->discard_bytes, 14U * 512);
+}
+
+TEST(ReadKernelCounters, AddsUpSeveralDisks) {
+  FakeHost fake;
+  fake.root().write("sys/dev/block/8:0/stat", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15\n");
+  fake.root().write("sys/dev/block/8:16/stat", "1 0 10 0 1 0 20 0 0 0 0 0 0 0 0\n");
+  const auto sum = read_kernel_counters(std::vector<dev_t>{makedev(8, 0), makedev(8, 16)}, fake.paths());
+  ASSERT_TRUE(sum);
+  EXPECT_EQ(sum->read_bytes, 13U * 512);
+  EXPECT_EQ(sum->write_bytes, 27U * 512);
+  EXPECT_FALSE(read_kernel_counters(std::vector<dev_t>{makedev(8, 0), makedev(8, 32)}, fake.paths()));
 }
 
 TEST(ReadKernelCounters, SaysNothingWithoutACompleteFile) {

@@ -53,6 +53,30 @@ TEST_F(SignatureTest, EverySignatureIsNamedNotTheFirstAlone) {
   EXPECT_EQ(names, (Names{"crypto_LUKS", "dos", "ext2"}));
 }
 
+TEST(FindUnreadable, NamesTheFirstPlaceAtEitherEnd) {
+  constexpr std::uint64_t size = 100ULL << 20;
+  std::uint64_t bad = 0;
+  std::uint64_t reads = 0;
+  const ReadAt read = [&](std::uint64_t offset, std::uint64_t length) -> std::int64_t {
+    ++reads;
+    return bad >= offset && bad < offset + length ? -EIO : static_cast<std::int64_t>(length);
+  };
+  for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{65536 + 512}, size - 1}) {
+    bad = at;
+    const auto error = find_unreadable(size, read);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->sys_errno, EIO);
+    EXPECT_EQ(error->message,
+              "4096 bytes at offset " + std::to_string(at / 4096 * 4096) + " cannot be read: Input/output error");
+  }
+  bad = size / 2;
+  reads = 0;
+  EXPECT_FALSE(find_unreadable(size, read));
+  EXPECT_EQ(reads, (4ULL << 20) / 4096);
+  bad = 700;
+  EXPECT_TRUE(find_unreadable(1000, read)) << "and where there is less than a piece";
+}
+
 TEST_F(SignatureTest, ADescriptorThatCannotBeReadIsAnError) {
   const util::UniqueFd fd(::open(dir.path().c_str(), O_PATH | O_CLOEXEC));
   EXPECT_FALSE(find_signatures(fd.get()));

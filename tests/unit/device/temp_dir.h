@@ -15,8 +15,8 @@ namespace spliced::testing {
 // A directory of its own for one test, without symbolic links in its path, removed by the destructor.
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = std::filesystem::canonical(std::filesystem::temp_directory_path()) / "spliced-test-XXXXXX";
+  explicit TempDir(const std::filesystem::path& base = std::filesystem::temp_directory_path()) {
+    std::string pattern = std::filesystem::canonical(base) / "spliced-test-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw std::system_error(errno, std::generic_category(), pattern);
     path_ = pattern;
   }

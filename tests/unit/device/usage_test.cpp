@@ -1,52 +1,18 @@
 #include "spliced/device/usage.h"
 
 #include <gtest/gtest.h>
-#include <sys/sysmacros.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
+
+#include "machine.h"
 
 namespace spliced::device {
 namespace {
 
-constexpr NodeId file_id(ino_t inode) {
-  return {false, 0x55, inode};
-}
-
-// A machine built by hand. Disks are 8:0 (sda: sda1, sda2) and 8:16 (sdb).
-struct Machine {
-  Machine() {
-    disk("sda", makedev(8, 0));
-    partition("sda1", makedev(8, 1), makedev(8, 0));
-    partition("sda2", makedev(8, 2), makedev(8, 0));
-    disk("sdb", makedev(8, 16));
-  }
-  BlockNode& disk(const std::string& name, dev_t number) { return partition(name, number, number); }
-  BlockNode& partition(const std::string& name, dev_t number, dev_t whole) {
-    BlockNode& node = host.blocks.emplace_back();
-    node.name = name;
-    node.number = number;
-    node.whole = whole;
-    return node;
-  }
-  void stack(const std::string& name, dev_t number, std::vector<std::string> slaves) {
-    disk(name, number).slaves = std::move(slaves);
-  }
-  void loop(const std::string& name, dev_t number, const NodeId& backing) { disk(name, number).backing = backing; }
-  void mount(dev_t number, const std::string& where, const std::string& type = "ext4") {
-    host.mounts.push_back({number, std::nullopt, where, type});
-  }
-  [[nodiscard]] std::vector<std::string> uses(const std::string& name) const {
-    return find_uses(block_id(host.find(name)->number), host);
-  }
-  [[nodiscard]] bool is_free(const std::string& name) const { return uses(name).empty(); }
-  [[nodiscard]] bool says(const std::string& name, const std::string& reason) const {
-    const auto all = uses(name);
-    return std::find(all.begin(), all.end(), reason) != all.end();
-  }
-  HostView host;
-};
+using testing::DeepStack;
+using testing::file_id;
+using testing::Machine;
 
 TEST(FindUses, AnIdleMachineIsFree) {
   const Machine machine;
@@ -142,14 +108,6 @@ TEST(FindUses, AHolderOfAPartitionBlocksTheDisk) {
   EXPECT_TRUE(machine.says("sdb", "held by md0"));
   EXPECT_TRUE(machine.is_free("sda2"));
 }
-
-// LVM over crypt over a partition.
-struct DeepStack : Machine {
-  DeepStack() {
-    stack("dm-0", makedev(253, 0), {"sda2"});
-    stack("dm-1", makedev(253, 1), {"dm-0"});
-  }
-};
 
 TEST(FindUses, HoldersAtDepthTwoAreSeenFromTheBottom) {
   DeepStack machine;
@@ -289,6 +247,27 @@ TEST(FindUses, ASlaveThatSysfsDoesNotListIsPassedOver) {
   Machine machine;
   machine.stack("dm-0", makedev(253, 0), {"gone"});
   EXPECT_TRUE(machine.is_free("dm-0"));
+}
+
+TEST(FindUses, EveryDiskOfAMountedBtrfsIsUsed) {
+  Machine machine;
+  machine.host.pools.push_back({makedev(8, 2), makedev(8, 16)});
+  machine.host.mounts.push_back({makedev(0, 40), block_id(makedev(8, 16)), "/pool", "btrfs"});
+  EXPECT_TRUE(machine.says("sda2", "mounted at /pool (btrfs)"));
+  EXPECT_TRUE(machine.is_free("sda1"));
+}
+
+TEST(FindUses, ALoopDeviceOverAFileInALayerIsUsed) {
+  Machine machine;
+  machine.loop("loop0", makedev(7, 0), file_id(5));
+  machine.host.blocks.back().backing_path = "/upper/img";
+  MountPoint root{makedev(8, 1), std::nullopt, "/", "ext4"};
+  root.root = "/";
+  root.own = true;
+  machine.host.mounts.push_back(root);
+  machine.host.layers.push_back({"/upper", "upper", "/merged", Place{makedev(8, 1), "/upper"}, std::nullopt});
+  EXPECT_TRUE(machine.says(
+      "loop0", "what loop0 writes to lies in /upper, the upper directory of the overlay mounted at /merged"));
 }
 
 // A partition of a loop device writes to what the whole loop device writes to.

@@ -1,0 +1,58 @@
+// What could not be read of the machine, and which targets that concerns.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spliced/device/usage.h"
+
+namespace spliced::device {
+namespace {
+
+bool hides_its_file(const BlockNode& block) {
+  return !block.backing_path.empty() && !block.backing;
+}
+
+std::string sentence(const BlockNode& block) {
+  return fmt::format("it cannot be told which file or disk {} writes to ({}, by /sys/block/{}/loop/backing_file)",
+                     block.name, block.backing_path, block.name);
+}
+
+// Whether a loop device whose backing is only known by its path may write to `node`.
+bool may_write_to(const BlockNode& loop, const NodeId& node, const HostView& host) {
+  if (node.block) {
+    if (!loop.backing_path.starts_with("/dev/") || loop.backing_path.starts_with("/dev/shm/")) return false;
+    const BlockNode* named = host.find(loop.backing_path.substr(5));
+    return named == nullptr || named->number == node.device;
+  }
+  const auto place = host.place_of(loop.backing_path);
+  // Some file systems give their files numbers that no mount has.
+  return !place || place->device == node.device || host.file_system_of(node.device) == "unknown";
+}
+
+bool concerns(const BlockNode& loop, const std::vector<NodeId>& stack, const HostView& host) {
+  return std::any_of(stack.begin(), stack.end(), [&](const NodeId& node) {
+    return node == block_id(loop.number) || may_write_to(loop, node, host);
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> find_blind_spots(const NodeId& target, const HostView& host) {
+  std::vector<std::string> spots = host.blind_spots;
+  const std::vector<NodeId> stack = stack_of(target, host);
+  for (const auto& block : host.blocks) {
+    if (hides_its_file(block) && concerns(block, stack, host)) spots.push_back(sentence(block));
+  }
+  return spots;
+}
+
+std::vector<std::string> all_blind_spots(const HostView& host) {
+  std::vector<std::string> spots = host.blind_spots;
+  for (const auto& block : host.blocks) {
+    if (hides_its_file(block)) spots.push_back(sentence(block));
+    if (!block.zoned_unknown.empty()) spots.push_back(block.zoned_unknown);
+  }
+  return spots;
+}
+
+}  // namespace spliced::device

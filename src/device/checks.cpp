@@ -1,0 +1,171 @@
+// What a target is refused for.
+#include "checks.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "zoned.h"
+
+namespace spliced::device {
+namespace {
+
+using Refusals = std::vector<Refusal>;
+
+// A reader that may share a target need not know who else uses it.
+bool shares(const Access& access) {
+  return !access.destructive && access.allow_in_use;
+}
+
+void check_uses(const Case& c, Refusals& refusals) {
+  if (shares(c.access)) return;
+  const TargetFacts& facts = c.target.facts;
+  for (const auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back({use});
+}
+
+// What cannot be read may be what would refuse the target.
+void check_blind_spots(const Case& c, Refusals& refusals) {
+  if (shares(c.access)) return;
+  for (const auto& spot : find_blind_spots(c.target.facts.id, c.host)) {
+    refusals.push_back({fmt::format("cannot be told to be free: {}", spot)});
+  }
+}
+
+// Zones are to be written in order, and a trim of them is a reset.
+void check_zoned(const BlockNode& node, const HostView& host, Refusals& refusals) {
+  if (node.zoned) refusals.push_back({zoned_refusal(node, host)});
+  if (!node.zoned_unknown.empty()) {
+    refusals.push_back({fmt::format("cannot be told to be an ordinary disk: {}", node.zoned_unknown)});
+  }
+}
+
+void check_device(const Case& c, Refusals& refusals) {
+  const BlockNode* node = c.host.find(c.target.facts.id.device);
+  if (node == nullptr) {
+    refusals.push_back({"is a block device that the kernel does not know (no such device in sysfs)"});
+    return;
+  }
+  if (node->size == 0) refusals.push_back({"has a size of zero"});
+  if (!c.access.destructive) return;
+  if (node->read_only) refusals.push_back({"is read-only"});
+  check_zoned(*node, c.host, refusals);
+}
+
+void check_file(const Case& c, Refusals& refusals) {
+  const TargetFacts& facts = c.target.facts;
+  if (facts.exists && facts.size == 0) refusals.push_back({"has a size of zero"});
+  if (facts.exists && c.access.destructive && c.target.links > 1) {
+    refusals.push_back(
+        {fmt::format("has {} names (hard links), and the others may lie where no job may write; write to "
+                     "a file with one name",
+                     c.target.links)});
+  }
+  if (c.access.direct && !facts.direct_refused.empty()) {
+    refusals.push_back({fmt::format("cannot be reached with direct I/O: {}; set /workload/direct to false, or take a "
+                                    "file on another file system",
+                                    facts.direct_refused),
+                        false});
+  }
+}
+
+// Signatures are looked for where data would be lost, and nowhere else: not where any of them may be lost.
+void check_signatures(const Case& c, Refusals& refusals) {
+  const auto& allowed = c.access.overwrite_signatures;
+  const auto may_lose = [&](const std::string& name) {
+    return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
+  };
+  if (!c.access.destructive || c.access.no_signatures || c.target.facts.size == 0 || may_lose("all")) return;
+  constexpr const char* way = R"(; to go on without looking, set /overwrite_signatures to ["all"])";
+  const auto fd = reopen(c.target.handle, O_RDONLY | O_NONBLOCK);
+  if (!fd) {
+    refusals.push_back({fmt::format("cannot be opened to look for signatures: {}{}", util::errno_text(errno), way)});
+    return;
+  }
+  const auto names = c.machine.calls.signatures(fd.get());
+  if (!names) {
+    refusals.push_back({fmt::format("may carry signatures: {}{}", names.error().message, way)});
+    return;
+  }
+  for (const auto& name : *names) {
+    if (may_lose(name)) continue;
+    refusals.push_back({fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
+  }
+}
+
+// A node that was made elsewhere, or a link, opens no device that is not allowed by the name that the kernel gives it.
+std::string kernel_path(const TargetFacts& facts) {
+  std::string name = facts.name;
+  std::replace(name.begin(), name.end(), '!', '/');  // as sysfs writes a slash
+  return "/dev/" + name;
+}
+
+void check_allowed(const Case& c, Refusals& refusals) {
+  const TargetFacts& facts = c.target.facts;
+  const auto leads_outside = [&](const std::string& to) {
+    refusals.push_back({fmt::format("leads to {}, which is outside the --allow patterns of the daemon", to)});
+  };
+  if (c.allow.empty()) {
+    refusals.push_back({"is not allowed: the daemon was started without --allow, so no target is"});
+  } else if (!c.allow.allows(facts.given)) {
+    refusals.push_back({"is outside the --allow patterns of the daemon"});
+  } else if (!c.allow.allows(facts.path)) {
+    leads_outside(facts.path);
+  } else if (facts.block_device && c.host.find(facts.id.device) != nullptr && !c.allow.allows(kernel_path(facts))) {
+    leads_outside(kernel_path(facts));
+  }
+}
+
+// By path for what does not exist yet, by inode for what does.
+void check_own_files(const Case& c, Refusals& refusals) {
+  const TargetFacts& facts = c.target.facts;
+  for (const auto& path : c.own) {
+    struct stat st {};
+    const bool same_file =
+        facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
+    if (same_file || facts.path == path) {
+      refusals.push_back({fmt::format("is a file of the daemon itself ({})", path)});
+      return;
+    }
+  }
+}
+
+void check_missing(const Case& c, Refusals& refusals) {
+  if (c.target.facts.exists || c.access.create_bytes != 0) return;
+  refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
+}
+
+}  // namespace
+
+void check(const Case& c, Refusals& refusals) {
+  check_allowed(c, refusals);
+  if (refusals.empty()) check_own_files(c, refusals);
+  if (refusals.empty()) check_missing(c, refusals);
+  if (!refusals.empty()) return;
+  if (c.target.facts.block_device) {
+    check_device(c, refusals);
+  } else {
+    check_file(c, refusals);
+  }
+  check_uses(c, refusals);
+  check_blind_spots(c, refusals);
+  if (!c.holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", c.holder)});
+  // A disk that a job holds may be one that does not answer: it is not read from.
+  const bool look = refusals.empty() || !c.access.signatures_last;
+  if (c.target.facts.exists && c.holder.empty() && look) check_signatures(c, refusals);
+}
+
+void check_again(const Case& c, Refusals& refusals) {
+  if (c.target.facts.block_device) {
+    check_device(c, refusals);
+  } else {
+    check_file(c, refusals);
+  }
+  check_uses(c, refusals);
+  check_blind_spots(c, refusals);
+  check_signatures(c, refusals);
+}
+
+}  // namespace spliced::device

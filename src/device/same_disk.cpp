@@ -1,0 +1,44 @@
+#include "same_disk.h"
+
+#include <utility>
+
+namespace spliced::device {
+namespace {
+
+// Bridges that know no number of their disk tell one of zeros, or of ones: all of them the same.
+bool tells_apart(const std::string& wwn) {
+  const auto dot = wwn.find('.');
+  const std::string number = wwn.substr(dot == wwn.npos ? 0 : dot + 1);
+  const std::string digits = number.starts_with("0x") ? number.substr(2) : number;
+  return digits.find_first_not_of("0- ") != digits.npos && digits.find_first_not_of("fF- ") != digits.npos;
+}
+
+}  // namespace
+
+SameDisk::SameDisk(const HostView& host) {
+  std::map<std::string, dev_t> disks;
+  for (const auto& node : host.blocks) {
+    if (node.is_partition() || !tells_apart(node.info.wwn)) continue;
+    const auto [known, fresh] = disks.emplace(node.info.wwn, node.number);
+    if (!fresh) first_[node.number] = known->second;
+  }
+  if (first_.empty()) return;
+  std::map<std::pair<dev_t, unsigned>, dev_t> parts;
+  for (const auto& node : host.blocks) {
+    if (node.is_partition()) parts.emplace(std::pair{node.whole, node.partition}, node.number);
+  }
+  for (const auto& [part, number] : parts) {
+    const auto disk = first_.find(part.first);
+    if (disk == first_.end()) continue;
+    const auto twin = parts.find({disk->second, part.second});
+    if (twin != parts.end()) first_[number] = twin->second;
+  }
+}
+
+NodeId SameDisk::operator()(const NodeId& node) const {
+  if (!node.block) return node;
+  const auto found = first_.find(node.device);
+  return found == first_.end() ? node : NodeId{true, found->second, 0};
+}
+
+}  // namespace spliced::device

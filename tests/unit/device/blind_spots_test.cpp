@@ -1,0 +1,28 @@
+#include <gtest/gtest.h>
+
+#include "machine.h"
+
+namespace spliced::device {
+namespace {
+
+using testing::file_id;
+using testing::Machine;
+
+// A loop device whose driver does not say what it writes to.
+TEST(FindBlindSpots, ALoopDeviceConcernsWhatItMayWriteTo) {
+  Machine machine;
+  const auto blind = [&](const NodeId& node) { return !find_blind_spots(node, machine.host).empty(); };
+  machine.disk("loop0", makedev(7, 0)).backing_path = "/dev/sdb";
+  EXPECT_TRUE(blind(block_id(makedev(7, 0))));
+  EXPECT_TRUE(blind(block_id(makedev(8, 16))));
+  EXPECT_FALSE(blind(block_id(makedev(8, 0))));
+  machine.host.blocks.back().backing_path = "/srv/image";
+  EXPECT_FALSE(blind(block_id(makedev(8, 16))));
+  EXPECT_TRUE(blind(file_id(5)));
+  EXPECT_EQ(all_blind_spots(machine.host).size(), 1U);
+  machine.host.blocks.back().backing = file_id(6);
+  EXPECT_FALSE(blind(file_id(5)));
+}
+
+}  // namespace
+}  // namespace spliced::device
