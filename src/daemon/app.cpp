@@ -145,7 +145,8 @@ std::vector<std::string> App::not_ready() const {
     reasons.push_back(fmt::format("the records of jobs have been waiting for {} s", delay / util::kSecond));
   }
   if (auto trouble = state_watch_->trouble(); !trouble.empty()) reasons.push_back(std::move(trouble));
-  // Targets: what the gate says of not being able to open any, or not seeing them, belongs here.
+  if (const auto status = gate_.can_open(); !status) reasons.push_back(status.error().message);
+  for (auto& spot : gate_.blind_spots()) reasons.push_back(std::move(spot));
   return reasons;
 }
 

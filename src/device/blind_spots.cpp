@@ -46,13 +46,4 @@ std::vector<std::string> find_blind_spots(const NodeId& target, const HostView& 
   return spots;
 }
 
-std::vector<std::string> all_blind_spots(const HostView& host) {
-  std::vector<std::string> spots = host.blind_spots;
-  for (const auto& block : host.blocks) {
-    if (hides_its_file(block)) spots.push_back(sentence(block));
-    if (!block.zoned_unknown.empty()) spots.push_back(block.zoned_unknown);
-  }
-  return spots;
-}
-
 }  // namespace spliced::device

@@ -24,6 +24,7 @@ void check_uses(const Case& c, Refusals& refusals) {
   if (shares(c.access)) return;
   const TargetFacts& facts = c.target.facts;
   for (const auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back({use});
+  for (const auto& use : find_possible_uses(facts.path, c.host)) refusals.push_back({use});
 }
 
 // What cannot be read may be what would refuse the target.

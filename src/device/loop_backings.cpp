@@ -67,7 +67,6 @@ void LoopBackings::fill(std::vector<BlockNode>& nodes, const std::string& dev) {
                         known->second.path == node.backing_path;
       if (same) node.backing = known->second.backing;
     }
-    node.backing_unknown = !node.backing;
   }
 }
 

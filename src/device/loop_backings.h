@@ -20,7 +20,7 @@ class LoopBackings {
   static constexpr util::Nanos kLimit = util::kSecond / 2;      // with all of them
 
   explicit LoopBackings(Lookout& lookout) : lookout_(lookout) {}
-  // Fills in `backing` of those among `nodes` that have a file; `backing_unknown` where there is no telling.
+  // Fills in `backing` of those among `nodes` that have a file, as far as it can be told.
   void fill(std::vector<BlockNode>& nodes, const std::string& dev);
 
  private:

@@ -2,6 +2,8 @@
 
 #include <sys/sysmacros.h>
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>

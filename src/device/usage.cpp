@@ -145,21 +145,6 @@ class Search {
   std::set<std::string> reasons_;
 };
 
-// Whether `target` is `base`, a part of it, or built upon it.
-bool stands_on(const NodeId& target, const NodeId& base, const HostView& host, int depth = 0) {
-  constexpr int kDeepest = 32;  // sysfs is read while devices come and go: a view may have a circle in it
-  if (target == base) return true;
-  const BlockNode* block = target.block && depth < kDeepest ? host.find(target.device) : nullptr;
-  if (block == nullptr) return false;
-  const auto on = [&](const NodeId& below) { return stands_on(below, base, host, depth + 1); };
-  if (block->is_partition() && on(block_id(block->whole))) return true;
-  if (block->backing && on(*block->backing)) return true;
-  return std::any_of(block->slaves.begin(), block->slaves.end(), [&](const std::string& slave) {
-    const BlockNode* under = host.find(slave);
-    return under != nullptr && on(block_id(under->number));
-  });
-}
-
 }  // namespace
 
 std::vector<std::string> find_uses(const NodeId& target, const HostView& host, const Whereabouts& where) {
@@ -185,25 +170,14 @@ std::vector<NodeId> stack_of(const NodeId& target, const HostView& host) {
   return stack;
 }
 
-std::vector<std::string> find_possible_uses(const TargetFacts& target, const HostView& host) {
+std::vector<std::string> find_possible_uses(const std::string& path, const HostView& host) {
   std::vector<std::string> out;
   for (const auto& mount : host.mounts) {
-    if (mount.source || mount.source_path != target.path) continue;
+    if (mount.source || mount.source_path.empty() || mount.source_path != path) continue;
     out.push_back(fmt::format("mounted at {} ({}), as far as its path tells", mount.target, mount.type));
   }
   for (const auto& swap : host.swaps) {
-    if (swap.node == NodeId{} && swap.path == target.path) out.push_back("swap area, as far as its path tells");
-  }
-  const MountPoint* home = target.block_device ? nullptr : host.mount_of(target.path);
-  for (const auto& block : host.blocks) {
-    if (!block.backing_unknown) continue;
-    const MountPoint* other = host.mount_of(block.backing_path);
-    const bool same_place =
-        !target.block_device && (home == nullptr || other == nullptr || home->device == other->device);
-    const bool below = target.block_device && stands_on(target.id, block_id(block.number), host);
-    if (!same_place && !below) continue;
-    out.push_back(fmt::format("{} {}, whose file {} does not answer", below ? "on" : "perhaps the backing of",
-                              block.name, block.backing_path));
+    if (swap.node == NodeId{} && swap.path == path) out.emplace_back("a swap area, as far as its path tells");
   }
   return out;
 }

@@ -55,7 +55,7 @@ DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const J
       spec_(spec),
       plan_(std::move(plan)),
       on_change_(std::move(on_change)),
-      created_(plan_.target.created.exists()) {}
+      created_(plan_.target.open->created.exists()) {}
 
 // The target answered a moment ago: this is for one that has stopped doing so.
 template <class T>
@@ -114,11 +114,8 @@ util::Status DeviceRun::start_workers() {
 
 util::Status DeviceRun::launch_workers() {
   if (facts().block_device) kernel_before_ = device::read_kernel_counters(facts().id.device);
-<<<<<<< HEAD
-  active_workers_ = 1;
-=======
   if (spec_.workload.direct && !facts().disks.empty()) below_before_ = device::read_kernel_counters(facts().disks);
->>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
+  active_workers_ = 1;
   for (auto& worker : workers_) {
     active_workers_.fetch_add(1);
     try {
@@ -212,21 +209,7 @@ void DeviceRun::check_direct_io() {
 
 void DeviceRun::on_exit() {
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
-<<<<<<< HEAD
     plan_.target.thread->post([self = shared_from_this()] { self->close_target(); });
-=======
-    closing_since_ = environment_.clock.now();
-    plan_.target.fd.reset();
-    closing_since_ = 0;
-    if (kernel_before_) {
-      const auto after = device::read_kernel_counters(facts().id.device);
-      const std::lock_guard lock(mutex_);
-      if (after) kernel_ = difference(*after, *kernel_before_);
-    }
-    check_direct_io();
-    plan_.target.claim = device::Claim();
-    ended_ = environment_.clock.now();
->>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
   }
   active_workers_.fetch_sub(1, std::memory_order_release);
 }
@@ -242,6 +225,7 @@ void DeviceRun::close_target() {
     const std::lock_guard lock(mutex_);
     if (after) kernel_ = difference(*after, *kernel_before_);
   }
+  check_direct_io();
   open.claim = device::Claim();
   plan_.target.open.reset();
   ended_ = environment_.clock.now();

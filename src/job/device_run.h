@@ -93,15 +93,12 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
   void prepare_tuning();
-<<<<<<< HEAD
   [[nodiscard]] util::Status create_workers(const std::shared_ptr<StartLine>& gate);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
   [[nodiscard]] util::Status launch_workers();
   void close_target();
-=======
   void check_direct_io();
->>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;

@@ -175,7 +175,9 @@ class Planner {
 
   void accept(std::size_t i, util::Result<HeldTarget> held) {
     if (!held) return refuse(i, held.error());
-    const auto same = [&](const auto& other) { return other && overlap(other->target.facts, held->facts); };
+    const auto same = [&](const auto& other) {
+      return other && device::share_a_disk(other->target.facts, held->facts);
+    };
     if (std::any_of(devices_.begin(), devices_.end(), same)) {
       return refuse(i, device::refusal_error(spec_.targets[i], {device::named_twice()}));
     }
@@ -222,61 +224,7 @@ util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const s
   if (auto errors = check_spec(spec); !errors.empty()) {
     return tl::unexpected(combine(std::move(errors), Errc::invalid));
   }
-<<<<<<< HEAD
   return Planner(gate, spec, job_id).run();
-=======
-  JobPlan plan;
-  plan.spec = spec;
-  std::vector<FieldError> errors;
-  Errc code = Errc::invalid;
-  const auto refuse = [&](std::size_t i, const Error& error) {
-    if (error.code == Errc::conflict) code = Errc::conflict;
-    if (error.details.empty()) errors.push_back({target_pointer(i), error.message});
-    for (const auto& detail : error.details) errors.push_back({target_pointer(i), detail.detail});
-  };
-  const device::Access access = access_for(spec);
-  const device::HostView before = gate.host();
-  NewFiles files(access.create_bytes);
-  for (std::size_t i = 0; i < spec.targets.size(); ++i) {
-    auto target = gate.claim(spec.targets[i], access, job_id, before);
-    if (!target) {
-      refuse(i, target.error());
-      continue;
-    }
-    const auto same = [&](const DevicePlan& other) { return device::share_a_disk(other.target.facts, target->facts); };
-    if (std::any_of(plan.devices.begin(), plan.devices.end(), same)) {
-      refuse(i, device::refusal_error(spec.targets[i], {device::named_twice()}));
-      continue;
-    }
-    if (const auto refusal = files.add(target->facts)) {
-      refuse(i, device::refusal_error(spec.targets[i], {*refusal}));
-      continue;
-    }
-    if (!target->facts.exists) target->facts.size = access.create_bytes;
-    DevicePlan device;
-    device.range = resolve_range(spec.workload, target->facts, errors);
-    device.target = std::move(*target);
-    plan.devices.push_back(std::move(device));
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  // Only now: while a target may be refused, nothing is created for the others.
-  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
-    DevicePlan& device = plan.devices[i];
-    if (device.target.facts.exists) continue;
-    if (auto status = gate.create(device.target, access, job_id, before); !status) {
-      refuse(i, status.error());
-      break;
-    }
-    device.range = resolve_range(spec.workload, device.target.facts, errors);
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  const device::HostView claimed = gate.host();
-  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
-    if (auto status = gate.confirm(plan.devices[i].target, access, claimed); !status) refuse(i, status.error());
-  }
-  if (!errors.empty()) return tl::unexpected(combine(std::move(errors), code));
-  return plan;
->>>>>>> db7a85d1fa7fe2b45d07b5aa8179d5eeba7f3651
 }
 
 namespace {

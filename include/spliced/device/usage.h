@@ -25,11 +25,9 @@ struct Whereabouts {
 
 // What could not be read and might hide a use of `target`, one sentence each. Pure.
 [[nodiscard]] std::vector<std::string> find_blind_spots(const NodeId& target, const HostView& host);
-// What could not be read at all, whatever it concerns.
-[[nodiscard]] std::vector<std::string> all_blind_spots(const HostView& host);
 
-// Uses that cannot be ruled out, because a file's inode could not be asked for: a loop device whose file lies on the
-// same mount as the target, or is below it; a mount or swap area that is known by the target's path alone.
-[[nodiscard]] std::vector<std::string> find_possible_uses(const TargetFacts& target, const HostView& host);
+// Uses of the file at `path`, without symbolic links, that are known by that path alone, because the file's inode could
+// not be asked for. Pure.
+[[nodiscard]] std::vector<std::string> find_possible_uses(const std::string& path, const HostView& host);
 
 }  // namespace spliced::device
