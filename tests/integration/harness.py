@@ -140,6 +140,14 @@ class Daemon:
         text = pathlib.Path(f"/proc/{self.pid()}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
 
+    def sockets(self):
+        """How many it has open."""
+        count = 0
+        for fd in pathlib.Path(f"/proc/{self.pid()}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(fd).startswith("socket:")
+        return count
+
     def stop(self, timeout=15):
         """Ends it in an orderly way; the exit code."""
         if self.process.poll() is None:

@@ -3,7 +3,6 @@ import contextlib
 import datetime
 import json
 import os
-import pathlib
 import signal
 import socket
 import sqlite3
@@ -231,11 +230,10 @@ class End(TestCase):
         daemon = self.daemon()
         job = daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
             "rw": "randwrite", "size": "1M", "runtime": "1h", "time_based": True, "rate_iops": 100, "direct": False})
+        before = daemon.sockets()
         waiter = subprocess.Popen(["curl", "-s", "--unix-socket", daemon.socket,
                                    f"http://localhost/v1/jobs/{job['id']}?wait=60s"], stdout=subprocess.PIPE, text=True)
-        connected = lambda: str(daemon.socket) in pathlib.Path("/proc/net/unix").read_text().replace(  # noqa: E731
-            str(daemon.socket), "", 1)
-        await_true(connected, "the client to be connected")
+        await_true(lambda: daemon.sockets() > before, "the client to be connected")
         self.assertEqual(0, daemon.stop())
         self.assertEqual(0, waiter.wait(10))
         with waiter.stdout:

@@ -143,6 +143,18 @@ TEST_F(JobServiceLimits, APendingJobCanBeCancelled) {
   EXPECT_EQ(service->wait(submitted->id, 2 * util::kSecond)->state, State::cancelled);
 }
 
+TEST_F(JobServiceLimits, WaitingEndsWhenNobodyWantsToKnow) {
+  start(null_engines());
+  const auto submitted = service->submit(endless({first}));
+  ASSERT_TRUE(submitted);
+  int asked = 0;
+  const util::Nanos begun = util::system_clock().now();
+  const auto job = service->wait(submitted->id, 60 * util::kSecond, [&] { return ++asked > 2; });
+  EXPECT_LT(util::system_clock().now() - begun, 10 * util::kSecond);
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->state, State::running);
+}
+
 struct JobServiceChanges : JobServiceLimits {
   void listen() {
     service->on_state_change([this](const StateChange& change) {
