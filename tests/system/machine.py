@@ -48,7 +48,7 @@ class Machine:
             raise CannotBoot("needs root")
         self.dir = pathlib.Path(f"/dev/shm/spliced-system-{uuid.uuid4().hex[:12]}")  # also a host name
         self.dir.mkdir(mode=0o755)
-        self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+        self.stack.callback(self._remove_directory)
         self.root = self.dir / "root"
         self._overlay("/", self.root)
         self.sources = self.root / str(ROOT).lstrip("/")
@@ -63,15 +63,26 @@ class Machine:
         self._await_boot()
 
     def _overlay(self, lower, at):
-        name = f"layer{len(list(self.dir.iterdir()))}"
-        upper, work = self.dir / name / "upper", self.dir / name / "work"
-        for path in (upper, work, at):
+        """Mounts a copy-on-write view of `lower`. The name of the lower layer must mean nothing inside: "/" would be taken
+        there for the machine's own root, and each of its files for one in the layer of a mounted overlay."""
+        layer = self.dir / f"layer{len(list(self.dir.iterdir()))}"
+        below, upper, work = layer / "below", layer / "upper", layer / "work"
+        for path in (below, upper, work, at):
             path.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}",
-                               at], capture_output=True, text=True)
+        self._mount("-o", "bind,ro", lower, below)
+        self._mount("-t", "overlay", "overlay", "-o", f"lowerdir={below},upperdir={upper},workdir={work}", at)
+
+    def _remove_directory(self):
+        """Not while anything is mounted below it: that would be this very system."""
+        if f" {self.dir}/" in pathlib.Path("/proc/self/mounts").read_text():
+            raise AssertionError(f"something is still mounted below {self.dir}")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _mount(self, *arguments):
+        done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
         if done.returncode != 0:
             raise CannotBoot(f"no overlay can be mounted: {done.stderr.strip()}")
-        self.stack.callback(subprocess.run, ["umount", "-l", at], capture_output=True)
+        self.stack.callback(subprocess.run, ["umount", "-l", arguments[-1]], capture_output=True)
 
     def _prepare(self):
         """A system that has never had the daemon, and starts nothing but what the tests need."""
@@ -96,7 +107,9 @@ class Machine:
         command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "-M", self.dir.name,
                    "--private-network", "--console=pipe", "--register=no", "--keep-unit",
                    "--capability=CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf"]
-        command += [f"--bind={device}" for device in devices]
+        # All loop devices: what other ones write to can be asked only of the devices themselves.
+        loops = [path for path in pathlib.Path("/dev").glob("loop[0-9]*") if path.is_block_device()]
+        command += [f"--bind={device}" for device in sorted({*map(str, devices), *map(str, loops)})]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
