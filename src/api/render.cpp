@@ -28,6 +28,7 @@ Json operation(const job::OpSnapshot& op) {
   const job::LatencySummary& l = op.latency;
   return {{"bytes", op.bytes},
           {"operations", op.operations},
+          {"operations_across_pause", op.across_pause},
           {"errors", op.errors},
           {"bytes_per_second", op.bytes_per_second},
           {"operations_per_second", op.operations_per_second},

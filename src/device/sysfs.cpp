@@ -1,8 +1,7 @@
 #include "sysfs.h"
 
-#include <sys/sysmacros.h>
-
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <cstdlib>

@@ -209,7 +209,8 @@ void DeviceRun::check_direct_io() {
 
 void DeviceRun::on_exit() {
   if (exited_.fetch_add(1) + 1 == workers_.size()) {
-    plan_.target.thread->post([self = shared_from_this()] { self->close_target(); });
+    // Without an owner it is being destroyed, and gives everything back that way.
+    if (auto self = weak_from_this().lock()) plan_.target.thread->post([self] { self->close_target(); });
   }
   active_workers_.fetch_sub(1, std::memory_order_release);
 }

@@ -55,6 +55,13 @@ JobService::Impl::~Impl() {
   supervisor_.request_stop();
   wake();
   recorder_.request_stop();
+  supervisor_.join();
+  recorder_.join();
+  // What closes a target uses this object. After stop_all() nothing is left to close.
+  changes_.clear();
+  jobs_.clear();
+  lingering_.clear();
+  (void)setup_.gate.lookout().threads().wait_until_free(device::Lookout::kLimit);
 }
 
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {

@@ -57,9 +57,9 @@ struct LatencySummary {
 
 struct OpSnapshot {
   std::uint64_t bytes = 0, operations = 0, errors = 0;
-  std::uint64_t across_pause = 0;  // operations during which the daemon did not run; they are in no latency
   double bytes_per_second = 0, operations_per_second = 0;  // over the last second; over the whole run once it ended
   LatencySummary latency;
+  std::uint64_t across_pause = 0;  // operations during which the daemon did not run; they are in no latency
 };
 
 // Why a direction is driven with the settings that it has.

@@ -288,7 +288,8 @@ TEST_F(DamagedStateTest, ABadPageOfALargeDatabaseIsFoundWhenItsJobsAreRead) {
   const std::string path = config_.state_dir + "/state.db";
   test::run_sql(
       path,
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70) INSERT INTO jobs SELECT 'id' || i, "
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70) INSERT INTO jobs (id, "
+      "name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms) SELECT 'id' || i, "
       "'', 'SUCCEEDED', 'PASS', '', i, i, i, '', printf('%.*c', 1000000, 'x'), i FROM n; "
       "PRAGMA wal_checkpoint(TRUNCATE)");
   ASSERT_GT(std::filesystem::file_size(path), 64U << 20);

@@ -19,7 +19,6 @@ TEST(FindBlindSpots, ALoopDeviceConcernsWhatItMayWriteTo) {
   machine.host.blocks.back().backing_path = "/srv/image";
   EXPECT_FALSE(blind(block_id(makedev(8, 16))));
   EXPECT_TRUE(blind(file_id(5)));
-  EXPECT_EQ(all_blind_spots(machine.host).size(), 1U);
   machine.host.blocks.back().backing = file_id(6);
   EXPECT_FALSE(blind(file_id(5)));
 }

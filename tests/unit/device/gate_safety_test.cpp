@@ -139,7 +139,7 @@ TEST_P(GateSafetyTest, ALoopDeviceOverAnUnknownFileMayBeOverAnyOnItsFileSystem) 
   host.mountinfo("2000000020 1 0:4711 / /gone rw - nfs server:/ rw\n2000000021 1 " +
                  testing::FakeHost::number_of(file) + " / / rw - testfs none rw\n");
   EXPECT_EQ(refusal(file, writing()), "") << "it lies elsewhere";
-  EXPECT_EQ(gate.blind_spots().size(), 1U);
+  EXPECT_TRUE(gate.blind_spots().empty()) << "it concerns some targets, not all";
 }
 
 TEST_P(GateSafetyTest, AFileInALayerOfAnOverlayIsInUse) {
