@@ -183,7 +183,7 @@ Status App::open_listeners() {
     wanted.emplace_back(std::move(config), &control_router_);
   }
   if (config_.metrics_listen) {
-    wanted.emplace_back(http::ListenerConfig{*config_.metrics_listen, "metrics", kMetricsThreads, 64, "", {}},
+    wanted.emplace_back(http::ListenerConfig{*config_.metrics_listen, "metrics", kMetricsThreads, 256, "", {}},
                         &metrics_router_);
   }
   for (const auto& [config, router] : wanted) {

@@ -30,7 +30,9 @@ void check_uses(const Case& c, Refusals& refusals) {
 // What cannot be read may be what would refuse the target.
 void check_blind_spots(const Case& c, Refusals& refusals) {
   if (shares(c.access)) return;
-  for (const auto& spot : find_blind_spots(c.target.facts.id, c.host)) {
+  const TargetFacts& facts = c.target.facts;
+  const NodeId node = facts.exists ? facts.id : NodeId{false, facts.home, 0};
+  for (const auto& spot : find_blind_spots(node, c.host)) {
     refusals.push_back({fmt::format("cannot be told to be free: {}", spot)});
   }
 }

@@ -43,7 +43,8 @@ class Devices:
         self._stack.close()
 
     def zram(self, size):
-        subprocess.run(["modprobe", "zram"], capture_output=True)
+        if shutil.which("modprobe"):  # it may be built in
+            subprocess.run(["modprobe", "zram"], capture_output=True)
         if not (ZRAM / "hot_add").exists():
             raise Unavailable("this kernel has no zram")
         number = (ZRAM / "hot_add").read_text().strip()

@@ -1,4 +1,5 @@
 """splicectl against a real daemon."""
+import concurrent.futures
 import json
 import os
 import pty
@@ -36,8 +37,12 @@ class Splicectl(TestCase):
         path = self.server.dir / "scratch"
         path.write_bytes(bytes(1 << 20))
         (self.server.dir / "job.json").write_text(json.dumps({
-            "targets": [str(path)], "engine": {"read_path": "map"}, "workload": {"rw": "read", "direct": False}}))
-        done = self.ctl("run", self.server.dir / "job.json")
+            "targets": [str(path)], "workload": {"rw": "read", "direct": False, "rate_iops": 20, "bs": "64k"}}))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            run = pool.submit(self.ctl, "run", self.server.dir / "job.json")
+            await_true(lambda: self.server.metric("spliced_io_operations_total", device=str(path)) > 0, "I/O")
+            os.truncate(path, 0)
+            done = run.result()
         self.assertEqual(1, done.returncode)
         self.assertIn("verdict FAIL", done.stdout)
 

@@ -126,7 +126,7 @@ class JobsAndMeans(TestCase):
             answer = daemon.call("POST", "/v1/jobs", job)
             self.assertIn(answer.status, (201, 429), answer.raw)
             if answer.status == 429:
-                self.assertRegex(answer.json["detail"], r"needs \d+; the limit is \d+: raise LimitNOFILE=")
+                self.assertRegex(answer.json["detail"], r"needs \d+ descriptors; the limit is \d+: raise LimitNOFILE=")
                 continue
             accepted += 1
             self.assertEqual("PASS", daemon.wait(answer.json["id"])["verdict"])
