@@ -204,7 +204,9 @@ void DeviceRun::check_direct_io() {
   const bool reads_count = !created_ && !workload::destroys(spec_.workload.rw);
   const std::string shortfall = device::direct_io_shortfall(
       job, {below.read_bytes, below.write_bytes}, fmt::format("the disk below {}", facts().path), reads_count);
-  if (!shortfall.empty()) fail(shortfall);
+  if (shortfall.empty()) return;
+  unmeasured_ = true;
+  fail(shortfall);
 }
 
 void DeviceRun::on_exit() {

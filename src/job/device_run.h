@@ -123,6 +123,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   std::atomic<util::Nanos> closing_since_{0};  // in close(2), which may write back and may hang
   std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> unmeasured_{false};  // what it did says nothing of the device
   std::atomic<std::size_t> exited_{0};
   std::atomic<std::size_t> active_workers_{0};    // and one more until the target is closed
   std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined

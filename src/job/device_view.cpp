@@ -91,7 +91,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   errors_.copy_to(out);
   fill_rates(now, out);
   fill_progress(now, out);
-  Judgement judgement = judge(spec_, out, host_errors_of(totals));
+  Judgement judgement = judge(spec_, out, host_errors_of(totals), unmeasured_);
   out.verdict = judgement.verdict;
   out.criteria = std::move(judgement.criteria);
   const std::lock_guard lock(mutex_);
@@ -158,7 +158,7 @@ DeviceEnd DeviceRun::end() const {
       host_errors += op.errors[static_cast<std::size_t>(ErrorClass::host)].get();
     }
   }
-  Judgement judgement = judge(spec_, counts, host_errors);
+  Judgement judgement = judge(spec_, counts, host_errors, unmeasured_);
   const std::lock_guard lock(mutex_);
   return {facts().name, state, judgement.verdict, reason_.empty() ? std::move(judgement.reason) : reason_};
 }

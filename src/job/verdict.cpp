@@ -31,7 +31,7 @@ std::string describe(const CriterionResult& result) {
 
 }  // namespace
 
-Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors) {
+Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors, bool unmeasured) {
   Judgement out;
   out.criteria = measure(spec.criteria, device, host_errors);
   if (!is_final(device.state)) return out;
@@ -39,7 +39,7 @@ Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t
   if (unmet != out.criteria.end()) {
     out.verdict = Verdict::fail;
     out.reason = describe(*unmet);
-  } else if (host_errors != 0) {
+  } else if (host_errors != 0 || unmeasured) {
     out.reason = "the daemon's own means failed, which says nothing of the device";
   } else if (device.state == State::failed) {
     out.verdict = Verdict::fail;

@@ -16,8 +16,9 @@ struct Judgement {
 
 // Judges a device by its state and counts. `host_errors`: how many of its errors were of the daemon's own means. They
 // say nothing of the device and count in no criterion, but where there was one, the device was not tried as it was to
-// be.
-[[nodiscard]] Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors = 0);
+// be. `unmeasured`: nor was it for another reason, which is the run's.
+[[nodiscard]] Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors = 0,
+                              bool unmeasured = false);
 
 // FAIL before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);

@@ -1,5 +1,5 @@
 // Runs a program under a seccomp filter that refuses one system call:
-//   refuse_call CALL EPERM|ENOSYS PROGRAM [ARGUMENT...]
+//   refuse_call CALL ERRNO PROGRAM [ARGUMENT...]      ERRNO is a name, as in errno(3)
 #include <seccomp.h>
 #include <unistd.h>
 
@@ -7,13 +7,26 @@
 #include <cstdio>
 #include <cstring>
 
+namespace {
+
+// 0: there is none of that name.
+int errno_of(const char* name) {
+  for (int error = 1; error < 134; ++error) {
+    const char* known = ::strerrorname_np(error);
+    if (known != nullptr && std::strcmp(known, name) == 0) return error;
+  }
+  return 0;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   const int call = argc < 4 ? __NR_SCMP_ERROR : seccomp_syscall_resolve_name(argv[1]);
-  if (call == __NR_SCMP_ERROR) {
-    std::fprintf(stderr, "usage: refuse_call CALL EPERM|ENOSYS PROGRAM [ARGUMENT...]\n");
+  const int error = argc < 4 ? 0 : errno_of(argv[2]);
+  if (call == __NR_SCMP_ERROR || error == 0) {
+    std::fprintf(stderr, "usage: refuse_call CALL ERRNO PROGRAM [ARGUMENT...]\n");
     return 2;
   }
-  const int error = std::strcmp(argv[2], "ENOSYS") == 0 ? ENOSYS : EPERM;
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
   if (filter == nullptr || seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<unsigned>(error)), call, 0) != 0 ||
       seccomp_load(filter) != 0) {

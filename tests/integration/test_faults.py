@@ -56,6 +56,21 @@ class Fallbacks(TestCase):
                 self.assertEqual({("vmsplice", "write", name): 2}, fallbacks(write))
                 self.assertEqual({("map", "copy", name): 2, ("copy", "read", name): 2}, fallbacks(read))
 
+    def test_what_the_host_refuses_is_not_the_disks_fault(self):
+        for call, error in (("splice", "EPERM"), ("splice", "ENOSYS"), ("pipe2", "ENFILE"), ("pipe2", "EMFILE")):
+            with self.subTest(call=call, error=error):
+                daemon = self.daemon(wrap=[BIN / "refuse_call", call, error])
+                path = daemon.dir / "scratch"
+                path.write_bytes(bytes(MIB))
+                job = daemon.run(targets=[str(path)], workload={"rw": "read", "direct": False},
+                                 error_policy={"max_errors": 1000})
+                self.assertEqual(("FAILED", None), (job["state"], job["verdict"]))
+                self.assertIn("not the device's doing", job["devices"][0]["reason"])
+                self.assertEqual(error, job["devices"][0]["errors"][0]["errno"])
+                self.assertEqual([0], [c["measured"] for c in job["devices"][0]["criteria"]])
+                self.assertGreater(daemon.metric("spliced_io_errors_total", error="host"), 0)
+                self.assertEqual(0, daemon.metric("spliced_io_errors_total", error="io"))
+
     def test_interruptions_and_storms_change_no_data(self):
         daemon = self.daemon(wrap=self.tracer("splice:error=EAGAIN:when=3+7", "vmsplice:error=EINTR:when=2+5"),
                              env=NO_LEAK_CHECK)

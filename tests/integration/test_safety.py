@@ -247,6 +247,7 @@ class FileSystems(TestCase):
         job = server.run(targets=[str(packed)], workload={"rw": "read", "bs": "64k"})
         self.assertNotEqual("PASS", job["verdict"])
         self.assertIn("direct I/O did not reach the disk below", job["devices"][0]["reason"])
+        self.assertIsNone(job["verdict"], "it says nothing of the disk")
 
     def test_a_file_is_made_at_once_where_nothing_can_be_allocated(self):
         directory = self.mounted(600 * MIB, "mkfs.ext3", "-q")
