@@ -180,6 +180,30 @@ class TestCase(unittest.TestCase):
         self.addCleanup(daemon.close)
         return daemon
 
+    def daemon_with_unread_log(self, *arguments, env=None, allow=()):
+        """A daemon whose stderr is a pipe that is full and that nobody reads, and the reader's end of that."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(4096))
+        os.set_blocking(writer, True)
+        directory = self.directory()
+        process = subprocess.Popen(
+            [BIN / "spliced", "--listen", f"unix:{directory}/spliced.sock", "--metrics-listen", "none", "--state-dir",
+             directory / "state", "--bus", "none", "--allow", f"{directory}/",
+             *[word for pattern in allow for word in ("--allow", pattern)], *arguments],
+            stderr=writer, stdout=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        os.close(writer)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        daemon = Daemon.__new__(Daemon)  # its way to talk, without its log
+        daemon.dir, daemon.socket, daemon.process = directory, directory / "spliced.sock", process
+        daemon.pid = lambda: process.pid
+        daemon.metrics = lambda: daemon.call("GET", "/metrics").raw.decode()
+        return daemon, reader
+
     def directory(self, base="/dev/shm"):
         path = pathlib.Path(tempfile.mkdtemp(prefix="spliced-test.", dir=base))
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)

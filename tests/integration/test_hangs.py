@@ -155,6 +155,35 @@ class Hangs(TestCase):
         go_on()
         self.assertEqual(0, daemon.process.wait(10 * SLOW))
 
+    def test_a_hung_neighbour_a_hung_target_and_an_unread_log_at_once(self):
+        _, neighbour_goes_on = self.hung_disk()
+        hung, go_on = self.hung_disk()
+        begun = time.monotonic()
+        daemon, _ = self.daemon_with_unread_log("--log-level", "debug", allow=["/dev/loop*"])
+        self.addCleanup(neighbour_goes_on)  # before the daemon is waited for
+        self.addCleanup(go_on)
+        await_true(lambda: self.listens(daemon), "the daemon to start", 2)
+        self.assertLess(time.monotonic() - begun, 2.0 * SLOW, "the start")
+        body = {"targets": [hung], "workload": {"rw": "write"}, "destructive": True}
+        clients = Clients(daemon, 45, "POST", "/v1/jobs:validate", body)
+        self.assert_serves(daemon)
+        disk, _ = self.loop(4 * MIB)
+        job = daemon.submit(targets=[disk], destructive=True,
+                            workload={"rw": "write", "bs": "64k", "runtime": "60s", "time_based": True})
+        begun = time.monotonic()
+        os.kill(daemon.pid(), signal.SIGTERM)
+        await_true(lambda: not self.listens(daemon), "the listener to close", 6)
+        self.assertLess(time.monotonic() - begun, 6.0 * SLOW)
+        clients.join()
+        if os.environ.get("SPLICED_PRESET") != "tsan":  # which has one descriptor table for all threads
+            await_true(lambda: self.state_of_leader(daemon.pid()) in (None, "Z"), "all but the hung thread to end", 6)
+            again = self.daemon(directory=daemon.dir, allow=["/dev/loop*"])
+            self.addCleanup(neighbour_goes_on)
+            self.addCleanup(go_on)
+            ended = again.call("GET", f"/v1/jobs/{job['id']}").json
+            self.assertEqual("INTERRUPTED", ended["state"])
+            self.assertGreater(ended["devices"][0]["io"]["write"]["bytes"], 0)
+
     @unittest.skipIf(os.environ.get("SPLICED_PRESET") == "tsan", "under ThreadSanitizer threads share one descriptor table")
     def test_a_killed_daemon_whose_thread_hangs_keeps_nothing_that_the_next_one_needs(self):
         mount, server = self.fuse_disk_and_server(16 * MIB)

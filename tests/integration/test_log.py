@@ -8,33 +8,10 @@ import subprocess
 import time
 import unittest
 
-import harness
 from harness import BIN, SLOW, TestCase, await_true
 
 
 class UnreadLog(TestCase):
-    def start(self, *arguments, env=None):
-        """A daemon whose stderr is a pipe that is full and that nobody reads."""
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        os.set_blocking(writer, False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(writer, bytes(4096))
-        os.set_blocking(writer, True)
-        directory = self.directory()
-        process = subprocess.Popen(
-            [BIN / "spliced", "--listen", f"unix:{directory}/spliced.sock", "--metrics-listen", "none", "--state-dir",
-             directory / "state", "--bus", "none", "--allow", f"{directory}/", *arguments],
-            stderr=writer, stdout=subprocess.DEVNULL, env={**os.environ, **(env or {})})
-        os.close(writer)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        daemon = harness.Daemon.__new__(harness.Daemon)  # its way to talk, without its log
-        daemon.dir, daemon.socket, daemon.process = directory, directory / "spliced.sock", process
-        daemon.pid = lambda: process.pid
-        return daemon, reader
-
     def ready(self, daemon):
         with contextlib.suppress(OSError):
             return daemon.call("GET", "/readyz").status == 200
@@ -44,7 +21,7 @@ class UnreadLog(TestCase):
             "rw": "randwrite", "size": "1M", "time_based": True, "rate_iops": 100, "direct": False, **workload})["id"]
 
     def test_jobs_end_and_are_recorded_and_so_does_the_daemon(self):
-        daemon, _ = self.start()
+        daemon, _ = self.daemon_with_unread_log()
         await_true(lambda: self.ready(daemon), "the daemon to start")
         begun = time.monotonic()
         timed = self.job(daemon, "timed", runtime="2s")
@@ -65,7 +42,7 @@ class UnreadLog(TestCase):
         self.assertEqual({timed: "SUCCEEDED", endless: "CANCELLED", last: "INTERRUPTED"}, states)
 
     def test_what_was_dropped_is_counted_and_told_when_somebody_reads_again(self):
-        daemon, reader = self.start("--log-level", "debug")
+        daemon, reader = self.daemon_with_unread_log("--log-level", "debug")
         await_true(lambda: self.ready(daemon), "the daemon to start")
 
         def metric():
@@ -93,9 +70,9 @@ class UnreadLog(TestCase):
         await_true(told, "the dropped lines to be told", 30)
 
     def test_a_start_that_fails_ends(self):
-        daemon, reader = self.start("--state-dir", "/proc/self")
+        daemon, reader = self.daemon_with_unread_log("--state-dir", "/proc/self")
         self.assertIn(daemon.process.wait(10 * SLOW), (1, 2))
-        daemon, reader = self.start("--bus", "omni")
+        daemon, reader = self.daemon_with_unread_log("--bus", "omni")
         self.assertEqual(2, daemon.process.wait(10 * SLOW))
 
     def test_a_receiver_of_notifications_that_takes_none_stops_nothing(self):
@@ -109,7 +86,7 @@ class UnreadLog(TestCase):
         with contextlib.suppress(BlockingIOError):
             while True:
                 sender.sendto(b"x", str(path))
-        daemon, _ = self.start(env={"NOTIFY_SOCKET": str(path)})
+        daemon, _ = self.daemon_with_unread_log(env={"NOTIFY_SOCKET": str(path)})
         await_true(lambda: self.ready(daemon), "the daemon to start")
         begun = time.monotonic()
         daemon.process.send_signal(signal.SIGTERM)

@@ -17,9 +17,6 @@ using util::kSecond;
 util::Nanos patience() {
   return util::system_clock().now() + kPatienceNanos;
 }
-bool is_open(int fd) {
-  return ::fcntl(fd, F_GETFD) >= 0;
-}
 
 struct DeviceThreadsTest : ::testing::Test {
   void TearDown() override { valve.open(); }
@@ -36,6 +33,10 @@ TEST_F(DeviceThreadsTest, TasksRunInOrder) {
 }
 
 #if !defined(__SANITIZE_THREAD__)
+bool is_open(int fd) {
+  return ::fcntl(fd, F_GETFD) >= 0;
+}
+
 TEST_F(DeviceThreadsTest, AThreadSeesNoDescriptorOfTheProcessButTheStandardStreams) {
   const util::UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const auto thread = threads.lend("/dev/one");
