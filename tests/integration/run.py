@@ -4,7 +4,24 @@ import argparse
 import os
 import pathlib
 import sys
+import time
 import unittest
+
+
+class Timed(unittest.TextTestResult):
+    """Knows how long each test took."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.seconds = {}
+
+    def startTest(self, test):
+        self.begun = time.monotonic()
+        super().startTest(test)
+
+    def stopTest(self, test):
+        self.seconds[test.id()] = time.monotonic() - self.begun
+        super().stopTest(test)
 
 
 def main():
@@ -23,7 +40,9 @@ def main():
     if arguments.patterns:
         loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
     suite = loader.discover(str(here), pattern="test_*.py")
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Timed).run(suite)
+    slowest = sorted(result.seconds.items(), key=lambda item: -item[1])[:15]
+    print("slowest:", *[f"{seconds:6.1f} s  {name}" for name, seconds in slowest], sep="\n  ")
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     skipped = len(result.skipped)
     for test, reason in result.skipped:

@@ -280,6 +280,9 @@ class Containers(TestCase):
         answer = server.call("POST", "/v1/jobs", job)
         self.assertEqual(409, answer.status, answer.raw)
         self.assertIn("/sys/block: No such file or directory", answer.json["detail"])
+        ready = server.call("GET", "/readyz")
+        self.assertEqual(503, ready.status)
+        self.assertIn(b"/sys/block: No such file or directory", ready.raw)
         self.assertEqual(409, server.call("POST", "/v1/jobs", {**job, "targets": [loop]}).status)
         shared = server.run(targets=[str(image)], allow_in_use=True, workload={"rw": "read", "direct": False})
         self.assertEqual("PASS", shared["verdict"])
@@ -295,6 +298,7 @@ class Containers(TestCase):
 
     def test_without_openat2(self):
         server = self.daemon(wrap=[BIN / "refuse_call", "openat2", "ENOSYS"])
+        self.assertEqual(200, server.call("GET", "/readyz").status)
         target = server.dir / "new"
         job = server.run(targets=[str(target)], destructive=True,
                          workload={"rw": "write", "bs": "4k", "size": "1M", "direct": False})
