@@ -14,13 +14,13 @@ tl::unexpected<util::Error> does_not_answer(const std::string& what, Nanos since
                     fmt::format("{} does not answer: a look at it has not come back for {:.1f} s", what, seconds));
 }
 
-util::Result<Looks::Ticket> Looks::begin(const std::string& key, const std::string& what, Nanos until) {
+util::Result<Looks::Ticket> Looks::begin(const std::string& key, const std::string& what, Nanos until, Nanos patience) {
   std::unique_lock lock(mutex_);
   Entry& entry = entries_[key];  // stays where it is as long as somebody waits
   ++entry.waiting;
   while (entry.active) {
     const Nanos now = util::system_clock().now();
-    const Nanos end = std::min(until, entry.since + kPatience);
+    const Nanos end = std::min(until, entry.since + patience);
     if (now >= end) break;
     ended_.wait_for(lock, std::chrono::nanoseconds(end - now));
   }

@@ -60,7 +60,7 @@ std::vector<DeviceStatus> look_over(const device::Gate& gate, const std::vector<
   const auto answers = device::ask_each<std::optional<device::Inspection>>(
       gate.lookout(), *paths,
       [&gate, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
-        const auto right = gate.look_alone((*paths)[i], 0);
+        const auto right = gate.look_alone((*paths)[i], util::system_clock().now() + kOverviewPatience);
         return right ? std::optional(gate.inspect((*paths)[i], access, *host)) : std::nullopt;
       },
       kOverviewPatience, util::system_clock().now() + kOverviewLimit);

@@ -12,6 +12,7 @@ struct Round {
   std::vector<std::string> keys;
   std::function<T(std::size_t)> question;
   std::vector<std::optional<T>> answers;
+  util::Nanos patience = 0;
   std::size_t next = 0;        // the question that comes next
   std::size_t ended = 0;       // answered, or left out
   util::Nanos asked_at = 0;    // when the last one was begun
@@ -31,7 +32,9 @@ void answer_round(const std::shared_ptr<Round<T>>& round, Looks& looks, std::siz
     }
     std::optional<T> answer;
     {
-      const auto ticket = looks.begin(round->keys[index], round->keys[index], 0);
+      // Others ask the same at the same time; one that has not been answered for longer is not waited for.
+      const std::string& key = round->keys[index];
+      const auto ticket = looks.begin(key, key, util::system_clock().now() + Looks::kPatience, round->patience);
       if (ticket) answer = round->question(index);
     }
     const std::lock_guard lock(round->mutex);
@@ -48,6 +51,7 @@ std::vector<std::optional<T>> ask_each(Lookout& lookout, const std::vector<std::
   const auto round = std::make_shared<Round<T>>();
   round->keys = keys;
   round->question = std::move(question);
+  round->patience = patience;
   round->answers.resize(keys.size());
   std::unique_lock lock(round->mutex);
   std::size_t left = 0;  // to threads that do not come back

@@ -32,9 +32,10 @@ class Looks {
     std::string key_;
   };
 
-  // Waits until nobody else looks at `key`, until `until` at the longest (0: not at all), and while each of the looks
-  // before takes less than kPatience. Errc::conflict, saying that `what` does not answer.
-  [[nodiscard]] util::Result<Ticket> begin(const std::string& key, const std::string& what, util::Nanos until);
+  // Waits until nobody else looks at `key`, until `until` at the longest, and while each of the looks before takes less
+  // than `patience`. Errc::conflict, saying that `what` does not answer.
+  [[nodiscard]] util::Result<Ticket> begin(const std::string& key, const std::string& what, util::Nanos until,
+                                           util::Nanos patience = kPatience);
 
  private:
   struct Entry {
