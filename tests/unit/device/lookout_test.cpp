@@ -141,14 +141,27 @@ TEST_F(AskEach, AllThatHangCostNoMoreThanTheLimit) {
   ASSERT_TRUE(lookout.threads().wait_until_free(kPatienceNanos));
 }
 
-TEST_F(AskEach, OneThatIsBeingLookedAtIsLeftOut) {
+TEST_F(AskEach, OneThatIsBeingLookedAtForLongIsLeftOut) {
   auto look = hung_look("b");
   ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
-  const auto answers = ask(
-      {"a", "b", "c"}, [](std::size_t i) { return static_cast<int>(i); }, kPatienceNanos);
+  const auto answers = ask({"a", "b", "c"}, [](std::size_t i) { return static_cast<int>(i); });
   EXPECT_TRUE(answers[0]);
   EXPECT_FALSE(answers[1]);
   EXPECT_TRUE(answers[2]);
+}
+
+TEST_F(AskEach, WhoAsksTheSameAtTheSameTimeIsAnsweredToo) {
+  std::vector<std::jthread> clients;
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      const auto answers = ask(
+          {"a", "b"}, [](std::size_t) { return std::this_thread::yield(), 1; }, kPatienceNanos);
+      answered += (answers[0] ? 1 : 0) + (answers[1] ? 1 : 0);
+    });
+  }
+  clients.clear();
+  EXPECT_EQ(answered, 16);
 }
 
 }  // namespace
