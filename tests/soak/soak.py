@@ -141,6 +141,7 @@ def main():
     arguments = read_arguments()
     os.environ["SPLICED_BIN"] = str(pathlib.Path(arguments.bin).resolve())
     import ending
+    import selfcheck
     from watch import CHECKS, Findings
     from world import World
     print(f"seed {arguments.seed}, {arguments.minutes:g} minutes", flush=True)
@@ -148,6 +149,8 @@ def main():
         print("skipped: soak: needs root and loop devices\n" f"soak: 0 passed, 0 failed, {len(CHECKS)} skipped")
         return 0
     findings = Findings()
+    for trouble in selfcheck.run():
+        findings.bad("checks", trouble)
     probe = pathlib.Path(arguments.bin).resolve() / "lock_probe.so"
     world = World(probe if probe.exists() else None)
     try:

@@ -15,6 +15,7 @@ STATES = ["PENDING", "RUNNING", "STOPPING", "SUCCEEDED", "FAILED", "CANCELLED", 
 FINAL = set(STATES[3:])
 
 CHECKS = {
+    "checks": "the checks notice what they are for",
     "answers": "no answer is 5xx but a 503 that says why, and each is one that the request may get",
     "ends": "every job ends within a bound",
     "final": "what has ended stays as it is",
@@ -43,8 +44,9 @@ CHECKS = {
 class Findings:
     """Violations by check. Thread-safe."""
 
-    def __init__(self):
+    def __init__(self, quiet=False):
         self.lock = threading.Lock()
+        self.quiet = quiet
         self.broken = collections.defaultdict(list)
         self.skipped = {}
         self.actions = collections.Counter()
@@ -53,7 +55,7 @@ class Findings:
         assert check in CHECKS
         with self.lock:
             self.broken[check].append(text)
-            if len(self.broken[check]) <= 20:
+            if len(self.broken[check]) <= 20 and not self.quiet:
                 print(f"VIOLATION [{check}]: {text[:1500]}", flush=True)
 
     def expect(self, condition, check, text):
