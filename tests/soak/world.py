@@ -2,6 +2,7 @@
 private bus, and the daemon. All of it is taken down again."""
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ FIRST_LOOP = 400  # far above what `losetup -f` hands out: a device that is deta
 IMAGE = 16 * MIB
 IMAGES_SPACE = 256 * MIB  # less than all images together
 STATE_SPACE = 192 * MIB
+LOOP_CTL_REMOVE = 0x4C81  # linux/loop.h
 
 
 def command(*arguments, check=True):
@@ -56,6 +58,10 @@ class Loop:
     def detach(self):
         if self.is_ours():
             command("losetup", "-d", self.path, check=False)
+
+    def remove(self):
+        with contextlib.suppress(OSError), open("/dev/loop-control", "rb") as control:
+            fcntl.ioctl(control, LOOP_CTL_REMOVE, int(self.name.removeprefix("loop")))
 
     def resize(self, size):
         with self.lock:
@@ -176,7 +182,7 @@ class World:
             self.daemon.close()
         for loop in self.loops:
             loop.detach()
-            command("blockdev", "--flushbufs", loop.path, check=False)
+            loop.remove()
         if self.bus:
             self.bus.terminate()
             self.bus.wait(10)
