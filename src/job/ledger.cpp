@@ -8,10 +8,12 @@ namespace spliced::job {
 
 // Called with the lock held, as all that is private here.
 Ledger::Records::iterator Ledger::forget(Records::iterator record) {
-  for (const OpTotals& op : record->second.totals.ops) {
-    departed_.bytes += op.bytes;
-    departed_.operations += op.operations;
-    departed_.errors += op.error_count();
+  if (record->second.totals) {
+    for (const OpTotals& op : record->second.totals->ops) {
+      departed_.bytes += op.bytes;
+      departed_.operations += op.operations;
+      departed_.errors += op.error_count();
+    }
   }
   return records_.erase(record);
 }
@@ -60,13 +62,16 @@ void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
 }
 
 void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
+  auto totals = std::make_shared<DeviceTotals>();
+  run->add_to(*totals);
+  DeviceTelemetry last;
+  run->describe(now, last);
   const std::lock_guard lock(mutex_);
   const auto found = records_.find(run->facts().name);
   if (found == records_.end() || std::erase(found->second.runs, run) == 0) return;
   Record& record = found->second;
-  run->add_to(record.totals);
-  DeviceTelemetry last;
-  run->describe(now, last);
+  if (record.totals) totals->merge(*record.totals);
+  record.totals = std::move(totals);
   if (last.last_completion) record.last_completion = last.last_completion;
   record.pipe_size_bytes = last.pipe_size_bytes;
   record.last_failed = failed;
@@ -88,14 +93,22 @@ DepartedTotals Ledger::departed() const {
   return departed_;
 }
 
-std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {
+std::vector<Ledger::Record> Ledger::records() const {
   const std::lock_guard lock(mutex_);
-  std::vector<DeviceTelemetry> out;
+  std::vector<Record> out;
   out.reserve(records_.size());
-  for (const auto& [name, record] : records_) {
+  for (const auto& [name, record] : records_) out.push_back(record);
+  return out;
+}
+
+std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {
+  const std::vector<Record> known = records();
+  std::vector<DeviceTelemetry> out;
+  out.reserve(known.size());
+  for (const Record& record : known) {
     DeviceTelemetry& entry = out.emplace_back();
     entry.facts = record.facts;
-    entry.totals = record.totals;
+    if (record.totals) entry.totals = *record.totals;
     entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
     entry.pipe_size_bytes = record.pipe_size_bytes;
     entry.last_completion = record.last_completion;

@@ -10,9 +10,10 @@
 
 namespace spliced::job {
 
-// What each device has done since the daemon got to know it. Counters here never go down, whatever jobs come and go:
-// the counts of a run that ended are added under the same lock under which a reader sums up. What has been idle for
-// long leaves, and begins at 0 should it come back. Thread-safe; never looks at a device.
+// What each device has done since the daemon got to know it. Counters here never go down, whatever jobs come and go: a
+// reader takes the totals and the runs that are not in them under one lock, and sums up without it, as histograms take
+// their time. What has been idle for long leaves, and begins at 0 should it come back. Thread-safe; never looks at a
+// device.
 class Ledger {
  public:
   static constexpr std::size_t kMaxDevices = 4096;
@@ -35,7 +36,7 @@ class Ledger {
  private:
   struct Record {
     device::TargetFacts facts;
-    DeviceTotals totals;
+    std::shared_ptr<const DeviceTotals> totals;    // never changed, but replaced: readers go on with it; null for none
     std::vector<std::shared_ptr<DeviceRun>> runs;  // not settled yet; the newest last
     bool introduced = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
@@ -44,6 +45,7 @@ class Ledger {
     std::uint64_t pipe_size_bytes = 0;
   };
   using Records = std::map<std::string, Record>;
+  [[nodiscard]] std::vector<Record> records() const;
   [[nodiscard]] bool forget_idle(std::size_t count, const std::vector<std::string>& but_these);
   Records::iterator forget(Records::iterator record);
 

@@ -62,10 +62,12 @@ EngineFactory splice_engines() {
   };
 }
 
-// A target that ended inside its planned range went away or shrank: reads find no more bytes, writes no more space.
+// A target that ended inside its planned range went away or shrank: reads find no more bytes, writes no more space, and
+// what is to be trimmed is invalid.
 ErrorClass classify_failure(const Transfer& transfer, int fd) {
   const bool ended = transfer.outcome == Outcome::end_of_target;
-  if (ended || transfer.error == ENOSPC || transfer.error == EIO) {
+  const bool trim_refused = transfer.op == util::Op::trim && transfer.error == EINVAL;
+  if (ended || trim_refused || transfer.error == ENOSPC || transfer.error == EIO) {
     if (transfer.offset + transfer.length > size_now(fd)) return ErrorClass::removed;
   }
   if (transfer.outcome == Outcome::host_failed || transfer.outcome == Outcome::splice_unsupported ||

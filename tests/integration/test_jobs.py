@@ -261,7 +261,7 @@ class DeviceJobs(TestCase):
     def test_a_vanished_device_fails_and_the_other_goes_on(self):
         loop, image = self.loop(64 * MIB)
         other, _ = self.loop(64 * MIB)
-        for mode in ("randread", "randwrite"):
+        for mode in ("randread", "randwrite", "randtrim"):
             with self.subTest(mode):
                 os.truncate(image, 64 * MIB)
                 subprocess.run(["losetup", "-c", loop], check=True)

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "run_fixture.h"
 
@@ -70,6 +72,27 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
     EXPECT_EQ(operations(), 10U * static_cast<unsigned>(i));
     before = operations();
   }
+}
+
+TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
+  constexpr unsigned kRuns = 20;
+  ledger.introduce(named(path), clock.now());
+  std::atomic<bool> over{false};
+  std::thread reader([&] {
+    for (std::uint64_t before = 0; !over;) {
+      const std::uint64_t now = operations();
+      EXPECT_GE(now, before);
+      before = now;
+    }
+  });
+  for (unsigned i = 0; i < kRuns; ++i) {
+    const auto run = finished_run(reading({path}));
+    ledger.attach(run);
+    ledger.settle(run, false, clock.now());
+  }
+  over = true;
+  reader.join();
+  EXPECT_EQ(operations(), 10U * kRuns);
 }
 
 TEST_F(LedgerTest, ARunThatFailedShowsUntilTheNextOne) {

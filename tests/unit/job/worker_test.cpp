@@ -12,8 +12,10 @@ using engine::Outcome;
 using engine::Transfer;
 
 struct ClassifyFailure : ::testing::Test {
-  [[nodiscard]] ErrorClass classify(Outcome outcome, int error, std::uint64_t offset) const {
+  [[nodiscard]] ErrorClass classify(Outcome outcome, int error, std::uint64_t offset,
+                                    util::Op op = util::Op::read) const {
     Transfer transfer;
+    transfer.op = op;
     transfer.outcome = outcome;
     transfer.error = error;
     transfer.offset = offset;
@@ -28,6 +30,7 @@ TEST_F(ClassifyFailure, GoesByTheErrnoInsideTheTarget) {
   EXPECT_EQ(classify(Outcome::failed, EIO, 4096), ErrorClass::io);
   EXPECT_EQ(classify(Outcome::failed, ENOSPC, 4096), ErrorClass::no_space);
   EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 0), ErrorClass::timeout);
+  EXPECT_EQ(classify(Outcome::failed, EINVAL, 4096, util::Op::trim), ErrorClass::invalid);
 }
 
 TEST_F(ClassifyFailure, WhatTheHostRefusedIsTheHosts) {
@@ -43,6 +46,7 @@ TEST_F(ClassifyFailure, ATargetThatEndedOrShrankIsGone) {
   EXPECT_EQ(classify(Outcome::failed, EIO, 4097), ErrorClass::removed);
   EXPECT_EQ(classify(Outcome::failed, ENOSPC, 8192), ErrorClass::removed);
   EXPECT_EQ(classify(Outcome::failed, ENXIO, 0), ErrorClass::removed);
+  EXPECT_EQ(classify(Outcome::failed, EINVAL, 8192, util::Op::trim), ErrorClass::removed);
 }
 
 TEST_F(ClassifyFailure, OtherErrorsPastTheEndKeepTheirClass) {
