@@ -67,7 +67,7 @@ util::Status JobService::Impl::restore() {
     jobs_.push_back(std::move(job));
   }
   const std::lock_guard lock(mutex_);
-  forget_oldest();
+  (void)forget_oldest();  // they have nothing but a line of the list
   return {};
 }
 
@@ -225,6 +225,7 @@ util::Status JobService::Impl::forget(const std::string& id) {
     if (!is_final((*found)->state)) {
       return fail(Errc::conflict, fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));
     }
+    drop_recent(*found);
     forgotten = std::move(*found);
     jobs_.erase(found);
   }

@@ -87,12 +87,13 @@ class JobService::Impl {
   void finalize(const Watched& over, util::Nanos now);
   void visit_lingering(util::Nanos now);
   void sweep_ledger(util::Nanos now);
-  void forget_oldest();
+  [[nodiscard]] std::vector<JobPtr> forget_oldest();
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
   void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
   void record_end(const JobPtr& job, const JobView& end);
   void keep_recent(const JobPtr& job, std::size_t bytes);
+  void drop_recent(const JobPtr& job);
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   void checkpoint(const JobPtr& job);
 

@@ -50,13 +50,15 @@ void JobService::Impl::round() {
                     static_cast<double>(pause) / 1e9));
   }
   std::vector<Watched> watched;
+  std::vector<JobPtr> forgotten;  // freed without the lock
   {
     const std::lock_guard lock(mutex_);
     for (const auto& job : jobs_) {
       if (!is_final(job->state) && job->state != State::pending) watched.push_back({job, job->runs, job->state});
     }
-    forget_oldest();
+    forgotten = forget_oldest();
   }
+  forgotten.clear();
   for (const Watched& job : watched) {
     if (visit(job, now)) finalize(job, now);
   }
@@ -128,16 +130,20 @@ void JobService::Impl::visit_lingering(Nanos now) {
   changed_.notify_all();
 }
 
-void JobService::Impl::forget_oldest() {
+std::vector<JobService::Impl::JobPtr> JobService::Impl::forget_oldest() {
+  std::vector<JobPtr> out;
   std::size_t ended = 0;
   for (const auto& job : jobs_) ended += is_final(job->state) ? 1 : 0;
   while (ended > setup_.limits.kept_jobs) {
     const auto oldest = std::find_if(jobs_.begin(), jobs_.end(), [](auto& job) { return is_final(job->state); });
     forgotten_.push_back((*oldest)->id);
+    drop_recent(*oldest);
+    out.push_back(std::move(*oldest));
     jobs_.erase(oldest);
     changed_.notify_all();
     --ended;
   }
+  return out;
 }
 
 // Called with the lock held, which puts the records of a job in order: a job may end before its submitter sees it run.
@@ -229,6 +235,7 @@ void JobService::Impl::record_end(const JobPtr& job, const JobView& end) {
 void JobService::Impl::keep_recent(const JobPtr& job, std::size_t bytes) {
   std::vector<std::optional<JobView>> gone;  // freed without the lock
   const std::lock_guard lock(mutex_);
+  if (std::find(jobs_.begin(), jobs_.end(), job) == jobs_.end()) return;  // forgotten meanwhile
   recent_.emplace_back(job, bytes);
   recent_bytes_ += bytes;
   while (recent_bytes_ > setup_.limits.recent_bytes) {
@@ -236,6 +243,14 @@ void JobService::Impl::keep_recent(const JobPtr& job, std::size_t bytes) {
     recent_bytes_ -= recent_.front().second;
     recent_.pop_front();
   }
+}
+
+// Called with the lock held, by whoever forgets the job: those that can be asked for have the room.
+void JobService::Impl::drop_recent(const JobPtr& job) {
+  const auto found = std::find_if(recent_.begin(), recent_.end(), [&](const auto& one) { return one.first == job; });
+  if (found == recent_.end()) return;
+  recent_bytes_ -= found->second;
+  recent_.erase(found);
 }
 
 // Called with the lock held.

@@ -22,7 +22,7 @@ class Actor(threading.Thread):
     pause = (0.0, 0.1)
 
     def __init__(self, name, world, jobs, findings, rng):
-        super().__init__(name=name)
+        super().__init__(name=name, daemon=True)
         self.world, self.jobs, self.findings, self.rng = world, jobs, findings, rng
         self.over = threading.Event()
 

@@ -28,7 +28,7 @@ class Samples(threading.Thread):
     """The daemon's memory, once a second."""
 
     def __init__(self, daemon):
-        super().__init__(name="memory")
+        super().__init__(name="memory", daemon=True)
         self.daemon, self.rss, self.over = daemon, [], threading.Event()
 
     def run(self):

@@ -94,6 +94,27 @@ TEST_F(RecordsTest, TheOldestGiveWayInMemory) {
   EXPECT_EQ(service->list({}).size(), 4U);
 }
 
+TEST_F(RecordsTest, WhatIsForgottenMakesRoomInMemory) {
+  ServiceLimits limits;
+  limits.recent_bytes = 3 * sizeof(DeviceSnapshot) + 3 * sizeof(JobSnapshot);  // of two jobs with one device each
+  limits.kept_jobs = 2;
+  start(null_engines(), limits);
+  const auto run_one = [&] {
+    const std::string id = run(reading({path})).id;
+    EXPECT_TRUE(await([&] { return store.find(id)->ended_at.has_value(); }));
+    return id;
+  };
+  const std::string first = run_one();
+  const std::string second = run_one();
+  EXPECT_TRUE(service->forget(second));
+  const std::string third = run_one();
+  EXPECT_FALSE(service->open(first)->stored) << "the second is not held on to";
+  EXPECT_FALSE(service->open(third)->stored);
+  (void)run_one();
+  EXPECT_TRUE(await([&] { return !service->open(first); })) << "only two are kept";
+  EXPECT_FALSE(service->open(third)->stored);
+}
+
 TEST_F(RecordsTest, AListNamesAFewAndCountsAll) {
   std::vector<std::string> targets;
   for (int i = 0; i < 20; ++i) targets.push_back(dir.file("t" + std::to_string(i), 4096));
