@@ -70,6 +70,7 @@ class Tuning(TestCase):
             self.assertEqual({True}, set(Blocks(block, block).check(path, 32 * MIB).values()))
 
 
+@unittest.skipUnless(PRESET == "release", "what is measured is the release build")
 class Fleet(TestCase):
     def test_64_targets_with_2_workers_share_the_budget_of_pipes(self):
         daemon = self.daemon()
@@ -136,6 +137,7 @@ class Fleet(TestCase):
 
 
 @need_root
+@unittest.skipUnless(PRESET == "release", "what is measured is the release build")
 class Benchmark(TestCase):
     def assert_prints(self, expected, code):
         """`code` is Python that finds the benchmark's directory in sys.argv[1]."""
