@@ -38,6 +38,7 @@ class Lists(TestCase):
         lines = pathlib.Path(f"/proc/{daemon.pid()}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
+    @unittest.skipIf(PRESET == "tsan", "so many documents take minutes under ThreadSanitizer")
     def test_the_start_loads_no_documents_and_the_longest_pages_fit_into_memory(self):
         directory, ids = self.full(JOBS)
         begun = time.monotonic()
