@@ -139,6 +139,7 @@ class JobsAndMeans(TestCase):
         job = daemon.run(targets=self.targets(daemon, 40), workload={"rw": "read", "direct": False, "workers": 8})
         self.assertEqual("PASS", job["verdict"], [d["reason"] for d in job["devices"]])
 
+    @unittest.skipIf(PRESET in ("asan", "tsan"), "what sanitizers add to the memory is their own")
     @need_root
     def test_jobs_beyond_the_memory_of_the_group_are_refused_and_the_daemon_lives(self):
         group = self.memory_group(256 * MIB)
