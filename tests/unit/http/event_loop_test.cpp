@@ -208,6 +208,9 @@ double cpu_seconds() {
 }
 
 TEST_F(EventLoopTest, WithoutDescriptorsItWaitsAndSaysSoOnce) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer itself needs a pipe to see what an object is";
+#endif
   CountingLog log;
   ListenerConfig config;
   config.name = "test";
