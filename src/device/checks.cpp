@@ -140,6 +140,17 @@ void check_missing(const Case& c, Refusals& refusals) {
   refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
 }
 
+// What the target is and who uses it.
+void check_nature_and_uses(const Case& c, Refusals& refusals) {
+  if (c.target.facts.block_device) {
+    check_device(c, refusals);
+  } else {
+    check_file(c, refusals);
+  }
+  check_uses(c, refusals);
+  check_blind_spots(c, refusals);
+}
+
 }  // namespace
 
 void check(const Case& c, Refusals& refusals) {
@@ -147,13 +158,7 @@ void check(const Case& c, Refusals& refusals) {
   if (refusals.empty()) check_own_files(c, refusals);
   if (refusals.empty()) check_missing(c, refusals);
   if (!refusals.empty()) return;
-  if (c.target.facts.block_device) {
-    check_device(c, refusals);
-  } else {
-    check_file(c, refusals);
-  }
-  check_uses(c, refusals);
-  check_blind_spots(c, refusals);
+  check_nature_and_uses(c, refusals);
   if (!c.holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", c.holder)});
   // A disk that a job holds may be one that does not answer: it is not read from.
   const bool look = refusals.empty() || !c.access.signatures_last;
@@ -161,13 +166,7 @@ void check(const Case& c, Refusals& refusals) {
 }
 
 void check_again(const Case& c, Refusals& refusals) {
-  if (c.target.facts.block_device) {
-    check_device(c, refusals);
-  } else {
-    check_file(c, refusals);
-  }
-  check_uses(c, refusals);
-  check_blind_spots(c, refusals);
+  check_nature_and_uses(c, refusals);
   check_signatures(c, refusals);
 }
 
