@@ -47,6 +47,27 @@ TEST_P(GateSafetyTest, ARefusedTargetIsUnchanged) {
   EXPECT_EQ(now, testing::ext2_image());
 }
 
+TEST_P(GateSafetyTest, WhatBecameAFileSystemAfterTheClaimIsRefused) {
+  const std::string path = dir.file("target", testing::ext2_image().size());
+  auto target = gate.claim(path, writing(), "job-1", gate.host());
+  ASSERT_TRUE(target) << all_of(target.error());
+  ASSERT_TRUE(gate.confirm(*target, writing(), gate.host()));
+  dir.write("target", testing::ext2_image());
+  const auto status = gate.confirm(*target, writing(), gate.host());
+  ASSERT_FALSE(status);
+  EXPECT_TRUE(contains(all_of(status.error()), "carries a signature: ext2")) << all_of(status.error());
+}
+
+TEST_P(GateSafetyTest, WhatCameIntoUseAfterTheClaimIsRefused) {
+  const std::string path = dir.file("target", 8192);
+  auto target = gate.claim(path, writing(), "job-1", gate.host());
+  ASSERT_TRUE(target) << all_of(target.error());
+  host.swap(path);
+  const auto status = gate.confirm(*target, writing(), gate.host());
+  ASSERT_FALSE(status);
+  EXPECT_TRUE(contains(all_of(status.error()), "swap area " + path)) << all_of(status.error());
+}
+
 TEST_P(GateSafetyTest, ASwapFileInUseIsRefused) {
   host.swap(swap);
   EXPECT_TRUE(contains(refusal(swap, reading()), "swap area " + swap));
