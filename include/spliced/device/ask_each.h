@@ -1,5 +1,7 @@
 // The template of lookout.h.
 #pragma once
+#include <utility>
+
 #include "spliced/device/lookout.h"
 
 namespace spliced::device {
@@ -14,7 +16,8 @@ struct Round {
   std::vector<std::optional<T>> answers;
   util::Nanos patience = 0;
   std::size_t next = 0;        // the question that comes next
-  std::size_t ended = 0;       // answered, or left out
+  std::size_t ended = 0;       // answered, or left out: each once, whoever comes first
+  bool asking = false;         // the thread that goes on is at a question
   util::Nanos asked_at = 0;    // when the last one was begun
   std::size_t generation = 0;  // of the thread that goes on
 };
@@ -28,6 +31,7 @@ void answer_round(const std::shared_ptr<Round<T>>& round, Looks& looks, std::siz
       const std::lock_guard lock(round->mutex);
       if (round->generation != generation || round->next == round->keys.size()) return;
       index = round->next++;
+      round->asking = true;
       round->asked_at = util::system_clock().now();
     }
     std::optional<T> answer;
@@ -39,6 +43,8 @@ void answer_round(const std::shared_ptr<Round<T>>& round, Looks& looks, std::siz
     }
     const std::lock_guard lock(round->mutex);
     round->answers[index] = std::move(answer);
+    if (round->generation != generation) return;  // given up, and counted then
+    round->asking = false;
     ++round->ended;
     round->progress.notify_all();
   }
@@ -54,16 +60,14 @@ std::vector<std::optional<T>> ask_each(Lookout& lookout, const std::vector<std::
   round->patience = patience;
   round->answers.resize(keys.size());
   std::unique_lock lock(round->mutex);
-  std::size_t left = 0;  // to threads that do not come back
-  while (round->ended + left < keys.size()) {
+  while (round->ended < keys.size()) {
     const auto thread = lookout.thread_for(keys[round->next]);
     if (!thread) break;
     round->asked_at = util::system_clock().now();
-    const std::size_t before = round->next;
     (*thread)->post([round, &looks = lookout.looks(), generation = round->generation, thread = *thread] {
       answer_round(round, looks, generation);
     });
-    const auto done = [&] { return round->ended + left >= keys.size(); };
+    const auto done = [&] { return round->ended >= keys.size(); };
     for (;;) {
       const util::Nanos end = std::min(until, round->asked_at + patience);
       const util::Nanos now = util::system_clock().now();
@@ -72,8 +76,7 @@ std::vector<std::optional<T>> ask_each(Lookout& lookout, const std::vector<std::
     }
     if (done() || util::system_clock().now() >= until) break;
     ++round->generation;
-    if (round->next > before) ++left;
-    if (round->next == keys.size()) break;
+    if (std::exchange(round->asking, false)) ++round->ended;
   }
   ++round->generation;
   return round->answers;
