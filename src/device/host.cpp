@@ -93,14 +93,14 @@ bool is_process(const std::string& name) {
   return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
 }
 
-void read_namespace(const std::string& process, bool own, Seen& seen, HostView& view) {
+void read_namespace(const std::string& process, bool own, Seen& seen, HostView& view, std::vector<Overlay>& overlays) {
   const auto mountinfo = read_text(process + "/mountinfo");
   if (mountinfo) {
-    const auto mounts = add_mounts(*mountinfo, own, seen, view);
-    for (auto& layer : find_layers(*mountinfo, mounts, own ? "" : process + "/root")) {
-      view.layers.push_back(std::move(layer));
+    const auto mounts = std::make_shared<std::vector<MountPoint>>(add_mounts(*mountinfo, own, seen, view));
+    for (auto& overlay : find_overlays(*mountinfo, mounts, own ? "" : process + "/root")) {
+      overlays.push_back(std::move(overlay));
     }
-    if (!own || !mounts.empty()) return;
+    if (!own || !mounts->empty()) return;
   } else if (!own) {
     return;  // of a process that ended, or may not be looked at
   }
@@ -109,11 +109,13 @@ void read_namespace(const std::string& process, bool own, Seen& seen, HostView& 
 }
 
 // One mountinfo per mount namespace: a disk that is mounted in a container only is mounted all the same.
-void read_mounts(const HostPaths& paths, HostView& view) {
+// Returns the overlays among the mounts.
+std::vector<Overlay> read_mounts(const HostPaths& paths, HostView& view) {
+  std::vector<Overlay> overlays;
   Seen seen;
   std::set<std::string> namespaces;
   std::error_code error;
-  read_namespace(paths.proc + "/self", true, seen, view);
+  read_namespace(paths.proc + "/self", true, seen, view, overlays);
   char own[64] = {};
   if (::readlink((paths.proc + "/self/ns/mnt").c_str(), own, sizeof own - 1) > 0) namespaces.insert(own);
   for (const auto& entry : fs::directory_iterator(paths.proc, error)) {
@@ -121,8 +123,9 @@ void read_mounts(const HostPaths& paths, HostView& view) {
     if (!is_process(entry.path().filename())) continue;
     char link[64] = {};
     if (::readlink((process + "/ns/mnt").c_str(), link, sizeof link - 1) < 0) continue;
-    if (namespaces.insert(link).second) read_namespace(process, false, seen, view);
+    if (namespaces.insert(link).second) read_namespace(process, false, seen, view, overlays);
   }
+  return overlays;
 }
 
 // A kernel without swap has no such file; one with swap always writes a heading into it.
@@ -141,9 +144,23 @@ void read_swaps(const HostPaths& paths, HostView& view) {
   });
 }
 
-// Image files of FUSE file systems and swap files: their own file systems may not answer.
+// Image files of FUSE file systems, swap files and layers of overlays: their own file systems may not answer.
 constexpr util::Nanos kPatience = util::kSecond / 10;  // with one of them
 constexpr util::Nanos kLimit = util::kSecond / 2;      // with all
+
+void add_layers(HostView& view, std::vector<Overlay> overlays, Lookout& lookout) {
+  const auto list = std::make_shared<const std::vector<Overlay>>(std::move(overlays));
+  std::vector<std::string> keys;
+  for (const auto& overlay : *list) keys.push_back("the layers of " + overlay.root + overlay.merged);
+  const auto answers = ask_each<FoundLayers>(
+      lookout, keys, [list](std::size_t index) { return ask_for_layers((*list)[index]); }, kPatience,
+      util::system_clock().now() + kLimit);
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    for (auto& layer : layers_of((*list)[i], answers[i].value_or(FoundLayers{}))) {
+      view.layers.push_back(std::move(layer));
+    }
+  }
+}
 
 std::map<std::string, NodeId> find_nodes(const std::set<std::string>& paths, Lookout& lookout) {
   const auto list = std::make_shared<std::vector<std::string>>(paths.begin(), paths.end());
@@ -225,8 +242,9 @@ HostView HostReader::read() const {
   HostView view;
   view.blocks = read_block_nodes(paths_, view.blind_spots);
   view.pools = read_pools(paths_);
-  read_mounts(paths_, view);
+  std::vector<Overlay> overlays = read_mounts(paths_, view);
   read_swaps(paths_, view);
+  add_layers(view, std::move(overlays), lookout_);
   add_nodes(view, lookout_);
   loops_->fill(view.blocks, paths_.dev);
   return view;

@@ -8,8 +8,6 @@
 #include <sstream>
 #include <string_view>
 
-#include "overlay.h"
-
 namespace spliced::device {
 namespace {
 
@@ -40,26 +38,32 @@ bool is_local(const MountPoint* mount) {
   return mount != nullptr && std::find(kLocal.begin(), kLocal.end(), mount->type) != kLocal.end();
 }
 
-// Asking a server that is gone would block for good; what is local is asked.
-std::optional<NodeId> inode_of(const std::vector<MountPoint>& mounts, const std::string& path,
-                               const std::string& root) {
-  struct stat st {};
-  if (!is_local(mount_of(mounts, path, any_mount)) || ::stat((root + path).c_str(), &st) != 0) return std::nullopt;
-  return NodeId{false, st.st_dev, st.st_ino};
-}
-
 // Container engines give the layers below relative to a directory above the upper one, to keep the options short.
-std::string absolute(const LayerName& layer, const std::vector<LayerName>& all, const std::vector<MountPoint>& mounts,
-                     const std::string& root) {
-  if (layer.path.starts_with('/')) return layer.path;
+std::vector<std::string> meanings_of(const LayerName& layer, const std::vector<LayerName>& all) {
+  if (layer.path.starts_with('/')) return {layer.path};
   const auto upper = std::find_if(all.begin(), all.end(), [](auto& other) { return other.role == "upper"; });
   std::string directory = upper == all.end() ? "" : upper->path;
+  std::vector<std::string> paths;
   while (directory.size() > 1) {
     directory.resize(directory.rfind('/'));
-    std::string path = directory + "/" + layer.path;
-    if (inode_of(mounts, path, root)) return path;
+    paths.push_back(directory + "/" + layer.path);
   }
-  return layer.path;
+  return paths;
+}
+
+std::vector<std::string> local_meanings_of(const LayerName& layer, const std::vector<LayerName>& all,
+                                           const std::vector<MountPoint>& mounts) {
+  std::vector<std::string> paths = meanings_of(layer, all);
+  std::erase_if(paths, [&](const auto& path) { return !is_local(mount_of(mounts, path, any_mount)); });
+  return paths;
+}
+
+std::optional<FoundLayer> first_that_exists(const std::vector<std::string>& paths, const std::string& root) {
+  for (const auto& path : paths) {
+    struct stat st {};
+    if (::stat((root + path).c_str(), &st) == 0) return FoundLayer{path, {false, st.st_dev, st.st_ino}};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,24 +81,42 @@ std::optional<Place> place_in(const std::vector<MountPoint>& mounts, const std::
   return Place{mount->device, root + rest == "" ? "/" : root + rest};
 }
 
-std::vector<OverlayLayer> find_layers(const std::string& mountinfo, const std::vector<MountPoint>& mounts,
-                                      const std::string& root) {
-  std::vector<OverlayLayer> layers;
+std::vector<Overlay> find_overlays(const std::string& mountinfo,
+                                   const std::shared_ptr<const std::vector<MountPoint>>& mounts,
+                                   const std::string& root) {
+  std::vector<Overlay> overlays;
   std::istringstream lines(mountinfo);
   for (std::string line; std::getline(lines, line);) {
     if (line.find(" - overlay ") == line.npos) continue;
     const int id = std::atoi(line.c_str());
-    const auto mount = std::find_if(mounts.begin(), mounts.end(), [&](auto& m) { return m.id == id; });
-    if (mount == mounts.end()) continue;
-    const auto all = overlay_layers(super_options(line));
-    for (const auto& name : all) {
-      const std::string path = absolute(name, all, mounts, root);
-      OverlayLayer layer{path, name.role, mount->target, place_in(mounts, path, any_mount), std::nullopt};
-      // Its layers were named outside of a container whose root it is. In there, the name leads into the overlay.
-      if (layer.place && layer.place->device == mount->device) continue;
-      layer.node = inode_of(mounts, path, root);
-      layers.push_back(std::move(layer));
+    const auto mount = std::find_if(mounts->begin(), mounts->end(), [&](auto& m) { return m.id == id; });
+    if (mount == mounts->end()) continue;
+    Overlay overlay{mount->target, mount->device, root, mounts, overlay_layers(super_options(line)), {}};
+    for (const auto& name : overlay.names) {
+      overlay.paths.push_back(local_meanings_of(name, overlay.names, *mounts));
     }
+    overlays.push_back(std::move(overlay));
+  }
+  return overlays;
+}
+
+FoundLayers ask_for_layers(const Overlay& overlay) {
+  FoundLayers found;
+  for (const auto& paths : overlay.paths) found.push_back(first_that_exists(paths, overlay.root));
+  return found;
+}
+
+std::vector<OverlayLayer> layers_of(const Overlay& overlay, const FoundLayers& found) {
+  std::vector<OverlayLayer> layers;
+  for (std::size_t i = 0; i < overlay.names.size(); ++i) {
+    const LayerName& name = overlay.names[i];
+    const auto it = i < found.size() ? found[i] : std::nullopt;
+    const std::string path = it ? it->path : name.path;
+    OverlayLayer layer{path, name.role, overlay.merged, place_in(*overlay.mounts, path, any_mount), std::nullopt};
+    // Its layers were named outside of a container whose root it is. In there, the name leads into the overlay.
+    if (layer.place && layer.place->device == overlay.device) continue;
+    if (it) layer.node = it->node;
+    layers.push_back(std::move(layer));
   }
   return layers;
 }

@@ -91,6 +91,51 @@ class Hangs(TestCase):
         await_true(lambda: not self.listens(daemon), "the listener to close", 6)
         self.assertLess(time.monotonic() - begun, 6.0 * SLOW)
 
+    def hung_layer(self):
+        """An overlay whose lower directory, by its name, is now on a file system that does not answer."""
+        mount, server = self.fuse_disk_and_server(32 * MIB)
+        device, _ = self.loop(image=mount / "disk")
+        subprocess.run(["mkfs.ext4", "-q", device], check=True, capture_output=True)
+        top = self.directory("/tmp")
+        for name in ("place/lower", "upper", "work", "merged"):
+            (top / name).mkdir(parents=True)
+        options = f"lowerdir={top}/place/lower,upperdir={top}/upper,workdir={top}/work"
+        done = subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", top / "merged"], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest(f"no overlay: {done.stderr}")
+        self.addCleanup(subprocess.run, ["umount", "-l", top / "merged"], capture_output=True)
+        with open(mount / "disk", "rb") as image:  # nobody may know the answer already
+            subprocess.run(["blockdev", "--flushbufs", device], check=True)
+            os.fsync(image.fileno())
+            os.posix_fadvise(image.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        subprocess.run(["mount", device, top / "place"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", top / "place"], capture_output=True)
+
+        def go_on():
+            os.kill(server.pid, signal.SIGCONT)
+
+        self.addCleanup(go_on)
+        os.kill(server.pid, signal.SIGSTOP)
+        return top, go_on
+
+    def test_a_layer_of_an_overlay_that_does_not_answer_holds_up_nobody(self):
+        top, go_on = self.hung_layer()
+        asked = subprocess.Popen(["stat", top / "place/lower"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(asked.wait)
+        self.addCleanup(go_on)  # before it is waited for
+        await_true(lambda: pathlib.Path(f"/proc/{asked.pid}/stat").read_text().split()[2] == "D", "the look to hang")
+        begun = time.monotonic()
+        daemon = self.daemon(allow=["/dev/loop*", f"{top}/"])
+        self.addCleanup(go_on)
+        self.assertLess(time.monotonic() - begun, 2.0 * SLOW, "the start")
+        self.assert_serves(daemon)
+        file = top / "upper/file"
+        file.write_bytes(bytes(MIB))
+        body = {"targets": [str(file)], "destructive": True, "workload": {"rw": "write", "direct": False}}
+        answer = self.quick("a file in another layer", lambda: daemon.call("POST", "/v1/jobs", body))
+        self.assertEqual(409, answer.status, answer.raw)
+        self.assertIn(f"the upper directory of the overlay mounted at {top}/merged", answer.raw.decode())
+
     def listens(self, daemon):
         with socket.socket(socket.AF_UNIX) as client:
             try:

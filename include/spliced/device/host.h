@@ -80,7 +80,7 @@ struct OverlayLayer {
   std::string role;            // "upper", "lower" or "work"
   std::string merged;          // where the overlay is mounted
   std::optional<Place> place;  // unknown where no mount leads to it
-  std::optional<NodeId> node;  // by device and inode, where asking cannot block
+  std::optional<NodeId> node;  // by device and inode, where the file system is local and answers
 };
 
 struct SwapArea {
@@ -123,8 +123,8 @@ class HostReader {
   HostReader(HostPaths paths, Lookout& lookout);
   ~HostReader();
   // sysfs, every mountinfo and swaps. What cannot be read is left out and told in `blind_spots`. Takes some
-  // milliseconds, and up to a second when the file of a loop device or of a mount does not answer: that is then told as
-  // unknown.
+  // milliseconds, and up to a second and a half when the files of loop devices or of mounts and the layers of overlays
+  // do not answer: that is then told as unknown.
   [[nodiscard]] HostView read() const;
 
  private:
