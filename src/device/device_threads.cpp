@@ -39,11 +39,9 @@ DeviceThread::~DeviceThread() {
 }
 
 void DeviceThread::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  ready_.notify_one();
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  ready_.notify_one();  // with the lock, for the last task lets the thread end and be deleted by another
 }
 
 void DeviceThread::work() {
