@@ -93,8 +93,13 @@ util::Result<StateDir> StateDir::open(const std::string& path) {
   out.path_ = path;
   const bool created = ::mkdir(path.c_str(), 0700) == 0;
   if (!created && errno != EEXIST) return fail_errno(fmt::format("create state directory {}", path), errno);
-  if (created && ::chmod(path.c_str(), 0700) != 0) return fail_errno(fmt::format("state directory {}", path), errno);
-  out.directory_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // What was just made here is no link, unless somebody put one in its place.
+  const util::UniqueFd found(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | (created ? O_NOFOLLOW : 0)));
+  if (!found) return fail_errno(fmt::format("state directory {}", path), errno);
+  if (created && ::chmod(fmt::format("/proc/self/fd/{}", found.get()).c_str(), 0700) != 0) {
+    return fail_errno(fmt::format("state directory {}", path), errno);
+  }
+  out.directory_.reset(::openat(found.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!out.directory_) return fail_errno(fmt::format("state directory {}", path), errno);
   auto lock = open_own(out.directory_, path, kLock);
   if (!lock) return tl::unexpected(util::with_context(lock.error(), "state directory"));
