@@ -214,7 +214,8 @@ class DBus(TestCase):
                 watcher.join()
             self.assertEqual("org.spliced.Error.Invalid", error)
             self.assertIn(b"at most 1048576", answer)
-            self.assertLess(max(peaks) - before, 100 << 20, size)
+            if SLOW == 1:  # a sanitizer has a shadow of all memory, and keeps what was freed
+                self.assertLess(max(peaks) - before, 100 << 20, size)
         error, answer = raw.call(NAME, PATH, NAME, "CancelJob", b"x" * (16 << 20))
         self.assertEqual("org.spliced.Error.NotFound", error)
         self.assertLess(len(answer), 1000)
