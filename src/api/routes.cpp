@@ -28,7 +28,7 @@ constexpr std::size_t kDefaultPage = 50;
 constexpr std::size_t kMaxPage = 500;
 constexpr std::size_t kMaxFullPage = 20;  // of whole jobs, which may have megabytes each
 
-Response json(int status, const Json& body) {
+Response answer_json(int status, const Json& body) {
   Response response;
   response.status = status;
   response.body = to_text(body);
@@ -97,8 +97,9 @@ class Handlers {
   }
 
   Response validate(const Request& request) {
-    return with_spec(request,
-                     [&](const job::JobSpec& spec) { return json(200, render_plan(service_.validate(spec), spec)); });
+    return with_spec(request, [&](const job::JobSpec& spec) {
+      return answer_json(200, render_plan(service_.validate(spec), spec));
+    });
   }
 
   Response list(const Request& request) {
@@ -165,22 +166,22 @@ class Handlers {
   Response devices(const Request&) {
     Json list = Json::array();
     for (const auto& device : service_.devices()) list.push_back(render_device(device));
-    return json(200, {{"devices", list}});
+    return answer_json(200, {{"devices", list}});
   }
 
   Response device(const Request& request) {
     const auto device = service_.device(request.path_values.at("name"));
-    return device ? json(200, render_device(*device)) : answer_error(device.error());
+    return device ? answer_json(200, render_device(*device)) : answer_error(device.error());
   }
 
-  Response capabilities(const Request&) { return json(200, render_capabilities(service_.capabilities())); }
+  Response capabilities(const Request&) { return answer_json(200, render_capabilities(service_.capabilities())); }
 
   Response version(const Request&) {
-    return json(200, {{"name", "spliced"},
-                      {"version", version_.version},
-                      {"revision", version_.revision},
-                      {"compiler", version_.compiler},
-                      {"api", "v1"}});
+    return answer_json(200, {{"name", "spliced"},
+                             {"version", version_.version},
+                             {"revision", version_.revision},
+                             {"compiler", version_.compiler},
+                             {"api", "v1"}});
   }
 
   static Response openapi(const Request&) {
@@ -248,7 +249,7 @@ class Handlers {
     for (auto job = first; job != last; ++job) list.push_back(render_summary(*job));
     Json body = {{"jobs", list}, {"next_page_token", nullptr}};
     if (!next.empty()) body["next_page_token"] = next;
-    return json(200, body);
+    return answer_json(200, body);
   }
 
   JobService& service_;

@@ -8,9 +8,9 @@
 #include <vector>
 
 namespace spliced::api {
-namespace {
-
 using nlohmann::json;
+
+namespace {
 
 struct Rejected {
   std::string detail;

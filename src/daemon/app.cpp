@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t kControlThreads = 128;  // of requests that wait: for a job, or for a disk to be looked at
 constexpr std::size_t kMetricsThreads = 4;
-constexpr Nanos kStopLimit = 3 * util::kSecond;
+constexpr Nanos kJobsStopLimit = 3 * util::kSecond;
 constexpr Nanos kBusStopLimit = util::kSecond / 2;
 constexpr Nanos kRecordLimit = 5 * util::kSecond;    // beyond it the recorder is behind
 constexpr Nanos kListenerStopLimit = util::kSecond;  // for handlers to finish; those that hang are left behind
@@ -288,7 +288,7 @@ bool App::healthy() const {
 bool App::stop() {
   if (!service_) return true;
   service_->begin_shutdown();
-  const bool all_left = service_->stop_all(kStopLimit);
+  const bool all_left = service_->stop_all(kJobsStopLimit);
   if (!all_left) log_.log(LogLevel::error, "some workers are stuck in the kernel; leaving without them");
   for (auto& listener : listeners_) listener->begin_stop();
   const Nanos deadline = util::system_clock().now() + kListenerStopLimit;

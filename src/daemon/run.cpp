@@ -22,7 +22,7 @@ using util::Nanos;
 
 namespace {
 
-constexpr auto kStopLimit = std::chrono::milliseconds(4500);  // of the whole stop
+constexpr auto kWholeStopLimit = std::chrono::milliseconds(4500);  // of the whole stop
 constexpr auto kLastWords = std::chrono::milliseconds(1000);  // for the log to be taken
 constexpr int kStatusInterval = 2000;                         // milliseconds between STATUS lines
 
@@ -66,7 +66,7 @@ class ExitDeadline {
     started_ = std::move(started);
     thread_ = std::jthread([this](const std::stop_token& stop) {
       std::unique_lock lock(mutex_);
-      never_.wait_for(lock, stop, kStopLimit, [] { return false; });
+      never_.wait_for(lock, stop, kWholeStopLimit, [] { return false; });
       if (!stop.stop_requested()) leave();
     });
   }

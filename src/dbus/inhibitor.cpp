@@ -12,13 +12,13 @@ namespace {
 
 constexpr const char* kLogin1 = "org.freedesktop.login1";
 constexpr std::uint64_t kAnswerLimit = 10'000'000;  // microseconds that login1 has to answer
-constexpr Nanos kFirstPause = util::kSecond;
-constexpr Nanos kLongestPause = 60 * util::kSecond;
+constexpr Nanos kFirstRetry = util::kSecond;
+constexpr Nanos kLongestRetry = 60 * util::kSecond;
 
 }  // namespace
 
 Inhibitor::Inhibitor(sdbus::IConnection& connection, util::Logger& log)
-    : log_(log), login1_(sdbus::createProxy(connection, kLogin1, "/org/freedesktop/login1")), pause_(kFirstPause) {
+    : log_(log), login1_(sdbus::createProxy(connection, kLogin1, "/org/freedesktop/login1")), pause_(kFirstRetry) {
   const std::string rule = fmt::format(
       "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{}"
       "'",
@@ -59,7 +59,7 @@ void Inhibitor::answered(const sdbus::Error* error, sdbus::UnixFd lock) {
     // What is not wanted any more is closed at once, here.
     if (wanted_) lock_ = std::move(lock);
     stale_ = reported_ = false;
-    pause_ = kFirstPause;
+    pause_ = kFirstRetry;
     return;
   }
   if (!reported_) {
@@ -72,12 +72,12 @@ void Inhibitor::answered(const sdbus::Error* error, sdbus::UnixFd lock) {
 
 void Inhibitor::try_later() {
   next_try_ = util::system_clock().now() + pause_;
-  pause_ = std::min(2 * pause_, kLongestPause);
+  pause_ = std::min(2 * pause_, kLongestRetry);
 }
 
 void Inhibitor::owner_changed(const std::string& owner) {
   stale_ = lock_.isValid();
-  pause_ = kFirstPause;
+  pause_ = kFirstRetry;
   if (owner.empty()) {
     try_later();
   } else {

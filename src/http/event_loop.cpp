@@ -25,10 +25,6 @@ constexpr Nanos kAcceptPause = util::kSecond / 10;        // where the system ha
 constexpr Nanos kComplaintInterval = 60 * util::kSecond;  // of the log, about that
 constexpr Nanos kRetry = util::kSecond / 20;              // of streams that found the pool full
 
-Nanos now() {
-  return util::system_clock().now();
-}
-
 bool add_to(const util::UniqueFd& epoll, int fd, std::uint64_t id, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
@@ -68,7 +64,7 @@ void EventLoop::run() {
   for (;;) {
     const Nanos end = end_at_;
     if (end != 0 && !ending_) begin_end();
-    if (ending_ && (connections_.empty() || now() >= end)) break;
+    if (ending_ && (connections_.empty() || util::now() >= end)) break;
     const int count = ::epoll_wait(epoll_.get(), events, kEvents, timeout());
     if (count < 0 && errno != EINTR) {
       log_.log(util::LogLevel::error, fmt::format("{}: epoll: {}", config_.name, util::errno_text(errno)));
@@ -76,7 +72,7 @@ void EventLoop::run() {
     }
     for (int i = 0; i < count; ++i) on_event(events[i].data.u64, events[i].events);
     take_made();
-    for (const std::uint64_t id : deadlines_.take_due(now())) {
+    for (const std::uint64_t id : deadlines_.take_due(util::now())) {
       if (Connection* connection = find(id)) on_deadline(*connection);
     }
     try_again();
@@ -102,7 +98,7 @@ void EventLoop::begin_end() {
     if (connection.receives_request() || connection.phase == Phase::lingering) {
       close(connection);
     } else if (connection.phase == Phase::answering) {
-      deadlines_.set(id, std::min(deadlines_.of(id), now() + kLastWords));
+      deadlines_.set(id, std::min(deadlines_.of(id), util::now() + kLastWords));
     }
   }
 }
@@ -112,9 +108,9 @@ int EventLoop::timeout() const {
   const auto also = [&](Nanos when) { next = next == 0 ? when : std::min(next, when); };
   if (accept_again_ != 0) also(accept_again_);
   if (ending_) also(end_at_);
-  if (!hungry_.empty() || !dead_.empty()) also(now() + kRetry);
+  if (!hungry_.empty() || !dead_.empty()) also(util::now() + kRetry);
   if (next == 0) return -1;
-  return static_cast<int>(std::clamp<Nanos>((next - now()) / 1'000'000 + 1, 0, 60'000));
+  return static_cast<int>(std::clamp<Nanos>((next - util::now()) / 1'000'000 + 1, 0, 60'000));
 }
 
 void EventLoop::on_event(std::uint64_t id, std::uint32_t events) {
@@ -167,17 +163,17 @@ void EventLoop::accept(util::UniqueFd fd) {
   }
   const std::uint64_t id = ++last_id_;
   if (!add_to(epoll_, fd.get(), id, EPOLLIN)) return pause_accepting(errno);
-  auto& connection = *(connections_[id] = std::make_unique<Connection>(std::move(fd), id, tcp, now()));
+  auto& connection = *(connections_[id] = std::make_unique<Connection>(std::move(fd), id, tcp, util::now()));
   connection.interest = EPOLLIN;
   if (full) return turn_away(id);
   unfinished_.emplace(false, id);
-  deadlines_.set(id, now() + config_.limits.request_time);
+  deadlines_.set(id, util::now() + config_.limits.request_time);
   receive(connection);
 }
 
 // The descriptor that epoll reports again and again would make the loop spin.
 void EventLoop::pause_accepting(int error) {
-  const Nanos when = now();
+  const Nanos when = util::now();
   accept_again_ = when + kAcceptPause;
   if (!change_in(epoll_, listening_.get(), kListening, 0)) accept_again_ = when;
   if (last_complaint_ != 0 && when - last_complaint_ < kComplaintInterval) return;
@@ -263,8 +259,8 @@ void EventLoop::try_again() {
   for (auto& task : std::exchange(dead_, {})) {
     if (!pool_.enqueue(std::move(task))) dead_.push_back(std::move(task));
   }
-  if (accept_again_ != 0 && now() >= accept_again_) {
-    accept_again_ = change_in(epoll_, listening_.get(), kListening, EPOLLIN) ? 0 : now() + kAcceptPause;
+  if (accept_again_ != 0 && util::now() >= accept_again_) {
+    accept_again_ = change_in(epoll_, listening_.get(), kListening, EPOLLIN) ? 0 : util::now() + kAcceptPause;
   }
 }
 
@@ -276,7 +272,7 @@ void EventLoop::discard(Stream stream) {
 }
 
 void EventLoop::tell(const Exchange& exchange, int status) {
-  const double seconds = static_cast<double>(now() - exchange.begun) / 1e9;
+  const double seconds = static_cast<double>(util::now() - exchange.begun) / 1e9;
   observer_.on_request(exchange.route != nullptr ? std::string_view(exchange.route->path) : "none", exchange.method,
                        status, seconds);
 }

@@ -25,10 +25,6 @@ constexpr std::size_t kLingerBytes = 4 << 20;
 constexpr Nanos kFirstAsk = util::kSecond;
 constexpr Nanos kNextAsk = 2 * util::kSecond;
 
-Nanos now() {
-  return util::system_clock().now();
-}
-
 Response busy(std::string_view detail) {
   Response refusal = problem(503, detail);
   refusal.headers.emplace_back("Retry-After", "1");
@@ -148,14 +144,14 @@ Response EventLoop::handle(const Exchange& exchange) const {
 
 void EventLoop::on_peer_finished(Connection& connection) {
   set_interest(connection, 0);  // EPOLLHUP and EPOLLERR are told all the same
-  if (connection.tcp && !connection.form.http_1_0) deadlines_.set(connection.id, now() + kFirstAsk);
+  if (connection.tcp && !connection.form.http_1_0) deadlines_.set(connection.id, util::now() + kFirstAsk);
 }
 
 void EventLoop::ask_whether_there(Connection& connection) {
   if (connection.unsent() == 0) connection.send_later(std::string(kStillBusy));
   if (!connection.flush()) return close(connection);
   count(connection);
-  deadlines_.set(connection.id, now() + kNextAsk);
+  deadlines_.set(connection.id, util::now() + kNextAsk);
 }
 
 void EventLoop::on_made(Made& made) {
@@ -203,9 +199,9 @@ void EventLoop::answer(Connection& connection, Response response) {
 void EventLoop::set_answer_deadline(Connection& connection) {
   const Nanos had = deadlines_.of(connection.id);
   if (!ending_) {
-    deadlines_.set(connection.id, now() + config_.limits.response_time);
-  } else if (had == 0 || had > now() + kLastWords) {
-    deadlines_.set(connection.id, now() + kLastWords);
+    deadlines_.set(connection.id, util::now() + config_.limits.response_time);
+  } else if (had == 0 || had > util::now() + kLastWords) {
+    deadlines_.set(connection.id, util::now() + kLastWords);
   }
 }
 
@@ -239,7 +235,7 @@ void EventLoop::linger(Connection& connection) {
   tell(*connection.exchange, connection.status);
   connection.phase = Phase::lingering;
   connection.finish_sending();
-  deadlines_.set(connection.id, now() + kLinger);
+  deadlines_.set(connection.id, util::now() + kLinger);
   set_interest(connection, EPOLLIN);
   drain(connection);
 }

@@ -1,11 +1,19 @@
 #!/usr/bin/env python3
-"""Runs the integration tests against a build:  run.py --bin build/release/bin [--preset NAME] [PATTERN...]"""
+"""Runs the integration tests against a build:
+  run.py --bin build/release/bin [--preset NAME] [--jobs N] [PATTERN...]
+With more than one job, the classes of tests run beside each other, each in a process of its own."""
 import argparse
+import concurrent.futures
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import time
 import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOTALS = re.compile(r"^integration: (\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 
 class Timed(unittest.TextTestResult):
@@ -24,22 +32,20 @@ class Timed(unittest.TextTestResult):
         super().stopTest(test)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--preset", default="release")
-    parser.add_argument("patterns", nargs="*")
-    arguments = parser.parse_args()
-    os.environ["SPLICED_BIN"] = str(pathlib.Path(arguments.bin).resolve())
-    os.environ["SPLICED_PRESET"] = arguments.preset
-    supp = pathlib.Path(__file__).resolve().parent.parent / "tsan.supp"
-    os.environ["TSAN_OPTIONS"] = f"suppressions={supp}"
-    here = pathlib.Path(__file__).resolve().parent
-    sys.path.insert(0, str(here))
-    loader = unittest.TestLoader()
-    if arguments.patterns:
-        loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
-    suite = loader.discover(str(here), pattern="test_*.py")
+def all_of(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from all_of(test)
+        else:
+            yield test
+
+
+def say_totals(passed, failed, skipped):
+    print(f"integration: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+def run_here(suite):
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Timed).run(suite)
     slowest = sorted(result.seconds.items(), key=lambda item: -item[1])[:15]
     print("slowest:", *[f"{seconds:6.1f} s  {name}" for name, seconds in slowest], sep="\n  ")
@@ -47,8 +53,43 @@ def main():
     skipped = len(result.skipped)
     for test, reason in result.skipped:
         print(f"skipped: {test}: {reason}")
-    print(f"integration: {result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    return say_totals(result.testsRun - failed - skipped, failed, skipped)
+
+
+def run_beside(suite, arguments):
+    classes = list(dict.fromkeys(test.id().rsplit(".", 1)[0] for test in all_of(suite)))
+
+    def run_class(name):
+        command = [sys.executable, __file__, "--bin", arguments.bin, "--preset", arguments.preset, f"{name}.*"]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    totals = [0, 0, 0]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for name, future in [(name, pool.submit(run_class, name)) for name in classes]:
+            output = future.result()
+            print(f"--- {name}\n{output}", flush=True)
+            found = TOTALS.search(output)
+            counts = [int(count) for count in found.groups()] if found else [0, 0, 0]
+            totals = [a + b for a, b in zip(totals, counts if any(counts) else [0, 1, 0])]  # it did not get to its end
+    return say_totals(*totals)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default="build/release/bin")
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("patterns", nargs="*")
+    arguments = parser.parse_args()
+    os.environ["SPLICED_BIN"] = str(pathlib.Path(arguments.bin).resolve())
+    os.environ["SPLICED_PRESET"] = arguments.preset
+    os.environ["TSAN_OPTIONS"] = f"suppressions={HERE.parent / 'tsan.supp'}"
+    sys.path.insert(0, str(HERE))
+    loader = unittest.TestLoader()
+    if arguments.patterns:
+        loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns]
+    suite = loader.discover(str(HERE), pattern="test_*.py")
+    return run_here(suite) if arguments.jobs == 1 else run_beside(suite, arguments)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,11 @@ class Clock {
 // The kernel's clock. The object has no state and lives as long as the program.
 [[nodiscard]] Clock& system_clock();
 
+// Its time, for what no test has to wait for.
+[[nodiscard]] inline Nanos now() {
+  return system_clock().now();
+}
+
 // Wall-clock time of a monotonic instant, as of now (the two clocks drift apart over time).
 [[nodiscard]] std::chrono::system_clock::time_point to_wall_time(Nanos monotonic, Nanos now);
 

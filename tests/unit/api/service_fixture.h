@@ -14,7 +14,7 @@
 namespace spliced::test {
 
 // A job service over files of a temporary directory, on a machine without any disk, with an engine that moves nothing.
-class ServiceTest : public testing::Test {
+class ServiceTest : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kFileBytes = 64 * 1024;
 

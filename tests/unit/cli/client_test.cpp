@@ -14,7 +14,7 @@
 namespace spliced::cli {
 namespace {
 
-class ClientTest : public testing::Test {
+class ClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (std::filesystem::temp_directory_path() / "spliced-XXXXXX").string();

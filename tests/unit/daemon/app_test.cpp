@@ -48,7 +48,7 @@ using nlohmann::json;
 using test::get_text;
 using test::post_text;
 
-class AppTest : public testing::Test {
+class AppTest : public ::testing::Test {
  protected:
   AppTest() {
     util::install_wake_handler();

@@ -11,7 +11,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-class ConfigTest : public testing::Test {
+class ConfigTest : public ::testing::Test {
  protected:
   ConfigTest() { ::unsetenv("STATE_DIRECTORY"); }
   void file(const std::string& text) {

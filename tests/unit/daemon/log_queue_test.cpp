@@ -38,7 +38,7 @@ class GatedSink final : public LogSink {
   State& state_;
 };
 
-class LogQueueTest : public testing::Test {
+class LogQueueTest : public ::testing::Test {
  protected:
   ~LogQueueTest() override { open(); }
   void open() {

@@ -11,7 +11,7 @@
 namespace spliced::daemon {
 namespace {
 
-class NotifierTest : public testing::Test {
+class NotifierTest : public ::testing::Test {
  protected:
   NotifierTest() {
     address_.sun_family = AF_UNIX;

@@ -13,7 +13,7 @@
 namespace spliced::daemon {
 namespace {
 
-class SayTest : public testing::Test {
+class SayTest : public ::testing::Test {
  protected:
   SayTest() {
     int ends[2] = {-1, -1};

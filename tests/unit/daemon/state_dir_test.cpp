@@ -140,7 +140,7 @@ TEST(StateDir, WhatIsSetAsideIsNeverOverwritten) {
   }
 }
 
-class StateDirTrouble : public testing::Test {
+class StateDirTrouble : public ::testing::Test {
  protected:
   StateDirTrouble() : state_(std::move(StateDir::open(dir_ / "state").value())) {
     if (!state_.prepare_database()) ADD_FAILURE();

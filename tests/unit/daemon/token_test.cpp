@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kSecret = "0123456789abcdef";  // as short as may be
 
-class TokenTest : public testing::Test {
+class TokenTest : public ::testing::Test {
  protected:
   util::Status load(const std::string& text, mode_t mode = 0600) {
     const std::string path = dir_ / "token";

@@ -1,16 +1,16 @@
 #include <gtest/gtest.h>
 
-#include "machine.h"
+#include "fake_machine.h"
 
 namespace spliced::device {
 namespace {
 
+using testing::FakeMachine;
 using testing::file_id;
-using testing::Machine;
 
 // A loop device whose driver does not say what it writes to.
 TEST(FindBlindSpots, ALoopDeviceConcernsWhatItMayWriteTo) {
-  Machine machine;
+  FakeMachine machine;
   const auto blind = [&](const NodeId& node) { return !find_blind_spots(node, machine.host).empty(); };
   machine.disk("loop0", makedev(7, 0)).backing_path = "/dev/sdb";
   EXPECT_TRUE(blind(block_id(makedev(7, 0))));

@@ -13,7 +13,7 @@ namespace {
 
 const NodeId kDisk = block_id(0x800);
 const NodeId kFirst = block_id(0x801);
-const NodeId kSecond = block_id(0x802);
+const NodeId kNext = block_id(0x802);
 const NodeId kOther = block_id(0x810);
 const NodeId kFile{false, 0x801, 42};
 
@@ -64,7 +64,7 @@ TEST_F(ClaimTableTest, SisterPartitionsDoNotExcludeEachOther) {
   Claim second;
   Claim disk;
   ASSERT_TRUE(take(kFirst, kDisk, "one", first));
-  EXPECT_TRUE(take(kSecond, kDisk, "two", second));
+  EXPECT_TRUE(take(kNext, kDisk, "two", second));
   first = Claim();
   EXPECT_FALSE(take(kDisk, kDisk, "three", disk));
   EXPECT_EQ(holder, "two");
@@ -106,7 +106,7 @@ TEST_F(ClaimTableTest, HolderOfNamesTheJobInTheWay) {
   ASSERT_TRUE(take(kFirst, kDisk, "one", claim));
   EXPECT_EQ(table.holder_of({kFirst, kDisk}), "one");
   EXPECT_EQ(table.holder_of({kDisk, kDisk}), "one");
-  EXPECT_EQ(table.holder_of({kSecond, kDisk}), "");
+  EXPECT_EQ(table.holder_of({kNext, kDisk}), "");
   EXPECT_EQ(table.holder_of({kOther, kOther}), "");
 }
 

@@ -2,17 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "machine.h"
+#include "fake_machine.h"
 
 namespace spliced::device {
 namespace {
 
 using testing::DeepStack;
+using testing::FakeMachine;
 using testing::file_id;
-using testing::Machine;
 
 // Two paths to one disk in a SAS shelf, each with a partition.
-struct TwoPaths : Machine {
+struct TwoPaths : FakeMachine {
   TwoPaths() {
     disk("sdc", makedev(8, 32)).info.wwn = "naa.5000c500a1b2c3d4";
     disk("sdd", makedev(8, 48)).info.wwn = "naa.5000c500a1b2c3d4";
@@ -41,7 +41,7 @@ TEST(FindUses, AMultipathDeviceIsFreeThoughItHoldsBothPaths) {
 
 TEST(FindUses, DisksWhoseBridgeTellsNoNumberAreNotOneDisk) {
   for (const char* wwn : {"", "eui.0000000000000000", "naa.ffffffffffffffff", "0x0000000000000000"}) {
-    Machine machine;
+    FakeMachine machine;
     machine.disk("sdc", makedev(8, 32)).info.wwn = wwn;
     machine.disk("sdd", makedev(8, 48)).info.wwn = wwn;
     machine.mount(makedev(8, 48), "/data");

@@ -5,35 +5,35 @@
 #include <string>
 #include <vector>
 
-#include "machine.h"
+#include "fake_machine.h"
 
 namespace spliced::device {
 namespace {
 
 using testing::DeepStack;
+using testing::FakeMachine;
 using testing::file_id;
-using testing::Machine;
 
 TEST(FindUses, AnIdleMachineIsFree) {
-  const Machine machine;
+  const FakeMachine machine;
   for (const auto& node : machine.host.blocks) EXPECT_TRUE(machine.is_free(node.name)) << node.name;
 }
 
 TEST(FindUses, AnUnknownDeviceAndAFileNobodyUsesAreFree) {
-  const Machine machine;
+  const FakeMachine machine;
   EXPECT_TRUE(find_uses(block_id(makedev(99, 9)), machine.host).empty());
   EXPECT_TRUE(find_uses(file_id(1), machine.host).empty());
 }
 
 TEST(FindUses, AMountedDiskIsUsed) {
-  Machine machine;
+  FakeMachine machine;
   machine.mount(makedev(8, 16), "/data");
   EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"mounted at /data (ext4)"});
   EXPECT_TRUE(machine.is_free("sda"));
 }
 
 TEST(FindUses, EveryMountIsNamedAndEachOnce) {
-  Machine machine;
+  FakeMachine machine;
   machine.mount(makedev(8, 16), "/data");
   machine.mount(makedev(8, 16), "/other");
   machine.mount(makedev(8, 16), "/data");
@@ -41,27 +41,27 @@ TEST(FindUses, EveryMountIsNamedAndEachOnce) {
 }
 
 TEST(FindUses, AMountedPartitionBlocksTheWholeDisk) {
-  Machine machine;
+  FakeMachine machine;
   machine.mount(makedev(8, 1), "/boot");
   EXPECT_TRUE(machine.says("sda1", "mounted at /boot (ext4)"));
   EXPECT_EQ(machine.uses("sda"), std::vector<std::string>{"its partition sda1 is mounted at /boot (ext4)"});
 }
 
 TEST(FindUses, ASisterPartitionDoesNotBlock) {
-  Machine machine;
+  FakeMachine machine;
   machine.mount(makedev(8, 1), "/boot");
   EXPECT_TRUE(machine.is_free("sda2"));
 }
 
 TEST(FindUses, AMountedWholeDiskBlocksItsPartitions) {
-  Machine machine;
+  FakeMachine machine;
   machine.mount(makedev(8, 0), "/data");
   EXPECT_TRUE(machine.says("sda1", "the whole disk sda is mounted at /data (ext4)"));
   EXPECT_TRUE(machine.says("sda2", "the whole disk sda is mounted at /data (ext4)"));
 }
 
 TEST(FindUses, ASwapPartitionBlocksItselfAndItsDisk) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.swaps.push_back({block_id(makedev(8, 2)), "/dev/sda2"});
   EXPECT_TRUE(machine.says("sda2", "swap area /dev/sda2"));
   EXPECT_TRUE(machine.says("sda", "its partition sda2 is swap area /dev/sda2"));
@@ -69,39 +69,39 @@ TEST(FindUses, ASwapPartitionBlocksItselfAndItsDisk) {
 }
 
 TEST(FindUses, ASwapFileIsUsedAndOtherFilesAreNot) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.swaps.push_back({file_id(7), "/swapfile"});
   EXPECT_EQ(find_uses(file_id(7), machine.host), std::vector<std::string>{"swap area /swapfile"});
   EXPECT_TRUE(find_uses(file_id(8), machine.host).empty());
 }
 
 TEST(FindUses, ALoopDeviceOverASwapFileIsUsed) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.swaps.push_back({file_id(7), "/swapfile"});
   machine.loop("loop0", makedev(7, 0), file_id(7));
   EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is swap area /swapfile"));
 }
 
 TEST(FindUses, ABtrfsMountIsKnownByItsSourceNode) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.mounts.push_back({makedev(0, 40), block_id(makedev(8, 16)), "/pool", "btrfs"});
   EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"mounted at /pool (btrfs)"});
 }
 
 TEST(FindUses, AMountWhoseSourceIsAFileIsJudgedByItsNumber) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.mounts.push_back({makedev(8, 16), file_id(3), "/etc/one-file", "ext4"});
   EXPECT_FALSE(machine.is_free("sdb"));
 }
 
 TEST(FindUses, AHolderBlocks) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("dm-0", makedev(253, 0), {"sdb"});
   EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"held by dm-0"});
 }
 
 TEST(FindUses, AHolderOfAPartitionBlocksTheDisk) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("md0", makedev(9, 0), {"sda1", "sdb"});
   EXPECT_TRUE(machine.says("sda1", "held by md0"));
   EXPECT_TRUE(machine.says("sda", "its partition sda1 is held by md0"));
@@ -143,34 +143,34 @@ TEST(FindUses, ADmTargetIsFreeThoughItHoldsItsOwnSlave) {
 }
 
 TEST(FindUses, AnArrayIsFreeThoughItHoldsItsMembers) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("md0", makedev(9, 0), {"sda1", "sdb"});
   EXPECT_TRUE(machine.is_free("md0"));
 }
 
 TEST(FindUses, AMountedSlaveBlocksTheDeviceOnTop) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("dm-0", makedev(253, 0), {"sdb"});
   machine.mount(makedev(8, 16), "/data");
   EXPECT_TRUE(machine.says("dm-0", "sdb below it is mounted at /data (ext4)"));
 }
 
 TEST(FindUses, AMountBelowTheSlavesDiskBlocksTheDeviceOnTop) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("dm-0", makedev(253, 0), {"sda"});
   machine.mount(makedev(8, 1), "/boot");
   EXPECT_TRUE(machine.says("dm-0", "sda below it is its partition sda1 is mounted at /boot (ext4)"));
 }
 
 TEST(FindUses, ALoopDeviceOverAFileIsFreeAndItsFileIsNot) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   EXPECT_TRUE(machine.is_free("loop0"));
   EXPECT_EQ(find_uses(file_id(5), machine.host), std::vector<std::string>{"the backing of loop0"});
 }
 
 TEST(FindUses, TheFileUnderAMountedLoopDeviceSaysBoth) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.mount(makedev(7, 0), "/image", "vfat");
   const std::vector<std::string> expected{"the backing of loop0", "under loop0, which is mounted at /image (vfat)"};
@@ -178,7 +178,7 @@ TEST(FindUses, TheFileUnderAMountedLoopDeviceSaysBoth) {
 }
 
 TEST(FindUses, TwoLoopDevicesOverOneFileBlockEachOther) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.loop("loop1", makedev(7, 1), file_id(5));
   EXPECT_EQ(machine.uses("loop0"), std::vector<std::string>{"what loop0 writes to is the backing of loop1"});
@@ -186,28 +186,28 @@ TEST(FindUses, TwoLoopDevicesOverOneFileBlockEachOther) {
 }
 
 TEST(FindUses, ALoopDeviceOverAMountedDiskIsRefused) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 16)));
   machine.mount(makedev(8, 16), "/data");
   EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is mounted at /data (ext4)"));
 }
 
 TEST(FindUses, ALoopDeviceOverADiskWithAMountedPartitionIsRefused) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 0)));
   machine.mount(makedev(8, 1), "/boot");
   EXPECT_TRUE(machine.says("loop0", "what loop0 writes to is its partition sda1 is mounted at /boot (ext4)"));
 }
 
 TEST(FindUses, ALoopDeviceOverAFreeDiskIsFreeAndBlocksTheDisk) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 16)));
   EXPECT_TRUE(machine.is_free("loop0"));
   EXPECT_EQ(machine.uses("sdb"), std::vector<std::string>{"the backing of loop0"});
 }
 
 TEST(FindUses, AMountedPartitionOfALoopDeviceBlocksTheFile) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
   machine.mount(makedev(259, 0), "/image");
@@ -216,7 +216,7 @@ TEST(FindUses, AMountedPartitionOfALoopDeviceBlocksTheFile) {
 }
 
 TEST(FindUses, APartitionOfALoopDeviceIsFreeThoughItsSisterIsMounted) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
   machine.partition("loop0p2", makedev(259, 1), makedev(7, 0));
@@ -227,7 +227,7 @@ TEST(FindUses, APartitionOfALoopDeviceIsFreeThoughItsSisterIsMounted) {
 }
 
 TEST(FindUses, ALoopOverALoopIsFollowedToTheBottom) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.loop("loop1", makedev(7, 1), block_id(makedev(7, 0)));
   machine.mount(makedev(7, 1), "/image");
@@ -237,20 +237,20 @@ TEST(FindUses, ALoopOverALoopIsFollowedToTheBottom) {
 
 // Sysfs is not read at one instant: devices that are rearranged meanwhile can look like a circle.
 TEST(FindUses, ACircleComesToAnEnd) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("dm-0", makedev(253, 0), {"dm-1"});
   machine.stack("dm-1", makedev(253, 1), {"dm-0"});
   EXPECT_FALSE(machine.is_free("dm-0"));
 }
 
 TEST(FindUses, ASlaveThatSysfsDoesNotListIsPassedOver) {
-  Machine machine;
+  FakeMachine machine;
   machine.stack("dm-0", makedev(253, 0), {"gone"});
   EXPECT_TRUE(machine.is_free("dm-0"));
 }
 
 TEST(FindUses, EveryDiskOfAMountedBtrfsIsUsed) {
-  Machine machine;
+  FakeMachine machine;
   machine.host.pools.push_back({makedev(8, 2), makedev(8, 16)});
   machine.host.mounts.push_back({makedev(0, 40), block_id(makedev(8, 16)), "/pool", "btrfs"});
   EXPECT_TRUE(machine.says("sda2", "mounted at /pool (btrfs)"));
@@ -258,7 +258,7 @@ TEST(FindUses, EveryDiskOfAMountedBtrfsIsUsed) {
 }
 
 TEST(FindUses, ALoopDeviceOverAFileInALayerIsUsed) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.host.blocks.back().backing_path = "/upper/img";
   MountPoint root{makedev(8, 1), std::nullopt, "/", "ext4"};
@@ -272,7 +272,7 @@ TEST(FindUses, ALoopDeviceOverAFileInALayerIsUsed) {
 
 // A partition of a loop device writes to what the whole loop device writes to.
 TEST(FindUses, APartitionOfALoopDeviceOverAMountedDiskIsRefused) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), block_id(makedev(8, 0)));
   machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
   machine.mount(makedev(8, 1), "/");
@@ -281,7 +281,7 @@ TEST(FindUses, APartitionOfALoopDeviceOverAMountedDiskIsRefused) {
 }
 
 TEST(FindUses, APartitionOfALoopDeviceOverASharedFileIsRefused) {
-  Machine machine;
+  FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.loop("loop1", makedev(7, 1), file_id(5));
   machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));

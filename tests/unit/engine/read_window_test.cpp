@@ -6,30 +6,30 @@
 namespace spliced::engine::test {
 namespace {
 
-constexpr std::size_t kWindow = 8192;
-constexpr std::size_t kGuard = 4096;
+constexpr std::size_t kWindowBytes = 8192;
+constexpr std::size_t kMargin = 4096;
 
 class ReadWindow : public EngineRig, public ::testing::WithParamInterface<ReadPath> {
  protected:
   ReadWindow() {
-    config.read_window = kWindow;
+    config.read_window = kWindowBytes;
     use(GetParam());
   }
   [[nodiscard]] static Call way_out() { return GetParam() == ReadPath::copy ? Call::pipe_to_memory : Call::read; }
 
   // Reads into a buffer of no more than the window.
   Transfer read(std::uint64_t offset, std::size_t length) {
-    buffer = make_filled(kWindow + kGuard, 3);
-    const std::vector<std::byte> before(buffer.data() + kWindow, buffer.data() + kWindow + kGuard);
+    buffer = make_filled(kWindowBytes + kMargin, 3);
+    const std::vector<std::byte> before(buffer.data() + kWindowBytes, buffer.data() + kWindowBytes + kMargin);
     const Transfer transfer = run(Op::read, offset, length, buffer);
-    EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data() + kWindow))
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data() + kWindowBytes))
         << "more than the window was touched";
     return transfer;
   }
   // Its last bytes are there, each at its position.
   void expect_last_bytes(const Transfer& transfer) {
-    for (std::size_t at = transfer.moved - kWindow; at < transfer.moved; ++at) {
-      ASSERT_EQ(buffer.data()[at % kWindow], sys.target[transfer.offset + at]) << "position " << at;
+    for (std::size_t at = transfer.moved - kWindowBytes; at < transfer.moved; ++at) {
+      ASSERT_EQ(buffer.data()[at % kWindowBytes], sys.target[transfer.offset + at]) << "position " << at;
     }
   }
   PageBuffer buffer;
@@ -40,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(Paths, ReadWindow, ::testing::Values(ReadPath::copy, Re
 });
 
 TEST_P(ReadWindow, ALongerReadGoesThroughItAgain) {
-  for (const std::size_t length : {kWindow + 512, 3 * kWindow, 5 * kWindow + 1536, std::size_t{200'000}}) {
+  for (const std::size_t length :
+       {kWindowBytes + 512, 3 * kWindowBytes, 5 * kWindowBytes + 1536, std::size_t{200'000}}) {
     const Transfer transfer = read(4096, length);
     EXPECT_EQ(transfer.outcome, Outcome::done);
     EXPECT_EQ(transfer.moved, length);
@@ -50,7 +51,7 @@ TEST_P(ReadWindow, ALongerReadGoesThroughItAgain) {
 }
 
 TEST_P(ReadWindow, WhatIsNoLongerKeepsItsData) {
-  for (const std::size_t length : {std::size_t{512}, kWindow}) {
+  for (const std::size_t length : {std::size_t{512}, kWindowBytes}) {
     const Transfer transfer = read(12288, length);
     ASSERT_EQ(transfer.data, buffer.data());
     EXPECT_TRUE(target_has(12288, transfer.data, length));
@@ -60,43 +61,43 @@ TEST_P(ReadWindow, WhatIsNoLongerKeepsItsData) {
 TEST_P(ReadWindow, ShortResultsKeepOffsetAndWindowInStep) {
   for (std::size_t call = 1; call < 12; ++call) sys.shorten(Call::target_to_pipe, call, call * 777);
   for (std::size_t call = 1; call < 30; ++call) sys.shorten(way_out(), call, 1 + call * 501);
-  const Transfer transfer = read(512, 9 * kWindow);
+  const Transfer transfer = read(512, 9 * kWindowBytes);
   EXPECT_EQ(transfer.outcome, Outcome::done);
-  EXPECT_EQ(transfer.moved, 9 * kWindow);
+  EXPECT_EQ(transfer.moved, 9 * kWindowBytes);
   expect_last_bytes(transfer);
 }
 
 TEST_P(ReadWindow, AnErrorOnTheWayOutIsOne) {
   sys.fail(way_out(), 2, EIO);
   sys.shorten(way_out(), 1, 5000);
-  const Transfer transfer = read(0, 4 * kWindow);
+  const Transfer transfer = read(0, 4 * kWindowBytes);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, EIO);
   EXPECT_EQ(transfer.data, nullptr);
   EXPECT_EQ(counters().pipe_resets.get(), 1U);
-  expect_last_bytes(read(65536, 4 * kWindow));
+  expect_last_bytes(read(65536, 4 * kWindowBytes));
 }
 
 class CopyWindow : public EngineRig {
  protected:
   CopyWindow() {
-    config.read_window = kWindow;
+    config.read_window = kWindowBytes;
     use(ReadPath::copy);
     use_pipes_of(1 << 20);
   }
-  PageBuffer buffer = make_buffer(kWindow);
+  PageBuffer buffer = make_buffer(kWindowBytes);
 };
 
 TEST_F(CopyWindow, OneCallEmptiesThePipe) {
-  EXPECT_EQ(run(Op::read, 0, kMaxBatch * kWindow, buffer).outcome, Outcome::done);
+  EXPECT_EQ(run(Op::read, 0, kMaxBatch * kWindowBytes, buffer).outcome, Outcome::done);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), 1U);
   EXPECT_EQ(sys.calls(Call::pipe_to_memory), 1U);
 }
 
 TEST_F(CopyWindow, ACallHasSoManyPartsAndNoMore) {
-  const Transfer transfer = run(Op::read, 0, kMaxBatch * kWindow + 512, buffer);
+  const Transfer transfer = run(Op::read, 0, kMaxBatch * kWindowBytes + 512, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
-  EXPECT_EQ(transfer.moved, kMaxBatch * kWindow + 512);
+  EXPECT_EQ(transfer.moved, kMaxBatch * kWindowBytes + 512);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), 1U);
   EXPECT_EQ(sys.calls(Call::pipe_to_memory), 2U);
 }
@@ -116,35 +117,35 @@ TEST_F(CopyWindow, ABatchMaySharePlaces) {
 }
 
 TEST_F(CopyWindow, VmspliceRefusedInTheMiddleGoesOnWithTheBytesThatAreThere) {
-  sys.shorten(Call::pipe_to_memory, 1, 3 * kWindow + 700);
+  sys.shorten(Call::pipe_to_memory, 1, 3 * kWindowBytes + 700);
   sys.fail(Call::pipe_to_memory, 2, EPERM);
-  const Transfer transfer = run(Op::read, 0, 6 * kWindow, buffer);
+  const Transfer transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(fallbacks(counters(), Fallback::copy_to_read, EPERM), 1U);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), 1U);
-  EXPECT_TRUE(target_has(5 * kWindow, buffer.data(), kWindow));
+  EXPECT_TRUE(target_has(5 * kWindowBytes, buffer.data(), kWindowBytes));
 }
 
 class MapWindow : public EngineRig {
  protected:
   MapWindow() {
-    config.read_window = kWindow;
+    config.read_window = kWindowBytes;
     use(ReadPath::map);
   }
-  PageBuffer buffer = make_filled(2 * kWindow, 5);
-  std::vector<std::byte> before{buffer.data() + kWindow, buffer.data() + 2 * kWindow};
+  PageBuffer buffer = make_filled(2 * kWindowBytes, 5);
+  std::vector<std::byte> before{buffer.data() + kWindowBytes, buffer.data() + 2 * kWindowBytes};
   void expect_no_more_than_the_window() {
-    EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data() + kWindow));
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data() + kWindowBytes));
   }
 };
 
 TEST_F(MapWindow, AMappingHoldsAllOfItUntilTheNextRun) {
   sys.map_works = true;
-  std::vector<Transfer> transfers{make_transfer(Op::read, 0, 6 * kWindow, buffer.data()),
-                                  make_transfer(Op::read, 65536, 6 * kWindow, buffer.data())};
+  std::vector<Transfer> transfers{make_transfer(Op::read, 0, 6 * kWindowBytes, buffer.data()),
+                                  make_transfer(Op::read, 65536, 6 * kWindowBytes, buffer.data())};
   run_all(engine(), transfers);
   EXPECT_EQ(transfers[0].data, nullptr) << "there is no room for it";
-  EXPECT_TRUE(target_has(65536, transfers[1].data, 6 * kWindow));
+  EXPECT_TRUE(target_has(65536, transfers[1].data, 6 * kWindowBytes));
   expect_no_more_than_the_window();
 }
 
@@ -152,11 +153,11 @@ TEST_F(MapWindow, ADowngradeInTheMiddleCopiesNothing) {
   sys.map_works = true;
   sys.shorten(Call::pipe_to_memory, 1, 20'000);
   sys.fail(Call::pipe_to_memory, 2, EFAULT);
-  const Transfer transfer = run(Op::read, 0, 6 * kWindow, buffer);
+  const Transfer transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.data, nullptr);
   EXPECT_EQ(fallbacks(counters(), Fallback::map_to_copy, EFAULT), 1U);
-  EXPECT_TRUE(target_has(5 * kWindow, buffer.data(), kWindow));
+  EXPECT_TRUE(target_has(5 * kWindowBytes, buffer.data(), kWindowBytes));
   expect_no_more_than_the_window();
 }
 

@@ -7,7 +7,7 @@
 namespace spliced::engine::test {
 namespace {
 
-constexpr std::size_t kPipe = 65536;
+constexpr std::size_t kPipeful = 65536;
 
 class SpliceEngineWrite : public EngineRig {
  protected:
@@ -44,51 +44,51 @@ TEST_F(SpliceEngineWrite, ManySmallBlocksNeverFillThePipe) {
 }
 
 TEST_F(SpliceEngineWrite, ManySmallTransfersOfOneRunNeverFillThePipe) {
-  const auto buffer = make_filled(kPipe, 3);
+  const auto buffer = make_filled(kPipeful, 3);
   std::vector<Transfer> transfers;
   for (std::size_t i = 0; i < 128; ++i) {
     transfers.push_back(make_transfer(Op::write, i * 512, 512, buffer.data() + i * 512));
   }
   run_all(engine(), transfers);
   for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
-  expect_only_changed(0, buffer.data(), kPipe);
+  expect_only_changed(0, buffer.data(), kPipeful);
 }
 
 TEST_F(SpliceEngineWrite, ABlockLargerThanThePipeGoesThroughInPieces) {
-  const auto buffer = make_filled(5 * kPipe + 512, 4);
-  const Transfer transfer = run(Op::write, 512, 5 * kPipe + 512, buffer);
+  const auto buffer = make_filled(5 * kPipeful + 512, 4);
+  const Transfer transfer = run(Op::write, 512, 5 * kPipeful + 512, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
-  EXPECT_EQ(transfer.moved, 5 * kPipe + 512);
-  expect_only_changed(512, buffer.data(), 5 * kPipe + 512);
+  EXPECT_EQ(transfer.moved, 5 * kPipeful + 512);
+  expect_only_changed(512, buffer.data(), 5 * kPipeful + 512);
   EXPECT_EQ(sys.calls(Call::memory_to_pipe), 6U);
 }
 
 TEST_F(SpliceEngineWrite, ABufferThatStartsInsideAPageTakesNoMoreSlotsThanThereAre) {
-  const auto buffer = make_filled(3 * kPipe, 5);
+  const auto buffer = make_filled(3 * kPipeful, 5);
   for (const std::size_t shift : {1U, 512U, 3584U, 4095U}) {
-    Transfer transfer = make_transfer(Op::write, 4096, 2 * kPipe, buffer.data() + shift);
+    Transfer transfer = make_transfer(Op::write, 4096, 2 * kPipeful, buffer.data() + shift);
     run_all(engine(), {&transfer, 1});
     EXPECT_EQ(transfer.outcome, Outcome::done);
-    expect_only_changed(4096, buffer.data() + shift, 2 * kPipe);
+    expect_only_changed(4096, buffer.data() + shift, 2 * kPipeful);
   }
 }
 
 TEST_F(SpliceEngineWrite, APipeOfOnePageIsEnough) {
   sys.default_slots = 1;
   sys.max_pipe_bytes = 4096;
-  const auto buffer = make_filled(kPipe, 6);
-  EXPECT_EQ(run(Op::write, 0, kPipe, buffer).outcome, Outcome::done);
-  expect_only_changed(0, buffer.data(), kPipe);
+  const auto buffer = make_filled(kPipeful, 6);
+  EXPECT_EQ(run(Op::write, 0, kPipeful, buffer).outcome, Outcome::done);
+  expect_only_changed(0, buffer.data(), kPipeful);
   EXPECT_EQ(counters().pipe_size_bytes[1].get(), 4096U);
 }
 
 TEST_F(SpliceEngineWrite, KeepsOffsetAndBufferInStepWhenSplicesAreShort) {
   for (std::size_t call = 1; call <= 20; ++call) sys.shorten(Call::pipe_to_target, call, call * 333);
-  const auto buffer = make_filled(2 * kPipe, 7);
-  const Transfer transfer = run(Op::write, 1024, 2 * kPipe, buffer);
+  const auto buffer = make_filled(2 * kPipeful, 7);
+  const Transfer transfer = run(Op::write, 1024, 2 * kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
-  EXPECT_EQ(transfer.moved, 2 * kPipe);
-  expect_only_changed(1024, buffer.data(), 2 * kPipe);
+  EXPECT_EQ(transfer.moved, 2 * kPipeful);
+  expect_only_changed(1024, buffer.data(), 2 * kPipeful);
   EXPECT_GE(short_transfers(counters(), util::OpClass::write), 19U);
   EXPECT_EQ(short_transfers(counters(), util::OpClass::write), short_calls(sys.records(Call::pipe_to_target)));
   EXPECT_EQ(short_transfers(counters(), util::OpClass::read), 0U);
@@ -96,9 +96,9 @@ TEST_F(SpliceEngineWrite, KeepsOffsetAndBufferInStepWhenSplicesAreShort) {
 
 TEST_F(SpliceEngineWrite, GoesOnAfterVmspliceTookSomePagesOnly) {
   for (std::size_t call = 1; call <= 4; ++call) sys.shorten(Call::memory_to_pipe, call, call * 4096);
-  const auto buffer = make_filled(2 * kPipe, 8);
-  EXPECT_EQ(run(Op::write, 0, 2 * kPipe, buffer).outcome, Outcome::done);
-  expect_only_changed(0, buffer.data(), 2 * kPipe);
+  const auto buffer = make_filled(2 * kPipeful, 8);
+  EXPECT_EQ(run(Op::write, 0, 2 * kPipeful, buffer).outcome, Outcome::done);
+  expect_only_changed(0, buffer.data(), 2 * kPipeful);
 }
 
 // Linux ends a short vmsplice at a page; another kernel, or a refactored one, need not.
@@ -106,24 +106,24 @@ TEST_F(SpliceEngineWrite, AVmspliceThatEndsInsideAPageDoesNotOverfillThePipe) {
   sys.short_at_any_byte = true;
   sys.shorten(Call::memory_to_pipe, 1, 100);
   sys.shorten(Call::memory_to_pipe, 2, 7000);
-  const auto buffer = make_filled(kPipe, 9);
-  EXPECT_EQ(run(Op::write, 0, kPipe, buffer).outcome, Outcome::done);
-  expect_only_changed(0, buffer.data(), kPipe);
+  const auto buffer = make_filled(kPipeful, 9);
+  EXPECT_EQ(run(Op::write, 0, kPipeful, buffer).outcome, Outcome::done);
+  expect_only_changed(0, buffer.data(), kPipeful);
 }
 
 TEST_F(SpliceEngineWrite, TheBytesLeaveThePipeBeforeRunReturns) {
-  const auto buffer = make_filled(kPipe, 10);
-  const std::vector<std::byte> written(buffer.data(), buffer.data() + kPipe);
-  ASSERT_EQ(run(Op::write, 0, kPipe, buffer).outcome, Outcome::done);
-  fill({buffer.data(), kPipe}, 11);  // what a caller does with a buffer that is its own again
-  ASSERT_EQ(run(Op::write, 2 * kPipe, 512, buffer).outcome, Outcome::done);
-  EXPECT_TRUE(target_has(0, written.data(), kPipe));
+  const auto buffer = make_filled(kPipeful, 10);
+  const std::vector<std::byte> written(buffer.data(), buffer.data() + kPipeful);
+  ASSERT_EQ(run(Op::write, 0, kPipeful, buffer).outcome, Outcome::done);
+  fill({buffer.data(), kPipeful}, 11);  // what a caller does with a buffer that is its own again
+  ASSERT_EQ(run(Op::write, 2 * kPipeful, 512, buffer).outcome, Outcome::done);
+  EXPECT_TRUE(target_has(0, written.data(), kPipeful));
 }
 
 TEST_F(SpliceEngineWrite, ASpliceOfNothingIsTheEndOfTheTarget) {
   sys.target.resize(100000);
-  const auto buffer = make_filled(kPipe, 12);
-  const Transfer transfer = run(Op::write, 65536, kPipe, buffer);
+  const auto buffer = make_filled(kPipeful, 12);
+  const Transfer transfer = run(Op::write, 65536, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::end_of_target);
   EXPECT_EQ(transfer.error, 0);
   EXPECT_EQ(transfer.moved, 100000U - 65536U);
@@ -135,8 +135,8 @@ TEST_F(SpliceEngineWrite, ASpliceOfNothingIsTheEndOfTheTarget) {
 TEST_F(SpliceEngineWrite, AFullTargetFailsWithWhatWasMoved) {
   sys.target.resize(100000);
   sys.end_error = ENOSPC;
-  const auto buffer = make_filled(kPipe, 13);
-  const Transfer transfer = run(Op::write, 65536, kPipe, buffer);
+  const auto buffer = make_filled(kPipeful, 13);
+  const Transfer transfer = run(Op::write, 65536, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, ENOSPC);
   EXPECT_EQ(transfer.moved, 100000U - 65536U);
@@ -145,24 +145,24 @@ TEST_F(SpliceEngineWrite, AFullTargetFailsWithWhatWasMoved) {
 TEST_F(SpliceEngineWrite, NoStaleByteIsWrittenAfterAFailedSplice) {
   sys.shorten(Call::pipe_to_target, 1, 4096);
   sys.fail(Call::pipe_to_target, 2, EIO);
-  const auto first = make_filled(kPipe, 14);
-  const auto second = make_filled(kPipe, 15);
-  const Transfer failed = run(Op::write, 0, kPipe, first);
+  const auto first = make_filled(kPipeful, 14);
+  const auto second = make_filled(kPipeful, 15);
+  const Transfer failed = run(Op::write, 0, kPipeful, first);
   EXPECT_EQ(failed.outcome, Outcome::failed);
   EXPECT_EQ(failed.error, EIO);
   EXPECT_EQ(failed.moved, 4096U);
   EXPECT_EQ(counters().pipe_resets.get(), 1U);
   expect_only_changed(0, first.data(), 4096);
-  EXPECT_EQ(run(Op::write, 2 * kPipe, kPipe, second).outcome, Outcome::done);
-  EXPECT_TRUE(target_has(2 * kPipe, second.data(), kPipe));
-  EXPECT_TRUE(target_has(kPipe, original.data() + kPipe, kPipe));
+  EXPECT_EQ(run(Op::write, 2 * kPipeful, kPipeful, second).outcome, Outcome::done);
+  EXPECT_TRUE(target_has(2 * kPipeful, second.data(), kPipeful));
+  EXPECT_TRUE(target_has(kPipeful, original.data() + kPipeful, kPipeful));
 }
 
 TEST_F(SpliceEngineWrite, NoStaleByteOfAFailedWriteReachesAReader) {
   sys.fail(Call::pipe_to_target, 1, EIO);
-  const auto buffer = make_filled(kPipe, 16);
+  const auto buffer = make_filled(kPipeful, 16);
   use(ReadPath::copy);
-  ASSERT_EQ(run(Op::write, 0, kPipe, buffer).outcome, Outcome::failed);
+  ASSERT_EQ(run(Op::write, 0, kPipeful, buffer).outcome, Outcome::failed);
   const Transfer read = run(Op::read, 4096, 4096, buffer);
   EXPECT_EQ(read.outcome, Outcome::done);
   EXPECT_TRUE(target_has(4096, read.data, 4096));
@@ -172,8 +172,8 @@ TEST_F(SpliceEngineWrite, NoStaleByteOfAFailedWriteReachesAReader) {
 TEST_F(SpliceEngineWrite, WhatWentInBeforeAnErrorOfFillingIsWritten) {
   sys.shorten(Call::memory_to_pipe, 1, 4096);
   sys.fail(Call::memory_to_pipe, 2, ENOMEM);
-  const auto buffer = make_filled(kPipe, 17);
-  const Transfer transfer = run(Op::write, 0, kPipe, buffer);
+  const auto buffer = make_filled(kPipeful, 17);
+  const Transfer transfer = run(Op::write, 0, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, ENOMEM);
   EXPECT_EQ(transfer.moved, 4096U);
@@ -246,21 +246,21 @@ TEST_F(SpliceEngineWrite, AnInterruptedCallIsRepeatedWithTheSameBytes) {
 
 TEST_F(SpliceEngineWrite, AStopWhileTheTargetBlocksEndsTheTransferAndReplacesThePipe) {
   sys.on(Call::pipe_to_target, 2, stop_and_interrupt());
-  const auto buffer = make_filled(2 * kPipe, 24);
-  const Transfer transfer = run(Op::write, 0, 2 * kPipe, buffer);
+  const auto buffer = make_filled(2 * kPipeful, 24);
+  const Transfer transfer = run(Op::write, 0, 2 * kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::stopped);
   EXPECT_EQ(transfer.error, 0);
-  EXPECT_EQ(transfer.moved, kPipe);
+  EXPECT_EQ(transfer.moved, kPipeful);
   EXPECT_EQ(sys.pipes_thrown_away(), 1U);
   EXPECT_EQ(counters().pipe_resets.get(), 1U);
-  expect_only_changed(0, buffer.data(), kPipe);
+  expect_only_changed(0, buffer.data(), kPipeful);
 }
 
 TEST_F(SpliceEngineWrite, WhatWentInBeforeAStopOfFillingIsWritten) {
   sys.shorten(Call::memory_to_pipe, 1, 4096);
   sys.on(Call::memory_to_pipe, 2, stop_and_interrupt());
-  const auto buffer = make_filled(kPipe, 25);
-  const Transfer transfer = run(Op::write, 0, kPipe, buffer);
+  const auto buffer = make_filled(kPipeful, 25);
+  const Transfer transfer = run(Op::write, 0, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::stopped);
   EXPECT_EQ(transfer.moved, 4096U);
   EXPECT_EQ(sys.pipes_thrown_away(), 1U);

@@ -13,7 +13,7 @@ using test::receive_all;
 using test::send_text;
 using Input = Connection::Input;
 
-class ConnectionTest : public testing::Test {
+class ConnectionTest : public ::testing::Test {
  protected:
   void SetUp() override {
     int ends[2] = {-1, -1};

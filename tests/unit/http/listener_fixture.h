@@ -35,7 +35,7 @@ class Witness final : public Observer {
   std::vector<std::string> seen_;
 };
 
-class ListenerTest : public testing::Test {
+class ListenerTest : public ::testing::Test {
  protected:
   ListenerTest() {
     router_.add({"GET", "/hello/{name}", [](const Request& request) {

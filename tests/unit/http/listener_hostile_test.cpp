@@ -14,10 +14,6 @@ using test::receive_all;
 using test::Reply;
 using test::send_text;
 
-util::Nanos now() {
-  return util::system_clock().now();
-}
-
 // The request must be answered somehow, and the next one as usual.
 class HostileClient : public ListenerTest {
  protected:
@@ -146,9 +142,9 @@ TEST_F(HostileClient, StopDoesNotWaitForAHangingClient) {
   const auto greedy = connect_to(listener_->address());
   send_text(greedy, get_text("/long"));  // and reads nothing of it
   expect_alive();
-  const util::Nanos begun = now();
+  const util::Nanos begun = util::now();
   EXPECT_TRUE(listener_->stop(10 * util::kSecond));
-  EXPECT_LT(now() - begun, 3 * util::kSecond);
+  EXPECT_LT(util::now() - begun, 3 * util::kSecond);
   EXPECT_EQ(echoes_, 0);
 }
 

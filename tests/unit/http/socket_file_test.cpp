@@ -43,7 +43,7 @@ bool connects(const std::string& path) {
   return bool(test::connect_to(address));
 }
 
-class SocketFileTest : public testing::Test {
+class SocketFileTest : public ::testing::Test {
  protected:
   util::Result<SocketFile> open(const std::string& group = "") { return SocketFile::open(path_, group, 8, log_); }
   // Expects a refusal, and everything to be as before.

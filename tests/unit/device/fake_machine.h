@@ -14,8 +14,8 @@ constexpr device::NodeId file_id(ino_t inode) {
 }
 
 // A machine built by hand. Disks are 8:0 (sda: sda1, sda2) and 8:16 (sdb).
-struct Machine {
-  Machine() {
+struct FakeMachine {
+  FakeMachine() {
     disk("sda", makedev(8, 0));
     partition("sda1", makedev(8, 1), makedev(8, 0));
     partition("sda2", makedev(8, 2), makedev(8, 0));
@@ -50,7 +50,7 @@ struct Machine {
 };
 
 // LVM over crypt over a partition.
-struct DeepStack : Machine {
+struct DeepStack : FakeMachine {
   DeepStack() {
     stack("dm-0", makedev(253, 0), {"sda2"});
     stack("dm-1", makedev(253, 1), {"dm-0"});
