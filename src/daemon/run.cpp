@@ -23,8 +23,8 @@ using util::Nanos;
 namespace {
 
 constexpr auto kWholeStopLimit = std::chrono::milliseconds(4500);  // of the whole stop
-constexpr auto kLastWords = std::chrono::milliseconds(1000);  // for the log to be taken
-constexpr int kStatusInterval = 2000;                         // milliseconds between STATUS lines
+constexpr auto kLastWords = std::chrono::milliseconds(1000);       // for the log to be taken
+constexpr int kStatusInterval = 2000;                              // milliseconds between STATUS lines
 
 util::UniqueFd open_signals() {
   sigset_t set;
