@@ -51,10 +51,8 @@ class Machine:
         self.stack.callback(self._remove_directory)
         self.root = self.dir / "root"
         self._overlay("/", self.root)
-        self.sources = self.root / str(ROOT).lstrip("/")
-        self.sources.mkdir(parents=True, exist_ok=True)
-        if not (self.sources / "README.md").exists():  # on a file system of its own, which an overlay of / does not show
-            self._overlay(ROOT, self.sources)
+        self.sources = self.dir / "sources"  # where they are here, and there, where /tmp is another one
+        self._overlay(ROOT, self.sources)
         self._prepare()
         cgroup = cgroup_root() / self.dir.name
         cgroup.mkdir()
@@ -109,6 +107,7 @@ class Machine:
                    "--capability=CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf"]
         # All loop devices: what other ones write to can be asked only of the devices themselves.
         loops = [path for path in pathlib.Path("/dev").glob("loop[0-9]*") if path.is_block_device()]
+        command.append(f"--bind={self.sources}:{ROOT}")
         command += [f"--bind={device}" for device in sorted({*map(str, devices), *map(str, loops)})]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -117,7 +116,7 @@ class Machine:
         self.stack.callback(self._power_off)
 
     def _await_boot(self):
-        self.leader = None
+        self.leader, done = None, None
         deadline = time.monotonic() + BOOT_LIMIT
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -125,11 +124,12 @@ class Machine:
             found = subprocess.run(["pgrep", "-P", str(self.process.pid), "-x", "systemd"], capture_output=True, text=True)
             if found.stdout.strip():
                 self.leader = int(found.stdout.split()[0])
-                state = self.run("systemctl is-system-running", check=False, timeout=20).stdout.strip()
-                if state in ("running", "degraded"):
+                done = self.run("systemctl is-system-running", check=False, timeout=20)
+                if done.stdout.strip() in ("running", "degraded"):
                     return
             time.sleep(0.2)
-        raise CannotBoot(f"systemd did not come up in {BOOT_LIMIT} s: {self.text()[-400:].strip()}")
+        said = self.text() + (done.stdout + done.stderr if done else "")
+        raise CannotBoot(f"systemd did not come up in {BOOT_LIMIT} s: {said[-400:].strip()}")
 
     def text(self):
         return (self.dir / "log").read_text(errors="replace")
