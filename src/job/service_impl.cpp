@@ -148,13 +148,14 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
   keeper_.put(record_of(view(job)));
   {
     const std::lock_guard lock(mutex_);
-    const Nanos start = gate.open(workers);
+    const Nanos start = gate.set(workers);
     for (const auto& run : job->runs) run->began(start);
     job->started_at = std::chrono::system_clock::now();
     job->transition(State::running);
     announce(*job);
     if (job->cancel_requested) stop(*job, State::cancelled);
   }
+  gate.let_go();
   wake();
   return show(job);
 }

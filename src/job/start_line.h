@@ -25,22 +25,29 @@ class StartLine {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_ == workers; });
   }
-  // The same, and lets them go. Once.
-  util::Nanos open(std::size_t workers) {
+  // The same, and sets the instant. Once. Who holds a lock that others want lets the workers go after it: each that is
+  // woken may take the CPU at once.
+  util::Nanos set(std::size_t workers) {
     await(workers);
     const std::lock_guard lock(mutex_);
     return decide(clock_.now());
   }
+  void let_go() { changed_.notify_all(); }
+  util::Nanos open(std::size_t workers) {
+    const util::Nanos start = set(workers);
+    let_go();
+    return start;
+  }
   void abort() {
     const std::lock_guard lock(mutex_);
     decide(0);
+    let_go();
   }
 
  private:
   util::Nanos decide(util::Nanos start) {
     if (!decided_) start_ = start;
     decided_ = true;
-    changed_.notify_all();
     return start_;
   }
 

@@ -61,7 +61,10 @@ std::vector<std::optional<T>> ask_each(Lookout& lookout, const std::vector<std::
   round->answers.resize(keys.size());
   std::unique_lock lock(round->mutex);
   while (round->ended < keys.size()) {
-    const auto thread = lookout.thread_for(keys[round->next]);
+    const std::string key = keys[round->next];
+    lock.unlock();  // a thread may have to be made
+    const auto thread = lookout.thread_for(key);
+    lock.lock();
     if (!thread) break;
     round->asked_at = util::system_clock().now();
     (*thread)->post([round, &looks = lookout.looks(), generation = round->generation, thread = *thread] {
