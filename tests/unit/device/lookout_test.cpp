@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+
 #include "unit/job/fakes.h"
 
 namespace spliced::device {
@@ -129,6 +132,37 @@ TEST_F(AskEach, OneThatHangsIsLeftOutAndTheRestAnswers) {
     its_valve.open();
     ASSERT_TRUE(lookout.threads().wait_until_free(kPatienceNanos));
   }
+}
+
+// Tells when it was put in its place.
+struct Told {
+  explicit Told(std::atomic<int>* count) : moves(count) {}
+  Told(const Told& other) = default;
+  Told(Told&& other) noexcept : moves(other.moves) { ++*moves; }
+  Told& operator=(const Told& other) = default;
+  Told& operator=(Told&& other) noexcept {
+    moves = other.moves;
+    ++*moves;
+    return *this;
+  }
+  std::atomic<int>* moves;
+};
+
+TEST_F(AskEach, OneThatWasGivenUpAndAnswersLaterIsNotCountedForAnother) {
+  std::array<std::atomic<int>, 2> moves{};
+  const std::function<Told(std::size_t)> question = [&](std::size_t i) {
+    if (i == 0) {
+      valve.pass();
+    } else {
+      valve.open();
+      EXPECT_TRUE(await([&] { return moves[0] == 2; }));  // into the answer, and with it to its place
+    }
+    return Told(&moves.at(i));
+  };
+  const auto answers = ask_each<Told>(lookout, {"late", "good"}, question, kSecond / 2, in(kPatienceNanos));
+  EXPECT_EQ(moves[0], 2);
+  EXPECT_TRUE(answers[1]) << "was waited for";
+  ASSERT_TRUE(lookout.threads().wait_until_free(kPatienceNanos));
 }
 
 TEST_F(AskEach, AllThatHangCostNoMoreThanTheLimit) {
