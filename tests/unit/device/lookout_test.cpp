@@ -4,6 +4,8 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "unit/job/fakes.h"
 
@@ -155,7 +157,8 @@ TEST_F(AskEach, OneThatWasGivenUpAndAnswersLaterIsNotCountedForAnother) {
       valve.pass();
     } else {
       valve.open();
-      EXPECT_TRUE(await([&] { return moves[0] == 2; }));  // into the answer, and with it to its place
+      EXPECT_TRUE(await([&] { return moves[0] == 2; }));           // into the answer, and with it to its place
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // for who asks to go on, which must not happen
     }
     return Told(&moves.at(i));
   };
