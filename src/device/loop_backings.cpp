@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "spliced/util/unique_fd.h"
 
 namespace spliced::device {
@@ -17,15 +19,21 @@ std::optional<NodeId> id_of_path(const std::string& path) {
   return NodeId{false, st.st_dev, st.st_ino};
 }
 
+struct Told {
+  bool attached = true;  // still
+  std::optional<NodeId> backing;
+};
+
 // The path is for those who may not open the device.
-std::optional<NodeId> ask_driver(const std::string& node, const std::string& path) {
+Told ask_driver(const std::string& node, const std::string& path) {
   const util::UniqueFd fd(::open(node.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   loop_info64 info{};
   if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) == 0) {
-    if (info.lo_rdevice != 0) return block_id(static_cast<dev_t>(info.lo_rdevice));
-    return NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)};
+    if (info.lo_rdevice != 0) return {true, block_id(static_cast<dev_t>(info.lo_rdevice))};
+    return {true, NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)}};
   }
-  return id_of_path(path);
+  if (fd && errno == ENXIO) return {false, {}};
+  return {true, id_of_path(path)};
 }
 
 }  // namespace
@@ -45,21 +53,22 @@ void LoopBackings::fill(std::vector<BlockNode>& nodes, const std::string& dev) {
   if (keys.empty()) return;
   const auto question = [loops, cache = cache_](std::size_t index) {
     const Loop& loop = (*loops)[index];
-    const auto backing = ask_driver(loop.node, loop.path);
-    if (backing) {
+    const Told told = ask_driver(loop.node, loop.path);
+    if (told.backing) {
       const std::lock_guard lock(cache->mutex);
-      cache->known[loop.name] = {loop.sequence, loop.path, *backing};
+      cache->known[loop.name] = {loop.sequence, loop.path, *told.backing};
     }
-    return backing;
+    return told;
   };
   const auto answers =
-      ask_each<std::optional<NodeId>>(lookout_, keys, question, kPatience, util::system_clock().now() + kLimit);
+      ask_each<Told>(lookout_, keys, question, kPatience, util::system_clock().now() + kLimit);
   std::size_t at = 0;
   for (BlockNode& node : nodes) {
     if (node.backing_path.empty()) continue;
     const auto& answer = answers[at++];
     if (answer) {
-      node.backing = *answer;
+      node.backing = answer->backing;
+      if (!answer->attached) node.backing_path.clear();  // it was detached since sysfs was read
     } else {
       const std::lock_guard lock(cache_->mutex);
       const auto known = cache_->known.find(node.name);

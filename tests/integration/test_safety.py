@@ -1,7 +1,9 @@
 """Never the wrong disk, on the real kernel."""
+import itertools
 import os
 import shutil
 import subprocess
+import threading
 import unittest
 
 from harness import BIN, TestCase, await_true, need_root
@@ -227,6 +229,36 @@ class FileSystems(TestCase):
             self.skipTest(f"cannot mount what {mkfs[0]} made: {done.stderr.strip()}")
         self.addCleanup(subprocess.run, ["umount", "-l", directory], capture_output=True)
         return directory
+
+    def test_loop_devices_that_come_and_go_concern_nobody(self):
+        self.loop(MIB)  # or it skips
+        directory, over = self.directory(), threading.Event()
+
+        def come_and_go(who):
+            for i in itertools.count():
+                if over.is_set():
+                    return
+                image = directory / f"image{who}.{i}"
+                image.write_bytes(bytes(MIB))
+                done = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True)
+                image.unlink()
+                subprocess.run(["losetup", "-d", done.stdout.strip()], capture_output=True)
+
+        daemon = self.daemon(allow=[f"{directory}/"])
+        target = directory / "target"
+        target.write_bytes(bytes(MIB))
+        body = {"targets": [str(target)], "destructive": True, "workload": {"rw": "write", "direct": False}}
+        others = [threading.Thread(target=come_and_go, args=(who,)) for who in range(2)]
+        for other in others:
+            other.start()
+        try:
+            for _ in range(300):
+                answer = daemon.call("POST", "/v1/jobs:validate", body)
+                self.assertTrue(answer.json["accepted"], answer.raw)
+        finally:
+            over.set()
+            for other in others:
+                other.join()
 
     def test_direct_io_that_would_be_served_from_the_cache(self):
         directory = self.mounted(300 * MIB, "mkfs.btrfs", "-q")
