@@ -83,6 +83,14 @@ class Daemon:
             raise AssertionError(f"the daemon ended with {self.process.returncode}: {self.text()}")
         return "metrics on" in self.text()[begun:]
 
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(str(self.socket))
+                return True
+            except OSError:
+                return False
+
     def text(self):
         return self.log_path.read_text(errors="replace")
 

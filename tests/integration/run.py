@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the integration tests against a build:
   run.py --bin build/release/bin [--preset NAME] [--jobs N] [PATTERN...]
-With more than one job, the classes of tests run beside each other, each in a process of its own."""
+With more than one job, the classes of tests run beside each other, each in a process of its own; but for those with ALONE
+set."""
 import argparse
 import concurrent.futures
 import os
@@ -57,20 +58,27 @@ def run_here(suite):
 
 
 def run_beside(suite, arguments):
-    classes = list(dict.fromkeys(test.id().rsplit(".", 1)[0] for test in all_of(suite)))
+    alone = {}
+    for test in all_of(suite):
+        alone[test.id().rsplit(".", 1)[0]] = getattr(test, "ALONE", False)
 
     def run_class(name):
         command = [sys.executable, __file__, "--bin", arguments.bin, "--preset", arguments.preset, f"{name}.*"]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
+    def outputs():
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            beside = [name for name in alone if not alone[name]]
+            yield from zip(beside, pool.map(run_class, beside))
+        for name in filter(alone.get, alone):
+            yield name, run_class(name)
+
     totals = [0, 0, 0]
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for name, future in [(name, pool.submit(run_class, name)) for name in classes]:
-            output = future.result()
-            print(f"--- {name}\n{output}", flush=True)
-            found = TOTALS.search(output)
-            counts = [int(count) for count in found.groups()] if found else [0, 0, 0]
-            totals = [a + b for a, b in zip(totals, counts if any(counts) else [0, 1, 0])]  # it did not get to its end
+    for name, output in outputs():
+        print(f"--- {name}\n{output}", flush=True)
+        found = TOTALS.search(output)
+        counts = [int(count) for count in found.groups()] if found else [0, 0, 0]
+        totals = [a + b for a, b in zip(totals, counts if any(counts) else [0, 1, 0])]  # it did not get to its end
     return say_totals(*totals)
 
 

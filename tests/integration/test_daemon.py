@@ -126,8 +126,8 @@ class Systemd(TestCase):
                                 stderr=subprocess.DEVNULL)
         self.addCleanup(bare.wait)
         self.addCleanup(bare.kill)
-        await_true(lambda: (directory / "sock").exists(), "the socket")
         daemon.socket = directory / "sock"
+        await_true(lambda: daemon.listens(), "the socket")
         target = directory / "scratch"
         target.write_bytes(bytes(4096))
         job = {"targets": [str(target)], "workload": {"rw": "read", "direct": False}}
