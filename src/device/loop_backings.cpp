@@ -60,8 +60,7 @@ void LoopBackings::fill(std::vector<BlockNode>& nodes, const std::string& dev) {
     }
     return told;
   };
-  const auto answers =
-      ask_each<Told>(lookout_, keys, question, kPatience, util::system_clock().now() + kLimit);
+  const auto answers = ask_each<Told>(lookout_, keys, question, kPatience, util::system_clock().now() + kLimit);
   std::size_t at = 0;
   for (BlockNode& node : nodes) {
     if (node.backing_path.empty()) continue;
