@@ -147,9 +147,8 @@ void Worker::run(const std::stop_token& stop) {
 }
 
 void Worker::drive(const std::stop_token& stop, Nanos start) {
-  workload::Pacer pacer(spec_.workload, index_, start);
+  workload::Pacer pacer(spec_.workload, generator_.part(), start);
   deadline_ = spec_.workload.runtime == 0 ? 0 : start + spec_.workload.runtime;
-  const Nanos think = spec_.workload.thinktime;
   // With a rate, most of the time is waiting, and how late the I/O begins is not in what could be compared.
   const auto cpus = pacer.paced() ? nullptr : util::cpus_of_this_thread();
   CpuSeat seat(seats_, cpus.get());
@@ -163,7 +162,7 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
     now = perform(deadline_, began);
     if (seat.due(now) && settled()) [[unlikely]]
       tell(seat, now, began);
-    if (think != 0 && !wait_until(stop, now + think)) break;
+    if (spec_.workload.thinktime != 0 && !think(stop, pacer, now)) break;
   }
   completed_ = !stop.stop_requested();
   if (!completed_ || !generator_.last(request)) return;
@@ -178,6 +177,16 @@ bool Worker::next(workload::Request& out) {
   out = *held_;
   held_.reset();
   return true;
+}
+
+// The pause that comes after an operation, if another one comes after it. false when the job is over.
+bool Worker::think(const std::stop_token& stop, workload::Pacer& pacer, Nanos now) {
+  workload::Request coming;
+  if (!next(coming)) return false;
+  held_ = coming;
+  const Nanos until = now + spec_.workload.thinktime;
+  pacer.pause(now, until);
+  return wait_until(stop, until);
 }
 
 // 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.

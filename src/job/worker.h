@@ -82,6 +82,7 @@ class Worker {
   void drive(const std::stop_token& stop, util::Nanos start);
   [[nodiscard]] bool next(workload::Request& out);
   [[nodiscard]] util::Nanos due(const workload::Pacer& pacer, const workload::Request& request) const;
+  [[nodiscard]] bool think(const std::stop_token& stop, workload::Pacer& pacer, util::Nanos now);
   void gather(workload::Pacer& pacer, workload::Request request, util::Nanos due, util::Nanos now);
   void add(workload::Pacer& pacer, const workload::Request& request, util::Nanos due, std::size_t batch);
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);

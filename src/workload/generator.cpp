@@ -54,6 +54,7 @@ class Generator::Impl {
         random_(util::mix64(spec.seed) + worker),
         draw_(spec.distribution, range.count(), spec.seed),
         permutation_(range.count(), spec.seed),
+        worker_(worker),
         spec_(spec) {}
 
   bool next(Request& out) {
@@ -70,6 +71,11 @@ class Generator::Impl {
     wrote_ = false;
     out = {Op::fsync, 0, 0};
     return true;
+  }
+
+  [[nodiscard]] Part part() const {
+    if (endless_draw_) return {1, worker_, spec_.workers};
+    return {share_.count, share_of(Order::sequential, range_.count(), spec_.workers, worker_).first, range_.count()};
   }
 
   [[nodiscard]] std::uint64_t total_bytes() const {
@@ -154,6 +160,7 @@ class Generator::Impl {
   util::Random random_;
   const Draw draw_;
   Permutation permutation_;
+  const unsigned worker_;
   std::uint64_t pass_ = 0;
   std::uint64_t writes_ = 0;
   std::uint64_t dirty_begin_ = ~std::uint64_t{0};
@@ -170,6 +177,9 @@ bool Generator::next(Request& out) {
 }
 bool Generator::last(Request& out) {
   return impl_->last(out);
+}
+Part Generator::part() const {
+  return impl_->part();
 }
 std::uint64_t Generator::total_bytes() const {
   return impl_->total_bytes();

@@ -4,6 +4,7 @@
 
 #include "spliced/util/op.h"
 #include "spliced/workload/block_range.h"
+#include "spliced/workload/part.h"
 #include "spliced/workload/spec.h"
 
 namespace spliced::workload {
@@ -29,6 +30,8 @@ class Generator {
   [[nodiscard]] bool next(Request& out);
   // The fsync that ends the part, if one was asked for and something was written.
   [[nodiscard]] bool last(Request& out);
+  // The worker's part of the blocks of a pass, or of those that are drawn.
+  [[nodiscard]] Part part() const;
   // Bytes that this worker will move in all its loops; 0 when there is no end but the runtime.
   [[nodiscard]] std::uint64_t total_bytes() const;
 

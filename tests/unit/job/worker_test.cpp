@@ -103,6 +103,22 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     visited = (*worker)->counters().visited_bytes();
   }
 
+  // Ten operations, with a pause after each but the last.
+  void run_with_pauses(const JobSpec& spec) {
+    run(spec, [&](Worker& worker) {
+      for (std::uint64_t i = 1; i <= 9; ++i) {
+        ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));
+        EXPECT_EQ(operations_of(worker), i);
+        clock.advance(spec.workload.thinktime);
+      }
+    });
+  }
+  static std::uint64_t operations_of(Worker& worker) {
+    DeviceTotals now;
+    worker.counters().add_to(now);
+    return now.ops[0].operations;
+  }
+
   std::string path = dir.file("target", 40'960);
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
   std::function<void()> stop_on_error;
@@ -260,20 +276,33 @@ TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
   JobSpec spec = testing::reading({path});
   spec.workload.thinktime = util::kSecond;
   const util::Nanos began = clock.now();
-  run(spec, [this](Worker& worker) {
-    const auto done = [&] {
-      DeviceTotals now;
-      worker.counters().add_to(now);
-      return now.ops[0].operations;
-    };
-    for (std::uint64_t i = 1; i <= 10; ++i) {
-      ASSERT_TRUE(testing::await([&] { return done() >= i; }));
-      EXPECT_EQ(done(), i);
-      clock.advance(util::kSecond);
-    }
-  });
-  EXPECT_TRUE(completed);
-  EXPECT_EQ(clock.now() - began, 10 * util::kSecond);
+  run_with_pauses(spec);
+  EXPECT_TRUE(completed) << "no pause comes after the last one";
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_EQ(clock.now() - began, 9 * util::kSecond);
+}
+
+// A rate that the pauses alone do not allow: all the same nothing is late.
+TEST_F(WorkerTest, APauseThatTheJobAskedForIsNoLatency) {
+  JobSpec spec = testing::reading({path});
+  spec.workload.rate_iops = 2;
+  spec.workload.thinktime = 3 * util::kSecond;
+  run_with_pauses(spec);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 0, 0.001);
+}
+
+TEST_F(WorkerTest, WhatAStallMadeLateStaysLateBehindPauses) {
+  JobSpec spec = testing::reading({path});
+  spec.workload.rate_iops = 1;
+  spec.workload.thinktime = util::kSecond / 2;
+  sys.on_read = [this](ino_t, std::uint64_t offset) {
+    if (offset == 0) clock.advance(9 * util::kSecond);
+    return 0;
+  };
+  run_with_pauses(spec);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2 + 1 + 0, 0.001);
 }
 
 TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
