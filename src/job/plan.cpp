@@ -18,11 +18,23 @@ using workload::WorkloadSpec;
 
 namespace {
 
-std::uint64_t share_of(const Amount& amount, std::uint64_t whole, std::uint64_t unit) {
-  if (!amount.relative) return amount.bytes;
-  if (amount.percent == 100) return whole / unit * unit;  // exact, however large
-  const auto bytes = static_cast<std::uint64_t>(static_cast<long double>(whole) * amount.percent / 100);
-  return std::min(bytes, whole) / unit * unit;
+__extension__ using Wide = unsigned __int128;
+
+// In billionths of a percent, with which decimal fractions add up without an error: a share that begins where another
+// one ends does so to the byte.
+std::uint64_t billionths(const Amount& amount) {
+  return static_cast<std::uint64_t>(std::llround(amount.percent * 1e9));
+}
+
+std::uint64_t share_of(std::uint64_t billionths, std::uint64_t whole) {
+  return static_cast<std::uint64_t>(Wide{whole} * billionths / 100'000'000'000U);
+}
+
+// A percentage is of the whole target, wherever it begins, and ends with the target: as fio has it.
+std::uint64_t end_of_share(const WorkloadSpec& spec, std::uint64_t offset, std::uint64_t whole, std::uint64_t unit) {
+  const std::uint64_t end = spec.offset.relative ? share_of(billionths(spec.offset) + billionths(spec.size), whole)
+                                                 : offset + std::min(share_of(billionths(spec.size), whole), whole);
+  return end >= whole || end < offset ? whole : end / unit * unit;
 }
 
 device::Access access_for(const JobSpec& spec) {
@@ -72,6 +84,8 @@ Error combine(std::vector<FieldError> details, Errc code) {
   return error;
 }
 
+// How long it will take, where that is known beforehand: by the time or by a rate. A runtime alone only says when it
+// ends at the latest.
 std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& range) {
   if (w.time_based) return static_cast<double>(w.runtime) / 1e9;
   std::optional<double> seconds;
@@ -81,7 +95,7 @@ std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& 
     const double by_iops = static_cast<double>(range.count()) * loops / static_cast<double>(w.rate_iops);
     seconds = std::max(seconds.value_or(0), by_iops);
   }
-  if (w.runtime != 0) seconds = std::min(seconds.value_or(1e300), static_cast<double>(w.runtime) / 1e9);
+  if (seconds && w.runtime != 0) seconds = std::min(*seconds, static_cast<double>(w.runtime) / 1e9);
   return seconds;
 }
 
@@ -102,9 +116,16 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   const std::uint64_t unit = facts.alignment;
   BlockRange range;
   range.block = spec.bs;
-  range.offset = share_of(spec.offset, facts.size, unit);
+  range.offset = spec.offset.relative ? share_of(billionths(spec.offset), facts.size) / unit * unit : spec.offset.bytes;
   const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
-  range.size = share_of(spec.size, left, spec.direct ? unit : 1);
+  range.size = spec.size.bytes;
+  bool to_the_end = false;
+  if (spec.size.relative) {
+    const std::uint64_t end = end_of_share(spec, range.offset, facts.size, unit);
+    to_the_end = end == facts.size;
+    range.size = end > range.offset ? end - range.offset : 0;
+    if (spec.direct) range.size = range.size / unit * unit;
+  }
   const auto wrong = [&](const char* pointer, std::string detail) { errors.push_back({pointer, std::move(detail)}); };
   if (left == 0) {
     wrong("/workload/offset",
@@ -112,7 +133,7 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   } else if (range.size > left) {
     wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
                                         range.offset, facts.path, facts.size));
-  } else if (spec.direct && spec.size.relative && spec.size.percent == 100 && facts.size % unit != 0) {
+  } else if (spec.direct && to_the_end && facts.size % unit != 0) {
     wrong("/workload/size", tail_refusal(facts, left));
   } else if (range.size == 0) {
     wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));

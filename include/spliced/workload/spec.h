@@ -57,7 +57,7 @@ struct WorkloadSpec {
   unsigned rwmixread = 50;    // percent of a mixed mode that reads
   std::uint64_t bs = 4096;    // bytes of one block
   Amount offset{};            // where the range starts
-  Amount size{true, 0, 100};  // how long it is; a percentage is of what is left after `offset`
+  Amount size{true, 0, 100};  // how long it is; a percentage is of the whole target, and cut at its end
   util::Nanos runtime = 0;    // 0: until the range was done `loops` times
   bool time_based = false;    // go on until `runtime`, however often the range is done
   std::uint64_t loops = 1;
