@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+
 #include "render.h"
 #include "spliced/util/units.h"
 
@@ -9,8 +12,16 @@ namespace {
 using util::format_duration;
 using util::format_size;
 
+// As it may be given: without an exponent, and so that it comes out as the same number. The longest has a denormal's
+// digits.
+std::string decimal(double value) {
+  std::array<char, 1100> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  return {text.data(), end};
+}
+
 Json amount(const workload::Amount& value) {
-  if (value.relative) return fmt::format("{}%", value.percent);
+  if (value.relative) return decimal(value.percent) + "%";
   return value.bytes;
 }
 
@@ -22,7 +33,7 @@ Json size_or_auto(std::uint64_t value) {
 std::string distribution(const workload::Distribution& value) {
   const auto name = workload::kDistributionNames[static_cast<std::size_t>(value.kind)];
   if (value.kind == workload::Distribution::Kind::uniform) return std::string(name);
-  return fmt::format("{}:{}", name, value.parameter);
+  return fmt::format("{}:{}", name, decimal(value.parameter));
 }
 
 Json workload_of(const job::JobSpec& spec) {

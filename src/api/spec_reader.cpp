@@ -14,9 +14,16 @@ using workload::Distribution;
 
 namespace {
 
+bool are_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+// "12" or "1.5": digits, and digits behind a point.
 bool parse_decimal(std::string_view text, double& out) {
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && stop == text.data() + text.size() && !text.empty();
+  const auto point = text.find('.');
+  if (!are_digits(text.substr(0, point))) return false;
+  if (point != text.npos && !are_digits(text.substr(point + 1))) return false;
+  return std::from_chars(text.data(), text.data() + text.size(), out).ec == std::errc();
 }
 
 void read_amount(Fields& fields, const char* key, Amount& out) {
@@ -26,7 +33,7 @@ void read_amount(Fields& fields, const char* key, Amount& out) {
     const auto& text = value->get_ref<const std::string&>();
     if (text.ends_with('%')) {
       double percent = 0;
-      if (!parse_decimal(std::string_view(text).substr(0, text.size() - 1), percent) || !(percent >= 0)) {
+      if (!parse_decimal(std::string_view(text).substr(0, text.size() - 1), percent)) {
         return fields.wrong(key, "a percentage such as \"50%\"", *value);
       }
       out = {true, 0, percent};

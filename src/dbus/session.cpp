@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "spliced/util/text.h"
+
 namespace spliced::dbus {
 
 namespace {
@@ -35,10 +37,10 @@ const char* error_name(util::Errc code) {
 }
 
 sdbus::Error to_bus(const util::Error& error) {
-  if (error.message.size() <= kMaxErrorText) return {error_name(error.code), error.message};
+  if (error.message.size() <= kMaxErrorText) return {error_name(error.code), util::printable(error.message)};
   std::size_t end = kMaxErrorText;
   while (end > 0 && (static_cast<unsigned char>(error.message[end]) & 0xc0U) == 0x80) --end;  // at a whole character
-  return {error_name(error.code), error.message.substr(0, end) + " …"};
+  return {error_name(error.code), util::printable(error.message.substr(0, end)) + " …"};
 }
 
 // The library ends the process when a handler throws anything but its own error.
@@ -53,11 +55,12 @@ auto guarded(Body&& body) -> decltype(body()) {
   }
 }
 
+// The bus hangs up on who sends it text that it takes for none (noncharacters, and what is no UTF-8), or refuses it.
 std::vector<JobRow> job_rows(const job::JobService& service) {
   std::vector<JobRow> rows;
   for (const auto& job : service.list({})) {
     if (rows.size() == kMaxRows) break;
-    rows.emplace_back(job.id, job.name, std::string(job::state_name(job.state)),
+    rows.emplace_back(job.id, util::printable(job.name), std::string(job::state_name(job.state)),
                       std::string(job::kVerdictNames[static_cast<std::size_t>(job.verdict)]),
                       std::clamp(job.progress.value_or(job::is_final(job.state) ? 1 : 0), 0.0, 1.0));
   }
@@ -67,8 +70,10 @@ std::vector<JobRow> job_rows(const job::JobService& service) {
 std::vector<DeviceRow> device_rows(const std::vector<job::DeviceStatus>& devices) {
   std::vector<DeviceRow> rows;
   for (const auto& device : devices) {
-    rows.emplace_back(device.facts.name, device.facts.path, device.facts.size, device.refusals.empty(),
-                      device.refusals);
+    std::vector<std::string> refusals;
+    for (const auto& refusal : device.refusals) refusals.push_back(util::printable(refusal));
+    rows.emplace_back(util::printable(device.facts.name), util::printable(device.facts.path), device.facts.size,
+                      refusals.empty(), refusals);
   }
   return rows;
 }

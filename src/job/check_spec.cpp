@@ -33,7 +33,13 @@ class Check {
     if (!good) errors_.push_back({std::move(pointer), std::move(detail)});
   }
 
+  void fit(const std::string& text, const std::string& pointer, std::string_view what) {
+    const std::string unfit = util::unfit_character(text);
+    require(unfit.empty(), pointer, fmt::format("the {} has {}; it must be printable UTF-8", what, unfit));
+  }
+
   void names() {
+    fit(spec_.name, "/name", "name");
     const std::size_t length = util::characters(spec_.name);
     require(length <= kMaxNameLength, "/name",
             fmt::format("the name has {} characters; at most {}", length, kMaxNameLength));
@@ -45,7 +51,7 @@ class Check {
       const auto& path = spec_.targets[i];
       require(!path.empty() && path[0] == '/', fmt::format("/targets/{}", i),
               fmt::format("\"{}\" is not an absolute path", path));
-      require(path.find('\0') == path.npos, fmt::format("/targets/{}", i), "the path contains a NUL character");
+      fit(path, fmt::format("/targets/{}", i), "path");
       require(seen.insert(path).second, fmt::format("/targets/{}", i), fmt::format("{} is named twice", path));
     }
   }
@@ -94,7 +100,7 @@ class Check {
 
   void times() {
     const WorkloadSpec& w = spec_.workload;
-    require(!w.time_based || w.runtime > 0, "/workload/runtime", "time_based needs a runtime above 0");
+    require(!w.time_based || w.runtime > 0, "/workload/time_based", "true needs a /workload/runtime above 0");
     require(spec_.error_policy.stall_timeout > 0, "/error_policy/stall_timeout", "the timeout must be above 0");
   }
 

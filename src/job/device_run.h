@@ -100,6 +100,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   void close_target();
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
+  [[nodiscard]] double share_done() const;
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
   [[nodiscard]] util::Nanos elapsed(util::Nanos now) const;

@@ -102,7 +102,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
 
 void DeviceRun::fill_rates(Nanos now, DeviceSnapshot& out) const {
   const std::lock_guard lock(mutex_);
-  const bool whole_run = is_final(out.state) || elapsed(now) < util::kSecond;
+  const bool whole_run = is_final(out.state) || sample_.at <= started_;  // none was taken yet
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
     OpSnapshot& op = out.ops[i];
     op.bytes_per_second = whole_run ? per_second(op.bytes, elapsed(now)) : sample_.bytes_per_second[i];
@@ -110,34 +110,35 @@ void DeviceRun::fill_rates(Nanos now, DeviceSnapshot& out) const {
   }
 }
 
-void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
-  if (out.state == State::succeeded) {
-    out.progress = 1;
-    out.eta_seconds = 0;
-    return;
+// How much of the range was visited, 0 to 1.
+double DeviceRun::share_done() const {
+  std::uint64_t visited = 0;
+  std::uint64_t total = 0;
+  for (const auto& worker : workers_) {
+    visited += worker->counters().visited_bytes();
+    total += worker->total_bytes();
   }
+  return total == 0 ? 0 : std::min(1.0, static_cast<double>(visited) / static_cast<double>(total));
+}
+
+// Of what is to be done: the range, which `runtime` may cut off, or with time_based the time.
+void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
   const Nanos passed = elapsed(now);
   const Nanos runtime = spec_.workload.runtime;
+  const bool succeeded = out.state == State::succeeded;
   std::optional<double> remaining;
-  if (runtime > 0) {
-    out.progress = std::min(1.0, static_cast<double>(passed) / static_cast<double>(runtime));
-    remaining = std::max(0.0, static_cast<double>(runtime - passed) / 1e9);
+  if (runtime > 0) remaining = std::max(0.0, static_cast<double>(runtime - passed) / 1e9);
+  if (spec_.workload.time_based) {
+    out.progress = succeeded ? 1 : std::min(1.0, static_cast<double>(passed) / static_cast<double>(runtime));
+  } else if (const double done = out.progress = share_done(); done > 0) {
+    const double by_bytes = static_cast<double>(passed) / 1e9 * (1 - done) / done;
+    remaining = std::min(remaining.value_or(by_bytes), by_bytes);
   }
-  if (!spec_.workload.time_based) {
-    std::uint64_t visited = 0;
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) {
-      visited += worker->counters().visited_bytes();
-      total += worker->total_bytes();
-    }
-    const double done = total == 0 ? 0 : std::min(1.0, static_cast<double>(visited) / static_cast<double>(total));
-    out.progress = std::max(out.progress, done);
-    if (done > 0) {
-      const double by_bytes = static_cast<double>(passed) / 1e9 * (1 - done) / done;
-      remaining = std::min(remaining.value_or(by_bytes), by_bytes);
-    }
+  if (succeeded) {
+    out.eta_seconds = 0;
+  } else if (!is_final(out.state)) {
+    out.eta_seconds = remaining;
   }
-  if (!is_final(out.state)) out.eta_seconds = remaining;
 }
 
 State DeviceRun::state_in(State job) const {

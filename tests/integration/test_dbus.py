@@ -99,6 +99,19 @@ class DBus(TestCase):
             self.assertIn(expected, done.stderr)
         self.assertIsNone(daemon.process.poll())
 
+    def test_text_that_the_bus_does_not_take_comes_in_by_no_door_and_goes_out_by_none(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        for name in ("a\ufffe", "\ufdd0", "a\0b", "x\x9by", "\U0001ffff"):
+            job = json.dumps({"name": name, "targets": [str(daemon.dir / "scratch")], name: 1})
+            answer = daemon.call("POST", "/v1/jobs", json.loads(job))
+            self.assertEqual(422, answer.status, answer.raw)
+            self.assertIn("/name", [error["pointer"] for error in answer.json["errors"]])
+            done = self.busctl("call", NAME, PATH, NAME, "SubmitJob", "s", job, check=False)
+            self.assertIn("/name", done.stderr, "an answer that the bus passes on, though it quotes the unknown key")
+        self.assertEqual([[]], self.invoke("ListJobs"))
+        self.assertEqual(0, daemon.text().count("no bus, going on"))
+
     def test_state_changes_are_signalled(self):
         Bus(self, self.address)
         daemon = self.connected(self.start())

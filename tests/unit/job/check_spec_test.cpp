@@ -196,10 +196,26 @@ TEST(CheckSpec, ABatchMustFitIntoThePipe) {
   EXPECT_EQ(pointers(spec), kNone) << "one block may be larger than the pipe";
 }
 
+TEST(CheckSpec, TextThatAnyDoorMayRefuse) {
+  for (const char* unfit : {"a\xef\xbf\xbe", "\xef\xb7\x90", "a\nb", "a\x7f", "\xc2\x80", "\xff"}) {
+    JobSpec spec = valid();
+    spec.name = unfit;
+    EXPECT_EQ(pointers(spec), Pointers{"/name"}) << unfit;
+    spec = valid();
+    spec.targets.at(0) += unfit;
+    EXPECT_EQ(pointers(spec), Pointers{"/targets/0"}) << unfit;
+  }
+  JobSpec spec = valid();
+  spec.name = std::string("a\0b", 3);
+  EXPECT_EQ(pointers(spec), Pointers{"/name"});
+  spec.name = "Prüfung 磁盘 😀 \xef\xbf\xbd";
+  EXPECT_EQ(pointers(spec), kNone);
+}
+
 TEST(CheckSpec, Times) {
   JobSpec spec = valid();
   spec.workload.time_based = true;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/runtime"});
+  EXPECT_EQ(pointers(spec), Pointers{"/workload/time_based"});
   spec.workload.runtime = 1;
   EXPECT_EQ(pointers(spec), kNone);
   spec.error_policy.stall_timeout = 1;

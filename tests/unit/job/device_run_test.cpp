@@ -101,6 +101,9 @@ TEST_F(DeviceRunTest, RatesAreThoseOfTheLastSecond) {
   begin(*run);
   ASSERT_TRUE(await_blocked());
   clock.advance(2 * util::kSecond);
+  const DeviceSnapshot before = run->snapshot(clock.now(), State::running);
+  EXPECT_DOUBLE_EQ(before.ops[0].bytes_per_second, 10'240) << "of the whole run, until a second of it was looked at";
+  EXPECT_DOUBLE_EQ(before.ops[0].operations_per_second, 2.5);
   run->sample(clock.now());
   const DeviceSnapshot snapshot = run->snapshot(clock.now(), State::running);
   EXPECT_DOUBLE_EQ(snapshot.ops[0].operations_per_second, 2.5);
