@@ -5,11 +5,10 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "api/strict_json.h"
+#include "settings_file.h"
 
 namespace spliced::daemon {
 
@@ -19,8 +18,6 @@ using util::fail;
 using util::Status;
 
 namespace {
-
-constexpr std::size_t kMaxFileBytes = 1 << 20;
 
 // A value of the file goes where the command line left room for it.
 template <class T>
@@ -36,14 +33,9 @@ Status take(const json& file, const char* key, const char* kind, std::optional<T
 }
 
 Status merge_file(const std::string& path, CommandLine& into) {
-  std::ifstream in(path);
-  // Opening a directory works; only reading from it does not.
-  if (!in || (in.peek() == std::ifstream::traits_type::eof() && in.bad())) {
-    return fail(Errc::invalid, fmt::format("--config {}: cannot be read", path));
-  }
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  if (text.size() > kMaxFileBytes) return fail(Errc::invalid, fmt::format("--config {}: larger than 1 MiB", path));
-  const auto parsed = api::parse_strict(text, {"the file", true});
+  const auto read = read_settings_file("--config", path);
+  if (!read) return tl::unexpected(read.error());
+  const auto parsed = api::parse_strict(read->text, {"the file", true});
   if (!parsed) {
     const std::string& where = parsed.error().details.front().pointer;
     return fail(Errc::invalid,

@@ -105,6 +105,7 @@ util::Result<StateDir> StateDir::open(const std::string& path) {
   if (!lock) return tl::unexpected(util::with_context(lock.error(), "state directory"));
   out.lock_ = std::move(*lock);
   if (::flock(out.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail_errno(fmt::format("lock state directory {}", path), errno);
     return util::fail(util::Errc::conflict, fmt::format("state directory {} is in use by another daemon", path), errno);
   }
   if (auto status = close_to_others(out.directory_, path); !status) return tl::unexpected(status.error());

@@ -4,8 +4,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <string_view>
+
+#include "settings_file.h"
 
 namespace spliced::daemon {
 
@@ -13,15 +14,12 @@ using util::Errc;
 using util::fail;
 
 util::Status Token::load(const std::string& path) {
-  struct stat st {};
-  std::ifstream in(path);
-  if (!in || ::stat(path.c_str(), &st) != 0)
-    return fail(Errc::invalid, fmt::format("--token-file {}: cannot be read", path));
-  if ((st.st_mode & S_IRWXO) != 0) {
+  const auto file = read_settings_file("--token-file", path);
+  if (!file) return tl::unexpected(file.error());
+  if ((file->mode & S_IRWXO) != 0) {
     return fail(Errc::invalid, fmt::format("--token-file {}: open to everybody; chmod o-rwx it", path));
   }
-  std::string line;
-  std::getline(in, line);
+  const std::string line = file->text.substr(0, file->text.find('\n'));
   if (line.size() < kMinBytes) {
     return fail(Errc::invalid, fmt::format("--token-file {}: the first line has {} bytes; a token has {} or more", path,
                                            line.size(), kMinBytes));
