@@ -2,6 +2,8 @@ install(TARGETS spliced splicectl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES api/org.spliced.Manager1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
 install(FILES packaging/man/spliced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES packaging/man/splicectl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES packaging/completions/spliced.bash RENAME spliced
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES packaging/completions/splicectl.bash RENAME splicectl
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})

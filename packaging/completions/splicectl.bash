@@ -1,7 +1,7 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit run list show cancel devices capabilities" command="" options="--server --token-file --json --help" word
+  local commands="submit validate run wait list show cancel delete devices capabilities version" command="" options="--server --token-file --json --help" word
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
   read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
@@ -20,18 +20,22 @@ _splicectl() {
     --state)
       mapfile -t COMPREPLY < <(compgen -W "PENDING RUNNING STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
       return ;;
-    --server) return ;;
+    --server | --progress) return ;;
   esac
   if [[ $current == -* ]]; then
     [[ -z $command ]] && options+=" --version"
-    [[ $command == list ]] && options+=" --state"
+    case $command in
+      list) options+=" --state" ;;
+      run | wait) options+=" --progress --verbose" ;;
+      show) options+=" --verbose" ;;
+    esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     return
   fi
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
-    submit | run) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-    show | cancel)
+    submit | validate | run) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    show | wait | cancel | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac
 }

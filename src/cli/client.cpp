@@ -69,7 +69,6 @@ util::Result<Answer> read_answer(const std::string& server, const httplib::Resul
   if (answer.body.is_discarded()) {
     return fail(Errc::unavailable, fmt::format("what answers at {} is not spliced (HTTP {})", server, result->status));
   }
-  if (answer.status == 401) return fail(Errc::unavailable, "the daemon wants a valid token: --token-file FILE");
   return answer;
 }
 
@@ -99,6 +98,10 @@ util::Result<Client> Client::create(const std::string& given, const std::string&
 
 util::Result<Answer> Client::get(const std::string& path) {
   return read_answer(http_->server, http_->client->Get(path.c_str()));
+}
+
+util::Result<Answer> Client::del(const std::string& path) {
+  return read_answer(http_->server, http_->client->Delete(path.c_str()));
 }
 
 util::Result<Answer> Client::post(const std::string& path, const std::string& body) {

@@ -25,6 +25,7 @@ class Client {
   // The error says that the daemon could not be reached, or did not answer as spliced does.
   [[nodiscard]] util::Result<Answer> get(const std::string& path);
   [[nodiscard]] util::Result<Answer> post(const std::string& path, const std::string& body);
+  [[nodiscard]] util::Result<Answer> del(const std::string& path);
 
  private:
   struct Http;

@@ -13,32 +13,17 @@
 namespace spliced::cli {
 namespace {
 
-void print_json(const Json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace));
-}
-
 // What most commands do: ask, and print the answer as JSON or through `text`.
 template <class Text>
 int show_answer(const Context& context, const util::Result<Answer>& answer, Text&& text) {
   if (!answer) return no_daemon(answer.error());
   if (answer->status >= 400) return refused(context, *answer);
-  if (context.json) {
+  if (context.json && !answer->body.is_null()) {
     print_json(answer->body);
   } else {
     fmt::print("{}", text(answer->body));
   }
   return kPassed;
-}
-
-// As a part of a URL: all but RFC 3986's unreserved characters as %XX.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-                       c == '_' || c == '~' || (c == '.' && text.find_first_not_of('.') != text.npos);
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
 }
 
 std::string list_text(const Json& body) {
@@ -64,7 +49,39 @@ std::string devices_text(const Json& body) {
   return out;
 }
 
+// What would be done to each target, or why nothing.
+std::string plan_text(const Json& plan) {
+  std::string out;
+  for (const Json& target : plan.at("targets")) {
+    std::string reasons;
+    for (const Json& reason : target.at("refusals")) reasons += "\n    " + util::printable(reason.get<std::string>());
+    for (const Json& error : target.at("errors")) {
+      reasons += fmt::format("\n    {}: {}", text_of(error, "pointer"), text_of(error, "detail"));
+    }
+    const std::string range =
+        fmt::format("{} from offset {}{}", util::human_bytes(target.at("size_bytes").get<double>()),
+                    target.at("offset_bytes").get<std::uint64_t>(),
+                    target.at("would_create").get<bool>() ? ", would be created" : "");
+    out += fmt::format("{}: {}\n", text_of(target, "target"), reasons.empty() ? range : "refused" + reasons);
+  }
+  return out + (plan.at("accepted").get<bool>() ? "would be accepted\n" : "would be refused\n");
+}
+
 }  // namespace
+
+void print_json(const Json& value) {
+  fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+                       c == '_' || c == '~' || (c == '.' && text.find_first_not_of('.') != text.npos);
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
 
 util::Result<std::string> read_definition(const std::string& file) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
@@ -79,18 +96,22 @@ util::Result<std::string> read_definition(const std::string& file) {
 int refused(const Context& context, const Answer& answer) {
   if (context.json) {
     print_json(answer.body);
-    return kFailed;
+    return kRefused;
+  }
+  if (answer.status == 401) {
+    fmt::print(stderr, "splicectl: the daemon wants a valid token: --token-file FILE (401)\n");
+    return kRefused;
   }
   if (!answer.body.is_object()) {
     fmt::print(stderr, "splicectl: the daemon answered with HTTP {}\n", answer.status);
-    return kFailed;
+    return kRefused;
   }
   fmt::print(stderr, "splicectl: {} ({})\n", text_of(answer.body, "detail"), answer.status);
   for (const Json& error : answer.body.value("errors", Json::array())) {
     const std::string pointer = text_of(error, "pointer");
     fmt::print(stderr, "  {}{}{}\n", pointer, pointer.empty() ? "" : ": ", text_of(error, "detail"));
   }
-  return kFailed;
+  return kRefused;
 }
 
 int no_daemon(const util::Error& error) {
@@ -98,14 +119,24 @@ int no_daemon(const util::Error& error) {
   return kNoDaemon;
 }
 
+int unreadable(const util::Error& error) {
+  fmt::print(stderr, "splicectl: {}\n", error.message);
+  return kUsage;
+}
+
 int submit(const Context& context, const std::string& file) {
   const auto definition = read_definition(file);
-  if (!definition) {
-    fmt::print(stderr, "splicectl: {}\n", definition.error().message);
-    return kUsage;
-  }
+  if (!definition) return unreadable(definition.error());
   return show_answer(context, context.client.post("/v1/jobs", *definition),
                      [](const Json& job) { return text_of(job, "id") + "\n"; });
+}
+
+int validate(const Context& context, const std::string& file) {
+  const auto definition = read_definition(file);
+  if (!definition) return unreadable(definition.error());
+  const auto plan = context.client.post("/v1/jobs:validate", *definition);
+  const int code = show_answer(context, plan, plan_text);
+  return code == kPassed && !plan->body.at("accepted").get<bool>() ? kRefused : code;
 }
 
 int list(const Context& context, const std::string& state) {
@@ -114,12 +145,25 @@ int list(const Context& context, const std::string& state) {
 }
 
 int show(const Context& context, const std::string& id) {
-  return show_answer(context, context.client.get("/v1/jobs/" + escaped(id)), job_text);
+  return show_answer(context, context.client.get("/v1/jobs/" + escaped(id)),
+                     [&](const Json& job) { return job_text(job, context.style); });
 }
 
 int cancel(const Context& context, const std::string& id) {
   return show_answer(context, context.client.post("/v1/jobs/" + escaped(id) + ":cancel", ""),
                      [](const Json& job) { return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state")); });
+}
+
+int remove(const Context& context, const std::string& id) {
+  return show_answer(context, context.client.del("/v1/jobs/" + escaped(id)),
+                     [&](const Json&) { return fmt::format("{} deleted\n", util::printable(id)); });
+}
+
+int version(const Context& context) {
+  if (!context.json) fmt::print("splicectl {}\n", SPLICED_VERSION);
+  return show_answer(context, context.client.get("/v1/version"), [](const Json& daemon) {
+    return fmt::format("spliced {} ({})\n", text_of(daemon, "version"), text_of(daemon, "revision"));
+  });
 }
 
 int devices(const Context& context) {

@@ -2,22 +2,37 @@
 #include <string>
 
 #include "client.h"
+#include "text.h"
 
 namespace spliced::cli {
 
-enum ExitCode { kPassed = 0, kFailed = 1, kUsage = 2, kNoDaemon = 3 };
+// Scripts build on them.
+enum ExitCode {
+  kPassed = 0,     // the job has the verdict PASS, or the command succeeded
+  kFailed = 1,     // the job has the verdict FAIL, and nothing else
+  kUsage = 2,      // wrong usage
+  kNoDaemon = 3,   // the daemon was not reached
+  kRefused = 4,    // refused, or invalid
+  kUndecided = 5,  // cancelled, interrupted, or without a verdict
+};
 
 // What every command is given.
 struct Context {
   Client& client;
-  bool json = false;  // print the daemon's answer instead of text
+  bool json = false;       // print the daemon's answer instead of text
+  unsigned progress = 30;  // seconds between lines of progress where there is no terminal; 0: none
+  Style style{};
 };
 
 [[nodiscard]] int submit(const Context& context, const std::string& file);
+[[nodiscard]] int validate(const Context& context, const std::string& file);
 [[nodiscard]] int run(const Context& context, const std::string& file);
+[[nodiscard]] int wait(const Context& context, const std::string& id);
 [[nodiscard]] int list(const Context& context, const std::string& state);
 [[nodiscard]] int show(const Context& context, const std::string& id);
 [[nodiscard]] int cancel(const Context& context, const std::string& id);
+[[nodiscard]] int remove(const Context& context, const std::string& id);
+[[nodiscard]] int version(const Context& context);
 [[nodiscard]] int devices(const Context& context);
 [[nodiscard]] int capabilities(const Context& context);
 
@@ -25,7 +40,11 @@ struct Context {
 [[nodiscard]] util::Result<std::string> read_definition(const std::string& file);
 // Prints why the daemon refused: every field of it on stderr, or its JSON. The exit code.
 [[nodiscard]] int refused(const Context& context, const Answer& answer);
-// Prints the error on stderr.
+// Print the error on stderr. The exit code.
 int no_daemon(const util::Error& error);
+int unreadable(const util::Error& error);
+void print_json(const Json& value);
+// As a part of a URL: all but RFC 3986's unreserved characters as %XX.
+[[nodiscard]] std::string escaped(std::string_view text);
 
 }  // namespace spliced::cli

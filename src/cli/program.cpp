@@ -1,8 +1,10 @@
 #include "program.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 
@@ -13,8 +15,8 @@ namespace spliced::cli {
 namespace {
 
 constexpr const char* kFooter = R"(
-Exit status: 0 the job passed or the command succeeded, 1 it failed or was refused, 2 wrong usage, 3 the daemon cannot be
-reached or used.
+Exit status: 0 the job has the verdict PASS, or the command succeeded; 1 the job has the verdict FAIL; 2 wrong usage; 3 the
+daemon was not reached; 4 refused or invalid; 5 cancelled, interrupted or without a verdict.
 
 Examples:
   splicectl run job.json            submit, show progress, wait; Ctrl-C cancels the job
@@ -25,7 +27,8 @@ See splicectl(1).)";
 struct Options {
   std::string server = "unix:/run/spliced/spliced.sock";
   std::string token_file;
-  bool json = false;
+  bool json = false, verbose = false;
+  unsigned progress = 30;
   std::string file, id, state;
   std::function<int(const Context&)> command;
 };
@@ -54,18 +57,43 @@ void add_commands(CLI::App& app, Options& o) {
   const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "an id is expected" : ""; }, "");
   const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required()->check(not_empty); };
   file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
-  file(command(app, "run", "Submit a job, show its progress and wait for its end", o,
-               [&](const Context& c) { return run(c, o.file); }));
+  const auto watching = [&](CLI::App* sub) {
+    sub->add_option("--progress", o.progress, "Seconds between lines where there is no terminal; 0: none (default 30)")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0U, 86'400U));
+    return sub;
+  };
+  const auto verbose = [&](CLI::App* sub) {
+    sub->add_flag("-v,--verbose", o.verbose, "Show what the engine was set to, and why");
+    return sub;
+  };
+  file(command(app, "validate", "Say what a job would do, or why it would be refused, and touch nothing", o,
+               [&](const Context& c) { return validate(c, o.file); }));
+  file(verbose(watching(command(app, "run", "Submit a job, show its progress and wait for its end", o,
+                                [&](const Context& c) { return run(c, o.file); }))));
+  id(verbose(watching(command(app, "wait", "Show the progress of a job and wait for its end", o,
+                              [&](const Context& c) { return wait(c, o.id); }))));
   command(app, "list", "List jobs, newest first", o, [&](const Context& c) {
     return list(c, o.state);
   })->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
-  id(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); }));
+  id(verbose(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); })));
   id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return cancel(c, o.id); }));
+  id(command(app, "delete", "Forget a job that has ended", o, [&](const Context& c) { return remove(c, o.id); }));
   command(app, "devices", "List devices and whether they may be written", o,
           [](const Context& c) { return devices(c); });
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
+  command(app, "version", "Print the versions of splicectl and of the daemon", o,
+          [](const Context& c) { return version(c); });
   app.require_subcommand(1);
+}
+
+// https://no-color.org
+bool wants_colour() {
+  const char* none = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  return ::isatty(STDOUT_FILENO) == 1 && !dumb && (none == nullptr || *none == '\0');
 }
 
 }  // namespace
@@ -99,7 +127,7 @@ int program(int argc, char** argv) {
     fmt::print(stderr, "splicectl: {}\n", client.error().message);
     return kUsage;
   }
-  return options.command({*client, options.json});
+  return options.command({*client, options.json, options.progress, {wants_colour(), options.verbose}});
 }
 
 }  // namespace spliced::cli

@@ -1,48 +1,46 @@
-// splicectl run: submit, watch, and stop the job when the user has had enough.
+// splicectl run and wait: watch a job until it has ended.
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "commands.h"
-#include "spliced/util/unique_fd.h"
+#include "interruption.h"
 #include "text.h"
 
 namespace spliced::cli {
 namespace {
 
-constexpr int kRefresh = 500;  // milliseconds
+using Clock = std::chrono::steady_clock;
 
-// SIGINT and SIGTERM as a descriptor, so that they are seen between requests and end none in the middle.
-util::UniqueFd catch_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGINT);
-  ::sigaddset(&set, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  return util::UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC));
-}
-
-bool signalled(const util::UniqueFd& signals, int milliseconds) {
-  pollfd fd{signals.get(), POLLIN, 0};
-  if (::poll(&fd, 1, milliseconds) <= 0) return false;
-  signalfd_siginfo info{};
-  return ::read(signals.get(), &info, sizeof info) == sizeof info;
-}
+constexpr int kRefresh = 500;  // milliseconds, on a terminal and of the look whether the job has ended
 
 bool has_ended(const Json& job) {
   const std::string state = text_of(job, "state");
   return state != "PENDING" && state != "RUNNING" && state != "STOPPING";
 }
 
-class ProgressLine {
+std::size_t columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// On stderr: one line over and over on a terminal, else a line now and then.
+class Progress {
  public:
-  ~ProgressLine() { clear(); }
+  explicit Progress(unsigned interval) : interval_(interval) {}
+  ~Progress() { clear(); }
   void show(const Json& job) {
-    if (!terminal_) return;
-    fmt::print(stderr, "\r\033[K{}", progress_line(job));
-    shown_ = true;
+    if (terminal_) {
+      // The last column stays free: some terminals go to the next line as soon as it is filled.
+      fmt::print(stderr, "\r\033[K{}", progress_line(job, columns() - 1));
+      shown_ = true;
+    } else if (interval_.count() != 0 && Clock::now() >= next_) {
+      fmt::print(stderr, "{}\n", progress_line(job));
+      next_ = Clock::now() + interval_;
+    }
   }
   void clear() {
     if (shown_) fmt::print(stderr, "\r\033[K");
@@ -51,44 +49,85 @@ class ProgressLine {
 
  private:
   const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  const std::chrono::seconds interval_;
+  Clock::time_point next_ = Clock::now() + interval_;
   bool shown_ = false;
 };
 
-// Until the job has ended; a first signal cancels it.
-util::Result<Answer> watch(const Context& context, const std::string& id, const util::UniqueFd& signals) {
-  ProgressLine line;
-  bool cancelled = false;
-  for (;;) {
-    auto answer = context.client.get("/v1/jobs/" + id);
-    if (!answer || answer->status != 200 || has_ended(answer->body)) return answer;
-    line.show(answer->body);
-    if (!signalled(signals, cancelled ? kRefresh / 5 : kRefresh)) continue;
-    line.clear();
-    fmt::print(stderr, "cancelling job {}\n", id);
-    const auto answered = context.client.post("/v1/jobs/" + id + ":cancel", "");
-    if (!answered) return answered;
-    cancelled = true;
+class Watch {
+ public:
+  Watch(const Context& context, std::string id, Interruption& interruption, bool cancels)
+      : context_(context), id_(std::move(id)), interruption_(interruption), cancels_(cancels) {
+    interruption_.set_words(cancels ? fmt::format("cancelling job {}; again to leave at once", id_) : "leaving",
+                            fmt::format("job {} runs on; splicectl cancel {} stops it", id_, id_));
   }
+
+  // The job when it has ended, or when the user wants to know no more and it goes on.
+  util::Result<Answer> run() {
+    for (;;) {
+      auto answer = interruption_.ask([&] { return context_.client.get("/v1/jobs/" + escaped(id_)); });
+      if (!answer || answer->status != 200 || has_ended(answer->body)) return answer;
+      if (interruption_.wanted() && !cancels_) return answer;
+      if (interruption_.wanted() && !cancelled_) {
+        auto told = interruption_.ask([&] { return context_.client.post("/v1/jobs/" + escaped(id_) + ":cancel", ""); });
+        if (!told) return told;
+        cancelled_ = true;
+      } else {
+        progress_.show(answer->body);
+        interruption_.wait(cancelled_ ? kRefresh / 5 : kRefresh);
+      }
+    }
+  }
+
+ private:
+  const Context& context_;
+  const std::string id_;
+  Interruption& interruption_;
+  const bool cancels_;  // a signal cancels the job, rather than that it is left alone
+  bool cancelled_ = false;
+  Progress progress_{context_.progress};
+};
+
+int verdict_code(const Json& job) {
+  const std::string verdict = text_of(job, "verdict");
+  return verdict == "PASS" ? kPassed : verdict == "FAIL" ? kFailed : kUndecided;
+}
+
+int watch(const Context& context, const std::string& id, Interruption& interruption, bool cancels) {
+  const auto ended = Watch(context, id, interruption, cancels).run();
+  if (!ended) return no_daemon(ended.error());
+  if (ended->status != 200) return refused(context, *ended);
+  if (!has_ended(ended->body)) {
+    fmt::print(stderr, "job {} runs on\n", id);
+    return kUndecided;
+  }
+  if (context.json) {
+    print_json(ended->body);
+  } else {
+    fmt::print("{}", job_text(ended->body, context.style));
+  }
+  return verdict_code(ended->body);
 }
 
 }  // namespace
 
 int run(const Context& context, const std::string& file) {
   const auto definition = read_definition(file);
-  if (!definition) {
-    fmt::print(stderr, "splicectl: {}\n", definition.error().message);
-    return kUsage;
-  }
-  const util::UniqueFd signals = catch_signals();
-  const auto created = context.client.post("/v1/jobs", *definition);
+  if (!definition) return unreadable(definition.error());
+  Interruption interruption;
+  interruption.set_words("the daemon has not answered yet: the job is cancelled when it has; again to leave at once",
+                         "the daemon had not answered: the job may have been submitted; see splicectl list");
+  const auto created = interruption.ask([&] { return context.client.post("/v1/jobs", *definition); });
   if (!created) return no_daemon(created.error());
   if (created->status != 201) return refused(context, *created);
-  const auto ended = watch(context, text_of(created->body, "id"), signals);
-  if (!ended) return no_daemon(ended.error());
-  if (ended->status != 200) return refused(context, *ended);
-  fmt::print("{}", context.json ? ended->body.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
-                                : job_text(ended->body));
-  return text_of(ended->body, "verdict") == "PASS" ? kPassed : kFailed;
+  const std::string id = text_of(created->body, "id");
+  fmt::print(stderr, "job {}\n", id);
+  return watch(context, id, interruption, true);
+}
+
+int wait(const Context& context, const std::string& id) {
+  Interruption interruption;
+  return watch(context, id, interruption, false);
 }
 
 }  // namespace spliced::cli

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <vector>
 
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
@@ -45,14 +48,29 @@ std::string tuning_text(const Json& tuning) {
 }
 
 // ", verdict FAIL" after a state, where there is one.
-std::string verdict_text(const Json& object) {
+std::string verdict_text(const Json& object, const Style& style) {
   const std::string verdict = text_of(object, "verdict");
-  return verdict.empty() ? "" : ", verdict " + verdict;
+  if (verdict.empty()) return "";
+  if (!style.colour) return ", verdict " + verdict;
+  return fmt::format(", verdict \033[1;{}m{}\033[0m", verdict == "PASS" ? 32 : 31, verdict);
 }
 
-std::string device_text(const Json& device) {
+std::string splice_text(const Json& splice) {
+  std::string out;
+  for (const Json& tuning : splice.at("tuning")) out += tuning_text(tuning);
+  out += fmt::format("    splice: pipe {}, {} retries, {} pipe resets",
+                     util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
+                     splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
+  for (const Json& event : splice.at("fallbacks")) {
+    out += fmt::format(", {} fell back to {} on {} ({}x)", text_of(event, "from"), text_of(event, "to"),
+                       text_of(event, "errno"), event.at("count").get<std::uint64_t>());
+  }
+  return out + "\n";
+}
+
+std::string device_text(const Json& device, const Style& style) {
   std::string out =
-      fmt::format("  {}: {}{}{}{}\n", text_of(device, "device"), text_of(device, "state"), verdict_text(device),
+      fmt::format("  {}: {}{}{}{}\n", text_of(device, "device"), text_of(device, "state"), verdict_text(device, style),
                   text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
   for (const char* op : kOps) {
     const Json& io = device.at("io").at(op);
@@ -65,16 +83,7 @@ std::string device_text(const Json& device) {
                        seconds_text(latency.at("p99").get<double>()), seconds_text(latency.at("max").get<double>()),
                        io.at("errors").get<std::uint64_t>());
   }
-  const Json& splice = device.at("splice");
-  for (const Json& tuning : splice.at("tuning")) out += tuning_text(tuning);
-  out += fmt::format("    splice: pipe {}, {} retries, {} pipe resets",
-                     util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
-                     splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
-  for (const Json& event : splice.at("fallbacks")) {
-    out += fmt::format(", {} fell back to {} on {} ({}x)", text_of(event, "from"), text_of(event, "to"),
-                       text_of(event, "errno"), event.at("count").get<std::uint64_t>());
-  }
-  out += "\n";
+  if (style.verbose) out += splice_text(device.at("splice"));
   for (const Json& error : device.at("errors")) {
     out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(), text_of(error, "message"));
   }
@@ -97,16 +106,20 @@ std::string seconds_text(double seconds) {
   return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
 }
 
-std::string job_text(const Json& job) {
+std::string eta_text(double seconds) {
+  return seconds < 60 ? fmt::format("{:.0f} s", std::max(1.0, std::ceil(seconds))) : seconds_text(std::ceil(seconds));
+}
+
+std::string job_text(const Json& job, const Style& style) {
   const std::string reason = text_of(job, "reason");
   std::string out = fmt::format("job {}{}{}: {}{}\n", text_of(job, "id"), text_of(job, "name").empty() ? "" : " ",
-                                text_of(job, "name"), text_of(job, "state"), verdict_text(job));
+                                text_of(job, "name"), text_of(job, "state"), verdict_text(job, style));
   if (!reason.empty()) out += fmt::format("  {}\n", reason);
-  for (const Json& device : job.value("devices", Json::array())) out += device_text(device);
+  for (const Json& device : job.value("devices", Json::array())) out += device_text(device, style);
   return out;
 }
 
-std::string progress_line(const Json& job) {
+std::string progress_line(const Json& job, std::size_t columns) {
   Sum total;
   double progress = 0;
   double eta = 0;
@@ -123,9 +136,25 @@ std::string progress_line(const Json& job) {
       eta_known = true;
     }
   }
-  return fmt::format("{} {:5.1f}%  {}/s  {:.0f} IOPS  {:.0f} errors  ETA {}", text_of(job, "state"), progress * 100,
-                     util::human_bytes(total.bytes_per_second), total.operations_per_second, total.errors,
-                     eta_known ? seconds_text(eta) : "unknown");
+  // In the order in which they stand, each with how early it is left out; 0: never.
+  struct Part {
+    std::string text;
+    int out_at;
+  };
+  std::vector<Part> parts{{fmt::format("{} {:5.1f}%", text_of(job, "state"), progress * 100), 0},
+                          {util::human_bytes(total.bytes_per_second) + "/s", 3},
+                          {fmt::format("{:.0f} IOPS", total.operations_per_second), 1},
+                          {fmt::format("{:.0f} errors", total.errors), total.errors == 0 ? 2 : 4},
+                          {"ETA " + (eta_known ? eta_text(eta) : "unknown"), 5}};
+  const auto line = [&] {
+    std::string out;
+    for (const Part& part : parts) out += (out.empty() ? "" : "  ") + part.text;
+    return out;
+  };
+  for (int round = 1; round <= 5 && util::characters(line()) > columns; ++round) {
+    std::erase_if(parts, [&](const Part& part) { return part.out_at == round; });
+  }
+  return line().substr(0, columns);
 }
 
 namespace {

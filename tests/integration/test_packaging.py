@@ -107,16 +107,21 @@ class Packaging(TestCase):
 
     def test_scripts_are_valid_shell(self):
         for name in ("packaging/quickstart", "packaging/install-deps", "tests/run", ".ci/run",
-                     "packaging/completions/splicectl.bash"):
+                     "packaging/completions/splicectl.bash", "packaging/completions/spliced.bash"):
             path = pathlib.Path(ROOT / name)
             self.assertEqual(0, subprocess.run(["bash", "-n", path]).returncode, name)
 
     def test_completion_knows_every_command(self):
         text = subprocess.run([BIN / "splicectl", "--help"], capture_output=True, text=True).stdout
         completion = (ROOT / "packaging/completions/splicectl.bash").read_text()
-        for command in ("submit", "run", "list", "show", "cancel", "devices", "capabilities"):
-            self.assertIn(command, text)
-            self.assertIn(command, completion)
+        for command in ("submit", "validate", "run", "wait", "list", "show", "cancel", "delete", "devices", "capabilities",
+                        "version"):
+            self.assertRegex(text, rf"(?m)^  {command} ")
+            self.assertIn(f" {command} ", completion.replace('"', " "))
+        text = subprocess.run([BIN / "spliced", "--help"], capture_output=True, text=True).stdout
+        completion = (ROOT / "packaging/completions/spliced.bash").read_text()
+        for flag in set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", text, re.M)):
+            self.assertIn(flag, completion)
 
     def test_manuals_name_every_flag(self):
         for program, manual in (("spliced", "spliced.8"), ("splicectl", "splicectl.1")):

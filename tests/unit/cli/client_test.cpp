@@ -95,9 +95,16 @@ TEST_F(ClientTest, WhatIsNotSplicedIsNamed) {
   ASSERT_FALSE(page);
   EXPECT_EQ(page.error().code, util::Errc::unavailable);
   EXPECT_NE(page.error().message.find(address()), std::string::npos);
-  const auto closed = client().get("/closed");
-  ASSERT_FALSE(closed);
-  EXPECT_NE(closed.error().message.find("--token-file"), std::string::npos);
+}
+
+TEST_F(ClientTest, WithoutAValidTokenItIsRefused) {
+  Client c = client();
+  const auto closed = c.get("/closed");
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->status, 401);
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(refused({c}, *closed), kRefused);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("--token-file"), std::string::npos);
 }
 
 TEST_F(ClientTest, NobodyThereIsUnavailable) {
@@ -135,10 +142,10 @@ TEST_F(ClientTest, DefinitionThatIsADirectoryIsAnError) {
 
 TEST_F(ClientTest, ProblemsAreToldWhole) {
   for (const char* command : {"submit", "run"}) {
-    EXPECT_EQ(call({"--server", address(), command, file("bad")}), kFailed);
+    EXPECT_EQ(call({"--server", address(), command, file("bad")}), kRefused);
     EXPECT_NE(err_.find("no (422)"), std::string::npos) << err_;
     EXPECT_NE(err_.find("/name: too long"), std::string::npos) << err_;
-    EXPECT_EQ(call({"--json", "--server", address(), command, file("bad")}), kFailed);
+    EXPECT_EQ(call({"--json", "--server", address(), command, file("bad")}), kRefused);
     EXPECT_EQ(Json::parse(out_).at("errors").at(0).at("pointer"), "/name") << out_;
   }
 }
@@ -146,7 +153,7 @@ TEST_F(ClientTest, ProblemsAreToldWhole) {
 TEST_F(ClientTest, RefusalWithoutAnObjectIsSurvived) {
   Client c = client();
   for (const Json& body : {Json(nullptr), Json("text"), Json::array()}) {
-    EXPECT_EQ(refused({c, false}, {503, body}), kFailed);
+    EXPECT_EQ(refused({c}, {503, body}), kRefused);
   }
 }
 
@@ -161,8 +168,8 @@ TEST_F(ClientTest, TheReasonIsTold) {
 }
 
 TEST_F(ClientTest, AnIdIsNoPartOfAPath) {
-  EXPECT_EQ(call({"--server", address(), "show", "1?wait=3"}), kFailed);
-  EXPECT_EQ(call({"--server", address(), "show", "../jobs/1"}), kFailed);
+  EXPECT_EQ(call({"--server", address(), "show", "1?wait=3"}), kRefused);
+  EXPECT_EQ(call({"--server", address(), "show", "../jobs/1"}), kRefused);
   EXPECT_EQ(call({"--server", address(), "show", ""}), kUsage);
 }
 
@@ -177,7 +184,7 @@ TEST_F(ClientTest, ExitCodesAreThoseOfTheManual) {
   EXPECT_NE(out_.find("verdict PASS"), std::string::npos) << out_;
   EXPECT_EQ(call({"--server", address(), "submit", file("{}")}), kPassed);
   EXPECT_EQ(out_, "1\n");
-  EXPECT_EQ(call({"--server", address(), "submit", file("bad")}), kFailed);
+  EXPECT_EQ(call({"--server", address(), "submit", file("bad")}), kRefused);
   EXPECT_NE(err_.find("/name: too long"), std::string::npos) << err_;
   EXPECT_EQ(call({"--server", address(), "submit", dir_ + "/missing.json"}), kUsage);
   EXPECT_EQ(call({"--server", "unix:" + dir_ + "/none.sock", "list"}), kNoDaemon);
@@ -196,7 +203,7 @@ TEST_F(ClientTest, RunSubmitsAndWaitsForTheVerdict) {
   EXPECT_NE(out_.find("SUCCEEDED, verdict PASS"), std::string::npos) << out_;
   EXPECT_EQ(call({"--server", address(), "run", "--json", file("{}")}), kPassed);
   EXPECT_EQ(Json::parse(out_).at("verdict"), "PASS");
-  EXPECT_EQ(call({"--server", address(), "run", file("bad")}), kFailed);
+  EXPECT_EQ(call({"--server", address(), "run", file("bad")}), kRefused);
 }
 
 TEST_F(ClientTest, JsonIsTheAnswerOfTheDaemon) {

@@ -78,7 +78,9 @@ TEST(JobText, HasHeadDevicesAndErrors) {
   EXPECT_FALSE(has(text, "trim")) << "an operation that never happened";
   EXPECT_TRUE(has(text, "4.0 MiB")) << text;
   EXPECT_TRUE(has(text, "p50 500.0 µs  p99 2.0 ms  max 1.5 s")) << text;
-  EXPECT_TRUE(has(text, "pipe 64.0 KiB, 3 retries, 1 pipe resets, map fell back to copy on EFAULT (2x)")) << text;
+  EXPECT_FALSE(has(text, "pipe")) << text;
+  EXPECT_TRUE(has(job_text(job(), {false, true}),
+                  "pipe 64.0 KiB, 3 retries, 1 pipe resets, map fell back to copy on EFAULT (2x)"));
   EXPECT_TRUE(has(text, "error (4x): read at 4096 failed")) << text;
 }
 
@@ -107,6 +109,36 @@ TEST(ProgressLine, SumsUpAllDevices) {
   const std::string line = progress_line(running);
   EXPECT_TRUE(has(line, "2 errors  ETA 1m 05s")) << line;
   EXPECT_EQ(line.find('\n'), std::string::npos);
+}
+
+TEST(ProgressLine, LeavesOutWhatDoesNotFitTheLeastImportantFirst) {
+  Json running = job();
+  running["devices"][0]["eta_seconds"] = 0.2;
+  EXPECT_EQ(progress_line(running, 60), "RUNNING  37.5%  2.0 MiB/s  2048 IOPS  0 errors  ETA 1 s");
+  EXPECT_EQ(progress_line(running, 45), "RUNNING  37.5%  2.0 MiB/s  0 errors  ETA 1 s");
+  EXPECT_EQ(progress_line(running, 40), "RUNNING  37.5%  2.0 MiB/s  ETA 1 s");
+  EXPECT_EQ(progress_line(running, 25), "RUNNING  37.5%  ETA 1 s");
+  EXPECT_EQ(progress_line(running, 20), "RUNNING  37.5%");
+  EXPECT_EQ(progress_line(running, 5), "RUNNI");
+  running["devices"][0]["io"]["read"]["errors"] = 7;
+  EXPECT_EQ(progress_line(running, 34), "RUNNING  37.5%  7 errors  ETA 1 s") << "errors matter";
+}
+
+TEST(EtaText, IsInWholeSeconds) {
+  EXPECT_EQ(eta_text(0), "1 s");
+  EXPECT_EQ(eta_text(0.9882), "1 s");
+  EXPECT_EQ(eta_text(14.2), "15 s");
+  EXPECT_EQ(eta_text(59.5), "60 s");
+  EXPECT_EQ(eta_text(64.2), "1m 05s");
+}
+
+TEST(JobText, AVerdictHasAColourOnRequest) {
+  Json ended = job();
+  ended["verdict"] = "FAIL";
+  ended["devices"][0]["verdict"] = "PASS";
+  const std::string text = job_text(ended, {true, false});
+  EXPECT_TRUE(has(text, "verdict \033[1;31mFAIL\033[0m")) << text;
+  EXPECT_TRUE(has(text, "verdict \033[1;32mPASS\033[0m")) << text;
 }
 
 TEST(ProgressLine, NoDevicesNoProgress) {
