@@ -132,7 +132,7 @@ util::Status DeviceRun::launch_workers() {
 void DeviceRun::began(Nanos start) {
   started_ = start;
   const std::lock_guard lock(mutex_);
-  sample_.at = start;
+  sample_.at = sample_.before_at = start;
 }
 
 void DeviceRun::request_stop() {

@@ -89,6 +89,14 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
     util::Nanos at = 0;
     std::array<std::uint64_t, util::kOpClasses> bytes{}, operations{};
     std::array<double, util::kOpClasses> bytes_per_second{}, operations_per_second{};
+    std::uint64_t visited = 0;
+    util::Nanos before_at = 0;  // of the sample before
+    std::uint64_t visited_before = 0;
+    double pace = 0;  // bytes visited per second: smooth while it is steady, the last two samples' after a step
+  };
+  // How much of the range was visited.
+  struct Visited {
+    std::uint64_t bytes = 0, of = 0;
   };
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
@@ -100,7 +108,8 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   void close_target();
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
-  [[nodiscard]] double share_done() const;
+  [[nodiscard]] Visited visited() const;
+  [[nodiscard]] std::optional<double> seconds_left(const Visited& visited, util::Nanos passed) const;
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
   [[nodiscard]] util::Nanos elapsed(util::Nanos now) const;

@@ -1,5 +1,6 @@
 // How a device under a job looks from outside: its numbers, rates and progress.
 #include <algorithm>
+#include <cmath>
 
 #include "device_run.h"
 #include "verdict.h"
@@ -12,6 +13,12 @@ namespace {
 
 double per_second(std::uint64_t amount, Nanos time) {
   return time > 0 ? static_cast<double>(amount) * 1e9 / static_cast<double>(time) : 0;
+}
+
+// Smooth as long as it is steady; another than a fifth more or less is a step, and counts at once.
+double follow(double smooth, double recent) {
+  const double change = recent - smooth;
+  return smooth == 0 || std::abs(change) > smooth / 5 ? recent : smooth + change / 8;
 }
 
 std::uint64_t host_errors_of(const DeviceTotals& totals) {
@@ -42,6 +49,10 @@ void DeviceRun::sample(Nanos now) {
       next.operations[i] += worker->counters().ops[i].operations.get();
     }
   }
+  next.visited = visited().bytes;
+  next.before_at = sample_.at;
+  next.visited_before = sample_.visited;
+  next.pace = follow(sample_.pace, per_second(next.visited - sample_.visited_before, now - sample_.before_at));
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
     next.bytes_per_second[i] = per_second(next.bytes[i] - sample_.bytes[i], passed);
     next.operations_per_second[i] = per_second(next.operations[i] - sample_.operations[i], passed);
@@ -110,15 +121,23 @@ void DeviceRun::fill_rates(Nanos now, DeviceSnapshot& out) const {
   }
 }
 
-// How much of the range was visited, 0 to 1.
-double DeviceRun::share_done() const {
-  std::uint64_t visited = 0;
-  std::uint64_t total = 0;
+DeviceRun::Visited DeviceRun::visited() const {
+  Visited out;
   for (const auto& worker : workers_) {
-    visited += worker->counters().visited_bytes();
-    total += worker->total_bytes();
+    out.bytes += worker->counters().visited_bytes();
+    out.of += worker->total_bytes();
   }
-  return total == 0 ? 0 : std::min(1.0, static_cast<double>(visited) / static_cast<double>(total));
+  return out;
+}
+
+// By how fast it went last, within ten times of the mean either way: a moment in which nothing moves, or everything is
+// cached, says little of the rest.
+std::optional<double> DeviceRun::seconds_left(const Visited& visited, Nanos passed) const {
+  if (visited.bytes == 0 || passed <= 0) return std::nullopt;
+  const double mean = per_second(visited.bytes, passed);
+  const std::lock_guard lock(mutex_);
+  const double pace = sample_.at > started_ ? std::clamp(sample_.pace, mean / 10, mean * 10) : mean;
+  return static_cast<double>(visited.of - std::min(visited.bytes, visited.of)) / pace;
 }
 
 // Of what is to be done: the range, which `runtime` may cut off, or with time_based the time.
@@ -130,9 +149,13 @@ void DeviceRun::fill_progress(Nanos now, DeviceSnapshot& out) const {
   if (runtime > 0) remaining = std::max(0.0, static_cast<double>(runtime - passed) / 1e9);
   if (spec_.workload.time_based) {
     out.progress = succeeded ? 1 : std::min(1.0, static_cast<double>(passed) / static_cast<double>(runtime));
-  } else if (const double done = out.progress = share_done(); done > 0) {
-    const double by_bytes = static_cast<double>(passed) / 1e9 * (1 - done) / done;
-    remaining = std::min(remaining.value_or(by_bytes), by_bytes);
+  } else {
+    const Visited now_visited = visited();
+    const double share =
+        now_visited.of == 0 ? 0 : static_cast<double>(now_visited.bytes) / static_cast<double>(now_visited.of);
+    out.progress = std::min(1.0, share);
+    const auto left = seconds_left(now_visited, passed);
+    if (left) remaining = std::min(remaining.value_or(*left), *left);
   }
   if (succeeded) {
     out.eta_seconds = 0;

@@ -1,5 +1,7 @@
 #include "job/device_run.h"
 
+#include <map>
+
 #include "run_fixture.h"
 
 namespace spliced::job {
@@ -117,6 +119,56 @@ TEST_F(DeviceRunTest, RatesAreThoseOfTheLastSecond) {
   EXPECT_TRUE(await([&] { return run->finished(); }));
   const DeviceSnapshot ended = run->snapshot(clock.now() + 60 * util::kSecond, State::succeeded);
   EXPECT_NEAR(ended.ops[0].operations_per_second, 10.0 / 3, 1e-9);  // the end of the run counts, not that of the job
+}
+
+// Of 100 blocks, half take a tenth of a second each and the rest a second, or the reverse.
+TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
+  environment.engines = faulty_engines();
+  const std::string target = dir.file("step", 100 * 4096);
+  for (const auto& [before, after] :
+       {std::pair(util::kSecond / 10, util::kSecond), std::pair(util::kSecond, util::kSecond / 10)}) {
+    std::shared_ptr<DeviceRun> run;
+    std::map<std::uint64_t, double> left;  // seconds, by block
+    sys.on_read = [&, before = before, after = after](ino_t, std::uint64_t offset) {
+      const std::uint64_t block = offset / 4096;
+      clock.advance(block < 50 ? before : after);
+      run->sample(clock.now());
+      left[block] = run->snapshot(clock.now(), State::running).eta_seconds.value_or(-1);
+      return 0;
+    };
+    JobSpec spec = reading({target});
+    spec.engine.pipe_size = 65536;
+    spec.engine.batch = 1;  // or the clock decides how many go together
+    run = create(spec);
+    begin(*run);
+    ASSERT_TRUE(await([&] { return run->finished(); }));
+    const double step = static_cast<double>(after) / 1e9;
+    // Three seconds after the step, and from then on.
+    for (std::uint64_t block = 50 + static_cast<std::uint64_t>(3 / step); block < 99; ++block) {
+      const double truth = static_cast<double>(100 - block) * step;
+      EXPECT_NEAR(left.at(block), truth, truth * 0.2 + step) << "at block " << block;
+    }
+  }
+}
+
+TEST_F(DeviceRunTest, AMomentInWhichNothingMovesIsNotTheEndOfTime) {
+  environment.engines = faulty_engines();
+  sys.on_read = [this](ino_t, std::uint64_t offset) {
+    if (offset == 20'480) valve.pass();
+    return 0;
+  };
+  const auto run = create(reading({path}));
+  begin(*run);
+  ASSERT_TRUE(await_blocked());
+  for (int i = 0; i < 10; ++i) {
+    clock.advance(util::kSecond);
+    run->sample(clock.now());
+  }
+  const double left = run->snapshot(clock.now(), State::running).eta_seconds.value();
+  EXPECT_GT(left, 10) << "slower than the mean";
+  EXPECT_LE(left, 110) << "and at most ten times as slow";
+  valve.open();
+  EXPECT_TRUE(await([&] { return run->finished(); }));
 }
 
 TEST_F(DeviceRunTest, TellsWhatIsInFlight) {
