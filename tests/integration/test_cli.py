@@ -200,7 +200,6 @@ class Splicectl(TestCase):
         done = self.ctl("submit", "-", stdin=json.dumps({"targets": ["/x\x1b[31m\r\nFAKE"], "evil\x1b[31m": 1}))
         self.assertEqual(4, done.returncode)
         self.assertIn("evil?[31m", done.stderr)
-        self.assertIn("FAKE", done.stderr)
         self.assertNotIn("\x1b", done.stderr)
 
     def complete(self, line):
