@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("SPLICED_BIN", ROOT / "build/release/bin")).resolve()
 PRESET = os.environ.get("SPLICED_PRESET", "release")
 SLOW = 4 if PRESET in ("asan", "tsan") else 1  # how much longer things may take
+# Shells have it ignored by what they start in the background, which passes it on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def await_true(condition, what, timeout=10.0):
