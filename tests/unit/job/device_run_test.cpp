@@ -13,6 +13,18 @@ using testing::endless;
 using testing::reading;
 
 struct DeviceRunTest : testing::RunFixture {
+  // A run that has read five of ten blocks, and waits at the sixth until the valve is opened.
+  std::shared_ptr<DeviceRun> half_done() {
+    environment.engines = faulty_engines();
+    sys.on_read = [this](ino_t, std::uint64_t offset) {
+      if (offset == 20'480) valve.pass();
+      return 0;
+    };
+    auto run = create(reading({path}));
+    begin(*run);
+    EXPECT_TRUE(await_blocked());
+    return run;
+  }
   std::string path = dir.file("target", 40'960);
 };
 
@@ -94,14 +106,7 @@ TEST_F(DeviceRunTest, NothingInFlightNeverStalls) {
 }
 
 TEST_F(DeviceRunTest, RatesAreThoseOfTheLastSecond) {
-  environment.engines = faulty_engines();
-  sys.on_read = [this](ino_t, std::uint64_t offset) {
-    if (offset == 20'480) valve.pass();
-    return 0;
-  };
-  const auto run = create(reading({path}));
-  begin(*run);
-  ASSERT_TRUE(await_blocked());
+  const auto run = half_done();
   clock.advance(2 * util::kSecond);
   const DeviceSnapshot before = run->snapshot(clock.now(), State::running);
   EXPECT_DOUBLE_EQ(before.ops[0].bytes_per_second, 10'240) << "of the whole run, until a second of it was looked at";
@@ -152,14 +157,7 @@ TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
 }
 
 TEST_F(DeviceRunTest, AMomentInWhichNothingMovesIsNotTheEndOfTime) {
-  environment.engines = faulty_engines();
-  sys.on_read = [this](ino_t, std::uint64_t offset) {
-    if (offset == 20'480) valve.pass();
-    return 0;
-  };
-  const auto run = create(reading({path}));
-  begin(*run);
-  ASSERT_TRUE(await_blocked());
+  const auto run = half_done();
   for (int i = 0; i < 10; ++i) {
     clock.advance(util::kSecond);
     run->sample(clock.now());
