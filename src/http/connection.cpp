@@ -1,5 +1,7 @@
 #include "connection.h"
 
+#include <fmt/format.h>
+#include <netdb.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -39,6 +41,24 @@ bool Connection::flush() {
   out_ = {};
   sent_ = 0;
   return true;
+}
+
+std::string Connection::peer() const {
+  if (tcp) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (::getpeername(fd(), any, &length) != 0) return "";
+    const int flags = NI_NUMERICHOST | NI_NUMERICSERV;
+    if (::getnameinfo(any, length, host, sizeof host, port, sizeof port, flags) != 0) return "";
+    return address.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  }
+  ucred who{};
+  socklen_t length = sizeof who;
+  if (::getsockopt(fd(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return "";
+  return fmt::format("uid {}, pid {}", who.uid, who.pid);
 }
 
 void Connection::finish_sending() {

@@ -52,6 +52,8 @@ class Connection {
   // Tells the peer that nothing more comes.
   void finish_sending();
   [[nodiscard]] int fd() const { return fd_.get(); }
+  // Who is at the other end; see Request::peer.
+  [[nodiscard]] std::string peer() const;
   [[nodiscard]] bool receives_request() const { return phase == Phase::head || phase == Phase::body; }
 
   const std::uint64_t id;
@@ -63,6 +65,7 @@ class Connection {
   int status = 0;
   Stream stream;                // of the pieces that are still to come
   bool pulling = false;         // the pool makes one of them
+  bool parting = false;         // turned away; not counted among those that are served
   std::size_t dropped = 0;      // bytes read while lingering
   std::uint32_t interest = 0;   // of epoll
   std::size_t counted_in = 0;   // what the event loop has counted of the request,

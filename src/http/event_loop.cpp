@@ -23,6 +23,7 @@ constexpr int kEvents = 64;                               // taken from epoll at
 constexpr int kAccepts = 64;                              // of a turn, so that those who are here have theirs
 constexpr Nanos kAcceptPause = util::kSecond / 10;        // where the system has no descriptor or memory to give
 constexpr Nanos kComplaintInterval = 60 * util::kSecond;  // of the log, about that
+constexpr std::size_t kMaxParting = 256;                  // clients that are told to come again, at a time
 constexpr Nanos kRetry = util::kSecond / 20;              // of streams that found the pool full
 
 bool add_to(const util::UniqueFd& epoll, int fd, std::uint64_t id, std::uint32_t events) {
@@ -155,7 +156,7 @@ void EventLoop::accept_some() {
 }
 
 void EventLoop::accept(util::UniqueFd fd) {
-  const bool full = connections_.size() >= config_.limits.connections && !make_room();
+  const bool full = connections_.size() - parting_ >= config_.limits.connections && !make_room();
   const bool tcp = !config_.address.is_unix();
   if (tcp) {
     const int yes = 1;
@@ -195,17 +196,23 @@ bool EventLoop::make_room() {
   return true;
 }
 
-// Without lingering: it would hold the very place that is needed.
+// It holds no place any more, but may still be sending its request: closed now, it would see a broken pipe in place of
+// the answer. Beyond a crowd of those there is no other way.
 void EventLoop::turn_away(std::uint64_t id) {
+  find(id)->parting = true;
+  ++parting_;
+  const bool crowd = parting_ > kMaxParting;
   Response refusal = problem(503, fmt::format("more than {} connections are open", config_.limits.connections));
   refusal.headers.emplace_back("Retry-After", "1");
   answer(*find(id), std::move(refusal));
-  if (Connection* connection = find(id)) close(*connection);
+  Connection* connection = find(id);
+  if (connection != nullptr && crowd) close(*connection);
 }
 
 void EventLoop::close(Connection& connection) {
   const std::uint64_t id = connection.id;
   *connection.exchange->gone = true;
+  if (connection.parting) --parting_;
   if (connection.phase == Phase::answering) tell(*connection.exchange, connection.status);
   partial_bytes_ -= connection.counted_in;
   unsent_bytes_ -= connection.counted_out;

@@ -67,6 +67,7 @@ class EventLoop {
   // Whether more of the request is awaited.
   [[nodiscard]] bool take(Connection& connection, std::string_view bytes);
   [[nodiscard]] std::optional<Response> admit(Connection& connection);
+  [[nodiscard]] std::optional<Response> check_host(std::string_view head) const;
   void dispatch(Connection& connection);
   [[nodiscard]] Response handle(const Exchange& exchange) const;
   void answer(Connection& connection, Response response);
@@ -99,6 +100,7 @@ class EventLoop {
   std::vector<std::function<void()>> dead_;              // streams that found the pool full at their end
   Deadlines deadlines_;
   std::uint64_t last_id_;
+  std::size_t parting_ = 0;  // of the connections, those that were turned away
   std::size_t partial_bytes_ = 0;
   std::size_t unsent_bytes_ = 0;
   util::Nanos accept_again_ = 0;

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
+
+#include "answer.h"
+#include "host_name.h"
+#include "spliced/util/text.h"
 
 namespace spliced::http {
 namespace {
 
 constexpr std::size_t kMaxMethod = 16;  // characters that are kept for the metrics
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return out;
-}
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
@@ -30,19 +29,27 @@ class HeadCheck {
     if (colon == text.npos || colon == 0 || text[0] == ' ' || text[0] == '\t' || text[colon - 1] == ' ') {
       return problem(400, "a header field is not of the form \"Name: value\"");
     }
-    return field(lower(text.substr(0, colon)), trim(text.substr(colon + 1)));
+    return field(util::lower_case(text.substr(0, colon)), trim(text.substr(colon + 1)));
   }
+  [[nodiscard]] bool has_host() const { return has_host_; }
 
  private:
   std::optional<Response> field(const std::string& name, std::string_view value) {
+    if (name == "host") return host(value);
+    if (name == "idempotency-key") {
+      return problem(400, "Idempotency-Key is not supported yet: a repeated request would make a second job");
+    }
+    if (name == "expect" && util::lower_case(value) != "100-continue") {
+      return problem(417, fmt::format("Expect: {} cannot be met; 100-continue can", value));
+    }
     if (name == "range") return problem(400, "ranges are not supported; ask for the whole resource");
     if (name == "transfer-encoding") {
       return problem(411, "Transfer-Encoding is not supported; send the body with a Content-Length");
     }
-    if (name == "content-encoding" && lower(value) != "identity") {
+    if (name == "content-encoding" && util::lower_case(value) != "identity") {
       return problem(415, fmt::format("Content-Encoding \"{}\" is not supported; send the body as it is", value));
     }
-    if (name == "content-type" && lower(value).starts_with("multipart/")) {
+    if (name == "content-type" && util::lower_case(value).starts_with("multipart/")) {
       return problem(415, "multipart bodies are not supported; send application/json");
     }
     // The library decodes percent signs in values, so that another type could hide behind them.
@@ -51,6 +58,13 @@ class HeadCheck {
     }
     if (name == "content-length") return length(value);
     return std::nullopt;
+  }
+
+  // RFC 9112, 3.2: without it, or with two, one reader sends the request to another host than the next does.
+  std::optional<Response> host(std::string_view value) {
+    if (std::exchange(has_host_, true)) return problem(400, "Host must be given once");
+    if (is_host(value)) return std::nullopt;
+    return problem(400, fmt::format("Host \"{}\" is not a host name or address, with or without a port", value));
   }
 
   std::optional<Response> length(std::string_view value) {
@@ -66,8 +80,35 @@ class HeadCheck {
   }
 
   std::size_t fields_ = 0;
+  bool has_host_ = false;
   bool has_length_ = false;
 };
+
+// RFC 9110, 5.6.2.
+bool is_token(std::string_view text) {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  const auto fits = [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
+}
+
+// "METHOD target HTTP/1.1", with one space each.
+std::optional<Response> check_request_line(std::string_view line) {
+  const auto first = line.find(' ');
+  const auto last = line.rfind(' ');
+  const bool three = first != line.npos && first != last && line.find(' ', first + 1) == last && last - first > 1;
+  if (!three || !is_token(line.substr(0, first)) || !line.substr(last + 1).starts_with("HTTP/")) {
+    return problem(400, "the request line is not of the form \"METHOD target HTTP/1.1\"");
+  }
+  const std::string_view version = line.substr(last + 1);
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+    return problem(400, fmt::format("{} is not supported; HTTP/1.1 and HTTP/1.0 are", version));
+  }
+  const std::string method(line.substr(0, first));
+  if (method_label(method) != "other" || method == "TRACE" || method == "CONNECT") return std::nullopt;
+  return problem(501, fmt::format("there is no method {} here", method));
+}
 
 // A CR or LF on its own: what is one line to one reader is two to another, and a field could hide in there.
 bool has_bare_line_end(std::string_view head) {
@@ -85,6 +126,7 @@ std::optional<Response> check_head(std::string_view head) {
   if (first > kMaxRequestLine) return problem(414, fmt::format("the request line exceeds {} bytes", kMaxRequestLine));
   if (head.find('\0') != head.npos) return problem(400, "the request head contains a NUL byte");
   if (has_bare_line_end(head)) return problem(400, "a line of the request head does not end with CR LF");
+  if (auto refusal = check_request_line(head.substr(0, first))) return refusal;
   HeadCheck check;
   for (std::size_t at = first + 2; at < head.size();) {
     const std::size_t end = head.find("\r\n", at);
@@ -92,19 +134,23 @@ std::optional<Response> check_head(std::string_view head) {
     if (auto refusal = check.line(head.substr(at, end - at))) return refusal;
     at = end + 2;
   }
-  return std::nullopt;
+  // HTTP/1.0 knew no Host.
+  if (check.has_host() || head.substr(0, first).ends_with("HTTP/1.0")) return std::nullopt;
+  return problem(400, "there is no Host; give the address, or localhost");
 }
 
 std::string header_value(std::string_view head, std::string_view name) {
   for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
     const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
     const auto colon = line.find(':');
-    if (colon != line.npos && lower(line.substr(0, colon)) == name) return std::string(trim(line.substr(colon + 1)));
+    if (colon != line.npos && util::lower_case(line.substr(0, colon)) == name)
+      return std::string(trim(line.substr(colon + 1)));
   }
   return {};
 }
 
 std::optional<Response> HeadGuard::take(std::string_view more) {
+  if (!has_head()) more = skip_empty_lines(more);
   const std::size_t from = bytes_.size() < 3 ? 0 : bytes_.size() - 3;
   bytes_.append(more);
   if (has_head()) return std::nullopt;
@@ -125,6 +171,22 @@ std::optional<Response> HeadGuard::take(std::string_view more) {
   return std::nullopt;
 }
 
+// RFC 9112, 2.2: some clients send an empty line before the request line.
+std::string_view HeadGuard::skip_empty_lines(std::string_view more) {
+  while (!more.empty() && skipped_ < kMaxEmptyLines) {
+    if (bytes_.empty() && more.front() == '\r') {
+      bytes_ = "\r";
+    } else if (bytes_ == "\r" && more.front() == '\n') {
+      bytes_.clear();
+      ++skipped_;
+    } else {
+      break;
+    }
+    more.remove_prefix(1);
+  }
+  return more;
+}
+
 std::size_t HeadGuard::missing() const {
   const std::size_t came = bytes_.size() - length_;
   return came < body_ ? body_ - came : 0;
@@ -135,7 +197,7 @@ std::string HeadGuard::method() const {
 }
 
 bool HeadGuard::expects_continue() const {
-  return lower(header_value(head(), "expect")) == "100-continue";
+  return util::lower_case(header_value(head(), "expect")) == "100-continue";
 }
 
 std::string HeadGuard::take_body() {

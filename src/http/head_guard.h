@@ -11,12 +11,14 @@ namespace spliced::http {
 inline constexpr std::size_t kMaxRequestLine = 4096;              // bytes; above: 414
 inline constexpr std::size_t kMaxHeadBytes = 32 * 1024;           // request line and header fields; above: 431
 inline constexpr std::size_t kMaxHeaderFields = 100;              // above: 431
+inline constexpr int kMaxEmptyLines = 4;                          // before the request line; above: 400
 inline constexpr std::size_t kMaxBodyBytes = 1 << 20;             // above: 413
 inline constexpr util::Nanos kRequestTime = 10 * util::kSecond;   // for a client to send its whole request; then 408
 inline constexpr util::Nanos kResponseTime = 10 * util::kSecond;  // for a client to take the answer
 
 // Gathers the bytes of one request and refuses what the HTTP library would let through without a bound: long heads,
-// bodies without or beyond a length, compressed bodies, multipart, Range. Asks nothing of a socket.
+// bodies without or beyond a length, compressed bodies, multipart, Range; and what two readers might understand
+// differently: request lines, lengths and hosts that are not exactly one. Asks nothing of a socket.
 class HeadGuard {
  public:
   // The next bytes that came. A refusal is the answer to the request; nothing may be added after it.
@@ -37,7 +39,10 @@ class HeadGuard {
   [[nodiscard]] std::string take_body();
 
  private:
+  [[nodiscard]] std::string_view skip_empty_lines(std::string_view more);
+
   std::string bytes_;       // head, and what came of the body
+  int skipped_ = 0;         // empty lines
   std::size_t length_ = 0;  // of the head; 0 before its end has come
   std::size_t body_ = 0;
 };

@@ -17,6 +17,7 @@ struct Request {
   std::map<std::string, std::string> path_values;  // of {placeholders} in the route
   std::string content_type;
   std::string body;
+  std::string peer;  // who asks: "uid 0, pid 4711" on a Unix socket, "127.0.0.1:51234" on TCP; "" if not known
   // Whether the client has hung up, so that nobody reads the answer any more; one that has only finished sending is
   // there. Thread-safe, does not block. Empty where nobody watches the client.
   std::function<bool()> peer_gone;
@@ -49,10 +50,19 @@ struct Route {
   std::string method;
   std::string path;
   Handler handler;
+  std::vector<std::string> query = {};  // the keys that it knows; any other is refused with 400
+  bool takes_body = false;              // without a Content-Length: 411
 };
 
-// RFC 9457. `status` decides the title; `errors` become the member of that name when there are any.
-[[nodiscard]] Response problem(int status, std::string_view detail, const std::vector<util::FieldError>& errors = {});
+// "urn:spliced:problem:mounted" for "mounted".
+[[nodiscard]] std::string problem_type(std::string_view name);
+
+// RFC 9457. `status` decides the title, and the type unless the name of one is given; `errors` become
+// the member of that name when there are any, each with a type of its own.
+[[nodiscard]] Response problem(int status, std::string_view detail, const std::vector<util::FieldError>& errors = {},
+                               std::string_view type = "");
+// The type of a problem that says no more than its status.
+[[nodiscard]] std::string_view status_problem(int status);
 [[nodiscard]] std::string_view status_title(int status);
 
 // What is told of each answered request; thread-safe, does not block.

@@ -22,22 +22,56 @@ std::string_view status_title(int status) {
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
     case 416: return "Range Not Satisfiable";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
     case 503: return "Service Unavailable";
     default: return "Error";
   }
 }
 
-Response problem(int status, std::string_view detail, const std::vector<util::FieldError>& errors) {
+std::string problem_type(std::string_view name) {
+  return "urn:spliced:problem:" + std::string(name);
+}
+
+std::string_view status_problem(int status) {
+  switch (status) {
+    case 400: return "bad-request";
+    case 401: return "unauthorized";
+    case 404: return "not-found";
+    case 405: return "method-not-allowed";
+    case 408: return "timeout";
+    case 411: return "length-required";
+    case 413: return "too-large";
+    case 414: return "uri-too-long";
+    case 415: return "media-type";
+    case 417: return "expectation";
+    case 421: return "wrong-host";
+    case 422: return "invalid";
+    case 429: return "limit";
+    case 431: return "head-too-large";
+    case 501: return "not-implemented";
+    case 503: return "overloaded";
+    default: return "internal";
+  }
+}
+
+Response problem(int status, std::string_view detail, const std::vector<util::FieldError>& errors,
+                 std::string_view type) {
   nlohmann::ordered_json body;
-  body["type"] = "about:blank";
+  body["type"] = problem_type(type.empty() ? status_problem(status) : type);
   body["title"] = status_title(status);
   body["status"] = status;
   body["detail"] = detail;
-  for (const auto& error : errors) body["errors"].push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  for (const auto& error : errors) {
+    body["errors"].push_back({{"pointer", error.pointer},
+                              {"detail", error.detail},
+                              {"type", problem_type(util::reason_name(error.reason))}});
+  }
   Response response;
   response.status = status;
   response.content_type = "application/problem+json";

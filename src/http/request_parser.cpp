@@ -1,8 +1,12 @@
 #include "request_parser.h"
 
+#include <fmt/format.h>
 #include <httplib.h>
 
 #include <cstring>
+
+#include "head_guard.h"
+#include "host_name.h"
 
 namespace spliced::http {
 namespace {
@@ -35,8 +39,9 @@ class RequestParser::Library final : public httplib::Server {
   Library() {
     // The library comes here when it has read the head, before it looks for a body or a route of its own.
     set_pre_routing_handler([this](const httplib::Request& in, httplib::Response&) {
-      request_ = Request{
-          in.method, in.path, {in.params.begin(), in.params.end()}, {}, in.get_header_value("Content-Type"), {}, {}};
+      request_ =
+          Request{in.method, in.path, {in.params.begin(), in.params.end()}, {}, in.get_header_value("Content-Type"), {},
+                  {},        {}};
       return HandlerResponse::Handled;
     });
   }
@@ -59,8 +64,20 @@ class RequestParser::Library final : public httplib::Server {
 RequestParser::RequestParser() : library_(std::make_unique<Library>()) {}
 RequestParser::~RequestParser() = default;
 
+// The library has a limit of its own for each line and no notion of targets in absolute form: it is given what is read
+// from it, and no more.
 std::optional<Request> RequestParser::parse(std::string_view head) {
-  return library_->parse(head);
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const auto space = line.find(' ');
+  const auto end = line.rfind(' ');
+  if (space == line.npos || end <= space) return std::nullopt;
+  std::string_view path = split_target(line.substr(space + 1, end - space - 1)).path;
+  path = path.substr(0, path.find('#'));
+  const bool rootless = path.starts_with('?');
+  std::string reduced = fmt::format("{} {}{} HTTP/1.1\r\n", line.substr(0, space), rootless ? "/" : "", path);
+  const std::string type = header_value(head, "content-type");
+  if (!type.empty()) reduced += fmt::format("Content-Type: {}\r\n", type);
+  return library_->parse(reduced + "\r\n");
 }
 
 }  // namespace spliced::http

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "event_loop.h"
+#include "host_name.h"
 
 namespace spliced::http {
 
@@ -75,6 +76,16 @@ bool EventLoop::take(Connection& connection, std::string_view bytes) {
   return false;  // epoll tells again of what is there, if this one is left
 }
 
+// On a loopback address only: anywhere else the operator gave the machine a name.
+std::optional<Response> EventLoop::check_host(std::string_view head) const {
+  if (config_.address.is_unix() || !config_.address.is_loopback()) return std::nullopt;
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const std::string_view named = split_target(line.substr(std::min(line.find(' '), line.size() - 1) + 1)).host;
+  const std::string host = named.empty() ? header_value(head, "host") : std::string(named);
+  if (host.empty() || is_own_name(host, config_.address.host)) return std::nullopt;
+  return problem(421, fmt::format("Host \"{}\" is not this address; use {} or localhost", host, config_.address.host));
+}
+
 // Before any of the body is gathered.
 std::optional<Response> EventLoop::admit(Connection& connection) {
   const std::string_view head = connection.guard.head();
@@ -82,6 +93,7 @@ std::optional<Response> EventLoop::admit(Connection& connection) {
   if (!request) return problem(400, "the request is not valid HTTP");
   connection.form.http_1_0 = head.substr(0, head.find("\r\n")).ends_with("HTTP/1.0");
   // As it was sent: the library decodes percent signs.
+  if (auto refusal = check_host(head)) return refusal;
   if (config_.authorize && !config_.authorize(header_value(head, "authorization"))) {
     Response refusal = problem(401, "a valid bearer token is needed: Authorization: Bearer TOKEN");
     refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
@@ -90,9 +102,14 @@ std::optional<Response> EventLoop::admit(Connection& connection) {
   Response refusal;
   const Route* route = router_.match(request->method, request->path, request->path_values, refusal);
   if (route == nullptr) return refusal;
+  if (auto wrong = check_query(*request, *route)) return wrong;
+  if (route->takes_body && header_value(head, "content-length").empty()) {
+    return problem(411, "Content-Length is missing; send the body with its length");
+  }
   Exchange& exchange = *connection.exchange;
   exchange.route = route;
   exchange.request = std::move(*request);
+  exchange.request.peer = connection.peer();
   exchange.request.peer_gone = [gone = exchange.gone] { return gone->load(); };
   connection.phase = Phase::body;
   if (connection.guard.expects_continue() && !connection.guard.is_whole() && !connection.form.http_1_0) {

@@ -24,6 +24,18 @@ bool match_path(std::string_view pattern, std::string_view path, std::map<std::s
   return path.empty();
 }
 
+std::optional<Response> check_query(const Request& request, const Route& route) {
+  for (const auto& [key, value] : request.query) {
+    if (std::find(route.query.begin(), route.query.end(), key) == route.query.end()) {
+      const std::string known =
+          route.query.empty() ? "there is no query here" : fmt::format("{} can be asked", fmt::join(route.query, ", "));
+      return problem(400, fmt::format("query {}=\"{}\": {}", key, value, known));
+    }
+    if (request.query.count(key) > 1) return problem(400, fmt::format("query {} is given more than once", key));
+  }
+  return std::nullopt;
+}
+
 void Router::add(Route route) {
   routes_.push_back(std::move(route));
 }

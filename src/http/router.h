@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ class Router {
  private:
   std::vector<Route> routes_;
 };
+
+// Refuses keys that the route does not know, and those that are given twice.
+[[nodiscard]] std::optional<Response> check_query(const Request& request, const Route& route);
 
 // Whether `path` fits `pattern`; placeholders match one or more characters other than '/' and ':'.
 [[nodiscard]] bool match_path(std::string_view pattern, std::string_view path,

@@ -5,6 +5,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "spliced/util/reason.h"
+
 namespace spliced::util {
 
 // What kind of failure it is. One table per adapter maps these to an HTTP status and to a D-Bus error name.
@@ -22,6 +24,7 @@ enum class Errc {
 struct FieldError {
   std::string pointer;
   std::string detail;
+  Reason reason = Reason::invalid;
 };
 
 struct Error {
@@ -31,9 +34,19 @@ struct Error {
   std::vector<FieldError> details;  // every cause, when there is more than one or a field is known
 };
 
+// In one word: of the details, when they agree; else that of the code.
+[[nodiscard]] Reason reason_of(const Error& error);
+
 template <class T>
 using Result = tl::expected<T, Error>;
 using Status = Result<void>;
+
+[[nodiscard]] Errc code_of(Reason reason);
+// Of several: what is busy or unsafe counts before what the daemon lacks, and that before what is wrong.
+[[nodiscard]] Errc code_of(const std::vector<FieldError>& details);
+
+// Of one thing with a reason of its own; the code follows from that.
+[[nodiscard]] tl::unexpected<Error> refuse(Reason reason, std::string message, int sys_errno = 0);
 
 [[nodiscard]] inline tl::unexpected<Error> fail(Errc code, std::string message, int sys_errno = 0) {
   return tl::unexpected<Error>(Error{code, std::move(message), sys_errno, {}});

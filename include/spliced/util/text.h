@@ -6,6 +6,9 @@
 
 namespace spliced::util {
 
+// A to Z alone, whatever the locale.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
 // With a question mark for every control character (C0, DEL and C1), noncharacter (U+FDD0 to U+FDEF, and the last two
 // of each plane) and byte that is no UTF-8: others' text must not draw on a terminal, look like several lines, or be
 // refused by whoever it is passed on to.

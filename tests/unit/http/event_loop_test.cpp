@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <future>
+#include <thread>
+
 #include "listener_fixture.h"
 
 namespace spliced::http {
@@ -68,8 +71,8 @@ TEST_F(EventLoopTest, IdleConnectionsHoldNobodyUp) {
 
 TEST_F(EventLoopTest, HalfAHeadAndHalfABodyHoldNobodyUp) {
   serve(small_one());
-  gather("GET /hello/x HTTP/1.1\r\nHo");
-  gather("POST /echo HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
+  gather("GET /hello/x HTTP/1.1\r\nHost: localhost\r\nHo");
+  gather("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf");
   expect_prompt_answers();
   for (const auto& client : crowd_) send_text(client, "s");  // a byte now and then changes nothing
   expect_prompt_answers();
@@ -103,6 +106,7 @@ TEST_F(EventLoopTest, RequestIsEndedInItsTimeHoweverItDrips) {
     if (::poll(&wait, 1, 50) > 0) text = receive_all(client);
   }
   EXPECT_EQ(parse_reply(text).status, 408);
+  EXPECT_NE(text.find("urn:spliced:problem:timeout\""), text.npos) << text;
   EXPECT_GE(util::now() - begun, config.limits.request_time);
   EXPECT_LT(util::now() - begun, 5 * util::kSecond);
   EXPECT_EQ(receive_all(silent), "");
@@ -150,6 +154,35 @@ TEST_F(EventLoopTest, DawdlersAreToldToComeAgainWhenAllPlacesAreTaken) {
   const auto reply = parse_reply(receive_all(crowd_[0]));
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.header("retry-after"), "1");
+}
+
+// Whoever is turned away may still be about to send: it finds the answer, not a broken pipe.
+TEST_F(EventLoopTest, WhoIsTurnedAwayCanStillSendAndIsAnswered) {
+  std::promise<void> release;
+  std::atomic<int> handled{0};
+  router_.add({"GET", "/wait", [&handled, done = release.get_future().share()](const Request&) {
+                 ++handled;
+                 done.wait();
+                 return Response{};
+               }});
+  ListenerConfig config;
+  config.limits.connections = 2;
+  serve(config);
+  gather(get_text("/wait"), 2);
+  for (int i = 0; i < 10'000 && handled < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_EQ(handled, 2);
+  for (int i = 0; i < 3; ++i) {
+    const auto late = connect_to(listener_->address());
+    pollfd answered{late.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&answered, 1, 10'000), 1);
+    const std::string text = get_text("/hello/x");
+    EXPECT_EQ(::send(late.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    const std::string reply = receive_all(late);
+    EXPECT_EQ(parse_reply(reply).status, 503);
+    EXPECT_NE(reply.find("urn:spliced:problem:overloaded\""), reply.npos);
+  }
+  release.set_value();
+  for (const auto& served : crowd_) EXPECT_EQ(parse_reply(receive_all(served)).status, 200);
 }
 
 TEST_F(EventLoopTest, PartsOfRequestsHaveABoundThatTheLargestPays) {

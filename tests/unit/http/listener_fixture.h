@@ -38,11 +38,15 @@ class Witness final : public Observer {
 class ListenerTest : public ::testing::Test {
  protected:
   ListenerTest() {
-    router_.add({"GET", "/hello/{name}", [](const Request& request) {
+    router_.add({"GET",
+                 "/hello/{name}",
+                 [](const Request& request) {
                    Response response;
+                   response.headers.emplace_back("Peer", request.peer);
                    response.body = "hello " + request.path_values.at("name") + request.query_value("mark");
                    return response;
-                 }});
+                 },
+                 {"mark"}});
     router_.add({"POST", "/echo", [this](const Request& request) {
                    ++echoes_;
                    Response response;
@@ -80,12 +84,17 @@ class ListenerTest : public ::testing::Test {
     if (config.name.empty()) config.name = "test";
     return Listener::open(config, router_, witness_, log_);
   }
-  // On a Unix socket in dir_.
+  // On a Unix socket in dir_, unless an address is given.
   void serve(ListenerConfig config = {}) {
-    config.address = unix_address(dir_);
+    if (config.address.host.empty()) config.address = unix_address(dir_);
     auto opened = open(config);
     ASSERT_TRUE(opened) << opened.error().message;
     listener_ = std::move(*opened);
+  }
+  void serve_tcp() {
+    ListenerConfig config;
+    config.address = tcp_address();
+    serve(config);
   }
   test::Reply ask(const std::string& request) { return test::exchange(listener_->address(), request); }
   // Asks, and expects an RFC 9457 answer with that status.

@@ -105,7 +105,7 @@ TEST_F(ListenerStreamTest, OldClientsGetItPlain) {
 TEST_F(ListenerStreamTest, HeadMakesNoPiece) {
   stream(3, 1000);
   serve();
-  const Reply reply = ask("HEAD /stream HTTP/1.1\r\n\r\n");
+  const Reply reply = ask("HEAD /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, "");
   expect_destroyed_by_the_pool();

@@ -60,7 +60,7 @@ TEST_F(ListenerTest, EmptyAndBinaryBodiesArrive) {
 
 TEST_F(ListenerTest, HeadHasTheHeadersOfGetAndNoBody) {
   serve();
-  const Reply reply = ask("HEAD /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Reply reply = ask("HEAD /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.header("content-length"), "100000");
   EXPECT_EQ(reply.body, "");
@@ -68,7 +68,7 @@ TEST_F(ListenerTest, HeadHasTheHeadersOfGetAndNoBody) {
 
 TEST_F(ListenerTest, NoContentHasNoBody) {
   serve();
-  const Reply reply = ask("DELETE /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Reply reply = ask("DELETE /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(reply.status, 204);
   EXPECT_EQ(reply.body, "");
 }
@@ -77,10 +77,12 @@ TEST_F(ListenerTest, UnknownPathIs404AndUnknownMethodThereIs405) {
   serve();
   refuse(404, get_text("/nothing"));
   EXPECT_EQ(refuse(405, get_text("/echo")).header("allow"), "DELETE, POST");
-  EXPECT_EQ(refuse(405, "PUT /echo HTTP/1.1\r\nContent-Length: 2\r\n\r\nab").header("allow"), "DELETE, POST");
-  EXPECT_EQ(refuse(405, "PATCH /throws HTTP/1.1\r\nContent-Length: 0\r\n\r\n").header("allow"), "GET, HEAD");
-  EXPECT_EQ(refuse(405, "TRACE /long HTTP/1.1\r\n\r\n").header("allow"), "GET, HEAD");
-  refuse(405, "OPTIONS /long HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(refuse(405, "PUT /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab").header("allow"),
+            "DELETE, POST");
+  EXPECT_EQ(refuse(405, "PATCH /throws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").header("allow"),
+            "GET, HEAD");
+  EXPECT_EQ(refuse(405, "TRACE /long HTTP/1.1\r\nHost: localhost\r\n\r\n").header("allow"), "GET, HEAD");
+  refuse(405, "OPTIONS /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
 TEST_F(ListenerTest, PathsAreDecodedOnceAndQuotedSafely) {
@@ -92,14 +94,42 @@ TEST_F(ListenerTest, PathsAreDecodedOnceAndQuotedSafely) {
   EXPECT_EQ(reply.header("x-evil"), "");
 }
 
+// DNS rebinding: a page whose name leads to 127.0.0.1 may send what it likes, but not under another name.
+TEST_F(ListenerTest, OnLoopbackAnotherNameIsRefused) {
+  serve_tcp();
+  const auto with_host = [](const std::string& host) { return "GET /hello/x HTTP/1.1\r\nHost: " + host + "\r\n\r\n"; };
+  for (const char* own : {"localhost", "127.0.0.1:9", "[::1]:9650", "LOCALHOST:1"}) {
+    EXPECT_EQ(ask(with_host(own)).status, 200) << own;
+  }
+  for (const char* other : {"evil.example", "evil.example:8650", "10.0.0.1"}) refuse(421, with_host(other));
+  refuse(421, "GET http://evil.example/hello/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(ask("GET http://localhost/hello/x HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 200);
+  EXPECT_EQ(ask("GET /hello/x HTTP/1.0\r\n\r\n").status, 200);
+}
+
+TEST_F(ListenerTest, AQueryThatNobodyReadsIsRefused) {
+  serve();
+  for (const char* query : {"?x", "?x=1", "?wait=1s", "?mark=1&mark=2"})
+    refuse(400, get_text(std::string("/hello/x") + query));
+  EXPECT_EQ(ask(get_text("/hello/x?")).status, 200);
+}
+
+TEST_F(ListenerTest, KnowsWhoAsks) {
+  serve();
+  EXPECT_EQ(ask(get_text("/hello/you")).header("peer"),
+            "uid " + std::to_string(::getuid()) + ", pid " + std::to_string(::getpid()));
+  serve_tcp();
+  EXPECT_TRUE(ask(get_text("/hello/you")).header("peer").starts_with("127.0.0.1:"));
+}
+
 TEST_F(ListenerTest, TellsOfEveryRequestByRoute) {
   serve();
   ask(get_text("/hello/you"));
   ask(get_text("/nothing"));
-  ask("BREW /echo HTTP/1.1\r\n\r\n");
+  ask("BREW /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
   ask(get_text("/long", "Range: bytes=0-1\r\n"));
   EXPECT_EQ(witness_.wait_for(4),
-            (std::vector<std::string>{"/hello/{name} GET 200", "none GET 404", "none other 400", "none GET 400"}));
+            (std::vector<std::string>{"/hello/{name} GET 200", "none GET 404", "none other 501", "none GET 400"}));
 }
 
 TEST_F(ListenerTest, HandlerThatThrowsIs500WithoutItsText) {
@@ -228,7 +258,8 @@ TEST_F(ListenerTest, AnswerBeyondTheBoundIs500) {
 TEST_F(ListenerTest, WaitingClientsAreToldToGoOnWhenTheHeadIsAccepted) {
   serve();
   const auto client = test::connect_to(listener_->address());
-  test::send_text(client, "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  test::send_text(client,
+                  "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   const std::string interim = "HTTP/1.1 100 Continue\r\n\r\n";
   EXPECT_EQ(test::receive_bytes(client, interim.size()), interim);
   test::send_text(client, "body");
@@ -240,9 +271,11 @@ TEST_F(ListenerTest, NobodyIsToldToSendABodyThatIsRefused) {
   config.authorize = [](const std::string& value) { return value == "Bearer right"; };
   serve(config);
   const std::string expect = "Expect: 100-continue\r\nContent-Length: 4\r\n";
-  refuse(401, "POST /echo HTTP/1.1\r\n" + expect + "\r\n");
-  refuse(404, "POST /nothing HTTP/1.1\r\nAuthorization: Bearer right\r\n" + expect + "\r\n");
-  EXPECT_EQ(ask("POST /echo HTTP/1.1\r\nAuthorization: Bearer right\r\n" + expect + "\r\nbody").status, 201);
+  refuse(401, "POST /echo HTTP/1.1\r\nHost: localhost\r\n" + expect + "\r\n");
+  refuse(404, "POST /nothing HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right\r\n" + expect + "\r\n");
+  EXPECT_EQ(
+      ask("POST /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right\r\n" + expect + "\r\nbody").status,
+      201);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "http/message.h"
 
@@ -10,19 +11,30 @@ namespace {
 using nlohmann::json;
 
 TEST(Problem, HasTheMembersOfRfc9457) {
-  const Response response = problem(409, "loop0 is mounted on /mnt");
-  EXPECT_EQ(response.status, 409);
+  const Response response = problem(500, "no disk");
+  EXPECT_EQ(response.status, 500);
   EXPECT_EQ(response.content_type, "application/problem+json");
-  EXPECT_EQ(
-      json::parse(response.body),
-      (json{{"type", "about:blank"}, {"title", "Conflict"}, {"status", 409}, {"detail", "loop0 is mounted on /mnt"}}));
+  EXPECT_EQ(json::parse(response.body), (json{{"type", "urn:spliced:problem:internal"},
+                                              {"title", "Internal Server Error"},
+                                              {"status", 500},
+                                              {"detail", "no disk"}}));
+  EXPECT_EQ(json::parse(problem(409, "x", {}, "mounted").body).at("type"), "urn:spliced:problem:mounted");
+}
+
+TEST(Problem, ATypeFollowsFromTheStatusWhereItSaysEnough) {
+  std::set<std::string> types;
+  for (const int status : {400, 401, 404, 405, 408, 411, 413, 414, 415, 417, 421, 422, 429, 431, 500, 501, 503}) {
+    types.insert(json::parse(problem(status, "x").body).at("type").get<std::string>());
+  }
+  EXPECT_EQ(types.size(), 17U);
 }
 
 TEST(Problem, ErrorsAreListedWhenThereAreAny) {
-  const auto body = json::parse(problem(422, "no", {{"/workload/bs", "odd"}, {"", "all of it"}}).body);
-  EXPECT_EQ(
-      body.at("errors"),
-      (json::array({{{"pointer", "/workload/bs"}, {"detail", "odd"}}, {{"pointer", ""}, {"detail", "all of it"}}})));
+  const auto body =
+      json::parse(problem(422, "no", {{"/workload/bs", "odd"}, {"", "all of it", util::Reason::hung}}).body);
+  EXPECT_EQ(body.at("errors"),
+            (json::array({{{"pointer", "/workload/bs"}, {"detail", "odd"}, {"type", "urn:spliced:problem:invalid"}},
+                          {{"pointer", ""}, {"detail", "all of it"}, {"type", "urn:spliced:problem:hung"}}})));
   EXPECT_FALSE(json::parse(problem(422, "no").body).contains("errors"));
 }
 

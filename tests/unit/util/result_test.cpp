@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
 
 namespace spliced::util {
 namespace {
@@ -24,6 +25,28 @@ TEST(ErrnoName, KnowsEveryNumberThatHasAText) {
     EXPECT_EQ(errno_name(err).front(), 'E') << err;
     EXPECT_NE(errno_text(err), "error " + std::to_string(err));
   }
+}
+
+TEST(Reasons, HaveOneNameEach) {
+  const std::set<std::string_view> names(kReasonNames.begin(), kReasonNames.end());
+  EXPECT_EQ(names.size(), kReasonNames.size());
+  EXPECT_EQ(reason_name(Reason::cannot_open), kReasonNames.back());
+  EXPECT_EQ(reason_name(Reason::signature), "signature");
+}
+
+TEST(ReasonOf, IsWhatTheDetailsAgreeOn) {
+  const auto error = [](std::vector<FieldError> details) { return Error{Errc::invalid, "", 0, std::move(details)}; };
+  EXPECT_EQ(reason_of(error({{"", "", Reason::hung}, {"", "", Reason::hung}})), Reason::hung);
+  EXPECT_EQ(reason_of(error({{"", "", Reason::hung}, {"", "", Reason::swap}})), Reason::several);
+  EXPECT_EQ(reason_of(error({})), Reason::invalid);
+  EXPECT_EQ(reason_of(fail(Errc::exhausted, "").value()), Reason::limit);
+  EXPECT_EQ(reason_of(refuse(Reason::mounted, "").value()), Reason::mounted);
+}
+
+TEST(CodeOf, WhatIsUnsafeComesBeforeWhatIsLacking) {
+  EXPECT_EQ(code_of({{"", "", Reason::limit}, {"", "", Reason::mounted}}), Errc::conflict);
+  EXPECT_EQ(code_of({{"", "", Reason::not_aligned}, {"", "", Reason::limit}}), Errc::exhausted);
+  EXPECT_EQ(code_of({{"", "", Reason::not_aligned}}), Errc::invalid);
 }
 
 TEST(ErrnoName, NumbersWithoutAName) {
