@@ -83,6 +83,18 @@ def check_length(path, complain):
             complain(f"{where}:{start}: a function of {length} lines; at most {limit}")
 
 
+def check_problem_types(complain):
+    """Each one that the interface promises is looked for by a test."""
+    types = set(re.findall(r"^ *- urn:spliced:problem:([a-z-]+)$", (ROOT / "api/openapi.yaml").read_text(), re.M))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*") if path.suffix in (".h", ".cpp", ".py"))
+    for name in sorted(types):
+        used = rf'problem:{name}\\?"|reason="{name}"|Reason::{name.replace("-", "_")}\b'
+        if not re.search(used, tests):
+            complain(f"api/openapi.yaml: no test has the problem type {name}")
+    if len(types) < 30:
+        complain("the check of problem types does not see them")
+
+
 def check_self(complain):
     """The checks above must notice what they are for."""
     found = []
@@ -114,6 +126,7 @@ def main():
     for path in (ROOT / "tests").rglob("*"):
         if path.suffix in (".h", ".cpp", ".py"):
             check_length(path, problems.append)
+    check_problem_types(problems.append)
     for problem in problems:
         print(problem)
     print(f"structure: {len(files)} files, {len(problems)} problems")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "http/message.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -136,7 +137,11 @@ Json kernel_of(const std::optional<device::KernelCounters>& kernel) {
 
 Json field_errors(const std::vector<util::FieldError>& errors) {
   Json list = Json::array();
-  for (const auto& error : errors) list.push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  for (const auto& error : errors) {
+    list.push_back({{"pointer", error.pointer},
+                    {"detail", error.detail},
+                    {"type", http::problem_type(util::reason_name(error.reason))}});
+  }
   return list;
 }
 
@@ -235,7 +240,11 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
   Json targets = Json::array();
   for (const auto& entry : report.targets) {
     Json refused = Json::array();
-    for (const auto& refusal : entry.refusals) refused.push_back(refusal.reason);
+    Json reasons = Json::array();
+    for (const auto& refusal : entry.refusals) {
+      refused.push_back(refusal.text);
+      reasons.push_back(http::problem_type(util::reason_name(refusal.reason)));
+    }
     Json estimate = nullptr;
     if (entry.estimated_seconds) estimate = *entry.estimated_seconds;
     targets.push_back({{"target", entry.facts.given},
@@ -250,6 +259,7 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
                        {"workers", spec.workload.workers},
                        {"estimated_seconds", estimate},
                        {"refusals", refused},
+                       {"reasons", reasons},
                        {"errors", field_errors(entry.errors)}});
   }
   return {{"accepted", report.accepted()}, {"spec", render_spec(spec)}, {"targets", targets}};

@@ -8,9 +8,11 @@
 #include <optional>
 #include <utility>
 
+#include "front_page.h"
 #include "job_text.h"
 #include "render.h"
 #include "spec_reader.h"
+#include "spliced/util/text.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -55,15 +57,12 @@ Response text_answer(int status, job::Pieces pieces) {
 bool is_json(const std::string& content_type) {
   const std::string media = content_type.substr(0, content_type.find(';'));
   const auto end = media.find_last_not_of(' ');
-  std::string trimmed = media.substr(0, end == media.npos ? 0 : end + 1);
-  std::transform(trimmed.begin(), trimmed.end(), trimmed.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return trimmed == "application/json";
+  return util::lower_case(media.substr(0, end == media.npos ? 0 : end + 1)) == "application/json";
 }
 
 Response refuse_query(const char* key, const std::string& value, const std::string& expected) {
   const std::string detail = fmt::format("query {}=\"{}\": {} is expected", key, value, expected);
-  return problem(400, detail, {{"", detail}});
+  return problem(400, detail);
 }
 
 // Reads the body into a spec and hands it on.
@@ -76,9 +75,9 @@ Response with_spec(const Request& request, Next&& next) {
   auto spec = read_spec(request.body);
   if (spec) return next(*spec);
   const SpecError& refused = spec.error();
-  if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors);
+  if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors, "malformed");
   return problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
-                 refused.errors);
+                 refused.errors, util::reason_name(util::reason_of({util::Errc::invalid, "", 0, refused.errors})));
 }
 
 class Handlers {
@@ -124,8 +123,6 @@ class Handlers {
       } else if (key == "view") {
         if (value != "summary" && value != "full") return refuse_query("view", value, "summary or full");
         full = value == "full";
-      } else if (key != "page_token") {
-        return refuse_query(key.c_str(), value, "state, device, view, page_size or page_token");
       }
     }
     if (full && page && *page > kMaxFullPage) {
@@ -182,6 +179,12 @@ class Handlers {
                              {"revision", version_.revision},
                              {"compiler", version_.compiler},
                              {"api", "v1"}});
+  }
+
+  Response front(const Request&) {
+    auto jobs = service_.list({});
+    std::erase_if(jobs, [](const job::JobSummary& job) { return job::is_final(job.state); });
+    return front_page(version_.version, control_links(), &jobs);
   }
 
   static Response openapi(const Request&) {
@@ -273,7 +276,8 @@ int status_of(util::Errc code) {
 }
 
 Response answer_error(const util::Error& error) {
-  Response response = problem(status_of(error.code), error.message, error.details);
+  Response response =
+      problem(status_of(error.code), error.message, error.details, util::reason_name(util::reason_of(error)));
   if (error.code == util::Errc::unavailable || error.code == util::Errc::exhausted) {
     response.headers.emplace_back("Retry-After", "10");
   }
@@ -285,17 +289,18 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
-  return {{"POST", "/v1/jobs", to(&Handlers::create)},
-          {"POST", "/v1/jobs:validate", to(&Handlers::validate)},
-          {"GET", "/v1/jobs", to(&Handlers::list)},
-          {"GET", "/v1/jobs/{id}", to(&Handlers::get)},
+  return {{"POST", "/v1/jobs", to(&Handlers::create), {}, true},
+          {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true},
+          {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
+          {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
           {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel)},
           {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget)},
           {"GET", "/v1/devices", to(&Handlers::devices)},
           {"GET", "/v1/devices/{name}", to(&Handlers::device)},
           {"GET", "/v1/capabilities", to(&Handlers::capabilities)},
           {"GET", "/v1/version", to(&Handlers::version)},
-          {"GET", "/openapi.yaml", &Handlers::openapi}};
+          {"GET", "/openapi.yaml", &Handlers::openapi},
+          {"GET", "/", to(&Handlers::front)}};
 }
 
 }  // namespace spliced::api

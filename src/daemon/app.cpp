@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "api/front_page.h"
 #include "api/job_text.h"
 #include "api/spec_reader.h"
 #include "spliced/util/page_buffer.h"
@@ -134,6 +135,7 @@ void App::add_routes() {
                                                   metrics::BuildInfo{version(), revision(), SPLICED_COMPILER},
                                                   [this] { return facts(); });
   metrics_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
+  metrics_router_.add(api::metrics_front_page(version()));
   control_router_.add(api::api_routes(*service_, {version(), revision(), SPLICED_COMPILER}));
   control_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
 }

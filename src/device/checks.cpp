@@ -14,6 +14,7 @@ namespace spliced::device {
 namespace {
 
 using Refusals = std::vector<Refusal>;
+using util::Reason;
 
 // A reader that may share a target need not know who else uses it.
 bool shares(const Access& access) {
@@ -23,8 +24,8 @@ bool shares(const Access& access) {
 void check_uses(const Case& c, Refusals& refusals) {
   if (shares(c.access)) return;
   const TargetFacts& facts = c.target.facts;
-  for (const auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back({use});
-  for (const auto& use : find_possible_uses(facts.path, c.host)) refusals.push_back({use});
+  for (auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back(std::move(use));
+  for (auto& use : find_possible_uses(facts.path, c.host)) refusals.push_back(std::move(use));
 }
 
 // What cannot be read may be what would refuse the target.
@@ -33,44 +34,47 @@ void check_blind_spots(const Case& c, Refusals& refusals) {
   const TargetFacts& facts = c.target.facts;
   const NodeId node = facts.exists ? facts.id : NodeId{false, facts.home, 0};
   for (const auto& spot : find_blind_spots(node, c.host)) {
-    refusals.push_back({fmt::format("cannot be told to be free: {}", spot)});
+    refusals.push_back({fmt::format("cannot be told to be free: {}", spot), Reason::unknown_use});
   }
 }
 
 // Zones are to be written in order, and a trim of them is a reset.
 void check_zoned(const BlockNode& node, const HostView& host, Refusals& refusals) {
-  if (node.zoned) refusals.push_back({zoned_refusal(node, host)});
+  if (node.zoned) refusals.push_back({zoned_refusal(node, host), Reason::zoned});
   if (!node.zoned_unknown.empty()) {
-    refusals.push_back({fmt::format("cannot be told to be an ordinary disk: {}", node.zoned_unknown)});
+    refusals.push_back(
+        {fmt::format("cannot be told to be an ordinary disk: {}", node.zoned_unknown), Reason::unknown_use});
   }
 }
 
 void check_device(const Case& c, Refusals& refusals) {
   const BlockNode* node = c.host.find(c.target.facts.id.device);
   if (node == nullptr) {
-    refusals.push_back({"is a block device that the kernel does not know (no such device in sysfs)"});
+    refusals.push_back(
+        {"is a block device that the kernel does not know (no such device in sysfs)", Reason::unknown_use});
     return;
   }
-  if (node->size == 0) refusals.push_back({"has a size of zero"});
+  if (node->size == 0) refusals.push_back({"has a size of zero", Reason::empty});
   if (!c.access.destructive) return;
-  if (node->read_only) refusals.push_back({"is read-only"});
+  if (node->read_only) refusals.push_back({"is read-only", Reason::read_only});
   check_zoned(*node, c.host, refusals);
 }
 
 void check_file(const Case& c, Refusals& refusals) {
   const TargetFacts& facts = c.target.facts;
-  if (facts.exists && facts.size == 0) refusals.push_back({"has a size of zero"});
+  if (facts.exists && facts.size == 0) refusals.push_back({"has a size of zero", Reason::empty});
   if (facts.exists && c.access.destructive && c.target.links > 1) {
     refusals.push_back(
         {fmt::format("has {} names (hard links), and the others may lie where no job may write; write to "
                      "a file with one name",
-                     c.target.links)});
+                     c.target.links),
+         Reason::hard_links});
   }
   if (c.access.direct && !facts.direct_refused.empty()) {
     refusals.push_back({fmt::format("cannot be reached with direct I/O: {}; set /workload/direct to false, or take a "
                                     "file on another file system",
                                     facts.direct_refused),
-                        false});
+                        Reason::no_direct_io});
   }
 }
 
@@ -84,17 +88,19 @@ void check_signatures(const Case& c, Refusals& refusals) {
   constexpr const char* way = R"(; to go on without looking, set /overwrite_signatures to ["all"])";
   const auto fd = reopen(c.target.handle, O_RDONLY | O_NONBLOCK);
   if (!fd) {
-    refusals.push_back({fmt::format("cannot be opened to look for signatures: {}{}", util::errno_text(errno), way)});
+    refusals.push_back({fmt::format("cannot be opened to look for signatures: {}{}", util::errno_text(errno), way),
+                        Reason::cannot_open});
     return;
   }
   const auto names = c.machine.calls.signatures(fd.get());
   if (!names) {
-    refusals.push_back({fmt::format("may carry signatures: {}{}", names.error().message, way)});
+    refusals.push_back({fmt::format("may carry signatures: {}{}", names.error().message, way), Reason::signature});
     return;
   }
   for (const auto& name : *names) {
     if (may_lose(name)) continue;
-    refusals.push_back({fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name)});
+    refusals.push_back({fmt::format("carries a signature: {}; to lose it, name it in /overwrite_signatures", name),
+                        Reason::signature});
   }
 }
 
@@ -108,12 +114,14 @@ std::string kernel_path(const TargetFacts& facts) {
 void check_allowed(const Case& c, Refusals& refusals) {
   const TargetFacts& facts = c.target.facts;
   const auto leads_outside = [&](const std::string& to) {
-    refusals.push_back({fmt::format("leads to {}, which is outside the --allow patterns of the daemon", to)});
+    refusals.push_back(
+        {fmt::format("leads to {}, which is outside the --allow patterns of the daemon", to), Reason::not_allowed});
   };
   if (c.allow.empty()) {
-    refusals.push_back({"is not allowed: the daemon was started without --allow, so no target is"});
+    refusals.push_back(
+        {"is not allowed: the daemon was started without --allow, so no target is", Reason::not_allowed});
   } else if (!c.allow.allows(facts.given)) {
-    refusals.push_back({"is outside the --allow patterns of the daemon"});
+    refusals.push_back({"is outside the --allow patterns of the daemon", Reason::not_allowed});
   } else if (!c.allow.allows(facts.path)) {
     leads_outside(facts.path);
   } else if (facts.block_device && c.host.find(facts.id.device) != nullptr && !c.allow.allows(kernel_path(facts))) {
@@ -129,7 +137,7 @@ void check_own_files(const Case& c, Refusals& refusals) {
     const bool same_file =
         facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
     if (same_file || facts.path == path) {
-      refusals.push_back({fmt::format("is a file of the daemon itself ({})", path)});
+      refusals.push_back({fmt::format("is a file of the daemon itself ({})", path), Reason::own_file});
       return;
     }
   }
@@ -137,7 +145,7 @@ void check_own_files(const Case& c, Refusals& refusals) {
 
 void check_missing(const Case& c, Refusals& refusals) {
   if (c.target.facts.exists || c.access.create_bytes != 0) return;
-  refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", false});
+  refusals.push_back({"does not exist; to have the file created, give /workload/size in bytes", Reason::missing});
 }
 
 // What the target is and who uses it.
@@ -159,7 +167,8 @@ void check(const Case& c, Refusals& refusals) {
   if (refusals.empty()) check_missing(c, refusals);
   if (!refusals.empty()) return;
   check_nature_and_uses(c, refusals);
-  if (!c.holder.empty()) refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", c.holder)});
+  if (!c.holder.empty())
+    refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", c.holder), Reason::busy});
   // A disk that a job holds may be one that does not answer: it is not read from.
   const bool look = refusals.empty() || !c.access.signatures_last;
   if (c.target.facts.exists && c.holder.empty() && look) check_signatures(c, refusals);

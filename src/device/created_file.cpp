@@ -9,11 +9,10 @@
 #include <utility>
 
 #include "open_path.h"
+#include "opening.h"
 
 namespace spliced::device {
 
-using util::Errc;
-using util::fail;
 using util::UniqueFd;
 
 CreatedFile::CreatedFile(UniqueFd directory, std::string path, std::string name)
@@ -37,14 +36,15 @@ std::string CreatedFile::path() const {
 util::Status CreatedFile::create(const SystemCalls& calls, std::uint64_t bytes) {
   // A directory that was moved after it had been judged may be anywhere by now.
   if (path_of(directory_) != directory_path_) {
-    return fail(Errc::conflict, fmt::format("{} was moved while {} was to be created in it", directory_path_, name_));
+    return util::refuse(util::Reason::changed,
+                        fmt::format("{} was moved while {} was to be created in it", directory_path_, name_));
   }
   UniqueFd file(
       ::openat(directory_.get(), name_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file) {
     if (errno == EEXIST)
-      return fail(Errc::conflict, fmt::format("{} was created by another meanwhile", path()), EEXIST);
-    return util::fail_errno(fmt::format("create {}", path()), errno);
+      return util::refuse(util::Reason::changed, fmt::format("{} was created by another meanwhile", path()), EEXIST);
+    return util::refuse(reason_of_create(errno), fmt::format("{} {}", path(), cannot_be_created(errno)), errno);
   }
   struct stat st {};
   if (::fstat(file.get(), &st) != 0) return util::fail_errno(fmt::format("fstat {}", path()), errno);
@@ -62,7 +62,8 @@ util::Status CreatedFile::allocate(const SystemCalls& calls, std::uint64_t bytes
     error = ::ftruncate(file_.get(), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   }
   if (error == 0) return {};
-  return util::fail_errno(fmt::format("create {} with {} bytes", path(), bytes), error);
+  return util::refuse(reason_of_create(error), fmt::format("{} {} ({} bytes)", path(), cannot_be_created(error), bytes),
+                      error);
 }
 
 void CreatedFile::remove() {

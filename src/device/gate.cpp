@@ -1,7 +1,6 @@
 // Where a target is refused, claimed and opened.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -9,12 +8,13 @@
 #include <cerrno>
 
 #include "checks.h"
+#include "opening.h"
 #include "spliced/device/gate.h"
 #include "spliced/device/usage.h"
 
 namespace spliced::device {
 
-using util::Errc;
+using util::Reason;
 
 namespace {
 
@@ -26,31 +26,11 @@ bool same_target(const TargetFacts& now, const TargetFacts& then) {
 }
 
 tl::unexpected<util::Error> became_another(const std::string& path) {
-  return util::fail(Errc::conflict, fmt::format("{} became another target while it was claimed", path));
+  return util::refuse(Reason::changed, fmt::format("{} became another target while it was claimed", path));
 }
 
-util::Status cannot_open(const TargetFacts& facts, const Access& access, int error) {
-  if (error == EBUSY) {
-    return tl::unexpected(refusal_error(
-        facts.given, {{"is claimed by another program or the kernel (O_EXCL: Device or resource busy)"}}));
-  }
-  if (error == EINVAL && access.direct) {
-    return util::fail(
-        Errc::invalid,
-        fmt::format("{}: its file system ({}) has no O_DIRECT; set direct to false", facts.given, facts.file_system),
-        error);
-  }
-  return util::fail_errno(fmt::format("open {}", facts.path), error);
-}
-
-// Only what somebody else holds is in use; a system that is out of locks is no fault of the target.
-util::Status lock_file(const OpenTarget& target) {
-  while (::flock(target.fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return util::fail_errno(fmt::format("flock {}", target.facts.path), errno);
-    return tl::unexpected(refusal_error(target.facts.given, {{"is locked by another program (flock)"}}));
-  }
-  return {};
+std::string_view file_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
 }
 
 std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& paths) {
@@ -62,23 +42,24 @@ std::uint64_t bytes_read_by_kernel(const TargetFacts& facts, const HostPaths& pa
 }  // namespace
 
 Refusal named_twice() {
-  return {"is, or shares a disk with, another target of this job", false};
+  return {"is, or shares a disk with, another target of this job", Reason::named_twice};
 }
 
 util::Error refusal_error(const std::string& path, const std::vector<Refusal>& refusals) {
   util::Error error;
-  const bool conflict = std::any_of(refusals.begin(), refusals.end(), [](auto& r) { return r.conflict; });
-  error.code = conflict ? Errc::conflict : Errc::invalid;
   for (const auto& refusal : refusals) {
-    const std::string reason = fmt::format("{} {}", path, refusal.reason);
-    error.message += error.message.empty() ? reason : "; " + reason;
-    error.details.push_back({"", reason});
+    const std::string text = fmt::format("{} {}", path, refusal.text);
+    error.message += error.message.empty() ? text : "; " + text;
+    error.details.push_back({"", text, refusal.reason});
   }
+  error.code = util::code_of(error.details);
   return error;
 }
 
 bool share_a_disk(const TargetFacts& a, const TargetFacts& b) {
-  if (!a.exists || !b.exists) return a.path == b.path;
+  if (!a.exists || !b.exists) {
+    return a.exists == b.exists && a.directory == b.directory && file_name(a.path) == file_name(b.path);
+  }
   return excludes(a.stack, b.stack);
 }
 
@@ -119,9 +100,9 @@ Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const st
   if (!target) {
     TargetFacts facts;
     facts.given = facts.path = facts.name = path;
-    std::string reason = target.error().message;
-    if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);  // a refusal is told with its path
-    return {facts, {{reason, false}}};
+    std::string text = target.error().message;
+    if (text.starts_with(path + ": ")) text.erase(0, path.size() + 2);  // a refusal is told with its path
+    return {facts, {{text, util::reason_of(target.error())}}};
   }
   AllowList allow;
   {
@@ -132,6 +113,9 @@ Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const st
   const std::string holder = target->facts.exists ? claims_.holder_of(target->facts.stack) : std::string();
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
   check({*target, access, host, machine_, allow, protected_, holder}, refusals);
+  if (access.try_to_open && refusals.empty()) {
+    if (auto refusal = try_to_open(*target, access)) refusals.push_back(std::move(*refusal));
+  }
   return {target->facts, std::move(refusals)};
 }
 
@@ -146,22 +130,20 @@ util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nano
 util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
   std::string holder;
   if (claims_.take(target.facts.stack, job, target.claim, holder)) return {};
-  return tl::unexpected(refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder)}}));
+  return tl::unexpected(
+      refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
 }
 
-// O_EXCL on a block device (open(2)) keeps out mounts and every other exclusive opener; a file has flock(2).
 util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
   if (!(again->facts.id == target.facts.id)) return became_another(target.facts.path);
-  const bool shared = !access.destructive && access.allow_in_use;
-  int flags = (access.destructive ? O_RDWR : O_RDONLY) | (access.direct ? O_DIRECT : 0);
-  if (target.facts.block_device && !shared) flags |= O_EXCL;
-  target.fd = reopen(again->handle, flags);
-  if (!target.fd) return cannot_open(target.facts, access, errno);
-  if (target.facts.block_device || shared) return {};
-  return lock_file(target);
+  again->facts.given = target.facts.given;
+  auto fd = open_exclusively(*again, access);
+  if (!fd) return tl::unexpected(fd.error());
+  target.fd = std::move(*fd);
+  return {};
 }
 
 // Checks of use and of signatures once more, now that nobody else can begin to use the target.
@@ -212,7 +194,8 @@ util::Status Gate::create(OpenTarget& target, const Access& access, const std::s
   const Inspection fresh = inspect_for(job, target.facts.given, access, host);
   if (!fresh.refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, fresh.refusals));
   if (fresh.facts.path != target.facts.path || !(fresh.facts.id == target.created.id())) {
-    return util::fail(Errc::conflict, fmt::format("{} became another target while it was created", target.facts.given));
+    return util::refuse(Reason::changed,
+                        fmt::format("{} became another target while it was created", target.facts.given));
   }
   target.facts = fresh.facts;
   return take(target, access, job, host);

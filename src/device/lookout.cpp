@@ -10,8 +10,8 @@ using util::Nanos;
 
 tl::unexpected<util::Error> does_not_answer(const std::string& what, Nanos since) {
   const double seconds = static_cast<double>(util::system_clock().now() - since) / 1e9;
-  return util::fail(util::Errc::conflict,
-                    fmt::format("{} does not answer: a look at it has not come back for {:.1f} s", what, seconds));
+  return util::refuse(util::Reason::hung,
+                      fmt::format("{} does not answer: a look at it has not come back for {:.1f} s", what, seconds));
 }
 
 util::Result<Looks::Ticket> Looks::begin(const std::string& key, const std::string& what, Nanos until, Nanos patience) {

@@ -14,12 +14,15 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "opening.h"
 #include "spliced/device/direct_io.h"
 
 namespace spliced::device {
 
 using util::Errc;
 using util::fail;
+using util::Reason;
+using util::refuse;
 using util::UniqueFd;
 
 namespace {
@@ -153,22 +156,24 @@ util::Result<Resolved> resolve_missing(const std::string& path, const HostView& 
   const auto slash = path.rfind('/');
   const std::string parent = real_path(slash == 0 ? "/" : path.substr(0, slash));
   const std::string name = path.substr(slash + 1);
-  if (parent.empty()) return fail(Errc::not_found, fmt::format("{}: its directory does not exist", path));
-  if (name.empty() || name == "." || name == "..") return fail(Errc::invalid, fmt::format("{}: not a file", path));
+  if (parent.empty()) return refuse(Reason::missing, fmt::format("{}: its directory does not exist", path));
+  if (name.empty() || name == "." || name == "..")
+    return refuse(Reason::not_a_target, fmt::format("{}: not a file", path));
   UniqueFd directory = open_without_links(machine.calls, parent, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   struct stat st {};
-  if (!directory || ::fstat(directory.get(), &st) != 0) return util::fail_errno(parent, errno);
+  if (!directory || ::fstat(directory.get(), &st) != 0) return refuse_errno(parent, errno);
   // From here on it is this very directory that counts, and where the kernel says that it is.
   const std::string real = path_of(directory);
   if (real.empty() || real[0] != '/') return fail(Errc::system, fmt::format("{}: cannot tell where it is", parent));
   if (is_for_devices(real, st, host, machine.paths)) {
-    return fail(Errc::not_found, fmt::format("{}: no such device", path));
+    return refuse(Reason::missing, fmt::format("{}: no such device", path));
   }
   Resolved resolved;
   TargetFacts& facts = resolved.facts;
   facts.given = path;
   facts.path = facts.name = join(real, name);
   facts.exists = false;
+  facts.directory = {false, st.st_dev, st.st_ino};
   facts.home = st.st_dev;
   facts.file_system = file_system_of(directory, st.st_dev, host);
   describe_direct_io(directory, st.st_dev, host, facts);
@@ -194,12 +199,12 @@ util::Result<Resolved> resolve(const std::string& path, const HostView& host, co
     if (errno == ENOENT && ::lstat(path.c_str(), &st) != 0 && errno == ENOENT) {
       return resolve_missing(path, host, machine);
     }
-    return util::fail_errno(path, errno == 0 ? ENOENT : errno);
+    return refuse_errno(path, errno == 0 ? ENOENT : errno);
   }
   Resolved out;
   out.handle = open_without_links(machine.calls, canonical, O_PATH | O_NOFOLLOW);
   struct stat st {};
-  if (!out.handle || ::fstat(out.handle.get(), &st) != 0) return util::fail_errno(path, errno);
+  if (!out.handle || ::fstat(out.handle.get(), &st) != 0) return refuse_errno(path, errno);
   TargetFacts& facts = out.facts;
   facts.given = path;
   facts.path = facts.name = canonical;
@@ -210,8 +215,8 @@ util::Result<Resolved> resolve(const std::string& path, const HostView& host, co
     describe_file(out, st, host);
     out.where = whereabouts(canonical, mount_of(out.handle, host), host);
   } else {
-    refusals.push_back(
-        {fmt::format("is {}; a target is a block device or a regular file", kind_name(st.st_mode)), false});
+    refusals.push_back({fmt::format("is {}; a target is a block device or a regular file", kind_name(st.st_mode)),
+                        Reason::not_a_target});
   }
   facts.stack = stack_of(facts.id, host);
   return out;

@@ -9,10 +9,14 @@
 #include "same_disk.h"
 
 namespace spliced::device {
+
+using util::Reason;
+
 namespace {
 
 struct Use {
-  std::string reason;
+  std::string text;
+  Reason reason = Reason::held;
   NodeId user;                // the device that sits on top, to tell a loop device's own use of its file from others;
                               // a file, which no device is, when it is a mount or swap
   bool by_partition = false;  // only a partition of this disk is used
@@ -25,15 +29,18 @@ class UseMap {
  public:
   UseMap(const HostView& host, const SameDisk& same) : host_(host), same_(same) {
     for (const auto& mount : host.mounts) mark_mount(mount);
-    for (const auto& swap : host.swaps) mark(swap.node, {fmt::format("swap area {}", swap.path), NodeId{}, false});
+    for (const auto& swap : host.swaps)
+      mark(swap.node, {fmt::format("swap area {}", swap.path), Reason::swap, NodeId{}, false});
     for (const auto& block : host.blocks) {
       for (const auto& slave : block.slaves) {
         if (const auto* below = host.find(slave)) {
-          mark(block_id(below->number), {fmt::format("held by {}", block.name), same_(block_id(block.number)), false});
+          mark(block_id(below->number),
+               {fmt::format("held by {}", block.name), Reason::held, same_(block_id(block.number)), false});
         }
       }
       if (block.backing) {
-        mark(*block.backing, {fmt::format("the backing of {}", block.name), same_(block_id(block.number)), false});
+        mark(*block.backing,
+             {fmt::format("the backing of {}", block.name), Reason::held, same_(block_id(block.number)), false});
       }
     }
   }
@@ -47,7 +54,7 @@ class UseMap {
  private:
   // The number is what counts; btrfs has one of its own, and only its source leads to its disks.
   void mark_mount(const MountPoint& mount) {
-    const Use use{fmt::format("mounted at {} ({})", mount.target, mount.type), NodeId{}, false};
+    const Use use{fmt::format("mounted at {} ({})", mount.target, mount.type), Reason::mounted, NodeId{}, false};
     mark(block_id(mount.device), use);
     if (!mount.source || !mount.source->block || host_.find(mount.device) != nullptr) return;
     for (const dev_t disk : host_.pool_of(mount.source->device)) mark(block_id(disk), use);
@@ -56,16 +63,17 @@ class UseMap {
   void mark(const NodeId& any, const Use& use) {
     const NodeId node = same_(any);
     auto& uses = uses_[node];
-    const auto same = [&](const Use& other) { return other.reason == use.reason && other.user == use.user; };
+    const auto same = [&](const Use& other) { return other.text == use.text && other.user == use.user; };
     // sysfs is read while devices come and go: a view with a circle in it must not be followed for ever.
     if (std::any_of(uses.begin(), uses.end(), same) || uses.size() >= kMaxUses) return;
     uses.push_back(use);
     const BlockNode* block = node.block ? host_.find(node.device) : nullptr;
     if (block == nullptr) return;
     if (block->is_partition()) {
-      mark(block_id(block->whole), {fmt::format("its partition {} is {}", block->name, use.reason), use.user, true});
+      mark(block_id(block->whole),
+           {fmt::format("its partition {} is {}", block->name, use.text), use.reason, use.user, true});
     }
-    const Use below{fmt::format("under {}, which is {}", block->name, use.reason), node, false};
+    const Use below{fmt::format("under {}, which is {}", block->name, use.text), use.reason, node, false};
     for (const auto& slave : block->slaves) {
       if (const auto* slave_node = host_.find(slave)) mark(block_id(slave_node->number), below);
     }
@@ -84,7 +92,11 @@ class Search {
     collect(target_, "");
     if (!target.block) collect_layers(where, "");
   }
-  [[nodiscard]] std::vector<std::string> found() const { return {reasons_.begin(), reasons_.end()}; }
+  [[nodiscard]] std::vector<Refusal> found() const {
+    std::vector<Refusal> out;
+    for (const auto& [text, reason] : uses_) out.push_back({text, reason});
+    return out;
+  }
 
  private:
   void collect(const NodeId& any, const std::string& prefix) {
@@ -94,7 +106,7 @@ class Search {
     for (const auto& use : map_.of(node)) {
       // What stands on top of something below the target, and is the target or one of its own parts, is no stranger.
       if (below && visited_.contains(use.user)) continue;
-      reasons_.insert(prefix + use.reason);
+      uses_.emplace(prefix + use.text, use.reason);
     }
     const BlockNode* block = node.block ? host_.find(node.device) : nullptr;
     if (block == nullptr) return;
@@ -120,8 +132,9 @@ class Search {
       const bool by_inode = layer.node && std::find(known.begin(), known.end(), *layer.node) != known.end();
       const bool by_place = layer.place && where.place && where.place->is_in(*layer.place);
       if (!by_inode && !by_place) continue;
-      reasons_.insert(fmt::format("{}lies in {}, the {} directory of the overlay mounted at {}", prefix, layer.path,
-                                  layer.role, layer.merged));
+      uses_.emplace(fmt::format("{}lies in {}, the {} directory of the overlay mounted at {}", prefix, layer.path,
+                                layer.role, layer.merged),
+                    Reason::held);
     }
   }
 
@@ -131,7 +144,8 @@ class Search {
     if (disk == nullptr) return;
     const NodeId id = same_(block_id(disk->number));
     for (const auto& use : map_.of(id)) {
-      if (!use.by_partition) reasons_.insert(fmt::format("{}the whole disk {} is {}", prefix, disk->name, use.reason));
+      if (use.by_partition) continue;
+      uses_.emplace(fmt::format("{}the whole disk {} is {}", prefix, disk->name, use.text), use.reason);
     }
     // What the disk stands on is under the partition as well.
     if (visited_.insert(id).second) collect_below(*disk, prefix);
@@ -142,12 +156,12 @@ class Search {
   const UseMap map_;
   const NodeId target_;
   std::set<NodeId> visited_;
-  std::set<std::string> reasons_;
+  std::map<std::string, Reason> uses_;  // by text
 };
 
 }  // namespace
 
-std::vector<std::string> find_uses(const NodeId& target, const HostView& host, const Whereabouts& where) {
+std::vector<Refusal> find_uses(const NodeId& target, const HostView& host, const Whereabouts& where) {
   return Search(host, target, where).found();
 }
 
@@ -170,14 +184,17 @@ std::vector<NodeId> stack_of(const NodeId& target, const HostView& host) {
   return stack;
 }
 
-std::vector<std::string> find_possible_uses(const std::string& path, const HostView& host) {
-  std::vector<std::string> out;
+std::vector<Refusal> find_possible_uses(const std::string& path, const HostView& host) {
+  std::vector<Refusal> out;
   for (const auto& mount : host.mounts) {
     if (mount.source || mount.source_path.empty() || mount.source_path != path) continue;
-    out.push_back(fmt::format("mounted at {} ({}), as far as its path tells", mount.target, mount.type));
+    out.push_back(
+        {fmt::format("mounted at {} ({}), as far as its path tells", mount.target, mount.type), Reason::mounted});
   }
   for (const auto& swap : host.swaps) {
-    if (swap.node == NodeId{} && swap.path == path) out.emplace_back("a swap area, as far as its path tells");
+    if (swap.node == NodeId{} && swap.path == path) {
+      out.push_back({"a swap area, as far as its path tells", Reason::swap});
+    }
   }
   return out;
 }

@@ -29,8 +29,8 @@ class Check {
   }
 
  private:
-  void require(bool good, std::string pointer, std::string detail) {
-    if (!good) errors_.push_back({std::move(pointer), std::move(detail)});
+  void require(bool good, std::string pointer, std::string detail, util::Reason reason = util::Reason::invalid) {
+    if (!good) errors_.push_back({std::move(pointer), std::move(detail), reason});
   }
 
   void fit(const std::string& text, const std::string& pointer, std::string_view what) {
@@ -52,7 +52,8 @@ class Check {
       require(!path.empty() && path[0] == '/', fmt::format("/targets/{}", i),
               fmt::format("\"{}\" is not an absolute path", path));
       fit(path, fmt::format("/targets/{}", i), "path");
-      require(seen.insert(path).second, fmt::format("/targets/{}", i), fmt::format("{} is named twice", path));
+      require(seen.insert(path).second, fmt::format("/targets/{}", i), fmt::format("{} is named twice", path),
+              util::Reason::named_twice);
     }
   }
 

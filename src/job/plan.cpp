@@ -9,9 +9,9 @@
 
 namespace spliced::job {
 
-using util::Errc;
 using util::Error;
 using util::FieldError;
+using util::Reason;
 using workload::Amount;
 using workload::BlockRange;
 using workload::WorkloadSpec;
@@ -63,7 +63,7 @@ class NewFiles {
     return device::Refusal{
         fmt::format("does not exist and cannot be created with {} bytes: {} are free on its file system{}", bytes_,
                     facts.free_bytes, before == 0 ? "" : fmt::format(", {} go to other targets of this job", before)),
-        false};
+        Reason::no_space};
   }
 
  private:
@@ -71,14 +71,39 @@ class NewFiles {
   std::map<dev_t, std::uint64_t> needed_;
 };
 
+// What of the targets is judged together, the same for a plan and for the report of one.
+class Judge {
+ public:
+  Judge(const WorkloadSpec& workload, const device::Access& access) : workload_(workload), files_(access.create_bytes) {
+    new_size_ = access.create_bytes;
+  }
+  // One more target with nothing of its own in the way: what is, beside those before it. Gives a new file its size.
+  std::optional<device::Refusal> add(device::TargetFacts& facts) {
+    const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, facts); };
+    if (std::any_of(seen_.begin(), seen_.end(), same)) return device::named_twice();
+    if (auto refusal = files_.add(facts)) return refusal;
+    if (!facts.exists) facts.size = new_size_;
+    seen_.push_back(facts);
+    return std::nullopt;
+  }
+  [[nodiscard]] BlockRange range_on(const device::TargetFacts& facts, std::vector<FieldError>& errors) const {
+    return resolve_range(workload_, facts, errors);
+  }
+
+ private:
+  const WorkloadSpec& workload_;
+  std::uint64_t new_size_ = 0;
+  NewFiles files_;
+  std::vector<device::TargetFacts> seen_;
+};
+
 std::string target_pointer(std::size_t index) {
   return fmt::format("/targets/{}", index);
 }
 
-// Which errors came first decides what the whole request is answered with.
-Error combine(std::vector<FieldError> details, Errc code) {
+Error combine(std::vector<FieldError> details) {
   Error error;
-  error.code = code;
+  error.code = util::code_of(details);
   for (const auto& detail : details) error.message += (error.message.empty() ? "" : "; ") + detail.detail;
   error.details = std::move(details);
   return error;
@@ -126,7 +151,9 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
     range.size = end > range.offset ? end - range.offset : 0;
     if (spec.direct) range.size = range.size / unit * unit;
   }
-  const auto wrong = [&](const char* pointer, std::string detail) { errors.push_back({pointer, std::move(detail)}); };
+  const auto wrong = [&](const char* pointer, std::string detail, Reason reason = Reason::out_of_range) {
+    errors.push_back({pointer, std::move(detail), reason});
+  };
   if (left == 0) {
     wrong("/workload/offset",
           fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset, facts.path, facts.size));
@@ -134,7 +161,7 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
     wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
                                         range.offset, facts.path, facts.size));
   } else if (spec.direct && to_the_end && facts.size % unit != 0) {
-    wrong("/workload/size", tail_refusal(facts, left));
+    wrong("/workload/size", tail_refusal(facts, left), Reason::not_aligned);
   } else if (range.size == 0) {
     wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
   }
@@ -144,7 +171,8 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
     if (value % unit == 0) continue;
     wrong(pointer,
           fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
-                      facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)));
+                      facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)),
+          Reason::not_aligned);
   }
   return range;
 }
@@ -161,14 +189,14 @@ class Planner {
         spec_(spec),
         request_{access_for(spec), job_id, std::make_shared<device::HostView>(gate.host()),
                  util::system_clock().now() + device::Lookout::kLimit},
-        files_(request_.access.create_bytes),
+        judge_(spec.workload, request_.access),
         devices_(spec.targets.size()) {}
 
   util::Result<JobPlan> run() {
     // While a target may be refused, nothing is created for the others.
     for (const auto step : {&Planner::hold_all, &Planner::create_missing, &Planner::confirm_all}) {
       (this->*step)();
-      if (!errors_.empty()) return tl::unexpected(combine(std::move(errors_), code_));
+      if (!errors_.empty()) return tl::unexpected(combine(std::move(errors_)));
     }
     JobPlan plan{spec_, {}};
     for (auto& device : devices_) plan.devices.push_back(std::move(*device));
@@ -177,9 +205,8 @@ class Planner {
 
  private:
   void refuse(std::size_t i, const Error& error) {
-    if (error.code == Errc::conflict) code_ = Errc::conflict;
-    if (error.details.empty()) errors_.push_back({target_pointer(i), error.message});
-    for (const auto& detail : error.details) errors_.push_back({target_pointer(i), detail.detail});
+    if (error.details.empty()) errors_.push_back({target_pointer(i), error.message, util::reason_of(error)});
+    for (const auto& detail : error.details) errors_.push_back({target_pointer(i), detail.detail, detail.reason});
   }
 
   void hold_all() {
@@ -196,18 +223,11 @@ class Planner {
 
   void accept(std::size_t i, util::Result<HeldTarget> held) {
     if (!held) return refuse(i, held.error());
-    const auto same = [&](const auto& other) {
-      return other && device::share_a_disk(other->target.facts, held->facts);
-    };
-    if (std::any_of(devices_.begin(), devices_.end(), same)) {
-      return refuse(i, device::refusal_error(spec_.targets[i], {device::named_twice()}));
-    }
-    if (const auto refusal = files_.add(held->facts)) {
+    if (const auto refusal = judge_.add(held->facts)) {
       return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
     }
-    if (!held->facts.exists) held->facts.size = request_.access.create_bytes;
     DevicePlan& device = devices_[i].emplace();
-    device.range = resolve_range(spec_.workload, held->facts, errors_);
+    device.range = judge_.range_on(held->facts, errors_);
     device.target = std::move(*held);
   }
 
@@ -217,7 +237,7 @@ class Planner {
       if (device.target.facts.exists) continue;
       auto step = begin_to_create(gate_, device.target, request_);
       if (auto status = end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
-      device.range = resolve_range(spec_.workload, device.target.facts, errors_);
+      device.range = judge_.range_on(device.target.facts, errors_);
     }
   }
 
@@ -233,17 +253,16 @@ class Planner {
   device::Gate& gate_;
   const JobSpec& spec_;
   TargetRequest request_;
-  NewFiles files_;
+  Judge judge_;
   std::vector<std::optional<DevicePlan>> devices_;  // by target
   std::vector<FieldError> errors_;
-  Errc code_ = Errc::invalid;
 };
 
 }  // namespace
 
 util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id) {
   if (auto errors = check_spec(spec); !errors.empty()) {
-    return tl::unexpected(combine(std::move(errors), Errc::invalid));
+    return tl::unexpected(combine(std::move(errors)));
   }
   return Planner(gate, spec, job_id).run();
 }
@@ -267,9 +286,9 @@ device::Inspection inspection_of(const std::string& path, util::Result<device::I
   if (result) return std::move(*result);
   device::TargetFacts facts;
   facts.given = facts.path = facts.name = path;
-  std::string reason = result.error().message;
-  if (reason.starts_with(path + " ")) reason.erase(0, path.size() + 1);  // a refusal is told with its path
-  return {facts, {{reason, result.error().code == Errc::conflict}}};
+  std::string text = result.error().message;
+  if (text.starts_with(path + " ")) text.erase(0, path.size() + 1);  // a refusal is told with its path
+  return {facts, {{text, util::reason_of(result.error())}}};
 }
 
 std::vector<device::Inspection> inspect_all(const device::Gate& gate, const JobSpec& spec,
@@ -297,23 +316,18 @@ PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
   PlanReport report;
   report.errors = check_spec(spec);
   if (!report.errors.empty()) return report;
-  const device::Access access = access_for(spec);
-  std::vector<device::TargetFacts> seen;
-  NewFiles files(access.create_bytes);
+  device::Access access = access_for(spec);
+  access.try_to_open = true;
+  Judge judge(spec.workload, access);
   for (auto& inspection : inspect_all(gate, spec, access)) {
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
     entry.refusals = std::move(inspection.refusals);
-    if (!entry.facts.exists) entry.facts.size = access.create_bytes;
     if (entry.refusals.empty()) {
-      const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, entry.facts); };
-      if (std::any_of(seen.begin(), seen.end(), same)) {
-        entry.refusals.push_back(device::named_twice());
-      } else if (const auto refusal = files.add(entry.facts)) {
-        entry.refusals.push_back(*refusal);
-      }
-      seen.push_back(entry.facts);
-      entry.range = resolve_range(spec.workload, entry.facts, entry.errors);
+      if (auto refusal = judge.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
+    }
+    if (entry.refusals.empty()) {
+      entry.range = judge.range_on(entry.facts, entry.errors);
       if (entry.errors.empty()) entry.estimated_seconds = estimate_seconds(spec.workload, entry.range);
     }
     report.targets.push_back(std::move(entry));

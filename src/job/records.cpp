@@ -223,7 +223,8 @@ util::Status JobService::Impl::forget(const std::string& id) {
     const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
     if (found == jobs_.end()) return fail(Errc::not_found, fmt::format("there is no job {}", id));
     if (!is_final((*found)->state)) {
-      return fail(Errc::conflict, fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));
+      return util::refuse(util::Reason::not_ended,
+                          fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));
     }
     drop_recent(*found);
     forgotten = std::move(*found);

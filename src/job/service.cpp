@@ -44,7 +44,7 @@ DeviceStatus status_of(const device::Gate& gate, const device::BlockNode& node,
   status.read_only = node.read_only;
   if (!inspection) status.refusals.emplace_back("does not answer, or is being looked at");
   if (inspection) {
-    for (const auto& refusal : inspection->refusals) status.refusals.push_back(refusal.reason);
+    for (const auto& refusal : inspection->refusals) status.refusals.push_back(refusal.text);
   }
   status.job = gate.job_holding(device::block_id(node.number), device::block_id(node.whole));
   return status;

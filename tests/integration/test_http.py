@@ -40,6 +40,40 @@ def post(body, headers=b"", path=b"/v1/jobs", length=None):
             + str(length).encode() + b"\r\n" + headers + b"\r\n" + body)
 
 
+def refused_heads():
+    """The same of what the head alone is refused for."""
+    get = b"GET /v1/jobs HTTP/1.1\r\n"
+    job = b'{"targets":["/x"]}'
+    return [
+        ("a query that nobody reads", b"GET /v1/jobs/x?wiat=1s HTTP/1.1\r\nHost: x\r\n\r\n", 400, None),
+        ("a query given twice", b"GET /v1/jobs?device=a&device=b HTTP/1.1\r\nHost: x\r\n\r\n", 400, None),
+        ("a query of the metrics", b"GET /metrics?name[]=up HTTP/1.1\r\nHost: x\r\n\r\n", 400, None),
+        ("no host", get + b"\r\n", 400, None),
+        ("two hosts", get + b"Host: x\r\nHost: x\r\n\r\n", 400, None),
+        ("a host that is none", get + b"Host: x/y\r\n\r\n", 400, None),
+        ("a key to repeat with", post(job, b"Idempotency-Key: 1\r\n"), 400, None),
+        ("an expectation", post(job, b"Expect: mercy\r\n"), 417, None),
+        ("no length", b"POST /v1/jobs:validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n", 411, None),
+        ("an unknown method", b"BREW /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", 501, None),
+        ("a method in small letters", b"get /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", 501, None),
+        ("a method of another resource", b"PATCH /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, None),
+        ("a head of more than 32 KiB", get + b"Host: x\r\nX: " + b"x" * (32 << 10) + b"\r\n\r\n", 431, None),
+    ]
+
+
+def accepted_heads():
+    """(name, bytes) of requests for /livez that are served."""
+    line = b"GET /livez HTTP/1.1\r\n"
+    return [
+        ("a target in absolute form", b"GET http://x/livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("an empty line before it", b"\r\n" + line + b"Host: x\r\n\r\n"),
+        ("HTTP/1.0 without a host", b"GET /livez HTTP/1.0\r\n\r\n"),
+        ("an empty query", b"GET /livez? HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("a head of almost 32 KiB", line + b"Host: x\r\nX: " + b"x" * ((32 << 10) - 60) + b"\r\n\r\n"),
+        ("encodings of which none is wanted", line + b"Host: x\r\nAccept-Encoding: gzip;q=0, br;q=1, *;q=0\r\n\r\n"),
+    ]
+
+
 def malformed():
     """(name, bytes, expected status, pointer or None) of requests that must be refused."""
     deep = b'{"a":' * 100 + b"1" + b"}" * 100
@@ -85,8 +119,8 @@ def malformed():
         ("unknown path", b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n", 404, None),
         ("wrong method", b"PUT /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, None),
         ("no such job", b"GET /v1/jobs/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, None),
-        ("bad query", b"GET /v1/jobs?page_size=0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, ""),
-    ]
+        ("bad query", b"GET /v1/jobs?page_size=0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, None),
+    ] + refused_heads()
 
 
 class Malformed(TestCase):
@@ -141,7 +175,38 @@ class Malformed(TestCase):
         daemon = self.daemon()
         status, answer = raw(daemon, b"POST /v1/jobs/x:cancel HTTP/1.1\r\nHost: x\r\n\r\n", timeout=5)
         self.assertEqual(404, status, answer)
-        self.assertEqual(415, raw(daemon, b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", timeout=5)[0])
+        self.assertEqual(411, raw(daemon, b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", timeout=5)[0])
+
+    def test_what_is_unusual_but_right_is_served(self):
+        daemon = self.daemon()
+        for name, data in accepted_heads():
+            with self.subTest(name):
+                status, answer = raw(daemon, data)
+                self.assertEqual(200, status, answer)
+                head, body = answer.split(b"\r\n\r\n", 1)
+                self.assertEqual(b"ok\n", body)
+                self.assertNotIn(b"content-encoding", head.lower())
+
+    def test_no_content_has_no_length(self):
+        daemon = self.daemon()
+        path = daemon.dir / "f"
+        path.write_bytes(bytes(4096))
+        job = daemon.run(targets=[str(path)], workload={"bs": "4k", "direct": False})["id"]
+        status, answer = raw(daemon, f"DELETE /v1/jobs/{job} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        self.assertEqual(204, status)
+        self.assertNotIn(b"content-length", answer.lower())
+        self.assertTrue(answer.endswith(b"\r\n\r\n"))
+
+    def test_on_tcp_another_name_of_this_address_is_refused(self):
+        address = ("127.0.0.1", self.daemon().metrics_port)
+        for host, expected in (("localhost", 200), (f"127.0.0.1:{address[1]}", 200), ("[::1]", 200),
+                               ("evil.example", 421), (f"evil.example:{address[1]}", 421), ("192.0.2.1", 421)):
+            with self.subTest(host):
+                client = http.client.HTTPConnection(*address, timeout=15)
+                client.request("GET", "/metrics", headers={"Host": host})
+                answer = client.getresponse()
+                self.assertEqual(expected, answer.status, answer.read(200))
+                client.close()
 
     def test_what_follows_a_request_is_not_taken_for_another(self):
         daemon = self.daemon()

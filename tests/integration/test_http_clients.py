@@ -90,7 +90,7 @@ class HttpCrowd(TestCase):
         self.assert_prompt(self.scrape)
 
     def test_those_that_read_a_byte_a_second_do_not_delay_a_scrape(self):
-        slow = self.crowd(self.metrics_address(), b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200)
+        slow = self.crowd(self.metrics_address(), b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200)
         self.every_second(lambda sock: sock.recv(1), slow)
         self.assert_prompt(self.scrape)
 
@@ -122,7 +122,7 @@ class HttpWait(TestCase):
         self.addCleanup(sock.close)
         sock.settimeout(10 * SLOW)
         sock.connect(address)
-        sock.sendall(f"GET /v1/jobs/{job}?wait=300s HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        sock.sendall(f"GET /v1/jobs/{job}?wait=300s HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
         return sock
 
     def is_waiting(self, sock):

@@ -210,7 +210,8 @@ class DeviceJobs(TestCase):
             self.assertEqual(422, bad.status)
             self.assertIn({"pointer": "/workload/offset",
                            "detail": f"{sector // 2} is not aligned: with direct I/O, {loop} needs a multiple of "
-                                     f"{sector} bytes"}, bad.json["errors"])
+                                     f"{sector} bytes",
+                           "type": "urn:spliced:problem:not-aligned"}, bad.json["errors"])
 
     def test_the_end_of_the_device_in_the_middle_of_a_block(self):
         loop, _ = self.loop(MIB + 3 * 512)

@@ -105,6 +105,31 @@ class Packaging(TestCase):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertNotIn("Warning was generated", done.stdout + done.stderr)
 
+    def test_a_generated_client_can_send_a_minimal_job(self):
+        if PRESET != "release":
+            self.skipTest("once is enough")
+        if not shutil.which("npx"):
+            self.skipTest("no npx")
+        directory = self.directory("/tmp")
+        (directory / "client.ts").write_text("""
+import type { components, operations } from "./api";
+type Job = operations["createJob"]["requestBody"]["content"]["application/json"];
+export const minimal: Job = { targets: ["/dev/sdb"] };
+export const more: Job = { targets: ["/dev/sdb"], workload: { bs: "64k", runtime: 10 }, criteria: { max_io_errors: 3 } };
+export const answered = (job: components["schemas"]["Job"]): number => job.workload.rwmixread + job.targets.length;
+// @ts-expect-error a job without targets is none
+export const none: Job = { name: "none" };
+// @ts-expect-error nor may it have a field that nobody knows
+export const unknown: Job = { targets: ["/dev/sdb"], wrokload: {} };
+""")
+        for command in (["openapi-typescript", ROOT / "api/openapi.yaml", "-o", "api.d.ts"],
+                        ["-p", "typescript", "tsc", "--strict", "--noEmit", "client.ts"]):
+            done = subprocess.run(["npx", "--yes", *map(str, command)], capture_output=True, text=True, timeout=300,
+                                  cwd=directory)
+            if "npm error" in done.stderr:
+                self.skipTest(f"npm cannot fetch it here: {done.stderr.strip().splitlines()[0]}")
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+
     def test_scripts_are_valid_shell(self):
         for name in ("packaging/quickstart", "packaging/install-deps", "tests/run", ".ci/run",
                      "packaging/completions/splicectl.bash", "packaging/completions/spliced.bash"):

@@ -25,6 +25,7 @@ struct Access {
   std::vector<std::string> overwrite_signatures;  // names of signatures that may be lost; "all" for any
   bool signatures_last = false;    // look for signatures only if nothing else is in the way: for overviews
   bool no_signatures = false;      // look for none: nothing is read from the target
+  bool try_to_open = false;        // inspect(): told to be free only if it can be opened, or created, as it would be
   std::uint64_t create_bytes = 0;  // a file that does not exist is created with this size; 0: it is refused
 };
 
@@ -51,7 +52,8 @@ class Gate {
  public:
   Gate(AllowList allow, HostPaths paths, SystemCalls calls = kernel_calls());
 
-  // Looks, and says everything that is in the way. Opens devices for reading only, creates and claims nothing.
+  // Looks, and says everything that is in the way. Opens devices for reading only, creates nothing and claims nothing
+  // for longer than an instant.
   [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
 
   // Inspects, claims for `job` and opens; a file that does not exist is left for create(). To be confirmed before it is

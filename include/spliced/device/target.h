@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "spliced/device/host.h"
+#include "spliced/util/reason.h"
 
 namespace spliced::device {
 
-// One thing in the way, for a person. `conflict` says that the target is busy or unsafe rather than the request wrong.
+// One thing in the way: for a person, and in one word.
 struct Refusal {
-  std::string reason;
-  bool conflict = true;
+  std::string text;
+  util::Reason reason = util::Reason::busy;
+  friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
 // What a target is. A plain value, without a descriptor.
@@ -35,7 +37,9 @@ struct TargetFacts {
   std::optional<Zoned> zoned;     // of a device that is host-managed
   // The target and all that it stands on, one node for all paths to one disk; the target itself comes first.
   std::vector<NodeId> stack;
-  // Of a file that does not exist: the file system it would be created on, and the bytes that are free there.
+  // Of a file that does not exist: the directory and the file system it would be created in, and the bytes that are
+  // free there.
+  NodeId directory;
   dev_t home = 0;
   std::uint64_t free_bytes = std::numeric_limits<std::uint64_t>::max();
   DeviceInfo info;

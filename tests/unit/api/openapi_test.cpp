@@ -146,6 +146,48 @@ TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
   EXPECT_EQ(properties_of("JobSpec"), keys_of(render_spec(spec_of_short())));
 }
 
+TEST_F(OpenApi, AnswersHaveASchemaInWhichEveryFieldIsThere) {
+  const auto required = [&](const char* schema) {
+    Names out;
+    for (const auto& name : document_["components"]["schemas"][schema]["required"]) out.insert(name.as<std::string>());
+    return out;
+  };
+  const Json spec = render_spec(spec_of_short());
+  const auto members = [](const Json& object) {
+    Names out;
+    for (const auto& item : object.items()) out.insert(item.key());
+    return out;
+  };
+  EXPECT_EQ(properties_of("FilledJobSpec"), keys_of(spec));
+  EXPECT_EQ(required("FilledJobSpec"), members(spec));
+  EXPECT_EQ(required("FilledWorkload"), members(spec.at("workload")));
+  EXPECT_EQ(required("FilledEngineOptions"), members(spec.at("engine")));
+  EXPECT_EQ(required("FilledErrorPolicy"), members(spec.at("error_policy")));
+  EXPECT_EQ(required("FilledCriteria"), members(spec.at("criteria")));
+}
+
+// A generator that takes a default for "always there" would make every client send all of them.
+TEST_F(OpenApi, NoFieldOfARequestHasADefault) {
+  for (const char* name : {"JobSpec", "Workload", "EngineOptions", "ErrorPolicy", "Criteria"}) {
+    for (const auto& property : document_["components"]["schemas"][name]["properties"]) {
+      EXPECT_FALSE(property.second["default"]) << name << "/" << property.first.as<std::string>();
+    }
+  }
+}
+
+TEST_F(OpenApi, ListsEveryProblemType) {
+  Names coded{http::problem_type("malformed")};
+  for (const auto name : util::kReasonNames) coded.insert(http::problem_type(name));
+  for (int status = 400; status < 600; ++status) coded.insert(http::problem_type(http::status_problem(status)));
+  Names written;
+  const YAML::Node schema = document_["components"]["schemas"]["ProblemType"];
+  for (const auto& name : schema["enum"]) written.insert(name.as<std::string>());
+  EXPECT_EQ(written, coded);
+  const auto text = schema["description"].as<std::string>();
+  const std::size_t prefix = http::problem_type("").size();
+  for (const auto& name : written) EXPECT_NE(text.find(name.substr(prefix)), text.npos) << name;
+}
+
 TEST_F(OpenApi, JobHasTheFieldsOfTheCode) {
   const Json job = Json::parse(testing::text_of(job_text(job::view_of(run(spec_of_short())))));
   const Names written = properties_of("Job");

@@ -37,7 +37,9 @@ class RoutesTest : public test::ServiceTest {
     }
     Response refusal;
     const http::Route* route = router_.match(method, request.path, request.path_values, refusal);
-    return route == nullptr ? refusal : route->handler(request);
+    if (route == nullptr) return refusal;
+    if (auto wrong = http::check_query(request, *route)) return *wrong;
+    return route->handler(request);
   }
   static std::string body_of(const Response& response) {
     return response.more ? testing::text_of(response.more) : response.body;
@@ -321,6 +323,8 @@ TEST_F(RoutesTest, FullIs429AndShutdownIs503WithRetryAfter) {
   service_->begin_shutdown();
   const Response late = ask("POST", "/v1/jobs", short_job("b.dat").dump());
   EXPECT_EQ(late.status, 503);
+  EXPECT_EQ(json::parse(full.body).at("type"), "urn:spliced:problem:limit");
+  EXPECT_EQ(json::parse(late.body).at("type"), "urn:spliced:problem:unavailable");
   for (const Response& response : {full, late}) {
     ASSERT_EQ(response.headers.size(), 1U);
     EXPECT_EQ(response.headers[0].first, "Retry-After");

@@ -77,7 +77,7 @@ TEST_F(AppTest, ServesRunsAJobAndStops) {
   const auto started = app.start();
   ASSERT_TRUE(started) << started.error().message;
   EXPECT_TRUE(app.healthy());
-  for (const char* path : {"/livez", "/readyz", "/metrics", "/openapi.yaml", "/v1/version", "/v1/jobs"}) {
+  for (const char* path : {"/livez", "/readyz", "/metrics", "/openapi.yaml", "/v1/version", "/v1/jobs", "/"}) {
     EXPECT_EQ(ask(get_text(path)).status, 200) << path;
   }
   const json job = {{"targets", {dir_ / "a.dat"}}, {"workload", {{"direct", false}}}};

@@ -38,8 +38,13 @@ struct FakeMachine {
   void mount(dev_t number, const std::string& where, const std::string& type = "ext4") {
     host.mounts.push_back({number, std::nullopt, where, type});
   }
+  [[nodiscard]] std::vector<std::string> uses(const device::NodeId& node) const {
+    std::vector<std::string> texts;
+    for (const auto& use : device::find_uses(node, host)) texts.push_back(use.text);
+    return texts;
+  }
   [[nodiscard]] std::vector<std::string> uses(const std::string& name) const {
-    return device::find_uses(device::block_id(host.find(name)->number), host);
+    return uses(device::block_id(host.find(name)->number));
   }
   [[nodiscard]] bool is_free(const std::string& name) const { return uses(name).empty(); }
   [[nodiscard]] bool says(const std::string& name, const std::string& reason) const {

@@ -157,6 +157,7 @@ TEST_P(GateSafetyTest, ALoopDeviceOverAnUnknownFileMayBeOverAnyOnItsFileSystem) 
   host.block("loop0", "7:0", 16);
   host.attribute("loop0", "loop/backing_file", "/gone/image");
   EXPECT_TRUE(contains(refusal(file, writing()), "cannot be told which file or disk loop0 writes to (/gone/image"));
+  EXPECT_EQ(gate.inspect(file, writing(), gate.host()).refusals.at(0).reason, util::Reason::unknown_use);
   host.mountinfo("2000000020 1 0:4711 / /gone rw - nfs server:/ rw\n2000000021 1 " +
                  testing::FakeHost::number_of(file) + " / / rw - testfs none rw\n");
   EXPECT_EQ(refusal(file, writing()), "") << "it lies elsewhere";
@@ -234,7 +235,7 @@ TEST_P(GateDeviceTest, ANodeOpensNoDeviceThatIsNotAllowed) {
   access.no_signatures = true;
   const auto reasons = [&] { return gate.inspect(path, access, gate.host()).refusals; };
   ASSERT_EQ(reasons().size(), 1U);
-  EXPECT_TRUE(contains(reasons()[0].reason, "leads to /dev/sdx, which is outside the --allow patterns"));
+  EXPECT_TRUE(contains(reasons()[0].text, "leads to /dev/sdx, which is outside the --allow patterns"));
   gate.set_allow_list(AllowList({dir.path() + "/", "/dev/sd*"}));
   EXPECT_TRUE(reasons().empty());
 }
@@ -253,15 +254,15 @@ TEST_P(GateDeviceTest, AHostManagedDiskIsOnlyRead) {
   access.overwrite_signatures = {"all"};
   const auto reason = [&](const std::string& path) { return gate.inspect(path, access, gate.host()).refusals.at(0); };
   const std::string what = "is a host-managed zoned disk (55,880 zones of 256 MiB): only reading is offered";
-  EXPECT_TRUE(contains(reason(disk).reason, what)) << reason(disk).reason;
-  EXPECT_TRUE(contains(reason(part).reason, "lies on sdx, which " + what)) << reason(part).reason;
-  EXPECT_TRUE(reason(disk).conflict);
+  EXPECT_TRUE(contains(reason(disk).text, what)) << reason(disk).text;
+  EXPECT_TRUE(contains(reason(part).text, "lies on sdx, which " + what)) << reason(part).text;
+  EXPECT_EQ(reason(disk).reason, util::Reason::zoned);
   const Inspection read = gate.inspect(disk, reading(), gate.host());
   EXPECT_TRUE(read.refusals.empty());
   ASSERT_TRUE(read.facts.zoned);
   EXPECT_EQ(read.facts.zoned->zones, 55880U);
   host.attribute("sdx", "queue/zoned", "drive-in");
-  EXPECT_TRUE(contains(reason(disk).reason, "/sdx/queue/zoned says \"drive-in\"")) << reason(disk).reason;
+  EXPECT_TRUE(contains(reason(disk).text, "/sdx/queue/zoned says \"drive-in\"")) << reason(disk).text;
 }
 
 TEST_P(GateDeviceTest, TwoPathsToOneDiskAreOneDisk) {
@@ -279,12 +280,13 @@ TEST_P(GateDeviceTest, TwoPathsToOneDiskAreOneDisk) {
 }
 
 TEST(RefusalError, IsAConflictWhenOneReasonIs) {
-  const util::Error conflict = refusal_error("/dev/x", {{"is a directory", false}, {"is busy", true}});
+  const util::Error conflict =
+      refusal_error("/dev/x", {{"is a directory", util::Reason::not_a_target}, {"is busy", util::Reason::busy}});
   EXPECT_EQ(conflict.code, util::Errc::conflict);
   EXPECT_EQ(conflict.message, "/dev/x is a directory; /dev/x is busy");
   ASSERT_EQ(conflict.details.size(), 2U);
   EXPECT_EQ(conflict.details[1].detail, "/dev/x is busy");
-  EXPECT_EQ(refusal_error("/dev/x", {{"is a directory", false}}).code, util::Errc::invalid);
+  EXPECT_EQ(refusal_error("/dev/x", {{"is a directory", util::Reason::not_a_target}}).code, util::Errc::invalid);
 }
 
 }  // namespace

@@ -218,6 +218,7 @@ TEST_P(GateTest, ATargetThatChangedItsSizeWhileItWasClaimedIsAnother) {
   const auto status = gate.confirm(*target, reading(), gate.host());
   ASSERT_FALSE(status);
   EXPECT_TRUE(contains(status.error().message, "became another target")) << status.error().message;
+  EXPECT_EQ(util::reason_of(status.error()), util::Reason::changed);
 }
 
 TEST_P(GateTest, ARefusedOpenLeavesNoClaim) {

@@ -71,8 +71,19 @@ TEST(FindUses, ASwapPartitionBlocksItselfAndItsDisk) {
 TEST(FindUses, ASwapFileIsUsedAndOtherFilesAreNot) {
   FakeMachine machine;
   machine.host.swaps.push_back({file_id(7), "/swapfile"});
-  EXPECT_EQ(find_uses(file_id(7), machine.host), std::vector<std::string>{"swap area /swapfile"});
+  EXPECT_EQ(machine.uses(file_id(7)), std::vector<std::string>{"swap area /swapfile"});
   EXPECT_TRUE(find_uses(file_id(8), machine.host).empty());
+}
+
+TEST(FindUses, SaysInAWordWhatEachUseIs) {
+  FakeMachine machine;
+  machine.host.swaps.push_back({block_id(makedev(8, 2)), "/dev/sda2"});
+  machine.stack("dm-0", makedev(253, 0), {"sdb"});
+  machine.mount(makedev(8, 1), "/boot");
+  const auto reason = [&](dev_t number) { return find_uses(block_id(number), machine.host).at(0).reason; };
+  EXPECT_EQ(reason(makedev(8, 1)), util::Reason::mounted);
+  EXPECT_EQ(reason(makedev(8, 2)), util::Reason::swap);
+  EXPECT_EQ(reason(makedev(8, 16)), util::Reason::held);
 }
 
 TEST(FindUses, ALoopDeviceOverASwapFileIsUsed) {
@@ -166,7 +177,7 @@ TEST(FindUses, ALoopDeviceOverAFileIsFreeAndItsFileIsNot) {
   FakeMachine machine;
   machine.loop("loop0", makedev(7, 0), file_id(5));
   EXPECT_TRUE(machine.is_free("loop0"));
-  EXPECT_EQ(find_uses(file_id(5), machine.host), std::vector<std::string>{"the backing of loop0"});
+  EXPECT_EQ(machine.uses(file_id(5)), std::vector<std::string>{"the backing of loop0"});
 }
 
 TEST(FindUses, TheFileUnderAMountedLoopDeviceSaysBoth) {
@@ -174,7 +185,7 @@ TEST(FindUses, TheFileUnderAMountedLoopDeviceSaysBoth) {
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.mount(makedev(7, 0), "/image", "vfat");
   const std::vector<std::string> expected{"the backing of loop0", "under loop0, which is mounted at /image (vfat)"};
-  EXPECT_EQ(find_uses(file_id(5), machine.host), expected);
+  EXPECT_EQ(machine.uses(file_id(5)), expected);
 }
 
 TEST(FindUses, TwoLoopDevicesOverOneFileBlockEachOther) {
@@ -232,7 +243,7 @@ TEST(FindUses, ALoopOverALoopIsFollowedToTheBottom) {
   machine.loop("loop1", makedev(7, 1), block_id(makedev(7, 0)));
   machine.mount(makedev(7, 1), "/image");
   EXPECT_FALSE(machine.is_free("loop0"));
-  EXPECT_EQ(find_uses(file_id(5), machine.host).size(), 3U);
+  EXPECT_EQ(machine.uses(file_id(5)).size(), 3U);
 }
 
 // Sysfs is not read at one instant: devices that are rearranged meanwhile can look like a circle.

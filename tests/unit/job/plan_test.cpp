@@ -1,5 +1,7 @@
 #include "job/plan.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/statvfs.h>
 
@@ -193,7 +195,29 @@ TEST_F(ReportPlan, GivesEachTargetItsOwnAnswer) {
   EXPECT_TRUE(report.targets[0].refusals.empty());
   EXPECT_FALSE(report.targets[1].refusals.empty());
   EXPECT_EQ(report.targets[2].errors.at(0).pointer, "/workload/size");
-  EXPECT_TRUE(contains(report.targets[3].refusals.at(0).reason, "another target of this job"));
+  EXPECT_TRUE(contains(report.targets[3].refusals.at(0).text, "another target of this job"));
+}
+
+TEST_F(ReportPlan, AFileThatAnotherHoldsIsRefusedAsByTheJobItself) {
+  const util::UniqueFd other(::open(first.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
+  const JobSpec spec = writing({first});
+  const PlanReport report = report_plan(gate, spec);
+  ASSERT_EQ(report.targets.at(0).refusals.size(), 1U);
+  const util::Error error = refusal(spec);
+  EXPECT_EQ(error.details.at(0).detail, first + " " + report.targets[0].refusals[0].text);
+  EXPECT_EQ(error.details[0].reason, report.targets[0].refusals[0].reason);
+  EXPECT_EQ(error.details[0].reason, util::Reason::busy);
+  ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
+  EXPECT_TRUE(report_plan(gate, spec).accepted());
+  EXPECT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0) << "the look left a lock";
+}
+
+TEST_F(ReportPlan, OneNewFileUnderTwoNamesOfItsDirectoryIsOne) {
+  JobSpec spec = writing({dir / "new", dir.link("other", dir.path()) + "/new"});
+  spec.workload.size = {false, 4096, 0};
+  EXPECT_EQ(refusal(spec).details.at(0).reason, util::Reason::named_twice);
+  EXPECT_EQ(report_plan(gate, spec).targets.at(1).refusals.at(0).reason, util::Reason::named_twice);
 }
 
 TEST_F(ReportPlan, ASpecThatIsWrongIsReportedAsAWhole) {

@@ -1,0 +1,129 @@
+"""Validating a job says what submitting it says, on the real kernel."""
+import fcntl
+import os
+import shutil
+import subprocess
+import unittest
+
+from harness import TestCase, need_root
+
+MIB = 1 << 20
+
+
+@need_root
+class ValidateAndSubmit(TestCase):
+    def setUp(self):
+        self.dir = self.directory("/tmp")  # where chattr works
+        self.server = self.daemon(allow=[f"{self.dir}/", "/dev/loop*"])
+
+    def file(self, name="file", size=MIB):
+        path = self.dir / name
+        path.write_bytes(bytes(size))
+        return path
+
+    def both(self, *targets, status, reason, text, **job):
+        """Both refuse, for the same reasons in the same words, and nothing stays behind."""
+        job = {"targets": [str(target) for target in targets], "destructive": True,
+               "workload": {"rw": "write", "bs": "4k", "direct": False, **job.pop("workload", {})}, **job}
+        plan = self.server.call("POST", "/v1/jobs:validate", job)
+        answer = self.server.call("POST", "/v1/jobs", job)
+        self.assertEqual((200, status), (plan.status, answer.status), (plan.raw, answer.raw))
+        self.assertFalse(plan.json["accepted"])
+        said = [f"{target['target']} {refusal}" for target in plan.json["targets"] for refusal in target["refusals"]]
+        self.assertEqual(said, [error["detail"] for error in answer.json["errors"]])
+        why = [reason for target in plan.json["targets"] for reason in target["reasons"]]
+        self.assertEqual(why, [error["type"] for error in answer.json["errors"]])
+        self.assertEqual(f"urn:spliced:problem:{reason}", answer.json["type"])
+        self.assertIn(text, answer.json["detail"])
+
+    def accepted(self, target, **job):
+        job = {"targets": [str(target)], "destructive": True, "workload": {"rw": "write", "bs": "4k", "direct": False}, **job}
+        plan = self.server.call("POST", "/v1/jobs:validate", job)
+        self.assertTrue(plan.json["accepted"], plan.raw)
+        done = self.server.run(**job)
+        self.assertEqual("PASS", done["verdict"], done)
+
+    def test_a_running_program(self):
+        program = self.dir / "sleep"
+        shutil.copy("/bin/sleep", program)
+        process = subprocess.Popen([program, "60"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.both(program, status=409, reason="busy", text="running program", workload={"size": "4k"})
+
+    def test_a_file_that_another_locked(self):
+        path = self.file()
+        for lock in (fcntl.LOCK_SH, fcntl.LOCK_EX):
+            with open(path, "rb") as file:
+                fcntl.flock(file, lock)
+                self.both(path, status=409, reason="busy", text="locked by another program")
+        self.accepted(path)
+
+    def test_files_with_attributes_that_forbid_writing(self):
+        path = self.file()
+        for attribute in ("a", "i"):
+            if subprocess.run(["chattr", f"+{attribute}", path], capture_output=True).returncode != 0:
+                self.skipTest("chattr does not work here")
+            try:
+                self.both(path, status=409, reason="read-only", text="append-only or immutable")
+            finally:
+                subprocess.run(["chattr", f"-{attribute}", path], check=True)
+        self.accepted(path)
+
+    def test_a_directory_where_no_file_can_be_created(self):
+        place = self.dir / "place"
+        place.mkdir()
+        if subprocess.run(["chattr", "+i", place], capture_output=True).returncode != 0:
+            self.skipTest("chattr does not work here")
+        try:
+            self.both(place / "new", status=409, reason="read-only", text="cannot be created: Operation not permitted",
+                      workload={"size": "1M"})
+        finally:
+            subprocess.run(["chattr", "-i", place], check=True)
+
+    def test_a_read_only_file_system(self):
+        place = self.dir / "place"
+        place.mkdir()
+        self.file("place/old")
+        subprocess.run(["mount", "--bind", place, place], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", place], capture_output=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+        self.both(place / "old", status=409, reason="read-only", text="Read-only file system")
+        self.both(place / "new", status=409, reason="read-only", text="cannot be created: Read-only file system",
+                  workload={"size": "1M"})
+
+    def test_one_new_file_through_two_mounts(self):
+        places = [self.dir / name for name in ("one", "two")]
+        for place in places:
+            place.mkdir()
+        subprocess.run(["mount", "--bind", places[0], places[1]], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", places[1]], capture_output=True)
+        self.both(places[0] / "new", places[1] / "new", status=422, reason="named-twice", text="another target of this job",
+                  workload={"size": "1M"})
+        self.assertEqual([], list(places[0].iterdir()))
+
+    def test_a_device_that_another_holds(self):
+        loop, _ = self.loop(8 * MIB)
+        fd = os.open(loop, os.O_RDWR | os.O_EXCL)
+        try:
+            self.both(loop, status=409, reason="busy", text="O_EXCL")
+        finally:
+            os.close(fd)
+        self.accepted(loop)
+
+    def test_validating_leaves_nothing_held_or_changed(self):
+        path = self.file()
+        before = os.stat(path)
+        loop, _ = self.loop(8 * MIB)
+        job = {"targets": [str(path), loop], "destructive": True, "workload": {"rw": "write", "bs": "4k", "direct": False}}
+        for _ in range(5):
+            self.assertTrue(self.server.call("POST", "/v1/jobs:validate", job).json["accepted"])
+        after = os.stat(path)
+        self.assertEqual((before.st_mtime_ns, before.st_ctime_ns), (after.st_mtime_ns, after.st_ctime_ns))
+        os.close(os.open(loop, os.O_RDWR | os.O_EXCL))
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+if __name__ == "__main__":
+    unittest.main()
