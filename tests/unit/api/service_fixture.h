@@ -26,8 +26,13 @@ class ServiceTest : public ::testing::Test {
     std::ofstream(dir_ / "proc/self/mountinfo") << "1 0 0:5 / /proc rw - proc proc rw\n";
     restart();
   }
-  void restart(job::ServiceLimits limits = {}) {
+  ~ServiceTest() override { stop(); }
+  void stop() {
+    if (service_) (void)service_->stop_all(10 * util::kSecond);
     service_.reset();
+  }
+  void restart(job::ServiceLimits limits = {}) {
+    stop();
     service_ = std::make_unique<job::JobService>(
         job::ServiceSetup{util::system_clock(), log_, gate_, *store_,
                           [](const engine::SpliceConfig&, util::Clock& clock, std::stop_token) {
