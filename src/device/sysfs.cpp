@@ -127,6 +127,11 @@ std::vector<BlockNode> read_block_nodes(const HostPaths& paths, std::vector<std:
   return nodes;
 }
 
+std::vector<BlockNode> list_block_nodes(const HostPaths& paths) {
+  std::vector<std::string> unread;
+  return read_block_nodes(paths, unread);
+}
+
 std::vector<std::string> list_block_names(const HostPaths& paths) {
   std::vector<std::string> names = names_in(paths.sys + "/block");
   const std::size_t disks = names.size();

@@ -67,6 +67,11 @@ State DeviceRun::outcome(State stopped) const {
 }
 
 void DeviceRun::add_to(DeviceTotals& out) const {
+  const workload::WorkloadSpec& w = spec_.workload;
+  const std::array<bool, util::kOpClasses> asked{
+      workload::reads(w.rw), workload::writes(w.rw), workload::is_trim(w.rw),
+      w.fsync != 0 || w.fdatasync != 0 || w.sync_file_range != 0 || w.end_fsync};
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) out.asked_for[i] = out.asked_for[i] || asked[i];
   for (const auto& worker : workers_) {
     worker->counters().add_to(out);
     out.engine.add(worker->engine_counters());

@@ -39,9 +39,26 @@ void Ledger::introduce(const device::TargetFacts& facts, util::Nanos now) {
   const std::lock_guard lock(mutex_);
   if (records_.size() >= kMaxDevices && !records_.contains(facts.name)) return;
   const auto [record, is_new] = records_.try_emplace(facts.name);
-  record->second.facts = facts;
+  if (record->second.runs.empty()) record->second.facts = facts;
   record->second.introduced = true;
   if (is_new) record->second.idle_since = now;
+}
+
+void Ledger::follow(const std::string& name, const std::optional<device::TargetFacts>& found) {
+  const std::lock_guard lock(mutex_);
+  const auto record = records_.find(name);
+  if (record == records_.end() || !record->second.runs.empty()) return;
+  record->second.gone = !found;
+  if (found) record->second.facts = *found;
+}
+
+std::vector<device::TargetFacts> Ledger::idle() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<device::TargetFacts> out;
+  for (const auto& [name, record] : records_) {
+    if (record.runs.empty()) out.push_back(record.facts);
+  }
+  return out;
 }
 
 bool Ledger::make_room_for(const std::vector<std::string>& names) {
@@ -58,6 +75,7 @@ void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
   if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
   Record& record = records_[name];
   record.facts = run->facts();
+  record.gone = false;
   record.runs.push_back(run);
 }
 
@@ -76,6 +94,14 @@ void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Na
   record.pipe_size_bytes = last.pipe_size_bytes;
   record.last_failed = failed;
   record.idle_since = now;
+}
+
+void Ledger::conclude(const std::string& name, Verdict verdict, WallTime ended) {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find(name);
+  if (found == records_.end()) return;
+  found->second.last_verdict = verdict;
+  found->second.last_end = ended;
 }
 
 void Ledger::sweep(util::Nanos now, const std::set<std::string>& present) {
@@ -111,6 +137,9 @@ std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {
     if (record.totals) entry.totals = *record.totals;
     entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
     entry.pipe_size_bytes = record.pipe_size_bytes;
+    entry.gone = record.gone;
+    entry.last_verdict = record.last_verdict;
+    entry.last_end = record.last_end;
     entry.last_completion = record.last_completion;
     for (const auto& run : record.runs) run->add_to(entry.totals);
     if (!record.runs.empty()) record.runs.back()->describe(now, entry);

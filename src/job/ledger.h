@@ -21,12 +21,18 @@ class Ledger {
 
   // Makes a block device of this machine known, with all its counters at 0, unless the table is full.
   void introduce(const device::TargetFacts& facts, util::Nanos now);
+  // What was found at the place of a target that nothing runs on: its facts as they are now, or that it is gone.
+  void follow(const std::string& name, const std::optional<device::TargetFacts>& found);
+  // The targets that nothing runs on, as they were last seen.
+  [[nodiscard]] std::vector<device::TargetFacts> idle() const;
   // Lets those go that have been idle longest until devices of these names fit. false, and nothing happens: too many
   // are running.
   [[nodiscard]] bool make_room_for(const std::vector<std::string>& names);
   void attach(const std::shared_ptr<DeviceRun>& run);
   // Adds the counts of a run whose workers have all left. Does nothing for one that was not attached.
   void settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
+  // What a run on that device came to; its counts may come in later.
+  void conclude(const std::string& name, Verdict verdict, WallTime ended);
   // Lets go what has been idle for kIdleLimit, but for devices that were introduced and are among `present` still.
   void sweep(util::Nanos now, const std::set<std::string>& present);
   [[nodiscard]] std::vector<DeviceTelemetry> read(util::Nanos now) const;
@@ -41,6 +47,9 @@ class Ledger {
     bool introduced = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;
+    bool gone = false;  // as far as is known
+    Verdict last_verdict = Verdict::none;
+    std::optional<WallTime> last_end;
     std::optional<WallTime> last_completion;
     std::uint64_t pipe_size_bytes = 0;
   };

@@ -19,24 +19,6 @@ namespace {
 constexpr Nanos kOverviewPatience = util::kSecond / 4;  // with one disk
 constexpr Nanos kOverviewLimit = 2 * util::kSecond;     // with all
 
-std::string path_of(const device::BlockNode& node) {
-  return "/dev/" + node.name;
-}
-
-// What is known of a disk without asking it.
-device::TargetFacts facts_of(const device::BlockNode& node) {
-  device::TargetFacts facts;
-  facts.given = facts.path = path_of(node);
-  facts.name = node.name;
-  facts.id = device::block_id(node.number);
-  facts.whole = device::block_id(node.whole);
-  facts.block_device = true;
-  facts.size = node.size;
-  facts.alignment = node.logical_block;
-  facts.info = node.info;
-  return facts;
-}
-
 DeviceStatus status_of(const device::Gate& gate, const device::BlockNode& node,
                        const std::optional<device::Inspection>& inspection) {
   DeviceStatus status;
@@ -56,7 +38,7 @@ std::vector<DeviceStatus> look_over(const device::Gate& gate, const std::vector<
   access.destructive = true;
   access.signatures_last = true;
   const auto paths = std::make_shared<std::vector<std::string>>();
-  for (const auto& node : nodes) paths->push_back(path_of(node));
+  for (const auto& node : nodes) paths->push_back("/dev/" + node.name);
   const auto answers = device::ask_each<std::optional<device::Inspection>>(
       gate.lookout(), *paths,
       [&gate, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
@@ -154,11 +136,7 @@ const engine::Capabilities& JobService::capabilities() const {
 }
 
 void JobService::introduce_devices() {
-  const device::HostView host = impl_->setup_.gate.host();
-  for (const auto& node : host.blocks) {
-    if (node.size == 0 || !impl_->setup_.gate.allows(path_of(node))) continue;
-    impl_->introduce(facts_of(node));
-  }
+  impl_->look_at_targets();
 }
 
 }  // namespace spliced::job

@@ -45,6 +45,7 @@ JobService::Impl::Impl(ServiceSetup setup)
       keeper_(setup_.store, setup_.log),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
+      watch_(setup_.gate, ledger_),
       budget_(setup_.limits),
       last_round_(setup_.clock.now()),
       last_recording_(last_round_.load()),
@@ -201,6 +202,7 @@ Result<JobSummary> JobService::Impl::cancel(const std::string& id) {
 }
 
 Telemetry JobService::Impl::telemetry() const {
+  look_at_targets();
   Telemetry out;
   out.devices = ledger_.read(setup_.clock.now());
   out.departed = ledger_.departed();

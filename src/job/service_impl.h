@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "pause_watch.h"
 #include "spliced/job/service.h"
+#include "target_watch.h"
 
 namespace spliced::job {
 
@@ -38,7 +39,7 @@ class JobService::Impl {
   ServiceSetup setup_;
   std::function<void(const StateChange&)> listener_;
 
-  void introduce(const device::TargetFacts& facts) { ledger_.introduce(facts, setup_.clock.now()); }
+  void look_at_targets() const { watch_.look(setup_.clock.now()); }
 
  private:
   using JobPtr = std::shared_ptr<Job>;
@@ -107,6 +108,7 @@ class JobService::Impl {
   std::condition_variable wake_;
   bool woken_ = false;
   Ledger ledger_;
+  mutable TargetWatch watch_;
   mutable std::mutex mutex_;  // guards everything down to `budget_`
   mutable std::condition_variable_any changed_;
   std::vector<std::string> forgotten_;                 // to be erased from the store

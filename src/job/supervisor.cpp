@@ -90,6 +90,7 @@ bool JobService::Impl::visit(const Watched& job, Nanos now) {
 void JobService::Impl::finalize(const Watched& over, Nanos now) {
   std::vector<std::shared_ptr<DeviceRun>> stuck;
   std::vector<DeviceEnd> ends;
+  const WallTime ended = std::chrono::system_clock::now();
   for (const auto& run : over.runs) {
     if (run->finished()) {
       ledger_.settle(run, run->failed(), now);
@@ -97,6 +98,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
       stuck.push_back(run);
     }
     ends.push_back(run->end());
+    ledger_.conclude(run->facts().name, ends.back().verdict, ended);
   }
   const std::lock_guard lock(mutex_);
   Job& job = *over.job;
@@ -107,7 +109,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
   lingering_.insert(lingering_.end(), stuck.begin(), stuck.end());
   budget_.give_back(job.reservation);
   job.ended_now = now;
-  job.ended_at = std::chrono::system_clock::now();
+  job.ended_at = ended;
   job.conclude(ends);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
   announce(job);

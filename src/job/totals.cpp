@@ -54,6 +54,7 @@ void EngineTotals::add(const engine::EngineCounters& live) {
 }
 
 void DeviceTotals::merge(const DeviceTotals& other) {
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) asked_for[i] = asked_for[i] || other.asked_for[i];
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i].bytes += other.ops[i].bytes;
     ops[i].operations += other.ops[i].operations;

@@ -1,5 +1,7 @@
 #include "device_metrics.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "family_builder.h"
@@ -18,11 +20,33 @@ std::string op_label(std::size_t op) {
 }
 constexpr std::size_t kSync = static_cast<std::size_t>(util::OpClass::sync);
 
+bool moves_data(std::size_t op) {
+  return op == static_cast<std::size_t>(util::OpClass::read) || op == static_cast<std::size_t>(util::OpClass::write);
+}
+
+double seconds_of(job::WallTime time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+// Of what is gone there is nothing to say but what it did.
+bool is_there(const DeviceTelemetry& device) {
+  return !device.gone || !device.job_id.empty();
+}
+
+bool asked_for(const DeviceTelemetry& device, util::OpClass op) {
+  return device.totals.asked_for[static_cast<std::size_t>(op)];
+}
+bool has_run(const DeviceTelemetry& device) {
+  const auto& asked = device.totals.asked_for;
+  return std::any_of(asked.begin(), asked.end(), [](bool one) { return one; });
+}
+
 void collect_info(const Telemetry& telemetry, Families& out) {
   auto info = Family::gauge("spliced_device_info", "What is known of a device; always 1.");
   auto capacity = Family::gauge("spliced_device_capacity_bytes", "Size of a device or file in bytes.");
   auto state = Family::gauge("spliced_device_state", "1 for the state that a device is in, 0 for the others.");
   for (const DeviceTelemetry& device : telemetry.devices) {
+    if (!is_there(device)) continue;
     const device::TargetFacts& facts = device.facts;
     info.add({{"device", facts.name},
               {"path", facts.path},
@@ -44,6 +68,25 @@ void collect_info(const Telemetry& telemetry, Families& out) {
   state.finish(out);
 }
 
+// What the last run came to.
+void collect_end(const Telemetry& telemetry, Families& out) {
+  auto verdict =
+      Family::gauge("spliced_device_last_verdict",
+                    "1 for the verdict of the last run on a device since the daemon's start, 0 for the others.");
+  auto end = Family::gauge("spliced_device_last_end_timestamp_seconds", "When the last run on a device ended.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    if (!is_there(device) || !device.last_end) continue;
+    for (std::size_t i = 1; i < job::kVerdictNames.size(); ++i) {
+      const bool current = static_cast<std::size_t>(device.last_verdict) == i;
+      verdict.add({{"device", device.facts.name}, {"verdict", std::string(job::kVerdictNames[i])}}, current ? 1 : 0);
+    }
+    end.add({{"device", device.facts.name}}, seconds_of(*device.last_end));
+  }
+  verdict.finish(out);
+  end.finish(out);
+}
+
+// A series begins at 0 when a device is first to do such operations, so that nothing is counted before it is there.
 void collect_io(const Telemetry& telemetry, Families& out) {
   auto bytes = Family::counter("spliced_io_bytes_total", "Bytes moved to or from a device.");
   auto operations = Family::counter("spliced_io_operations_total", "Operations completed without error.");
@@ -51,18 +94,22 @@ void collect_io(const Telemetry& telemetry, Families& out) {
   auto duration = Family::histogram("spliced_io_duration_seconds",
                                     "Time that completed operations took; with a rate set, from when each was due.");
   for (const DeviceTelemetry& device : telemetry.devices) {
+    std::array<std::uint64_t, job::kErrorClasses> failed{};
     for (std::size_t op = 0; op < util::kOpClasses; ++op) {
       const job::OpTotals& totals = device.totals.ops[op];
+      for (std::size_t e = 0; e < job::kErrorClasses; ++e) failed[e] += totals.errors[e];
+      if (!device.totals.asked_for[op]) continue;
       const Labels labels{{"device", device.facts.name}, {"op", op_label(op)}};
       if (op != kSync) bytes.add(labels, static_cast<double>(totals.bytes));
       operations.add(labels, static_cast<double>(totals.operations));
-      for (std::size_t e = 0; e < job::kErrorClasses; ++e) {
-        Labels with_error = labels;
-        with_error.emplace_back("error", job::kErrorClassNames[e]);
-        errors.add(with_error, static_cast<double>(totals.errors[e]));
-      }
+      if (!moves_data(op)) continue;
       duration.add_histogram(labels, duration_bounds(), totals.latency.cumulative(duration_bounds()),
                              totals.latency.count(), totals.latency.sum_seconds());
+    }
+    if (!has_run(device)) continue;
+    for (std::size_t e = 0; e < job::kErrorClasses; ++e) {
+      errors.add({{"device", device.facts.name}, {"error", std::string(job::kErrorClassNames[e])}},
+                 static_cast<double>(failed[e]));
     }
   }
   bytes.finish(out);
@@ -79,11 +126,11 @@ void collect_moment(const Telemetry& telemetry, Families& out) {
   auto progress = Family::gauge("spliced_job_progress_ratio", "Progress of the running job on a device, 0 to 1.");
   auto info = Family::gauge("spliced_job_info", "The job that runs on a device; always 1.");
   for (const DeviceTelemetry& device : telemetry.devices) {
+    if (!is_there(device) || !has_run(device)) continue;
     const Labels labels{{"device", device.facts.name}};
     inflight.add(labels, static_cast<double>(device.inflight));
     oldest.add(labels, device.oldest_inflight_seconds);
-    const auto since_epoch = device.last_completion.value_or(job::WallTime()).time_since_epoch();
-    last.add(labels, std::chrono::duration<double>(since_epoch).count());
+    if (device.last_completion) last.add(labels, seconds_of(*device.last_completion));
     pipe.add(labels, static_cast<double>(device.pipe_size_bytes));
     if (device.job_id.empty()) continue;
     progress.add(labels, device.progress);
@@ -97,6 +144,20 @@ void collect_moment(const Telemetry& telemetry, Families& out) {
   info.finish(out);
 }
 
+void add_fallbacks(const DeviceTelemetry& device, Family& fallbacks) {
+  for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
+    const auto& [from, to] = engine::kFallbackNames[event];
+    if (!asked_for(device, to == "write" ? util::OpClass::write : util::OpClass::read)) continue;
+    for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
+      fallbacks.add({{"device", device.facts.name},
+                     {"from", std::string(from)},
+                     {"to", std::string(to)},
+                     {"reason", util::errno_name(engine::kFallbackErrors[i])}},
+                    static_cast<double>(device.totals.engine.fallbacks[event][i]));
+    }
+  }
+}
+
 void collect_engine(const Telemetry& telemetry, Families& out) {
   auto fallbacks = Family::counter("spliced_vmsplice_fallbacks_total",
                                    "Permanent downgrades of a worker's path through the pipe; one map to copy with "
@@ -106,23 +167,16 @@ void collect_engine(const Telemetry& telemetry, Families& out) {
   auto resets = Family::counter("spliced_pipe_resets_total",
                                 "Pipes thrown away after an error, or a stop in the middle of a transfer.");
   for (const DeviceTelemetry& device : telemetry.devices) {
+    if (!has_run(device)) continue;
     const job::EngineTotals& totals = device.totals.engine;
     const std::string& name = device.facts.name;
-    for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
-      const auto& [from, to] = engine::kFallbackNames[event];
-      for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
-        fallbacks.add({{"device", name},
-                       {"from", std::string(from)},
-                       {"to", std::string(to)},
-                       {"reason", util::errno_name(engine::kFallbackErrors[i])}},
-                      static_cast<double>(totals.fallbacks[event][i]));
-      }
-    }
+    add_fallbacks(device, fallbacks);
     for (std::size_t i = 0; i < engine::kRetryErrors.size(); ++i) {
       retries.add({{"device", name}, {"reason", util::errno_name(engine::kRetryErrors[i])}},
                   static_cast<double>(totals.retries[i]));
     }
-    for (std::size_t op = 0; op < kSync; ++op) {
+    for (std::size_t op = 0; op < util::kOpClasses; ++op) {
+      if (!moves_data(op) || !device.totals.asked_for[op]) continue;
       shorts.add({{"device", name}, {"op", op_label(op)}}, static_cast<double>(totals.short_transfers[op]));
     }
     resets.add({{"device", name}}, static_cast<double>(totals.pipe_resets));
@@ -159,6 +213,7 @@ const std::vector<double>& duration_bounds() {
 
 void collect_devices(const Telemetry& telemetry, Families& out) {
   collect_info(telemetry, out);
+  collect_end(telemetry, out);
   collect_io(telemetry, out);
   collect_moment(telemetry, out);
   collect_engine(telemetry, out);

@@ -95,7 +95,7 @@ def scraped(*texts, moved=0):
 def run():
     """What is wrong with the checks, or nothing."""
     counted = 'spliced_io_bytes_total{{device="d",op="read"}} {}\n'.format
-    host = 'spliced_io_errors_total{{device="d",op="read",error="host"}} {}\n'.format
+    host = 'spliced_io_errors_total{{device="d",error="host"}} {}\n'.format
     cases = [(observed(job(), job(read={"operations": 3}), ended(read={"operations": 3})), set()), (seen_again(ended()), set()),
              (scraped(counted(8), counted(9), moved=8), set()), (observed(job(), job(read={"operations": 1})), {"figures"}),
              (observed(job(state="STOPPING"), job()), {"figures"}), (observed(ended(read={"errors": 1})), {"pass"}),

@@ -79,6 +79,7 @@ class Gate {
   [[nodiscard]] std::string job_holding(const TargetFacts& facts) const { return claims_.holder_of(facts.stack); }
   [[nodiscard]] HostView host() const { return reader_.read(); }
   [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(machine_.paths); }
+  [[nodiscard]] std::vector<BlockNode> block_nodes() const { return list_block_nodes(machine_.paths); }
   // What of the machine cannot be read: while it cannot, every target that would be written is refused. Reads the
   // machine.
   [[nodiscard]] std::vector<std::string> blind_spots() const { return host().blind_spots; }

@@ -138,6 +138,8 @@ class HostReader {
 
 // The names of all block devices, partitions among them. Reads directories of sysfs alone, opens no device.
 [[nodiscard]] std::vector<std::string> list_block_names(const HostPaths& paths = {});
+// The same with what sysfs says of them. Waits for no disk.
+[[nodiscard]] std::vector<BlockNode> list_block_nodes(const HostPaths& paths = {});
 
 // What the kernel itself has counted for a block device since it appeared (/sys/dev/block/MAJ:MIN/stat).
 struct KernelCounters {

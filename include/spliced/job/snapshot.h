@@ -185,6 +185,7 @@ inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running
 
 struct DeviceTelemetry {
   device::TargetFacts facts;
+  bool gone = false;    // nothing is at its place any more; the facts are the last that were known
   DeviceTotals totals;  // since it has been listed
   DeviceActivity activity = DeviceActivity::idle;
   std::uint64_t inflight = 0;
@@ -192,7 +193,9 @@ struct DeviceTelemetry {
   std::optional<WallTime> last_completion;
   std::uint64_t pipe_size_bytes = 0;
   double progress = 0;
-  std::string job_id, job_name;  // of the running job, "" for none
+  std::string job_id, job_name;          // of the running job, "" for none
+  Verdict last_verdict = Verdict::none;  // of the last run that ended since it has been listed
+  std::optional<WallTime> last_end;      // of that
 };
 
 // What was counted for devices that are no longer listed.

@@ -39,7 +39,8 @@ struct EngineTotals {
 };
 
 struct DeviceTotals {
-  std::array<OpTotals, util::kOpClasses> ops;  // by util::OpClass
+  std::array<OpTotals, util::kOpClasses> ops;      // by util::OpClass
+  std::array<bool, util::kOpClasses> asked_for{};  // whether any run was to do such operations
   EngineTotals engine;
   void merge(const DeviceTotals& other);
 };

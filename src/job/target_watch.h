@@ -1,0 +1,37 @@
+#pragma once
+#include <mutex>
+
+#include "ledger.h"
+#include "spliced/device/gate.h"
+
+namespace spliced::job {
+
+// What is known of a disk without asking it.
+[[nodiscard]] device::TargetFacts facts_of(const device::BlockNode& node);
+
+// Keeps what the ledger says of targets that nothing runs on true: disks come, grow and go, and so do files. Looks when
+// it is asked to, and not more often than every kInterval. Thread-safe.
+class TargetWatch {
+ public:
+  static constexpr util::Nanos kInterval = util::kSecond / 2;
+  static constexpr util::Nanos kPatience = util::kSecond / 100;  // with one file,
+  static constexpr util::Nanos kLimit = util::kSecond / 25;      // and with all of them
+
+  // Both must outlive it.
+  TargetWatch(const device::Gate& gate, Ledger& ledger) : gate_(gate), ledger_(ledger) {}
+
+  // Devices by sysfs, which does not wait for a disk; files by stat(2), on threads for what may not answer: one that
+  // does not within the bounds stays as it was. `now`: of the monotonic clock.
+  void look(util::Nanos now);
+
+ private:
+  void look_at_devices(const std::vector<device::TargetFacts>& known, util::Nanos now);
+  void look_at_files(const std::vector<device::TargetFacts>& known);
+
+  const device::Gate& gate_;
+  Ledger& ledger_;
+  std::mutex mutex_;  // held by the one who looks
+  util::Nanos last_ = 0;
+};
+
+}  // namespace spliced::job

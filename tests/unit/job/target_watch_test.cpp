@@ -1,0 +1,82 @@
+#include "job/target_watch.h"
+
+#include <filesystem>
+
+#include "run_fixture.h"
+#include "unit/device/fake_host.h"
+
+namespace spliced::job {
+namespace {
+
+struct TargetWatchTest : testing::RunFixture {
+  TargetWatchTest() {
+    disks.block("sda", "8:0", 100);
+    allowing.set_allow_list(device::AllowList({"/dev/sda", "/dev/sdb"}));
+  }
+  // The device of that name after a look; nullopt when it is not known.
+  std::optional<DeviceTelemetry> after_look(const std::string& name) {
+    clock.advance(TargetWatch::kInterval);
+    watch.look(clock.now());
+    for (auto& device : ledger.read(clock.now())) {
+      if (device.facts.name == name) return device;
+    }
+    return std::nullopt;
+  }
+
+  testing::FakeHost disks;
+  device::Gate allowing{device::AllowList(), disks.paths()};
+  Ledger ledger;
+  TargetWatch watch{allowing, ledger};
+};
+
+TEST_F(TargetWatchTest, DisksComeGrowGoAndReturn) {
+  ASSERT_TRUE(after_look("sda"));
+  EXPECT_EQ(after_look("sda")->facts.size, 100U * 512);
+  disks.attribute("sda", "size", "300");
+  disks.attribute("sda", "device/model", "BIGGER");
+  EXPECT_EQ(after_look("sda")->facts.size, 300U * 512);
+  EXPECT_EQ(after_look("sda")->facts.info.model, "BIGGER");
+  disks.attribute("sda", "size", "0");
+  EXPECT_TRUE(after_look("sda")->gone);
+  disks.attribute("sda", "size", "100");
+  EXPECT_FALSE(after_look("sda")->gone);
+  std::filesystem::remove_all(disks.root() / "sys/block/sda");
+  EXPECT_TRUE(after_look("sda")->gone);
+  EXPECT_FALSE(after_look("sdb"));
+  disks.block("sdb", "8:16", 7);
+  disks.block("sdc", "8:32", 7);
+  EXPECT_EQ(after_look("sdb")->facts.size, 7U * 512);
+  EXPECT_FALSE(after_look("sdc")) << "it is not allowed";
+}
+
+TEST_F(TargetWatchTest, LooksNowAndThenOnly) {
+  ASSERT_TRUE(after_look("sda"));
+  disks.attribute("sda", "size", "300");
+  watch.look(clock.now());
+  EXPECT_EQ(ledger.read(clock.now()).at(0).facts.size, 100U * 512);
+}
+
+TEST_F(TargetWatchTest, WhatRunsStaysAsTheJobFoundIt) {
+  const std::string path = dir.file("target", 40'960);
+  const auto run = finished_run(testing::reading({path}));
+  ledger.attach(run);
+  std::filesystem::remove(path);
+  EXPECT_FALSE(after_look(path)->gone);
+  EXPECT_EQ(after_look(path)->facts.size, 40'960U);
+  ledger.settle(run, false, clock.now());
+  EXPECT_TRUE(after_look(path)->gone);
+  EXPECT_EQ(after_look(path)->totals.ops[0].operations, 10U);
+}
+
+TEST_F(TargetWatchTest, AFileThatCannotBeAskedStaysAsItWas) {
+  const std::string path = dir.file("target", 40'960);
+  const auto run = finished_run(testing::reading({path}));
+  ledger.attach(run);
+  ledger.settle(run, false, clock.now());
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(path, path);  // ELOOP
+  EXPECT_FALSE(after_look(path)->gone);
+}
+
+}  // namespace
+}  // namespace spliced::job
