@@ -159,6 +159,8 @@ Json render_head(const JobSnapshot& job) {
               {"created_at", util::format_time(job.created_at)},
               {"started_at", time_or_null(job.started_at)},
               {"ended_at", time_or_null(job.ended_at)}};
+  out["elapsed_seconds"] = nullptr;
+  if (job.elapsed) out["elapsed_seconds"] = static_cast<double>(*job.elapsed) / 1e9;
   out.update(render_spec(job.spec));
   return out;
 }

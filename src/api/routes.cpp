@@ -73,7 +73,11 @@ Response with_spec(const Request& request, Next&& next) {
                    {{"", "send the job definition as application/json"}});
   }
   auto spec = read_spec(request.body);
-  if (spec) return next(*spec);
+  if (spec) {
+    Response response = next(*spec);
+    response.about.targets = spec->targets;
+    return response;
+  }
   const SpecError& refused = spec.error();
   if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors, "malformed");
   return problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
@@ -91,6 +95,8 @@ class Handlers {
       const auto view = service_.open(created->id);
       Response response = text_answer(201, job_text(view ? *view : job::view_of(*created)));
       response.headers.emplace_back("Location", "/v1/jobs/" + created->id);
+      response.about.job = created->id;
+      for (const auto& device : created->devices) response.about.devices.push_back(device.facts.name);
       return response;
     });
   }
@@ -149,14 +155,19 @@ class Handlers {
   Response cancel(const Request& request) {
     const std::string id = request.path_values.at("id");
     const auto cancelled = service_.cancel(id);
-    return cancelled ? show(id) : answer_error(cancelled.error());
+    Response response = cancelled ? show(id) : answer_error(cancelled.error());
+    response.about.job = id;
+    if (cancelled) response.about.devices = cancelled->devices;
+    return response;
   }
 
   Response forget(const Request& request) {
-    const auto status = service_.forget(request.path_values.at("id"));
-    if (!status) return answer_error(status.error());
+    const std::string id = request.path_values.at("id");
+    const auto status = service_.forget(id);
     Response response;
     response.status = 204;
+    if (!status) response = answer_error(status.error());
+    response.about.job = id;
     return response;
   }
 
@@ -210,24 +221,21 @@ class Handlers {
     return job ? text_answer(200, job_text(std::move(*job))) : answer_error(job.error());
   }
 
-  // The job that a page ended with, and when it was created: the job may be forgotten before the next page is asked
+  // The job that a page ended with, and its place in the order: the job may be forgotten before the next page is asked
   // for.
-  static std::string token_of(const job::JobSummary& job) { return fmt::format("{}.{}", created_us(job), job.id); }
-  static std::int64_t created_us(const job::JobSummary& job) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(job.created_at.time_since_epoch()).count();
-  }
+  static std::string token_of(const job::JobSummary& job) { return fmt::format("{}.{}", job.sequence, job.id); }
   // Where the page after the token's begins. Jobs are newest first.
   static std::optional<std::size_t> after(const std::vector<job::JobSummary>& jobs, const std::string& token) {
-    std::int64_t created = 0;
+    std::uint64_t sequence = 0;
     const char* const end = token.data() + token.size();
-    const auto [stop, error] = std::from_chars(token.data(), end, created);
+    const auto [stop, error] = std::from_chars(token.data(), end, sequence);
     if (error != std::errc() || stop == end || *stop != '.') return std::nullopt;
     const std::string_view id(stop + 1, static_cast<std::size_t>(end - stop - 1));
     auto next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.id == id; });
     if (next != jobs.end()) {
       ++next;
     } else {
-      next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return created_us(job) <= created; });
+      next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.sequence <= sequence; });
     }
     return static_cast<std::size_t>(next - jobs.begin());
   }
@@ -290,7 +298,7 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
   return {{"POST", "/v1/jobs", to(&Handlers::create), {}, true},
-          {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true},
+          {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
           {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
           {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
           {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel)},

@@ -250,25 +250,18 @@ std::string App::troubles() const {
   return out;
 }
 
-std::string App::status_line() {
+std::string App::status_line() const {
   const job::Telemetry telemetry = service_->telemetry();
-  auto bytes = static_cast<double>(telemetry.departed.bytes);
-  auto operations = static_cast<double>(telemetry.departed.operations);
   std::uint64_t errors = telemetry.departed.errors;
   std::size_t busy = 0;
+  double rate = 0;
+  double iops = 0;
   for (const auto& device : telemetry.devices) {
     busy += device.job_id.empty() ? 0 : 1;
-    for (const auto& op : device.totals.ops) {
-      bytes += static_cast<double>(op.bytes);
-      operations += static_cast<double>(op.operations);
-      errors += op.error_count();
-    }
+    rate += device.bytes_per_second;
+    iops += device.operations_per_second;
+    for (const auto& op : device.totals.ops) errors += op.error_count();
   }
-  const Nanos now = util::system_clock().now();
-  const double seconds = last_status_.at == 0 ? 0 : static_cast<double>(now - last_status_.at) / 1e9;
-  const double rate = seconds > 0 ? (bytes - last_status_.bytes) / seconds : 0;
-  const double iops = seconds > 0 ? (operations - last_status_.operations) / seconds : 0;
-  last_status_ = {now, bytes, operations};
   const auto running = telemetry.jobs[static_cast<std::size_t>(job::State::running)] +
                        telemetry.jobs[static_cast<std::size_t>(job::State::stopping)];
   if (running == 0) {

@@ -33,7 +33,7 @@ class App {
   // or nothing: after an error, which is also logged and told in the status line, everything is as before.
   util::Status reload(const util::Result<Config>& next);
   // One line for systemctl status. Rates are since the last call.
-  [[nodiscard]] std::string status_line();
+  [[nodiscard]] std::string status_line() const;
   // Whether supervisor and servers are alive: what the watchdog is fed for.
   [[nodiscard]] bool healthy() const;
   // Orderly end, within a few seconds. false: workers, or calls over the bus, are
@@ -70,10 +70,6 @@ class App {
   http::Router metrics_router_;
   std::unique_ptr<dbus::BusAdapter> bus_;
   std::vector<std::unique_ptr<http::Listener>> listeners_;
-  struct {
-    util::Nanos at = 0;
-    double bytes = 0, operations = 0;
-  } last_status_;
 };
 
 }  // namespace spliced::daemon

@@ -31,7 +31,7 @@ QueuedLogger::~QueuedLogger() {
   [[maybe_unused]] const bool ended = finish(kLastFlush);
 }
 
-void QueuedLogger::write(LogLevel level, std::string_view message, std::initializer_list<util::LogField> fields) {
+void QueuedLogger::write(LogLevel level, std::string_view message, std::span<const util::LogField> fields) {
   LogLine line{level, std::chrono::system_clock::now(), std::string(message), {}};
   for (const auto& field : fields) line.fields.emplace_back(field.key, field.value);
   const std::size_t bytes = text_size(line);

@@ -47,7 +47,7 @@ class QueuedLogger final : public util::Logger {
   [[nodiscard]] bool finish(std::chrono::milliseconds limit);
 
  protected:
-  void write(util::LogLevel level, std::string_view message, std::initializer_list<util::LogField> fields) override;
+  void write(util::LogLevel level, std::string_view message, std::span<const util::LogField> fields) override;
 
  private:
   struct Entry {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "spliced/util/deed.h"
 #include "spliced/util/text.h"
 
 namespace spliced::dbus {
@@ -82,6 +83,20 @@ void refuse(const sdbus::MethodCall& call, const util::Error& error) {
   if (!call.doesntExpectReply()) call.createErrorReply(to_bus(error)).send();
 }
 
+// The bus is asked, which answers whatever its clients do.
+std::string peer_of(const sdbus::Message& message) {
+  try {
+    return fmt::format("uid {}, pid {}", message.getCredsUid(), message.getCredsPid());
+  } catch (const sdbus::Error&) {  // it is gone
+    return message.getSender();
+  }
+}
+
+util::Deed refused(const char* call, std::string peer, const util::Error& error, util::Subject about = {}) {
+  const std::string_view name = error_name(error.code);
+  return {call, std::move(peer), std::string(name.substr(name.rfind('.') + 1)), false, error.message, std::move(about)};
+}
+
 // An errand must come back with something.
 template <class Body>
 auto contained(Body&& body) -> decltype(body()) {
@@ -116,13 +131,7 @@ void BusAdapter::Session::register_object() {
   object_->registerMethod("CancelJob")
       .onInterface(kInterface)
       .withInputParamNames("id")
-      .implementedAs([&s](const std::string& id) {
-        guarded([&] {
-          if (id.size() > kMaxId) throw to_bus({util::Errc::not_found, "there is no job with an id so long", 0, {}});
-          const auto job = s.service.cancel(id);
-          if (!job) throw to_bus(job.error());
-        });
-      });
+      .implementedAs([this](const std::string& id) { guarded([&] { cancel(id); }); });
   object_->registerMethod("ListJobs").onInterface(kInterface).withOutputParamNames("jobs").implementedAs([&s] {
     return guarded([&] { return job_rows(s.service); });
   });
@@ -138,6 +147,18 @@ void BusAdapter::Session::register_object() {
   object_->finishRegistration();
 }
 
+void BusAdapter::Session::cancel(const std::string& id) {
+  const sdbus::Message* message = object_->getCurrentlyProcessedMessage();
+  const std::string peer = message != nullptr ? peer_of(*message) : "";
+  auto job = id.size() <= kMaxId ? setup_.service.cancel(id)
+                                 : util::fail(util::Errc::not_found, "there is no job with an id so long");
+  if (!job) {
+    util::log_deed(setup_.log, refused("CancelJob", peer, job.error(), {id, {}, {}}));
+    throw to_bus(job.error());
+  }
+  util::log_deed(setup_.log, {"CancelJob", peer, "done", true, "", {id, job->targets, job->devices}});
+}
+
 void BusAdapter::Session::emit(const job::StateChange& change) {
   object_->emitSignal("JobStateChanged")
       .onInterface(kInterface)
@@ -150,16 +171,25 @@ void BusAdapter::Session::submit(sdbus::MethodCall call) {
   char* text = nullptr;
   call >> text;
   const std::size_t length = std::strlen(text);
+  const std::string peer = peer_of(call);
   if (length > kMaxDefinition) {
-    return refuse(call, {util::Errc::invalid,
-                         fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition),
-                         0,
-                         {}});
+    const util::Error error{util::Errc::invalid,
+                            fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition),
+                            0,
+                            {}};
+    util::log_deed(setup_.log, refused("SubmitJob", peer, error));
+    return refuse(call, error);
   }
-  send_on_errand(std::move(call), [&s = setup_, definition = std::string(text, length)]() -> Outcome {
+  send_on_errand(std::move(call), [&s = setup_, peer, definition = std::string(text, length)]() -> Outcome {
     return contained([&]() -> Outcome {
       auto job = s.submit(definition);
-      if (!job) return std::move(job.error());
+      if (!job) {
+        util::log_deed(s.log, refused("SubmitJob", peer, job.error()));
+        return std::move(job.error());
+      }
+      util::Subject about{job->id, job->spec.targets, {}};
+      for (const auto& device : job->devices) about.devices.push_back(device.facts.name);
+      util::log_deed(s.log, {"SubmitJob", peer, "done", true, "", std::move(about)});
       return std::move(job->id);
     });
   });

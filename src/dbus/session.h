@@ -27,6 +27,7 @@ class BusAdapter::Session {
  private:
   void register_object();
   void submit(sdbus::MethodCall call);
+  void cancel(const std::string& id);
   void list_devices(sdbus::MethodCall call);
   void send_on_errand(sdbus::MethodCall call, std::function<Outcome()> errand);
 

@@ -71,6 +71,7 @@ class EventLoop {
   void dispatch(Connection& connection);
   [[nodiscard]] Response handle(const Exchange& exchange) const;
   void answer(Connection& connection, Response response);
+  void log_deed(const Connection& connection, Response& response) const;
   void set_answer_deadline(Connection& connection);
   void send(Connection& connection);
   void pull(Connection& connection);

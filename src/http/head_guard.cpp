@@ -196,6 +196,13 @@ std::string HeadGuard::method() const {
   return bytes_.substr(0, std::min(bytes_.find(' '), kMaxMethod));
 }
 
+std::string HeadGuard::target() const {
+  const std::string_view line = std::string_view(bytes_).substr(0, bytes_.find("\r\n"));
+  const auto space = line.find(' ');
+  if (space == line.npos) return {};
+  return std::string(line.substr(space + 1, line.find_first_of(" ?", space + 1) - space - 1));
+}
+
 bool HeadGuard::expects_continue() const {
   return util::lower_case(header_value(head(), "expect")) == "100-continue";
 }

@@ -32,6 +32,8 @@ class HeadGuard {
   [[nodiscard]] std::size_t missing() const;
   // The empty line included.
   [[nodiscard]] std::string_view head() const { return std::string_view(bytes_).substr(0, length_); }
+  // The target of the request as it was sent, without its query; "" before it has come.
+  [[nodiscard]] std::string target() const;
   // A word for the metrics, however long the line.
   [[nodiscard]] std::string method() const;
   [[nodiscard]] bool expects_continue() const;

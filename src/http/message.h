@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spliced/util/deed.h"
 #include "spliced/util/result.h"
 
 namespace spliced::http {
@@ -41,6 +42,9 @@ struct Response {
   // when the client has taken most of what came before. It may block as a handler may; a throw cuts the answer off.
   // Destroyed on such a thread too, after the last piece or as soon as the client is gone or takes nothing more.
   std::function<bool(std::string& piece)> more = {};
+  // For the log, of a request that changes something: what it is about, and why it was refused.
+  util::Subject about = {};
+  std::string detail = {};
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -52,6 +56,7 @@ struct Route {
   Handler handler;
   std::vector<std::string> query = {};  // the keys that it knows; any other is refused with 400
   bool takes_body = false;              // without a Content-Length: 411
+  bool asks_only = false;               // changes nothing, whatever its method
 };
 
 // "urn:spliced:problem:mounted" for "mounted".

@@ -75,6 +75,7 @@ Response problem(int status, std::string_view detail, const std::vector<util::Fi
   Response response;
   response.status = status;
   response.content_type = "application/problem+json";
+  response.detail = detail;
   // A detail may quote what the client sent: bytes that are not UTF-8 are replaced.
   response.body = body.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   return response;

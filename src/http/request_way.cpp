@@ -199,6 +199,7 @@ void EventLoop::answer(Connection& connection, Response response) {
     discard(stream_of(response));
     response = busy("too many answers are waiting for their clients");
   }
+  log_deed(connection, response);
   unfinished_.erase({false, connection.id});
   unfinished_.erase({true, connection.id});
   deadlines_.clear(connection.id);
@@ -210,6 +211,19 @@ void EventLoop::answer(Connection& connection, Response response) {
   if (connection.form.head_only || response.status == 204) discard(std::exchange(connection.stream, nullptr));
   set_answer_deadline(connection);
   send(connection);
+}
+
+// Who wanted to change what, and what came of it.
+void EventLoop::log_deed(const Connection& connection, Response& response) const {
+  const Exchange& exchange = *connection.exchange;
+  const bool changes = exchange.method == "POST" || exchange.method == "PUT" || exchange.method == "DELETE" ||
+                       exchange.method == "PATCH";
+  if (!changes || (exchange.route != nullptr && exchange.route->asks_only)) return;
+  // Of a request that came to no route, the target as it was sent.
+  const std::string path = exchange.route != nullptr ? exchange.request.path : connection.guard.target();
+  const std::string peer = exchange.route != nullptr ? exchange.request.peer : connection.peer();
+  util::log_deed(log_, {fmt::format("{} {}", exchange.method, path), peer, std::to_string(response.status),
+                        response.status < 400, std::move(response.detail), std::move(response.about)});
 }
 
 // When the listener ends, a stream that goes on earns no more time.

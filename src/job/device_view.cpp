@@ -226,6 +226,17 @@ void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
   progress.state = State::running;
   fill_progress(now, progress);
   out.progress = progress.progress;
+  for (const auto& worker : workers_) {
+    for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+      progress.ops[i].bytes += worker->counters().ops[i].bytes.get();
+      progress.ops[i].operations += worker->counters().ops[i].operations.get();
+    }
+  }
+  fill_rates(now, progress);
+  for (const OpSnapshot& op : progress.ops) {
+    out.bytes_per_second += op.bytes_per_second;
+    out.operations_per_second += op.operations_per_second;
+  }
   out.job_id = job_id_;
   out.job_name = spec_.name;
 }

@@ -23,9 +23,10 @@ void Job::transition(State next) {
   state = next;
 }
 
-JobSnapshot Job::header() const {
+JobSnapshot Job::header(util::Nanos now) const {
   JobSnapshot out;
   out.id = id;
+  out.sequence = sequence;
   out.spec = spec;
   out.state = state;
   out.verdict = verdict;
@@ -33,6 +34,7 @@ JobSnapshot Job::header() const {
   out.created_at = created_at;
   out.started_at = started_at;
   out.ended_at = ended_at;
+  if (started_now != 0) out.elapsed = (ended_now != 0 ? ended_now : now) - started_now;
   return out;
 }
 

@@ -17,6 +17,7 @@ namespace spliced::job {
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {
   std::string id;
+  std::uint64_t sequence = 0;
   JobSpec spec;
   Reservation reservation;
   State state = State::pending;
@@ -28,15 +29,16 @@ struct Job {
   std::optional<WallTime> started_at, ended_at;
   std::vector<std::shared_ptr<DeviceRun>> runs;  // until the end is recorded
   std::vector<State> outcomes;                   // of the runs, once the job has ended
-  util::Nanos ended_now = 0;                     // when it did, by the clock of the runs
-  std::optional<JobView> whole;                  // of a job that ended a short time ago, as long as there is room
-  std::shared_ptr<const Listing> listing;        // set when the end is recorded; `spec` has nothing but the name then
+  util::Nanos started_now = 0;                   // when it started and ended, by the clock of the runs; 0: it did not
+  util::Nanos ended_now = 0;
+  std::optional<JobView> whole;            // of a job that ended a short time ago, as long as there is room
+  std::shared_ptr<const Listing> listing;  // set when the end is recorded; `spec` has nothing but the name then
 
   // The only place where `state` changes. Throws std::logic_error on a transition that does not exist.
   void transition(State next);
   [[nodiscard]] std::string name_for_log() const { return spec.name.empty() ? "unnamed" : spec.name; }
   // Everything but the devices.
-  [[nodiscard]] JobSnapshot header() const;
+  [[nodiscard]] JobSnapshot header(util::Nanos now) const;
   // What the job as a whole came to, from what its devices did, each in a final state.
   void conclude(const std::vector<DeviceEnd>& devices);
 };

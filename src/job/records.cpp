@@ -20,6 +20,7 @@ constexpr auto kStoreLimit = std::chrono::seconds(5);  // for changes on their w
 JobSnapshot head_of(const JobSummary& summary) {
   JobSnapshot out;
   out.id = summary.id;
+  out.sequence = summary.sequence;
   out.spec.name = summary.name;
   out.spec.destructive = summary.destructive.value_or(false);
   out.state = summary.state;
@@ -49,6 +50,7 @@ util::Status JobService::Impl::restore() {
   auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
   if (!stored) return tl::unexpected(stored.error());
   for (StoredJob& record : *stored) {
+    last_sequence_ = std::max(last_sequence_, record.sequence);
     if (!is_final(record.state)) {
       record.state = State::interrupted;
       record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
@@ -57,6 +59,7 @@ util::Status JobService::Impl::restore() {
     }
     auto job = std::make_shared<Job>();
     job->id = record.id;
+    job->sequence = record.sequence;
     job->spec.name = record.name;
     job->state = record.state;
     job->verdict = record.verdict;
@@ -86,7 +89,7 @@ JobView JobService::Impl::view(const JobPtr& job) const {
 JobView JobService::Impl::view_of_locked(const Job& job) const {
   if (job.whole) return *job.whole;
   if (job.listing) return {head_of(job.listing->summary), 0, {}, {}};
-  JobView out{job.header(), job.runs.size(), {}, {}};
+  JobView out{job.header(setup_.clock.now()), job.runs.size(), {}, {}};
   out.device = [&clock = setup_.clock, runs = job.runs, outcomes = job.outcomes, at = job.ended_now,
                 state = job.state](std::size_t i) {
     const Nanos now = at != 0 ? at : clock.now();
@@ -111,6 +114,7 @@ Result<JobView> JobService::Impl::open(const std::string& id) const {
 StoredJob JobService::Impl::record_of(const JobView& view) const {
   StoredJob record;
   record.id = view.head.id;
+  record.sequence = view.head.sequence;
   record.name = view.head.spec.name;
   record.state = view.head.state;
   record.verdict = view.head.verdict;
@@ -142,6 +146,7 @@ JobService::Impl::Glance JobService::Impl::glance(const Job& job) const {
   Glance out{nullptr, {}, job.runs, job.outcomes, job.ended_now};
   JobSummary& summary = out.summary;
   summary.id = job.id;
+  summary.sequence = job.sequence;
   summary.name = job.spec.name;
   summary.state = job.state;
   summary.verdict = job.verdict;

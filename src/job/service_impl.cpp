@@ -144,6 +144,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
   }
   {
     const std::lock_guard lock(mutex_);
+    job->sequence = ++last_sequence_;
     jobs_.push_back(job);
   }
   keeper_.put(record_of(view(job)));
@@ -152,6 +153,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate)
     const Nanos start = gate.set(workers);
     for (const auto& run : job->runs) run->began(start);
     job->started_at = std::chrono::system_clock::now();
+    job->started_now = setup_.clock.now();
     job->transition(State::running);
     announce(*job);
     if (job->cancel_requested) stop(*job, State::cancelled);

@@ -111,8 +111,9 @@ class JobService::Impl {
   mutable TargetWatch watch_;
   mutable std::mutex mutex_;  // guards everything down to `budget_`
   mutable std::condition_variable_any changed_;
-  std::vector<std::string> forgotten_;                 // to be erased from the store
-  std::deque<JobPtr> jobs_;                            // oldest first
+  std::vector<std::string> forgotten_;  // to be erased from the store
+  std::deque<JobPtr> jobs_;             // oldest first
+  std::uint64_t last_sequence_ = 0;
   std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
   std::deque<std::pair<JobPtr, std::size_t>> recent_;  // that have `whole`, with what it takes; oldest first
   std::size_t recent_bytes_ = 0;

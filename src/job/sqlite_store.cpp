@@ -20,7 +20,8 @@ using util::Status;
 // user_version of the database; one that is newer than this is refused rather than guessed at.
 constexpr int kSchemaVersion = 3;
 // A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
-// newest. `document` is where earlier versions had it: what they stored is read from there.
+// newest. The number of a row is the job's place in the order of jobs. `document` is where earlier versions had it:
+// what they stored is read from there.
 constexpr const char* kSchema = R"(
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
@@ -155,8 +156,8 @@ class SqliteStore final : public JobStore {
     // saved_ms lies behind the document in rows of earlier versions: it is fetched only where it matters.
     const Statement statement = prepare(
         "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
-        "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END "
-        "FROM jobs ORDER BY created_ms DESC, rowid DESC LIMIT ?");
+        "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END, "
+        "rowid FROM jobs ORDER BY rowid DESC LIMIT ?");
     if (!statement) return tl::unexpected(error("load jobs").error());
     sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(limit));
     std::vector<StoredJob> jobs;
@@ -201,7 +202,10 @@ class SqliteStore final : public JobStore {
 
   Status put_row(const StoredJob& job, std::int64_t newest) {
     const Statement statement = prepare(
-        "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+        "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, "
+        "document, "
+        "saved_ms, targets, target_count, destructive, progress, errors, text) "
+        "VALUES (?17,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?16) ON CONFLICT(id) DO UPDATE SET "
         "name=excluded.name, "
         "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
         "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
@@ -224,6 +228,7 @@ class SqliteStore final : public JobStore {
     if (job.progress) sqlite3_bind_double(statement.get(), 14, *job.progress);
     if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
     if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
+    if (job.sequence != 0) sqlite3_bind_int64(statement.get(), 17, static_cast<std::int64_t>(job.sequence));
     return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
 
@@ -299,6 +304,7 @@ class SqliteStore final : public JobStore {
     if (known(12)) job.progress = sqlite3_column_double(statement, 12);
     if (known(13)) job.errors = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 13));
     job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
+    job.sequence = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 15));
     return job;
   }
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, SLOW, TestCase, await_true, need_root
+from harness import BIN, PRESET, SLOW, TestCase, await_true, need_root
 
 CHECK = [BIN / "spliced", "--check-config"]
 
@@ -253,6 +253,40 @@ class End(TestCase):
         self.assertEqual("CANCELLED", daemon.wait(job["id"], 5)["state"])
         again = daemon.submit(**definition)
         daemon.call("POST", f"/v1/jobs/{again['id']}:cancel", "")
+
+
+class Clock(TestCase):
+    def test_a_clock_that_is_set_changes_neither_the_time_a_job_took_nor_the_order(self):
+        if PRESET != "release":
+            self.skipTest("a sanitizer is the first to be loaded")
+        directory = self.directory()
+        offset = directory / "offset"
+        offset.write_text("0")
+        env = {"LD_PRELOAD": str(BIN / "wall_clock.so"), "WALL_CLOCK_OFFSET": str(offset)}
+        daemon = self.daemon(directory=directory, env=env)
+        path = directory / "file"
+        path.write_bytes(bytes(1 << 20))
+        reading = {"targets": [str(path)], "workload": {"bs": "4k", "direct": False, "time_based": True, "runtime": "1s",
+                                                        "rate_iops": 100}}
+        first = daemon.submit(**reading)["id"]
+        offset.write_text("-86400")
+        ended = daemon.call("GET", f"/v1/jobs/{first}?wait=60s").json
+        self.assertEqual("PASS", ended["verdict"])
+        self.assertLess(ended["ended_at"], ended["started_at"])
+        self.assertGreater(ended["elapsed_seconds"], 0.9)
+        self.assertLess(ended["elapsed_seconds"], 5 * SLOW)
+        second = daemon.run(**reading)["id"]
+        listed = lambda: [job["id"] for job in daemon.call("GET", "/v1/jobs").json["jobs"]]
+        self.assertEqual([second, first], listed())
+        page = daemon.call("GET", "/v1/jobs?page_size=1").json
+        daemon.call("DELETE", f"/v1/jobs/{second}")
+        self.assertEqual([first], [job["id"] for job in daemon.call(
+            "GET", f"/v1/jobs?page_token={page['next_page_token']}").json["jobs"]])
+        third = daemon.run(**reading)["id"]
+        daemon.stop()
+        daemon = self.daemon(directory=directory, env=env)
+        self.assertEqual([third, first], listed())
+        self.assertEqual(ended["elapsed_seconds"], daemon.call("GET", f"/v1/jobs/{first}").json["elapsed_seconds"])
 
 
 if __name__ == "__main__":

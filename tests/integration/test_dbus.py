@@ -87,6 +87,9 @@ class DBus(TestCase):
         self.assertEqual([d["device"] for d in daemon.call("GET", "/v1/devices").json["devices"]], names)
         self.invoke("CancelJob", "s", job_id)
         self.assertEqual("CANCELLED", daemon.wait(job_id)["state"])
+        target = daemon.dir / "scratch"
+        for line in (f"SubmitJob by uid {os.getuid()}, pid ", f": done, job {job_id} on {target}", "CancelJob by uid "):
+            await_true(lambda: line in daemon.text(), f"a line with {line}")
 
     def test_errors_have_names(self):
         Bus(self, self.address)
@@ -98,6 +101,7 @@ class DBus(TestCase):
             self.assertNotEqual(0, done.returncode)
             self.assertIn(expected, done.stderr)
         self.assertIsNone(daemon.process.poll())
+        await_true(lambda: ": Invalid: " in daemon.text() and ": NotFound, job x: " in daemon.text(), "both in the log")
 
     def test_text_that_the_bus_does_not_take_comes_in_by_no_door_and_goes_out_by_none(self):
         Bus(self, self.address)

@@ -1,6 +1,7 @@
 """A log that nobody reads, and a receiver of notifications that takes none: the daemon goes on, and ends."""
 import contextlib
 import fcntl
+import http.client
 import os
 import signal
 import socket
@@ -98,6 +99,60 @@ class UnreadLog(TestCase):
                                "--state-dir", self.directory() / "state"], capture_output=True, text=True)
         self.assertEqual(1, done.returncode)
         self.assertRegex(done.stderr, r"spliced: .*/proc/no\.sock.*\n$")
+
+
+class Deeds(TestCase):
+    """Who did what: one line for each request that changes something, or was to."""
+
+    def lines(self, daemon, call):
+        return [line for line in daemon.text().splitlines() if f" {call} by " in line]
+
+    def only(self, daemon, call):
+        await_true(lambda: self.lines(daemon, call), f"a line about {call}")
+        lines = self.lines(daemon, call)
+        self.assertEqual(1, len(lines), lines)
+        return lines[0]
+
+    def test_each_over_http(self):
+        daemon = self.daemon()
+        path = daemon.dir / "file"
+        path.write_bytes(bytes(1 << 20))
+        me = f"uid {os.getuid()}, pid {os.getpid()}"
+        job = daemon.submit(targets=[str(path)], workload={"bs": "4k", "direct": False, "time_based": True, "runtime": "1h",
+                                                           "rate_iops": 10})["id"]
+        self.assertIn(f"POST /v1/jobs by {me}: 201, job {job} on {path}", self.only(daemon, "POST /v1/jobs"))
+        self.assertEqual(409, daemon.call("DELETE", f"/v1/jobs/{job}").status)
+        line = self.only(daemon, f"DELETE /v1/jobs/{job}")
+        self.assertIn(f"by {me}: 409, job {job}: job {job} is RUNNING", line)
+        self.assertIn(" warning ", line)
+        daemon.call("POST", f"/v1/jobs/{job}:cancel", "")
+        self.assertIn(f"by {me}: 200, job {job}", self.only(daemon, f"POST /v1/jobs/{job}:cancel"))
+        daemon.call("PUT", "/v1/jobs/x", "")
+        self.assertIn(": 405: PUT is not possible", self.only(daemon, "PUT /v1/jobs/x"))
+        before = len(daemon.text().splitlines())
+        daemon.call("POST", "/v1/jobs:validate", {"targets": [str(path)]})
+        daemon.call("GET", "/v1/jobs")
+        daemon.call("POST", "/v1/jobs", {"targets": ["/etc/passwd"]})
+        await_true(lambda: len(self.lines(daemon, "POST /v1/jobs")) == 2, "the second job's line")
+        new = daemon.text().splitlines()[before:]
+        self.assertIn("on /etc/passwd: /etc/passwd is outside", [line for line in new if "POST" in line][0])
+        self.assertFalse([line for line in new if "validate" in line or "GET" in line], new)
+
+    def test_a_refused_token_tells_the_address(self):
+        directory = self.directory()
+        token = directory / "token"
+        token.write_text("0123456789abcdef-secret\n")
+        token.chmod(0o600)
+        daemon = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
+        port = int(daemon.text().split("control on 127.0.0.1:")[1].split()[0])
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        self.addCleanup(client.close)
+        client.request("POST", "/v1/jobs", "{}", {"Authorization": "Bearer wrong-0123456789abcdef"})
+        local = client.sock.getsockname()
+        self.assertEqual(401, client.getresponse().status)
+        line = self.only(daemon, "POST /v1/jobs")
+        self.assertIn(f"by 127.0.0.1:{local[1]}: 401", line)
+        self.assertNotIn("wrong-", line)
 
 
 if __name__ == "__main__":

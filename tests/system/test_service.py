@@ -134,6 +134,20 @@ class Service(OnAMachine):
         self.assertEqual(64 << 20, shown["devices"][0]["io"]["write"]["bytes"])
         self.assertNotRegex(self.get("/metrics"), r'reason="EPERM"\} [1-9]', "the unit forbids what the engine wants")
 
+    def test_the_journal_tells_a_jobs_story_and_who_began_it(self):
+        job = self.endless()
+        self.await_operations(job)
+        self.run_in(f"curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock -X POST http://localhost/v1/jobs/{job}:cancel")
+
+        def story():
+            return self.run_in(f"journalctl SPLICED_JOB_ID={job} -o cat --no-pager")
+
+        await_true(lambda: "CANCELLED" in story(), "the end in the journal")
+        self.assertRegex(story(), rf"POST /v1/jobs by uid 0, pid \d+: 201, job {job} on {SCRATCH}/endless\n")
+        self.assertRegex(story(), rf"POST /v1/jobs/{job}:cancel by uid 0, pid \d+: 200, job {job}\n")
+        self.assertIn(f"job {job} on {SCRATCH}/endless",
+                      self.run_in(f"journalctl SPLICED_DEVICE={SCRATCH}/endless -o cat --no-pager"))
+
     def test_a_stop_in_the_middle_of_a_job(self):
         job = self.endless()
         self.await_operations(job)

@@ -108,6 +108,7 @@ struct DeviceSnapshot {
 
 struct JobSnapshot {
   std::string id;
+  std::uint64_t sequence = 0;  // jobs are in this order, whatever the clock on the wall did
   JobSpec spec;
   State state = State::pending;
   Verdict verdict = Verdict::none;
@@ -115,6 +116,7 @@ struct JobSnapshot {
   WallTime created_at;
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
+  std::optional<util::Nanos> elapsed;  // since it started, until it ended, by the monotonic clock
   std::vector<DeviceSnapshot> devices;
 };
 
@@ -137,6 +139,7 @@ struct JobView {
 // What a list tells of a job. Bounded, whatever the job.
 struct JobSummary {
   std::string id, name;
+  std::uint64_t sequence = 0;  // see JobSnapshot
   State state = State::pending;
   Verdict verdict = Verdict::none;
   std::string reason;
@@ -193,9 +196,10 @@ struct DeviceTelemetry {
   std::optional<WallTime> last_completion;
   std::uint64_t pipe_size_bytes = 0;
   double progress = 0;
-  std::string job_id, job_name;          // of the running job, "" for none
-  Verdict last_verdict = Verdict::none;  // of the last run that ended since it has been listed
-  std::optional<WallTime> last_end;      // of that
+  double bytes_per_second = 0, operations_per_second = 0;  // of the run, as its DeviceSnapshot says
+  std::string job_id, job_name;                            // of the running job, "" for none
+  Verdict last_verdict = Verdict::none;                    // of the last run that ended since it has been listed
+  std::optional<WallTime> last_end;                        // of that
 };
 
 // What was counted for devices that are no longer listed.

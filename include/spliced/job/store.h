@@ -13,6 +13,7 @@ using Document = std::function<Pieces()>;
 // A job as it outlives the daemon. The columns decide; `document` is the job as the API showed it, kept as it is.
 struct StoredJob {
   std::string id;
+  std::uint64_t sequence = 0;  // of its own; the store's order
   std::string name;
   State state = State::pending;
   Verdict verdict = Verdict::none;

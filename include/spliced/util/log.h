@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,10 @@ class Logger {
  public:
   virtual ~Logger() = default;
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    log(level, message, std::span(fields.begin(), fields.size()));
+  }
+  // A key may come more than once.
+  void log(LogLevel level, std::string_view message, std::span<const LogField> fields) {
     if (level <= level_.load(std::memory_order_relaxed)) write(level, message, fields);
   }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
@@ -31,7 +36,7 @@ class Logger {
   [[nodiscard]] virtual std::uint64_t dropped() const { return 0; }
 
  protected:
-  virtual void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) = 0;
+  virtual void write(LogLevel level, std::string_view message, std::span<const LogField> fields) = 0;
 
  private:
   std::atomic<LogLevel> level_{LogLevel::info};
@@ -39,7 +44,7 @@ class Logger {
 
 class NullLogger final : public Logger {
  protected:
-  void write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+  void write(LogLevel, std::string_view, std::span<const LogField>) override {}
 };
 
 // "error", "warning", "notice", "info" or "debug".

@@ -64,8 +64,8 @@ TEST(RenderJob, HasTheFieldsOfTheContract) {
   const Json job = render_job(sample());
   EXPECT_EQ(keys(job),
             (std::set<std::string>{"id", "state", "verdict", "reason", "created_at", "started_at", "ended_at", "name",
-                                   "targets", "workload", "engine", "error_policy", "criteria", "destructive",
-                                   "allow_in_use", "overwrite_signatures", "devices"}));
+                                   "elapsed_seconds", "targets", "workload", "engine", "error_policy", "criteria",
+                                   "destructive", "allow_in_use", "overwrite_signatures", "devices"}));
   EXPECT_EQ(job.at("id"), "id-1");
   EXPECT_EQ(job.at("state"), "RUNNING");
   EXPECT_EQ(job.at("verdict"), nullptr);

@@ -72,6 +72,25 @@ class AppTest : public ::testing::Test {
   Config config_;
 };
 
+// A look at systemctl(1) in the first second of a job: no rate since a look before is needed.
+TEST_F(AppTest, TheStatusLineIsRightFromTheFirst) {
+  App app(config_, log_);
+  ASSERT_TRUE(app.start());
+  const json job = {{"targets", {dir_ / "a.dat"}},
+                    {"workload", {{"direct", false}, {"bs", "4k"}, {"runtime", "1h"}, {"time_based", true}}}};
+  const test::Reply created = ask(post_text("/v1/jobs", job.dump()));
+  ASSERT_EQ(created.status, 201) << created.body;
+  const auto operations = [&] {
+    const auto shown = json::parse(ask(get_text(created.header("location"))).body);
+    return shown.at("devices")[0].at("io").at("read").at("operations").get<int>();
+  };
+  while (operations() < 1000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string line = app.status_line();
+  EXPECT_TRUE(line.starts_with("1 jobs on 1 devices, ")) << line;
+  EXPECT_EQ(line.find(" 0 IOPS"), line.npos) << line;
+  EXPECT_TRUE(app.stop());
+}
+
 TEST_F(AppTest, ServesRunsAJobAndStops) {
   App app(config_, log_);
   const auto started = app.start();

@@ -24,7 +24,7 @@ class Recorder final : public util::Logger {
   }
 
  protected:
-  void write(util::LogLevel, std::string_view message, std::initializer_list<util::LogField>) override {
+  void write(util::LogLevel, std::string_view message, std::span<const util::LogField>) override {
     const std::lock_guard lock(mutex_);
     lines_.emplace_back(message);
     changed_.notify_all();

@@ -223,7 +223,7 @@ class CountingLog final : public util::Logger {
   std::atomic<int> lines{0};
 
  protected:
-  void write(util::LogLevel, std::string_view message, std::initializer_list<util::LogField>) override {
+  void write(util::LogLevel, std::string_view message, std::span<const util::LogField>) override {
     EXPECT_NE(message.find("Too many open files"), message.npos) << message;
     ++lines;
   }

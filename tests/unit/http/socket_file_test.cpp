@@ -23,7 +23,7 @@ class LogKeeper final : public util::Logger {
   std::string text;
 
  protected:
-  void write(util::LogLevel, std::string_view message, std::initializer_list<util::LogField>) override {
+  void write(util::LogLevel, std::string_view message, std::span<const util::LogField>) override {
     text += std::string(message) + "\n";
   }
 };

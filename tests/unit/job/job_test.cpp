@@ -135,7 +135,14 @@ TEST(Job, TheHeaderCarriesEverythingButDevices) {
   job.created_at = WallTime(std::chrono::seconds(1));
   job.started_at = WallTime(std::chrono::seconds(2));
   job.ended_at = WallTime(std::chrono::seconds(3));
-  const JobSnapshot header = job.header();
+  job.sequence = 7;
+  EXPECT_FALSE(job.header(50).elapsed) << "it has not begun";
+  job.started_now = 20;
+  EXPECT_EQ(job.header(50).elapsed, 30);
+  job.ended_now = 45;
+  const JobSnapshot header = job.header(50);
+  EXPECT_EQ(header.elapsed, 25);
+  EXPECT_EQ(header.sequence, 7U);
   EXPECT_EQ(header.id, "id");
   EXPECT_EQ(header.spec.name, "name");
   EXPECT_EQ(header.state, State::running);

@@ -22,7 +22,7 @@ struct KeeperTest : testing::ServiceFixture {
   }
   State stored_state(const std::string& id) { return store.find(id).value().state; }
   struct Lines final : util::Logger {
-    void write(util::LogLevel, std::string_view message, std::initializer_list<util::LogField>) override {
+    void write(util::LogLevel, std::string_view message, std::span<const util::LogField>) override {
       lines.emplace_back(message);
     }
     std::vector<std::string> lines;

@@ -168,12 +168,26 @@ TEST_F(SqliteStore, ErasesOneJobAndNoOther) {
 
 TEST_F(SqliteStore, LoadsTheNewestOldestFirst) {
   auto store = open();
+  ASSERT_TRUE(store->put(make_job("oldest", 10)));
   ASSERT_TRUE(store->put(make_job("middle", 20)));
   ASSERT_TRUE(store->put(make_job("newest", 30)));
-  ASSERT_TRUE(store->put(make_job("oldest", 10)));
   EXPECT_EQ(ids(*store), (Ids{"oldest", "middle", "newest"}));
   EXPECT_EQ(ids(*store, 2), (Ids{"middle", "newest"}));
   EXPECT_EQ(ids(*store, 0), Ids{});
+}
+
+// The clock may be set: the order is that in which they came.
+TEST_F(SqliteStore, ASequenceDecidesNotTheClock) {
+  auto store = open();
+  StoredJob job = make_job("first", 30);
+  job.sequence = 5;
+  ASSERT_TRUE(store->put(job));
+  job = make_job("second", 10);
+  job.sequence = 6;
+  ASSERT_TRUE(store->put(job));
+  EXPECT_EQ(ids(*store), (Ids{"first", "second"}));
+  EXPECT_EQ(ids(*store, 1), Ids{"second"});
+  EXPECT_EQ(store->load(1)->at(0).sequence, 6U);
 }
 
 TEST_F(SqliteStore, JobsOfOneMillisecondKeepTheirOrder) {

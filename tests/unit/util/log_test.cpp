@@ -13,7 +13,7 @@ class Recorder final : public Logger {
   std::vector<std::string> lines;
 
  protected:
-  void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override {
+  void write(LogLevel level, std::string_view message, std::span<const LogField> fields) override {
     std::string line = std::to_string(static_cast<int>(level)) + " " + std::string(message);
     for (const auto& field : fields) line += " " + std::string(field.key) + "=" + field.value;
     lines.push_back(std::move(line));

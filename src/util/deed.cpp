@@ -1,0 +1,44 @@
+#include "spliced/util/deed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spliced::util {
+namespace {
+
+constexpr std::size_t kMaxNames = 8;    // in the text
+constexpr std::size_t kMaxFields = 64;  // of devices
+constexpr std::size_t kMaxText = 1000;  // bytes of each part that others chose
+
+std::string cut(const std::string& text) {
+  if (text.size() <= kMaxText) return text;
+  std::size_t end = kMaxText;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;  // at a whole character
+  return text.substr(0, end) + " …";
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < kMaxNames; ++i) out += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kMaxNames) out += fmt::format(" and {} more", names.size() - kMaxNames);
+  return cut(out);
+}
+
+}  // namespace
+
+void log_deed(Logger& log, const Deed& deed) {
+  const Subject& about = deed.about;
+  std::string text =
+      fmt::format("{} by {}: {}", cut(deed.call), deed.peer.empty() ? "somebody unknown" : deed.peer, deed.outcome);
+  if (!about.job.empty()) text += ", job " + cut(about.job);
+  if (!about.targets.empty()) text += " on " + list_of(about.targets);
+  if (!deed.detail.empty()) text += ": " + cut(deed.detail);
+  std::vector<LogField> fields;
+  if (!about.job.empty()) fields.push_back({"JOB_ID", cut(about.job)});
+  const auto& devices = about.devices.empty() ? about.targets : about.devices;
+  for (std::size_t i = 0; i < devices.size() && i < kMaxFields; ++i) fields.push_back({"DEVICE", cut(devices[i])});
+  log.log(deed.accepted ? LogLevel::notice : LogLevel::warning, text, std::span<const LogField>(fields));
+}
+
+}  // namespace spliced::util
