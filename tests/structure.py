@@ -65,7 +65,11 @@ def functions(lines):
         if not opening.match(line) or control.match(line):
             continue
         # A constructor's list of initialisers stands further in than the constructor.
-        indent = len(line) - len(line.lstrip()) - (4 if line.lstrip().startswith(":") else 0)
+        first = start
+        while first > 0 and lines[first - 1].endswith(",") and not lines[first].lstrip().startswith(":"):
+            first -= 1
+        in_list = lines[first].lstrip().startswith(":")
+        indent = len(lines[first]) - len(lines[first].lstrip()) - 4 if in_list else len(line) - len(line.lstrip())
         for end in range(start + 1, len(lines)):
             if lines[end].startswith(" " * indent + "}") and len(lines[end]) - len(lines[end].lstrip()) == indent:
                 yield start + 1, end - start + 1
@@ -114,6 +118,9 @@ def check_self(complain):
     body = ["int f(int x) {"] + ["  x++;"] * 70 + ["}"]
     if list(functions(body)) != [(1, 72)]:
         complain("the length check does not see functions")
+    body = ["A::A(int b)", "    : b_(b),", "      c_(b) {"] + ["  c_++;"] * 70 + ["}"]
+    if list(functions(body)) != [(3, 72)]:
+        complain("the length check does not see constructors")
 
 
 def main():

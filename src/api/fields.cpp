@@ -4,6 +4,8 @@
 #include <limits>
 #include <optional>
 
+#include "key_hints.h"
+
 namespace spliced::api {
 
 using nlohmann::json;
@@ -113,9 +115,10 @@ void Fields::read_duration(const char* key, util::Nanos& out) {
 
 void Fields::finish() {
   for (const auto& [key, value] : object_.items()) {
-    if (!known_.contains(key)) {
-      errors_.push_back({at(key), fmt::format("unknown key; known are {}", fmt::join(known_, ", "))});
-    }
+    if (known_.contains(key)) continue;
+    const std::string hint = key_hint(pointer_, key);
+    errors_.push_back({at(key), hint.empty() ? fmt::format("unknown key; known are {}", fmt::join(known_, ", "))
+                                             : fmt::format("unknown key: {}", hint)});
   }
 }
 

@@ -139,14 +139,18 @@ export const unknown: Job = { targets: ["/dev/sdb"], wrokload: {} };
     def test_completion_knows_every_command(self):
         text = subprocess.run([BIN / "splicectl", "--help"], capture_output=True, text=True).stdout
         completion = (ROOT / "packaging/completions/splicectl.bash").read_text()
+        for zsh in re.findall(r"^    '([a-z]+):", (ROOT / "packaging/completions/_splicectl").read_text(), re.M):
+            self.assertRegex(text, rf"(?m)^  {zsh} ")
         for command in ("submit", "validate", "run", "wait", "list", "show", "cancel", "delete", "devices", "capabilities",
                         "version"):
             self.assertRegex(text, rf"(?m)^  {command} ")
             self.assertIn(f" {command} ", completion.replace('"', " "))
+            self.assertIn(f"    '{command}:", (ROOT / "packaging/completions/_splicectl").read_text())
         text = subprocess.run([BIN / "spliced", "--help"], capture_output=True, text=True).stdout
         completion = (ROOT / "packaging/completions/spliced.bash").read_text()
         for flag in set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", text, re.M)):
             self.assertIn(flag, completion)
+            self.assertIn(f"{flag}[", (ROOT / "packaging/completions/_spliced").read_text())
 
     def test_manuals_name_every_flag(self):
         for program, manual in (("spliced", "spliced.8"), ("splicectl", "splicectl.1")):

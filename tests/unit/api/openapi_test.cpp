@@ -9,6 +9,7 @@
 #include <set>
 
 #include "api/job_text.h"
+#include "api/key_hints.h"
 #include "api/render.h"
 #include "api/routes.h"
 #include "api/spec_reader.h"
@@ -164,6 +165,17 @@ TEST_F(OpenApi, AnswersHaveASchemaInWhichEveryFieldIsThere) {
   EXPECT_EQ(required("FilledEngineOptions"), members(spec.at("engine")));
   EXPECT_EQ(required("FilledErrorPolicy"), members(spec.at("error_policy")));
   EXPECT_EQ(required("FilledCriteria"), members(spec.at("criteria")));
+}
+
+// Each key of the definition is known where it belongs, by whoever put it elsewhere.
+TEST_F(OpenApi, EveryKeyHasAHome) {
+  for (const auto& name : properties_of("JobSpec")) {
+    const auto slash = name.find('/');
+    const std::string key = slash == name.npos ? name : name.substr(slash + 1);
+    const std::string home = slash == name.npos ? "the job itself" : "/" + name.substr(0, slash);
+    EXPECT_EQ(key_hint("/elsewhere", key), "it belongs into " + home);
+    EXPECT_EQ(fio_hint(key), "") << key;
+  }
 }
 
 // A generator that takes a default for "always there" would make every client send all of them.
