@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "notifier.h"
@@ -59,16 +60,15 @@ void reload(App& app, const CommandLine& command_line, Notifier& systemd) {
 // answer: what could be recorded has been by then.
 class ExitDeadline {
  public:
-  explicit ExitDeadline(QueuedLogger& log) : log_(log) {}
+  // Its thread is there from the start: at the end there may be none to be had.
+  explicit ExitDeadline(QueuedLogger& log) : log_(log), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
   // `started`: whether the daemon had come up; what the process says when it is ended depends on it.
   void begin(util::Status started) {
+    const std::lock_guard lock(mutex_);
     started_ = std::move(started);
-    thread_ = std::jthread([this](const std::stop_token& stop) {
-      std::unique_lock lock(mutex_);
-      never_.wait_for(lock, stop, kWholeStopLimit, [] { return false; });
-      if (!stop.stop_requested()) leave();
-    });
+    begun_ = true;
+    changed_.notify_all();
   }
   // Without destructors: threads that cannot be joined may go on until the very end.
   [[noreturn]] void leave() {
@@ -78,12 +78,28 @@ class ExitDeadline {
   }
 
  private:
+  void run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait(lock, stop, [&] { return begun_; })) return;
+    changed_.wait_for(lock, stop, kWholeStopLimit, [] { return false; });
+    if (!stop.stop_requested()) leave();
+  }
+
   QueuedLogger& log_;
   util::Status started_;
   std::mutex mutex_;
-  std::condition_variable_any never_;
-  std::jthread thread_;
+  std::condition_variable_any changed_;
+  bool begun_ = false;
+  std::jthread thread_;  // last: it uses all of the above
 };
+
+util::Status start(App& app) {
+  try {
+    return app.start();
+  } catch (const std::system_error& error) {  // of a thread
+    return util::fail(util::Errc::exhausted, without_threads(error));
+  }
+}
 
 void wait_for_the_end(App& app, const CommandLine& command_line, Notifier& systemd) {
   const util::UniqueFd signals = open_signals();
@@ -100,6 +116,11 @@ void wait_for_the_end(App& app, const CommandLine& command_line, Notifier& syste
 
 }  // namespace
 
+std::string without_threads(const std::system_error& error) {
+  return fmt::format("cannot start a thread: {}; raise the limit on them (TasksMax= of the unit, ulimit -u)",
+                     error.code().message());
+}
+
 util::Status check(const Config& config) {
   if (auto status = check_state_dir(config.state_dir); !status) return status;
   if (config.token_file.empty()) return {};
@@ -111,7 +132,7 @@ util::Status serve(Config config, const CommandLine& command_line, QueuedLogger&
   ExitDeadline deadline(log);  // outlives the application, whose destructor waits for threads
   App app(std::move(config), log);
   Notifier systemd;
-  auto started = app.start();
+  auto started = start(app);
   if (started) {
     systemd.state(fmt::format("READY=1\nSTATUS={}", app.status_line()));
     wait_for_the_end(app, command_line, systemd);

@@ -1,4 +1,7 @@
 #pragma once
+#include <string>
+#include <system_error>
+
 #include "app.h"
 #include "config.h"
 #include "log_queue.h"
@@ -7,6 +10,9 @@ namespace spliced::daemon {
 
 // Everything that can be known to be wrong before anything is started.
 [[nodiscard]] util::Status check(const Config& config);
+
+// What is said of a thread that could not be started.
+[[nodiscard]] std::string without_threads(const std::system_error& error);
 
 // Starts the application and waits for SIGTERM or SIGINT, feeding systemd meanwhile; then stops it. An error: it could
 // not start. SIGHUP reloads: `command_line` is merged with the file again. All signals must be blocked in every thread.

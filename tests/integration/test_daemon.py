@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, PRESET, SLOW, TestCase, await_true, need_root
+from harness import BIN, PRESET, SLOW, Daemon, TestCase, await_true, need_root
 
 CHECK = [BIN / "spliced", "--check-config"]
 
@@ -253,6 +253,61 @@ class End(TestCase):
         self.assertEqual("CANCELLED", daemon.wait(job["id"], 5)["state"])
         again = daemon.submit(**definition)
         daemon.call("POST", f"/v1/jobs/{again['id']}:cancel", "")
+
+
+@need_root
+class FewThreads(TestCase):
+    """A limit on threads (RLIMIT_NPROC) that the daemon cannot exceed: root could."""
+
+    USER = 54321  # nobody else's
+
+    def command(self, limit):
+        directory = self.directory()
+        directory.chmod(0o777)
+        return directory, [
+            "setpriv", f"--reuid={self.USER}", f"--regid={self.USER}", "--clear-groups", "prlimit", f"--nproc={limit}",
+            BIN / "spliced", "--listen", f"unix:{directory}/spliced.sock", "--metrics-listen", "none", "--state-dir",
+            directory / "state", "--bus", "none", "--allow", f"{directory}/"]
+
+    def test_without_enough_to_start_it_says_so_and_ends(self):
+        if PRESET == "tsan":
+            self.skipTest("ThreadSanitizer has threads of its own")
+        ended = 0
+        for limit in (1, 2, 4, 6):
+            _, command = self.command(limit)
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(process.kill)
+            try:
+                _, said = process.communicate(timeout=5 * SLOW)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                _, said = process.communicate(timeout=20 * SLOW)
+                self.assertEqual(0, process.returncode, said)
+                continue
+            ended += 1
+            self.assertEqual(1, process.returncode, said)
+            self.assertIn("cannot start a thread: Resource temporarily unavailable; raise the limit on them", said)
+        self.assertGreater(ended, 1)
+
+    def test_with_few_jobs_are_refused_and_the_daemon_ends_in_order(self):
+        for limit in (9, 12, 20):
+            with self.subTest(limit):
+                directory, command = self.command(limit)
+                process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+                self.addCleanup(process.kill)
+                daemon = Daemon.__new__(Daemon)
+                daemon.socket = directory / "spliced.sock"
+                await_true(daemon.listens, "the daemon to listen")
+                job = {"targets": [f"{directory}/file"], "destructive": True, "workload": {
+                    "rw": "write", "size": "1M", "direct": False, "workers": 64, "runtime": "1h", "time_based": True}}
+                for _ in range(3):
+                    answer = daemon.call("POST", "/v1/jobs", job)
+                    self.assertEqual(429, answer.status, answer.raw)
+                    self.assertEqual("urn:spliced:problem:limit", answer.json["type"])
+                self.assertEqual(200, daemon.call("GET", "/v1/version").status)
+                process.terminate()
+                _, said = process.communicate(timeout=20 * SLOW)
+                self.assertEqual(0, process.returncode, said)
 
 
 class Clock(TestCase):

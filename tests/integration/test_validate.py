@@ -3,9 +3,11 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
+import time
 import unittest
 
-from harness import TestCase, need_root
+from harness import SLOW, TestCase, need_root
 
 MIB = 1 << 20
 
@@ -123,6 +125,43 @@ class ValidateAndSubmit(TestCase):
         os.close(os.open(loop, os.O_RDWR | os.O_EXCL))
         with open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@need_root
+class Onlookers(TestCase):
+    def test_what_others_ask_of_a_disk_is_not_in_the_counters_of_its_job(self):
+        """Looking for signatures reads from the disk, and the kernel counts that."""
+        mount = self.fuse_disk(4 * MIB)
+        loop, _ = self.loop(image=mount / "disk")
+        subprocess.run(["mkfs.ext4", "-q", loop], check=True, capture_output=True)
+        (mount / "control").write_text("delay 5\n")
+        server = self.daemon(allow=["/dev/loop*"])
+        write = {"targets": [loop], "destructive": True, "workload": {"rw": "write", "bs": "4k"}}
+        done = threading.Event()
+
+        def ask(path):
+            while not done.is_set():
+                server.call("POST", path, write)
+
+        others = [threading.Thread(target=ask, args=(path,)) for path in ("/v1/jobs:validate", "/v1/jobs:validate", "/v1/jobs")]
+        for other in others:
+            other.start()
+        try:
+            ran = 0
+            end = time.monotonic() + 4 * SLOW
+            while time.monotonic() < end:
+                job = server.call("POST", "/v1/jobs", {"targets": [loop], "workload": {"rw": "read", "bs": "64k"}})
+                if job.status != 201:  # another looks at it for longer than this one would wait
+                    continue
+                device = server.wait(job.json["id"])["devices"][0]
+                self.assertEqual((device["io"]["read"]["bytes"], 0),
+                                 (device["kernel"]["read_bytes"], device["kernel"]["write_bytes"]))
+                ran += 1
+        finally:
+            done.set()
+            for other in others:
+                other.join()
+        self.assertGreater(ran, 3)
 
 
 if __name__ == "__main__":

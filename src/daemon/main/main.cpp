@@ -63,6 +63,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
+  } catch (const std::system_error& error) {  // the first threads
+    daemon::say(STDERR_FILENO, fmt::format("spliced: {}\n", daemon::without_threads(error)));
+    return 1;
   } catch (const std::exception& error) {
     daemon::say(STDERR_FILENO, fmt::format("spliced: {}\n", error.what()));
     return 1;
