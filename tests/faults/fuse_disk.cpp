@@ -3,7 +3,8 @@
 // Faults are set by writing lines to MOUNTPOINT/control:
 //   fail read|write OFFSET LENGTH ERRNO   requests that touch the range fail with that errno
 //   hang read|write OFFSET LENGTH         they wait until "clear"
-//   delay MILLISECONDS                    every request takes that much longer
+//   delay MILLISECONDS [EVERY MILLISECONDS]...   every request takes that much longer; and every so manieth, so much
+//   log FILE                              from now on, appends a line for each read: its microseconds
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
 #include <fuse3/fuse.h>
@@ -15,10 +16,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -37,6 +40,9 @@ struct Disk {
   std::condition_variable cleared;
   std::vector<Fault> faults;
   int delay_ms = 0;
+  std::vector<std::pair<std::uint64_t, int>> others;  // of every so manieth request, instead; the last that fits counts
+  std::uint64_t requests = 0;
+  std::ofstream log;
 };
 
 Disk disk;
@@ -51,10 +57,23 @@ int apply(const std::string& line) {
   if (verb == "clear") {
     disk.faults.clear();
     disk.delay_ms = 0;
+    disk.others.clear();
     disk.cleared.notify_all();
     return 0;
   }
-  if (verb == "delay") return in >> disk.delay_ms ? 0 : -EINVAL;
+  if (verb == "delay") {
+    disk.others.clear();
+    if (!(in >> disk.delay_ms)) return -EINVAL;
+    for (std::pair<std::uint64_t, int> other; in >> other.first >> other.second;) disk.others.push_back(other);
+    return 0;
+  }
+  if (verb == "log") {
+    std::string path;
+    if (!(in >> path)) return -EINVAL;
+    disk.log.close();
+    disk.log.open(path, std::ios::app);
+    return disk.log ? 0 : -EIO;
+  }
   if (!(in >> op >> fault.begin >> length)) return -EINVAL;
   fault.end = fault.begin + length;
   fault.write = op == "write";
@@ -67,7 +86,11 @@ int apply(const std::string& line) {
 // 0, or the negative errno that a request is to be answered with.
 int strike(bool write, off_t offset, std::size_t size) {
   std::unique_lock lock(disk.mutex);
-  const int delay = disk.delay_ms;
+  int delay = disk.delay_ms;
+  ++disk.requests;
+  for (const auto& [every, milliseconds] : disk.others) {
+    if (disk.requests % every == 0) delay = milliseconds;
+  }
   const auto touching = [&]() -> const Fault* {
     for (const Fault& fault : disk.faults) {
       if (fault.write == write && offset < fault.end && offset + static_cast<off_t>(size) > fault.begin) return &fault;
@@ -116,8 +139,12 @@ int do_read(const char* path, char* out, std::size_t size, off_t offset, fuse_fi
   if (!is_disk(path)) return 0;
   if (offset >= static_cast<off_t>(disk.bytes.size())) return 0;
   size = std::min(size, disk.bytes.size() - static_cast<std::size_t>(offset));
+  const auto begun = std::chrono::steady_clock::now();
   if (const int error = strike(false, offset, size); error != 0) return error;
   std::memcpy(out, disk.bytes.data() + offset, size);
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
+  const std::lock_guard lock(disk.mutex);
+  if (disk.log.is_open()) disk.log << took.count() << '\n' << std::flush;
   return static_cast<int>(size);
 }
 
