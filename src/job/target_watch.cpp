@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 
@@ -39,11 +40,12 @@ device::TargetFacts facts_of(const device::BlockNode& node) {
 
 void TargetWatch::look(util::Nanos now) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock || (last_ != 0 && now - last_ < kInterval)) return;
-  last_ = now;
+  if (!lock || now < next_) return;
+  const util::Nanos begun = util::now();
   const auto known = ledger_.idle();
   look_at_devices(known, now);
   look_at_files(known);
+  next_ = now + std::max(kInterval, kRest * (util::now() - begun));
 }
 
 void TargetWatch::look_at_devices(const std::vector<device::TargetFacts>& known, util::Nanos now) {

@@ -10,10 +10,12 @@ namespace spliced::job {
 [[nodiscard]] device::TargetFacts facts_of(const device::BlockNode& node);
 
 // Keeps what the ledger says of targets that nothing runs on true: disks come, grow and go, and so do files. Looks when
-// it is asked to, and not more often than every kInterval. Thread-safe.
+// it is asked to, not more often than every kInterval, and where there are thousands of disks for a small part of the
+// time only. Thread-safe.
 class TargetWatch {
  public:
   static constexpr util::Nanos kInterval = util::kSecond / 2;
+  static constexpr util::Nanos kRest = 20;                       // times as long as a look took, before the next
   static constexpr util::Nanos kPatience = util::kSecond / 100;  // with one file,
   static constexpr util::Nanos kLimit = util::kSecond / 25;      // and with all of them
 
@@ -31,7 +33,7 @@ class TargetWatch {
   const device::Gate& gate_;
   Ledger& ledger_;
   std::mutex mutex_;  // held by the one who looks
-  util::Nanos last_ = 0;
+  util::Nanos next_ = 0;
 };
 
 }  // namespace spliced::job

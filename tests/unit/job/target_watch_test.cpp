@@ -15,7 +15,7 @@ struct TargetWatchTest : testing::RunFixture {
   }
   // The device of that name after a look; nullopt when it is not known.
   std::optional<DeviceTelemetry> after_look(const std::string& name) {
-    clock.advance(TargetWatch::kInterval);
+    clock.advance(60 * util::kSecond);
     watch.look(clock.now());
     for (auto& device : ledger.read(clock.now())) {
       if (device.facts.name == name) return device;
