@@ -12,12 +12,12 @@ class StartLine {
  public:
   explicit StartLine(util::Clock& clock) : clock_(clock) {}
 
-  // Called by each worker: waits for open() or abort(). The instant of the start, 0 after an abort.
+  // Called by each worker: waits for let_go() or abort(). The instant of the start, 0 after an abort.
   [[nodiscard]] util::Nanos wait() {
     std::unique_lock lock(mutex_);
     ++waiting_;
     changed_.notify_all();
-    changed_.wait(lock, [&] { return decided_; });
+    changed_.wait(lock, [&] { return gone_; });
     return start_;
   }
   // Called by whoever started the workers: waits until `workers` of them are at the gate.
@@ -25,23 +25,24 @@ class StartLine {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_ == workers; });
   }
-  // The same, and sets the instant. Once. Who holds a lock that others want lets the workers go after it: each that is
-  // woken may take the CPU at once.
+  // The same, and sets the instant. Once. What must be known before the first operation is settled between this and
+  // let_go(); and who holds a lock that others want gives it back, for each worker that is woken may take the CPU at
+  // once.
   util::Nanos set(std::size_t workers) {
     await(workers);
     const std::lock_guard lock(mutex_);
     return decide(clock_.now());
   }
-  void let_go() { changed_.notify_all(); }
-  util::Nanos open(std::size_t workers) {
-    const util::Nanos start = set(workers);
-    let_go();
-    return start;
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    gone_ = true;
+    changed_.notify_all();
   }
   void abort() {
     const std::lock_guard lock(mutex_);
     decide(0);
-    let_go();
+    gone_ = true;
+    changed_.notify_all();
   }
 
  private:
@@ -56,6 +57,7 @@ class StartLine {
   std::condition_variable changed_;
   std::size_t waiting_ = 0;
   bool decided_ = false;
+  bool gone_ = false;
   util::Nanos start_ = 0;
 };
 

@@ -26,7 +26,8 @@ struct RunFixture : ServiceFixture {
   }
   void begin(job::DeviceRun& run) {
     EXPECT_TRUE(run.start_workers());
-    run.began(start_line->open(run.worker_count()));
+    run.began(start_line->set(run.worker_count()));
+    start_line->let_go();
   }
   std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {
     auto run = create(spec);

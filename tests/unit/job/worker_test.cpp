@@ -95,7 +95,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     });
     ASSERT_TRUE(worker);
     driven = worker->get();
-    start_line->open(1);
+    (void)start_line->set(1);
+    start_line->let_go();
     if (meanwhile) meanwhile(**worker);
     ASSERT_TRUE(testing::await([&] { return exited.load(); }));
     completed = (*worker)->completed();
