@@ -80,8 +80,11 @@ Response with_spec(const Request& request, Next&& next) {
   }
   const SpecError& refused = spec.error();
   if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors, "malformed");
-  return problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
-                 refused.errors, util::reason_name(util::reason_of({util::Errc::invalid, "", 0, refused.errors})));
+  Response response =
+      problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
+              refused.errors, util::reason_name(util::reason_of({util::Errc::invalid, "", 0, refused.errors})));
+  response.about.targets = refused.targets;
+  return response;
 }
 
 class Handlers {
@@ -157,17 +160,19 @@ class Handlers {
     const auto cancelled = service_.cancel(id);
     Response response = cancelled ? show(id) : answer_error(cancelled.error());
     response.about.job = id;
-    if (cancelled) response.about.devices = cancelled->devices;
+    if (cancelled) response.about = {id, cancelled->targets, cancelled->devices};
     return response;
   }
 
   Response forget(const Request& request) {
     const std::string id = request.path_values.at("id");
+    const auto job = service_.wait(id, 0, {});  // while it is known what it was
     const auto status = service_.forget(id);
     Response response;
     response.status = 204;
     if (!status) response = answer_error(status.error());
     response.about.job = id;
+    if (job) response.about = {id, job->targets, job->devices};
     return response;
   }
 

@@ -164,7 +164,10 @@ tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
   read_job(fields, spec);
   fields.finish();
   add_checks(spec, refused.errors);
-  if (!refused.errors.empty()) return tl::unexpected(std::move(refused));
+  if (!refused.errors.empty()) {
+    refused.targets = std::move(spec.targets);
+    return tl::unexpected(std::move(refused));
+  }
   return spec;
 }
 

@@ -9,6 +9,7 @@ namespace spliced::api {
 struct SpecError {
   bool malformed = false;
   std::vector<util::FieldError> errors;
+  std::vector<std::string> targets = {};  // as far as they could be read
 };
 
 // A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic

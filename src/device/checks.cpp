@@ -136,7 +136,7 @@ void check_own_files(const Case& c, Refusals& refusals) {
     struct stat st {};
     const bool same_file =
         facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
-    if (same_file || facts.path == path) {
+    if (same_file || facts.path == path || facts.path.starts_with(path + "/")) {
       refusals.push_back({fmt::format("is a file of the daemon itself ({})", path), Reason::own_file});
       return;
     }
@@ -161,11 +161,14 @@ void check_nature_and_uses(const Case& c, Refusals& refusals) {
 
 }  // namespace
 
-void check(const Case& c, Refusals& refusals) {
+bool check_permitted(const Case& c, Refusals& refusals) {
   check_allowed(c, refusals);
   if (refusals.empty()) check_own_files(c, refusals);
   if (refusals.empty()) check_missing(c, refusals);
-  if (!refusals.empty()) return;
+  return refusals.empty();
+}
+
+void check(const Case& c, Refusals& refusals) {
   check_nature_and_uses(c, refusals);
   if (!c.holder.empty())
     refusals.insert(refusals.begin(), {fmt::format("is claimed by job {}", c.holder), Reason::busy});

@@ -14,7 +14,10 @@ struct Case {
   const std::string& holder;            // the job that has claimed it, "" for none
 };
 
-// Adds everything that is in the way. What is not allowed is neither opened nor described further.
+// Whether the target may be looked at any further; adds why not. What is not allowed is neither opened nor described.
+[[nodiscard]] bool check_permitted(const Case& c, std::vector<Refusal>& refusals);
+
+// Adds everything else that is in the way.
 void check(const Case& c, std::vector<Refusal>& refusals);
 
 // What may have changed between the check and the claim.

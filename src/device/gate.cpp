@@ -63,6 +63,11 @@ bool share_a_disk(const TargetFacts& a, const TargetFacts& b) {
   return excludes(a.stack, b.stack);
 }
 
+bool is_same_thing(const TargetFacts& now, const TargetFacts& then) {
+  return now.id == then.id && now.sequence == then.sequence && now.info.wwn == then.info.wwn &&
+         now.info.serial == then.info.serial;
+}
+
 void Gate::set_allow_list(AllowList allow) {
   const std::lock_guard lock(mutex_);
   allow_ = std::move(allow);
@@ -111,9 +116,11 @@ Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const st
   }
   place = std::move(target->place);
   const std::string holder = target->facts.exists ? claims_.holder_of(target->facts.stack) : std::string();
+  const Case c{*target, access, host, machine_, allow, protected_, holder};
+  if (!check_permitted(c, refusals)) return {target->facts, std::move(refusals)};
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
-  check({*target, access, host, machine_, allow, protected_, holder}, refusals);
-  if (access.try_to_open && refusals.empty()) {
+  check(c, refusals);
+  if ((access.try_to_open || !target->facts.exists) && refusals.empty()) {
     if (auto refusal = try_to_open(*target, access)) refusals.push_back(std::move(*refusal));
   }
   return {target->facts, std::move(refusals)};

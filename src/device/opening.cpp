@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,6 +33,7 @@ int flags_for(const TargetFacts& facts, const Access& access) {
 Refusal refusal_of(const TargetFacts& facts, const Access& access, int error) {
   if (error == EBUSY) return {"is claimed by another program or the kernel (O_EXCL: Device or resource busy)"};
   if (error == ETXTBSY) return {"is in use as a running program or as swap (Text file busy)"};
+  if (error == EWOULDBLOCK && !facts.block_device) return {"is leased to another program (fcntl F_SETLEASE)"};
   if (error == EPERM && access.destructive && !facts.block_device) {
     return {
         "may not be written: it is append-only or immutable, or not the daemon's to write (Operation not permitted)",
@@ -59,8 +61,10 @@ std::optional<Refusal> lock(const util::UniqueFd& fd) {
 }
 
 std::optional<Refusal> open_and_lock(const Resolved& target, const Access& access, int flags, util::UniqueFd& fd) {
-  fd = reopen(target.handle, flags);
+  // Without O_NONBLOCK, opening a file would wait for whoever has a lease on it (fcntl(2)).
+  fd = reopen(target.handle, target.facts.block_device ? flags : flags | O_NONBLOCK);
   if (!fd) return refusal_of(target.facts, access, errno);
+  if (!target.facts.block_device) ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   if (target.facts.block_device || is_shared(access)) return std::nullopt;
   return lock(fd);
 }
@@ -68,8 +72,15 @@ std::optional<Refusal> open_and_lock(const Resolved& target, const Access& acces
 // A directory where nothing may be created: read-only, immutable, or not the daemon's.
 std::optional<Refusal> try_to_create(const std::string& path) {
   const std::string directory = path.substr(0, path.rfind('/') + 1);
-  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return std::nullopt;
-  return Refusal{cannot_be_created(errno), reason_of_create(errno)};
+  struct statvfs fs {};
+  int error = 0;
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    error = errno;
+  } else if (::statvfs(directory.c_str(), &fs) == 0 && fs.f_files != 0 && fs.f_ffree == 0) {
+    error = ENOSPC;  // of inodes
+  }
+  if (error == 0) return std::nullopt;
+  return Refusal{cannot_be_created(error), reason_of_create(error)};
 }
 
 }  // namespace
@@ -119,9 +130,9 @@ util::Result<util::UniqueFd> open_exclusively(const Resolved& target, const Acce
 
 std::optional<Refusal> try_to_open(const Resolved& target, const Access& access) {
   if (!target.facts.exists) return try_to_create(target.facts.path);
-  int flags = flags_for(target.facts, access) | O_NONBLOCK;
+  int flags = flags_for(target.facts, access);
   // Closed after it was open for writing, a device is read anew by udev.
-  if (target.facts.block_device) flags = (flags & ~O_ACCMODE) | O_RDONLY;
+  if (target.facts.block_device) flags = (flags & ~O_ACCMODE) | O_RDONLY | O_NONBLOCK;
   util::UniqueFd fd;
   return open_and_lock(target, access, flags, fd);
 }

@@ -134,6 +134,7 @@ void describe_block(const struct stat& st, const HostView& host, TargetFacts& fa
   facts.size = node->size;
   facts.alignment = node->logical_block;
   facts.info = node->info;
+  facts.sequence = node->sequence;
   facts.zoned = node->zoned;
 }
 

@@ -21,12 +21,31 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// RFC 9110, 5.6.2.
+bool is_token(std::string_view text) {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  const auto fits = [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
+}
+
+// RFC 9110, 5.5: a tab, but no other control character.
+bool is_field_value(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+}
+
+// RFC 3986 has visible characters of ASCII only, and a target no fragment.
+bool is_target(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+}
+
 class HeadCheck {
  public:
   std::optional<Response> line(std::string_view text) {
     if (++fields_ > kMaxHeaderFields) return problem(431, fmt::format("more than {} header fields", kMaxHeaderFields));
     const auto colon = text.find(':');
-    if (colon == text.npos || colon == 0 || text[0] == ' ' || text[0] == '\t' || text[colon - 1] == ' ') {
+    if (colon == text.npos || !is_token(text.substr(0, colon)) || !is_field_value(text.substr(colon + 1))) {
       return problem(400, "a header field is not of the form \"Name: value\"");
     }
     return field(util::lower_case(text.substr(0, colon)), trim(text.substr(colon + 1)));
@@ -36,6 +55,11 @@ class HeadCheck {
  private:
   std::optional<Response> field(const std::string& name, std::string_view value) {
     if (name == "host") return host(value);
+    if (name == "authorization" && std::exchange(has_authorization_, true)) {
+      return problem(400, "Authorization must be given once");
+    }
+    if (name == "content-type" && std::exchange(has_type_, true))
+      return problem(400, "Content-Type must be given once");
     if (name == "idempotency-key") {
       return problem(400, "Idempotency-Key is not supported yet: a repeated request would make a second job");
     }
@@ -82,16 +106,9 @@ class HeadCheck {
   std::size_t fields_ = 0;
   bool has_host_ = false;
   bool has_length_ = false;
+  bool has_authorization_ = false;
+  bool has_type_ = false;
 };
-
-// RFC 9110, 5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  const auto fits = [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
-}
 
 // "METHOD target HTTP/1.1", with one space each.
 std::optional<Response> check_request_line(std::string_view line) {
@@ -100,6 +117,11 @@ std::optional<Response> check_request_line(std::string_view line) {
   const bool three = first != line.npos && first != last && line.find(' ', first + 1) == last && last - first > 1;
   if (!three || !is_token(line.substr(0, first)) || !line.substr(last + 1).starts_with("HTTP/")) {
     return problem(400, "the request line is not of the form \"METHOD target HTTP/1.1\"");
+  }
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  const Target parts = split_target(target);
+  if (!is_target(target) || (parts.absolute && (parts.host.empty() || !is_host(parts.host)))) {
+    return problem(400, "the target of the request is no path and no http URL");
   }
   const std::string_view version = line.substr(last + 1);
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
@@ -155,7 +177,7 @@ std::optional<Response> HeadGuard::take(std::string_view more) {
   bytes_.append(more);
   if (has_head()) return std::nullopt;
   const std::size_t end = bytes_.find("\r\n\r\n", from);
-  if (end != bytes_.npos && end <= kMaxHeadBytes) {
+  if (end != bytes_.npos && end + 4 <= kMaxHeadBytes) {
     length_ = end + 4;
     if (auto refusal = check_head(head())) return refusal;
     const std::string length = header_value(head(), "content-length");

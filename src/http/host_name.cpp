@@ -45,7 +45,9 @@ bool is_host(std::string_view value) {
   std::string_view port = value.substr(end);
   if (!port.empty() && port.front() != ':') return false;
   if (!port.empty()) port.remove_prefix(1);
-  if (!std::all_of(port.begin(), port.end(), is_digit) || port.size() > 5) return false;
+  int number = 0;
+  for (const char c : port.substr(0, 6)) number = is_digit(c) ? number * 10 + (c - '0') : 65536;
+  if (port.size() > 5 || number > 65535) return false;
   if (!host.starts_with('[')) return std::all_of(host.begin(), host.end(), may_be_in_name);
   const auto inside = host.substr(1, host.size() - 2);
   return host.size() > 2 && host.ends_with(']') && std::all_of(inside.begin(), inside.end(), may_be_in_brackets);
@@ -68,9 +70,9 @@ Target split_target(std::string_view target) {
     target.remove_prefix(scheme.size());
     const auto end = std::min(target.find_first_of("/?"), target.size());
     const std::string_view path = target.substr(end);
-    return {target.substr(0, end), path.empty() ? "/" : path};
+    return {target.substr(0, end), path.empty() ? "/" : path, true};
   }
-  return {"", target};
+  return {"", target, false};
 }
 
 }  // namespace spliced::http

@@ -19,6 +19,7 @@ namespace spliced::http {
 struct Target {
   std::string_view host;
   std::string_view path;
+  bool absolute = false;
 };
 [[nodiscard]] Target split_target(std::string_view target);
 

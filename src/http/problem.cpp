@@ -1,8 +1,12 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "message.h"
 
 namespace spliced::http {
+
+constexpr std::size_t kLoggedErrors = 5;
 
 std::string_view status_title(int status) {
   switch (status) {
@@ -76,6 +80,10 @@ Response problem(int status, std::string_view detail, const std::vector<util::Fi
   response.status = status;
   response.content_type = "application/problem+json";
   response.detail = detail;
+  for (std::size_t i = 0; i < errors.size() && i < kLoggedErrors; ++i) {
+    if (detail.find(errors[i].detail) == detail.npos)
+      response.detail += fmt::format("; {} {}", errors[i].pointer, errors[i].detail);
+  }
   // A detail may quote what the client sent: bytes that are not UTF-8 are replaced.
   response.body = body.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   return response;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "head_guard.h"
 #include "host_name.h"
@@ -31,6 +33,40 @@ class HeadStream final : public httplib::Stream {
  private:
   std::string_view left_;
 };
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// As forms are sent (WHATWG URL, 5.1): a plus is a space, and what is no percent-encoding stays as it is.
+std::string decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool encoded =
+        text[i] == '%' && i + 2 < text.size() && digit_of(text[i + 1]) >= 0 && digit_of(text[i + 2]) >= 0;
+    if (encoded) {
+      out += static_cast<char>(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+std::multimap<std::string, std::string> parse_query(std::string_view query) {
+  std::multimap<std::string, std::string> out;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    out.emplace(decode(pair.substr(0, equals)), decode(pair.substr(std::min(equals + 1, pair.size()))));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -64,20 +100,21 @@ class RequestParser::Library final : public httplib::Server {
 RequestParser::RequestParser() : library_(std::make_unique<Library>()) {}
 RequestParser::~RequestParser() = default;
 
-// The library has a limit of its own for each line and no notion of targets in absolute form: it is given what is read
-// from it, and no more.
+// The library has a limit of its own for each line, takes queries apart in a way of its own, and has no notion of
+// targets in absolute form: it is given the path alone.
 std::optional<Request> RequestParser::parse(std::string_view head) {
   const std::string_view line = head.substr(0, head.find("\r\n"));
   const auto space = line.find(' ');
   const auto end = line.rfind(' ');
   if (space == line.npos || end <= space) return std::nullopt;
-  std::string_view path = split_target(line.substr(space + 1, end - space - 1)).path;
-  path = path.substr(0, path.find('#'));
-  const bool rootless = path.starts_with('?');
-  std::string reduced = fmt::format("{} {}{} HTTP/1.1\r\n", line.substr(0, space), rootless ? "/" : "", path);
-  const std::string type = header_value(head, "content-type");
-  if (!type.empty()) reduced += fmt::format("Content-Type: {}\r\n", type);
-  return library_->parse(reduced + "\r\n");
+  const std::string_view target = split_target(line.substr(space + 1, end - space - 1)).path;
+  const auto mark = std::min(target.find('?'), target.size());
+  const std::string_view path = mark == 0 ? "/" : target.substr(0, mark);
+  auto request = library_->parse(fmt::format("{} {} HTTP/1.1\r\n\r\n", line.substr(0, space), path));
+  if (!request) return request;
+  if (mark < target.size()) request->query = parse_query(target.substr(mark + 1));
+  request->content_type = header_value(head, "content-type");
+  return request;
 }
 
 }  // namespace spliced::http

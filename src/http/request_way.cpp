@@ -32,6 +32,16 @@ Response busy(std::string_view detail) {
   return refusal;
 }
 
+// A target as far as it is a plain path: what follows may be a secret at the wrong place.
+std::string plain_path(const std::string& target) {
+  const std::string_view path = split_target(target).path;
+  const auto is_plain = [](char c) {
+    constexpr std::string_view others = "/:._-";
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
+  };
+  return {path.begin(), std::find_if_not(path.begin(), path.end(), is_plain)};
+}
+
 }  // namespace
 
 void EventLoop::receive(Connection& connection) {
@@ -218,9 +228,15 @@ void EventLoop::log_deed(const Connection& connection, Response& response) const
   const Exchange& exchange = *connection.exchange;
   const bool changes = exchange.method == "POST" || exchange.method == "PUT" || exchange.method == "DELETE" ||
                        exchange.method == "PATCH";
-  if (!changes || (exchange.route != nullptr && exchange.route->asks_only)) return;
-  // Of a request that came to no route, the target as it was sent.
-  const std::string path = exchange.route != nullptr ? exchange.request.path : connection.guard.target();
+  std::string path = exchange.request.path;
+  const Route* route = exchange.route;
+  if (changes && route == nullptr) {  // refused before it came to one
+    path = plain_path(connection.guard.target());
+    std::map<std::string, std::string> values;
+    Response refusal;
+    route = router_.match(std::string(exchange.method), path, values, refusal);
+  }
+  if (!changes || (route != nullptr && route->asks_only)) return;
   const std::string peer = exchange.route != nullptr ? exchange.request.peer : connection.peer();
   util::log_deed(log_, {fmt::format("{} {}", exchange.method, path), peer, std::to_string(response.status),
                         response.status < 400, std::move(response.detail), std::move(response.about)});

@@ -28,8 +28,8 @@ std::optional<Response> check_query(const Request& request, const Route& route) 
   for (const auto& [key, value] : request.query) {
     if (std::find(route.query.begin(), route.query.end(), key) == route.query.end()) {
       const std::string known =
-          route.query.empty() ? "there is no query here" : fmt::format("{} can be asked", fmt::join(route.query, ", "));
-      return problem(400, fmt::format("query {}=\"{}\": {}", key, value, known));
+          route.query.empty() ? "none is known here" : fmt::format("{} can be asked", fmt::join(route.query, ", "));
+      return problem(400, fmt::format("there is no query {}; {}", key, known));  // its value may be a secret
     }
     if (request.query.count(key) > 1) return problem(400, fmt::format("query {} is given more than once", key));
   }
@@ -60,6 +60,7 @@ const Route* Router::match(const std::string& method, const std::string& path,
   }
   if (allowed.empty()) {
     refusal = problem(404, fmt::format("there is nothing at {}; /openapi.yaml says what there is", path));
+    refusal.detail = "there is nothing at that path";  // which may have a secret in it
     return nullptr;
   }
   const std::string list = fmt::format("{}", fmt::join(allowed, ", "));

@@ -6,6 +6,14 @@
 
 namespace spliced::job {
 
+void Ledger::Record::became_another() {
+  last_failed = false;
+  last_verdict = Verdict::none;
+  last_end.reset();
+  last_completion.reset();
+  pipe_size_bytes = 0;
+}
+
 // Called with the lock held, as all that is private here.
 Ledger::Records::iterator Ledger::forget(Records::iterator record) {
   if (record->second.totals) {
@@ -48,6 +56,7 @@ void Ledger::follow(const std::string& name, const std::optional<device::TargetF
   const std::lock_guard lock(mutex_);
   const auto record = records_.find(name);
   if (record == records_.end() || !record->second.runs.empty()) return;
+  if (!found || !device::is_same_thing(*found, record->second.facts)) record->second.became_another();
   record->second.gone = !found;
   if (found) record->second.facts = *found;
 }
@@ -74,6 +83,7 @@ void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
   const std::string& name = run->facts().name;
   if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
   Record& record = records_[name];
+  if (record.runs.empty() && !device::is_same_thing(run->facts(), record.facts)) record.became_another();
   record.facts = run->facts();
   record.gone = false;
   record.runs.push_back(run);

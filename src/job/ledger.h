@@ -52,6 +52,8 @@ class Ledger {
     std::optional<WallTime> last_end;
     std::optional<WallTime> last_completion;
     std::uint64_t pipe_size_bytes = 0;
+    // Counters stay, whatever comes to its place; what was said of the one before is not said of the next.
+    void became_another();
   };
   using Records = std::map<std::string, Record>;
   [[nodiscard]] std::vector<Record> records() const;

@@ -9,7 +9,7 @@
 namespace spliced::job {
 namespace {
 
-// What stat(2) says of a file that a job may have had for a target.
+// What lstat(2) says of a file that a job may have had for a target.
 struct Sight {
   bool there = false;
   bool told = true;  // it may be there, but it cannot be asked
@@ -17,9 +17,10 @@ struct Sight {
   std::uint64_t size = 0;
 };
 
+// Targets are known by paths without links: what is one now leads elsewhere.
 Sight sight_of(const std::string& path) {
   struct stat st {};
-  if (::stat(path.c_str(), &st) != 0) return {false, errno == ENOENT || errno == ENOTDIR, {}, 0};
+  if (::lstat(path.c_str(), &st) != 0) return {false, errno == ENOENT || errno == ENOTDIR, {}, 0};
   return {S_ISREG(st.st_mode), true, {false, st.st_dev, st.st_ino}, static_cast<std::uint64_t>(st.st_size)};
 }
 
@@ -35,6 +36,7 @@ device::TargetFacts facts_of(const device::BlockNode& node) {
   facts.size = node.size;
   facts.alignment = node.logical_block;
   facts.info = node.info;
+  facts.sequence = node.sequence;
   return facts;
 }
 

@@ -20,7 +20,8 @@ std::string cut(const std::string& text) {
 
 std::string list_of(const std::vector<std::string>& names) {
   std::string out;
-  for (std::size_t i = 0; i < names.size() && i < kMaxNames; ++i) out += (i == 0 ? "" : ", ") + names[i];
+  for (std::size_t i = 0; i < names.size() && i < kMaxNames; ++i)
+    out += fmt::format("{}{:?}", i == 0 ? "" : ", ", names[i]);
   if (names.size() > kMaxNames) out += fmt::format(" and {} more", names.size() - kMaxNames);
   return cut(out);
 }

@@ -88,7 +88,7 @@ class DBus(TestCase):
         self.invoke("CancelJob", "s", job_id)
         self.assertEqual("CANCELLED", daemon.wait(job_id)["state"])
         target = daemon.dir / "scratch"
-        for line in (f"SubmitJob by uid {os.getuid()}, pid ", f": done, job {job_id} on {target}", "CancelJob by uid "):
+        for line in (f"SubmitJob by uid {os.getuid()}, pid ", f': done, job {job_id} on "{target}"', "CancelJob by uid "):
             await_true(lambda: line in daemon.text(), f"a line with {line}")
 
     def test_errors_have_names(self):

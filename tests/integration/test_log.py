@@ -120,13 +120,13 @@ class Deeds(TestCase):
         me = f"uid {os.getuid()}, pid {os.getpid()}"
         job = daemon.submit(targets=[str(path)], workload={"bs": "4k", "direct": False, "time_based": True, "runtime": "1h",
                                                            "rate_iops": 10})["id"]
-        self.assertIn(f"POST /v1/jobs by {me}: 201, job {job} on {path}", self.only(daemon, "POST /v1/jobs"))
+        self.assertIn(f"POST /v1/jobs by {me}: 201, job {job} on \"{path}\"", self.only(daemon, "POST /v1/jobs"))
         self.assertEqual(409, daemon.call("DELETE", f"/v1/jobs/{job}").status)
         line = self.only(daemon, f"DELETE /v1/jobs/{job}")
-        self.assertIn(f"by {me}: 409, job {job}: job {job} is RUNNING", line)
+        self.assertIn(f"by {me}: 409, job {job} on \"{path}\": job {job} is RUNNING", line)
         self.assertIn(" warning ", line)
         daemon.call("POST", f"/v1/jobs/{job}:cancel", "")
-        self.assertIn(f"by {me}: 200, job {job}", self.only(daemon, f"POST /v1/jobs/{job}:cancel"))
+        self.assertIn(f"by {me}: 200, job {job} on \"{path}\"", self.only(daemon, f"POST /v1/jobs/{job}:cancel"))
         daemon.call("PUT", "/v1/jobs/x", "")
         self.assertIn(": 405: PUT is not possible", self.only(daemon, "PUT /v1/jobs/x"))
         before = len(daemon.text().splitlines())
@@ -135,8 +135,23 @@ class Deeds(TestCase):
         daemon.call("POST", "/v1/jobs", {"targets": ["/etc/passwd"]})
         await_true(lambda: len(self.lines(daemon, "POST /v1/jobs")) == 2, "the second job's line")
         new = daemon.text().splitlines()[before:]
-        self.assertIn("on /etc/passwd: /etc/passwd is outside", [line for line in new if "POST" in line][0])
+        self.assertIn('on "/etc/passwd": /etc/passwd is outside', [line for line in new if "POST" in line][0])
         self.assertFalse([line for line in new if "validate" in line or "GET" in line], new)
+        daemon.call("POST", "/v1/jobs", {"targets": [str(path)], "destructive": True, "workload": {"rw": "write", "bs": 513}})
+        await_true(lambda: len(self.lines(daemon, "POST /v1/jobs")) == 3, "the third job's line")
+        self.assertRegex(self.lines(daemon, "POST /v1/jobs")[2], f': 422 on "{path}": .*; /workload/bs 513 is not a multiple')
+
+    def test_no_secret_at_a_wrong_place_comes_into_the_log(self):
+        daemon = self.daemon()
+        for line in ("POST /v1/jobs?access_token=SECRET", "POST http://x:SECRET@evil/v1/jobs", "PUT /v1/jobs%3Ftoken=SECRET",
+                     "DELETE /v1/jobs#SECRET", "PATCH /nowhere?SECRET", "POST /v1/jobs:validate?x=SECRET"):
+            with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+                client.connect(str(daemon.socket))
+                client.sendall(f"{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+                while client.recv(4096):
+                    pass
+        await_true(lambda: len([line for line in daemon.text().splitlines() if " by uid " in line]) == 5, "a line of each")
+        self.assertNotIn("SECRET", daemon.text())
 
     def test_a_refused_token_tells_the_address(self):
         directory = self.directory()

@@ -85,6 +85,7 @@ class OfTargets(TestCase):
         os.link(path, self.dir / "other")
         self.refused(path, status=409, reason="hard-links")
         self.refused(next((self.server.dir / "state").glob("*.db")), status=409, reason="own-file")
+        self.refused(self.server.dir / "state" / "new", status=409, reason="own-file", workload={"size": "4k"})
 
     def test_a_file_that_direct_io_does_not_reach(self):
         attribute = "/sys/kernel/uevent_seqnum"

@@ -2,6 +2,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -16,6 +17,8 @@ MIB = 1 << 20
 class ValidateAndSubmit(TestCase):
     def setUp(self):
         self.dir = self.directory("/tmp")  # where chattr works
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # what breaks a lease sends it
+        self.addCleanup(signal.signal, signal.SIGIO, before)
         self.server = self.daemon(allow=[f"{self.dir}/", "/dev/loop*"])
 
     def file(self, name="file", size=MIB):
@@ -103,6 +106,33 @@ class ValidateAndSubmit(TestCase):
         self.both(places[0] / "new", places[1] / "new", status=422, reason="named-twice", text="another target of this job",
                   workload={"size": "1M"})
         self.assertEqual([], list(places[0].iterdir()))
+
+    def test_a_file_that_another_has_a_lease_on(self):
+        path = self.file()
+        for lease, job in ((fcntl.F_WRLCK, {"destructive": False, "workload": {"rw": "read"}}), (fcntl.F_RDLCK, {})):
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, lease)
+                begun = time.monotonic()
+                self.both(path, status=409, reason="busy", text="leased to another program", **job)
+                self.assertLess(time.monotonic() - begun, 2 * SLOW, "nobody waits for who has the lease")
+            finally:
+                os.close(fd)
+        self.accepted(path)
+
+    def test_a_file_system_that_is_out_of_inodes(self):
+        place = self.dir / "place"
+        place.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=2", "none", place], capture_output=True).returncode:
+            self.skipTest("no tmpfs can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", place], capture_output=True)
+        (place / "only").touch()
+        self.both(place / "new", status=422, reason="no-space", text="cannot be created: No space left",
+                  workload={"size": "16k"})
+
+    def test_two_names_of_which_one_is_not_allowed(self):
+        loop, _ = self.loop(8 * MIB)
+        self.both(loop, loop.replace("/dev/", "/dev//"), status=409, reason="not-allowed", text="outside the --allow patterns")
 
     def test_a_device_that_another_holds(self):
         loop, _ = self.loop(8 * MIB)

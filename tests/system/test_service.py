@@ -143,9 +143,9 @@ class Service(OnAMachine):
             return self.run_in(f"journalctl SPLICED_JOB_ID={job} -o cat --no-pager")
 
         await_true(lambda: "CANCELLED" in story(), "the end in the journal")
-        self.assertRegex(story(), rf"POST /v1/jobs by uid 0, pid \d+: 201, job {job} on {SCRATCH}/endless\n")
-        self.assertRegex(story(), rf"POST /v1/jobs/{job}:cancel by uid 0, pid \d+: 200, job {job}\n")
-        self.assertIn(f"job {job} on {SCRATCH}/endless",
+        self.assertRegex(story(), rf"POST /v1/jobs by uid 0, pid \d+: 201, job {job} on \"{SCRATCH}/endless\"\n")
+        self.assertRegex(story(), rf"POST /v1/jobs/{job}:cancel by uid 0, pid \d+: 200, job {job} on \"{SCRATCH}/endless\"\n")
+        self.assertIn(f"job {job} on \"{SCRATCH}/endless\"",
                       self.run_in(f"journalctl SPLICED_DEVICE={SCRATCH}/endless -o cat --no-pager"))
 
     def test_a_stop_in_the_middle_of_a_job(self):

@@ -43,7 +43,11 @@ struct TargetFacts {
   dev_t home = 0;
   std::uint64_t free_bytes = std::numeric_limits<std::uint64_t>::max();
   DeviceInfo info;
+  std::uint64_t sequence = 0;  // of a device: another number means that another one took its place; 0: not known
 };
+
+// Whether what is at a place now is what was there then, and not another device or file.
+[[nodiscard]] bool is_same_thing(const TargetFacts& now, const TargetFacts& then);
 
 // Whether two targets are the same, or one stands on the other.
 [[nodiscard]] bool share_a_disk(const TargetFacts& a, const TargetFacts& b);

@@ -21,6 +21,21 @@ TEST(RequestParser, ReadsMethodPathQueryAndType) {
   EXPECT_EQ(request->body, "");
 }
 
+TEST(RequestParser, AQueryIsTakenApartAtTheFirstEqualsSign) {
+  const auto query = [](const std::string& text) { return parse("GET /?" + text + " HTTP/1.1")->query; };
+  using Query = std::multimap<std::string, std::string>;
+  EXPECT_EQ(query("device=/a=b"), (Query{{"device", "/a=b"}}));
+  EXPECT_EQ(query("a=1&a=1&&b&=c&d="), (Query{{"a", "1"}, {"a", "1"}, {"b", ""}, {"", "c"}, {"d", ""}}));
+  EXPECT_EQ(query("a%3D=%26+%zz%4"), (Query{{"a=", "& %zz%4"}}));
+  EXPECT_EQ(query("a=1?b=2"), (Query{{"a", "1?b=2"}}));
+  EXPECT_TRUE(query("").empty());
+}
+
+TEST(RequestParser, ALongTypeIsPassedOn) {
+  const std::string type = "application/json; x=" + std::string(20000, 'a');
+  EXPECT_EQ(parse("POST / HTTP/1.1", "Content-Type: " + type + "\r\n")->content_type, type);
+}
+
 TEST(RequestParser, TakesBothVersions) {
   EXPECT_TRUE(parse("GET / HTTP/1.0"));
   EXPECT_TRUE(parse("GET / HTTP/1.1"));

@@ -69,13 +69,45 @@ TEST_F(TargetWatchTest, WhatRunsStaysAsTheJobFoundIt) {
 }
 
 TEST_F(TargetWatchTest, AFileThatCannotBeAskedStaysAsItWas) {
-  const std::string path = dir.file("target", 40'960);
+  const std::string path = dir.write("sub/target", std::string(40'960, 'x'));
   const auto run = finished_run(testing::reading({path}));
   ledger.attach(run);
   ledger.settle(run, false, clock.now());
-  std::filesystem::remove(path);
-  std::filesystem::create_symlink(path, path);  // ELOOP
+  std::filesystem::remove_all(dir / "sub");
+  std::filesystem::create_symlink(dir / "sub", dir / "sub");  // ELOOP
   EXPECT_FALSE(after_look(path)->gone);
+}
+
+// A disk in the slot of another has not passed yet.
+TEST_F(TargetWatchTest, WhatWasSaidOfOneIsNotSaidOfItsSuccessor) {
+  const std::string path = dir.file("target", 40'960);
+  const auto run = finished_run(testing::reading({path}));
+  ledger.attach(run);
+  ledger.settle(run, true, clock.now());
+  ledger.conclude(path, Verdict::pass, std::chrono::system_clock::now());
+  EXPECT_EQ(after_look(path)->last_verdict, Verdict::pass);
+  std::filesystem::rename(dir.file("other", 40'960), path);
+  const auto successor = after_look(path);
+  EXPECT_EQ(successor->last_verdict, Verdict::none);
+  EXPECT_FALSE(successor->last_end);
+  EXPECT_FALSE(successor->last_completion);
+  EXPECT_EQ(successor->activity, DeviceActivity::idle);
+  EXPECT_EQ(successor->totals.ops[0].operations, 10U);
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink("/etc/passwd", path);
+  EXPECT_TRUE(after_look(path)->gone) << "it leads elsewhere";
+}
+
+TEST_F(TargetWatchTest, AnotherSequenceOrNameOfTheDriveIsAnotherDisk) {
+  disks.attribute("sda", "diskseq", "7");
+  disks.attribute("sda", "device/wwid", "naa.1");
+  ASSERT_TRUE(after_look("sda"));
+  for (const auto& [attribute, value] : {std::pair("diskseq", "8"), std::pair("device/wwid", "naa.2")}) {
+    ledger.conclude("sda", Verdict::pass, std::chrono::system_clock::now());
+    EXPECT_EQ(after_look("sda")->last_verdict, Verdict::pass);
+    disks.attribute("sda", attribute, value);
+    EXPECT_EQ(after_look("sda")->last_verdict, Verdict::none) << attribute;
+  }
 }
 
 }  // namespace

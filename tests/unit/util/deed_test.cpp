@@ -21,7 +21,7 @@ struct LastLine final : Logger {
 TEST(Deed, SaysWhoDidWhatToWhich) {
   LastLine log;
   log_deed(log, {"POST /v1/jobs", "uid 0, pid 42", "201", true, "", {"id-1", {"/dev/a", "/dev/b"}, {"sda", "sdb"}}});
-  EXPECT_EQ(log.text, "POST /v1/jobs by uid 0, pid 42: 201, job id-1 on /dev/a, /dev/b");
+  EXPECT_EQ(log.text, "POST /v1/jobs by uid 0, pid 42: 201, job id-1 on \"/dev/a\", \"/dev/b\"");
   EXPECT_EQ(log.level, LogLevel::notice);
   EXPECT_EQ(log.fields,
             (std::multimap<std::string, std::string>{{"JOB_ID", "id-1"}, {"DEVICE", "sda"}, {"DEVICE", "sdb"}}));
