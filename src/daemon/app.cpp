@@ -41,7 +41,12 @@ std::string real_path(const std::string& path) {
 // What no job may touch: the state database and what goes with it, the token, the configuration.
 std::vector<std::string> own_files(const Config& config) {
   std::vector<std::string> own;
-  own.push_back(real_path(config.state_dir));  // and all that lies there
+  const std::string state = real_path(config.state_dir);
+  own.push_back(state);  // and all that lies there
+  // These under other names, too.
+  for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
+    own.push_back(state + "/" + name);
+  }
   for (const auto& path : {config.token_file, config.file}) {
     if (!path.empty()) own.push_back(real_path(path));
   }
