@@ -105,9 +105,9 @@ class Truth(TestCase):
         daemon = self.daemon(allow=[f"{mount}/"])
         (mount / "control").write_text("delay 2 20 10 50 30\n")
         (mount / "control").write_text(f"log {log}\n")
-        job = daemon.run(targets=[str(mount / "disk")],
-                         workload={"rw": "randread", "bs": "4k", "time_based": True, "runtime": LONG})
-        device = job["devices"][0]
+        job = daemon.submit(targets=[str(mount / "disk")],
+                            workload={"rw": "randread", "bs": "4k", "time_based": True, "runtime": LONG})["id"]
+        device = daemon.wait(job, LONG + 60)["devices"][0]
         self.assertEqual("PASS", device["verdict"], device)
         took = sorted(int(line) / 1e6 for line in log.read_text().split())
         read = device["io"]["read"]
