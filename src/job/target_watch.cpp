@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
 
 namespace spliced::job {
 namespace {
@@ -41,8 +42,9 @@ device::TargetFacts facts_of(const device::BlockNode& node) {
 }
 
 void TargetWatch::look(util::Nanos now) {
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock || now < next_) return;
+  if (looking_.exchange(true)) return;
+  const std::shared_ptr<void> done(nullptr, [this](void*) { looking_ = false; });
+  if (now < next_) return;
   const util::Nanos begun = util::now();
   const auto known = ledger_.idle();
   look_at_devices(known, now);

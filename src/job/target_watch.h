@@ -1,5 +1,5 @@
 #pragma once
-#include <mutex>
+#include <atomic>
 
 #include "ledger.h"
 #include "spliced/device/gate.h"
@@ -32,8 +32,8 @@ class TargetWatch {
 
   const device::Gate& gate_;
   Ledger& ledger_;
-  std::mutex mutex_;  // held by the one who looks
-  util::Nanos next_ = 0;
+  std::atomic<bool> looking_{false};  // the others go on with what is known
+  util::Nanos next_ = 0;              // of the one who looks
 };
 
 }  // namespace spliced::job
