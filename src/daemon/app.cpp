@@ -126,7 +126,7 @@ Status App::start() {
     log_.log(LogLevel::info,
              fmt::format("memory: {} allows {}", memory->path, util::human_bytes(static_cast<double>(memory->limit))));
   }
-  service_->introduce_devices();
+  service_->look_at_targets();
   add_routes();
   join_bus();
   return open_listeners();

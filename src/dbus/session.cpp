@@ -20,6 +20,7 @@ constexpr std::size_t kMaxDefinition = 1 << 20;  // bytes of a job definition, a
 constexpr std::size_t kMaxId = 64;               // bytes
 constexpr std::size_t kMaxErrorText = 8192;      // bytes
 constexpr std::size_t kMaxRows = 1000;           // jobs in one answer
+constexpr std::uint64_t kBusLimit = 2'000'000;   // microseconds that the bus itself has to answer
 
 using JobRow = sdbus::Struct<std::string, std::string, std::string, std::string, double>;
 using DeviceRow = sdbus::Struct<std::string, std::string, std::uint64_t, bool, std::vector<std::string>>;
@@ -108,7 +109,9 @@ auto contained(Body&& body) -> decltype(body()) {
 }
 
 std::unique_ptr<sdbus::IConnection> connect(BusKind kind) {
-  return kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
+  auto connection = kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
+  connection->setMethodCallTimeout(kBusLimit);
+  return connection;
 }
 
 }  // namespace

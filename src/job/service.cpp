@@ -135,7 +135,7 @@ const engine::Capabilities& JobService::capabilities() const {
   return capabilities;
 }
 
-void JobService::introduce_devices() {
+void JobService::look_at_targets() const {
   impl_->look_at_targets();
 }
 

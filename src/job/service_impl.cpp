@@ -204,7 +204,6 @@ Result<JobSummary> JobService::Impl::cancel(const std::string& id) {
 }
 
 Telemetry JobService::Impl::telemetry() const {
-  look_at_targets();
   Telemetry out;
   out.devices = ledger_.read(setup_.clock.now());
   out.departed = ledger_.departed();

@@ -53,6 +53,7 @@ std::vector<prometheus::MetricFamily> Exporter::Collect() const {
       {{"version", build_.version}, {"revision", build_.revision}, {"compiler", build_.compiler}, {"kernel", kernel_}},
       1);
   build.finish(out);
+  service_.look_at_targets();
   collect_devices(service_.telemetry(), out);
   http_.collect(out);
   if (daemon_) collect_daemon(daemon_(), out);

@@ -190,6 +190,16 @@ class TestCase(unittest.TestCase):
         self.addCleanup(daemon.close)
         return daemon
 
+    TOKEN = "0123456789abcdef-secret"
+
+    def daemon_on_tcp(self):
+        """A daemon that wants TOKEN on TCP, and the port."""
+        token = self.directory() / "token"
+        token.write_text(f"{self.TOKEN}\n")
+        token.chmod(0o600)
+        daemon = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
+        return daemon, int(daemon.text().split("control on 127.0.0.1:")[1].split()[0])
+
     def daemon_with_unread_log(self, *arguments, env=None, allow=()):
         """A daemon whose stderr is a pipe that is full and that nobody reads, and the reader's end of that."""
         reader, writer = os.pipe()

@@ -292,14 +292,9 @@ class Slow(TestCase):
 
 class Tcp(TestCase):
     def test_tcp_wants_a_token(self):
-        directory = self.directory()
-        token = directory / "token"
-        token.write_text("0123456789abcdef-secret\n")
-        token.chmod(0o600)
-        daemon = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
-        port = int(daemon.text().split("control on 127.0.0.1:")[1].split()[0])
+        daemon, port = self.daemon_on_tcp()
         for header, status in (({}, 401), ({"Authorization": "Bearer wrong"}, 401),
-                               ({"Authorization": "Bearer 0123456789abcdef-secret"}, 200)):
+                               ({"Authorization": f"Bearer {self.TOKEN}"}, 200)):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", "/v1/version", headers=header)
             answer = connection.getresponse()

@@ -160,13 +160,8 @@ class HttpWait(TestCase):
         self.check(daemon, str(daemon.socket))
 
     def test_over_tcp(self):
-        directory = self.directory()
-        token = directory / "token"
-        token.write_text("0123456789abcdef-secret\n")
-        token.chmod(0o600)
-        daemon = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
-        port = int(daemon.text().split("control on 127.0.0.1:")[1].split()[0])
-        self.check(daemon, ("127.0.0.1", port), "Authorization: Bearer 0123456789abcdef-secret\r\n")
+        daemon, port = self.daemon_on_tcp()
+        self.check(daemon, ("127.0.0.1", port), f"Authorization: Bearer {self.TOKEN}\r\n")
 
 
 class HttpSocket(TestCase):

@@ -154,12 +154,7 @@ class Deeds(TestCase):
         self.assertNotIn("SECRET", daemon.text())
 
     def test_a_refused_token_tells_the_address(self):
-        directory = self.directory()
-        token = directory / "token"
-        token.write_text("0123456789abcdef-secret\n")
-        token.chmod(0o600)
-        daemon = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
-        port = int(daemon.text().split("control on 127.0.0.1:")[1].split()[0])
+        daemon, port = self.daemon_on_tcp()
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         self.addCleanup(client.close)
         client.request("POST", "/v1/jobs", "{}", {"Authorization": "Bearer wrong-0123456789abcdef"})

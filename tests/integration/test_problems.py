@@ -37,12 +37,7 @@ class OfRequests(TestCase):
                 self.assertIn(f'"type": "urn:spliced:problem:{reason["reason"]}"'.encode(), answer)
 
     def test_who_has_no_token_and_who_comes_by_another_name(self):
-        directory = self.directory()
-        token = directory / "token"
-        token.write_text("0123456789abcdef-secret\n")
-        token.chmod(0o600)
-        server = self.daemon("--listen", "127.0.0.1:0", "--token-file", token)
-        port = int(server.text().rsplit("control on 127.0.0.1:", 1)[1].split()[0])
+        _, port = self.daemon_on_tcp()
         for host, status, kind in (("localhost", 401, "urn:spliced:problem:unauthorized"),
                                    ("evil.example", 421, "urn:spliced:problem:wrong-host")):
             client = http.client.HTTPConnection("127.0.0.1", port, timeout=15)

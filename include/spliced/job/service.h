@@ -94,8 +94,10 @@ class JobService {
   [[nodiscard]] util::Result<DeviceStatus> device(const std::string& name) const;
   [[nodiscard]] const engine::Capabilities& capabilities() const;
   [[nodiscard]] Telemetry telemetry() const;
-  // Makes devices that may be used known to the metrics before any job names them.
-  void introduce_devices();
+  // Brings what telemetry() says of targets that nothing runs on up to date: devices that may be used become known
+  // before any job names them, and what is gone is told as gone. Now and then only, and within a bound; see
+  // TargetWatch.
+  void look_at_targets() const;
 
   // Called after each change of a job's state, from one thread at a time, without any lock held. Set before the first
   // job; must not call back into the service in a way that waits.

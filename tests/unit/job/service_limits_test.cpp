@@ -363,7 +363,7 @@ TEST_F(JobServiceLimits, DevicesThatAreIdleForAnHourLeaveTheTelemetry) {
   host.block("sda/sda1", "8:1", 50);
   gate.set_allow_list(device::AllowList({dir.path() + "/", "/dev/sda*"}));
   start(null_engines(), {}, clock);
-  service->introduce_devices();
+  service->look_at_targets();
   (void)run(reading({first}));
   ASSERT_EQ(service->telemetry().devices.size(), 3U);
   clock.advance(3601 * util::kSecond);

@@ -324,7 +324,7 @@ TEST_F(JobServiceTest, DevicesThatMayBeUsedAreIntroduced) {
   host.block("fakedisk2", "8:32", 0);
   gate.set_allow_list(device::AllowList({"/dev/fakedisk[02]"}));
   start(null_engines());
-  service->introduce_devices();
+  service->look_at_targets();
   const auto devices = service->telemetry().devices;
   ASSERT_EQ(devices.size(), 1U);
   EXPECT_EQ(devices[0].facts.name, "fakedisk0");
