@@ -42,7 +42,7 @@ std::string real_path(const std::string& path) {
 std::vector<std::string> own_files(const Config& config) {
   std::vector<std::string> own;
   const std::string state = real_path(config.state_dir);
-  own.push_back(state);  // and all that lies there
+  own.push_back(state);  // and what lies in it
   // These under other names, too.
   for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
     own.push_back(state + "/" + name);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "zoned.h"
 
@@ -129,14 +130,15 @@ void check_allowed(const Case& c, Refusals& refusals) {
   }
 }
 
-// By path for what does not exist yet, by inode for what does.
+// By path for what does not exist yet, by inode for what does. What lies directly in a directory of the daemon is its
+// own; a directory below it need not be: jobs of the shipped unit have theirs there.
 void check_own_files(const Case& c, Refusals& refusals) {
   const TargetFacts& facts = c.target.facts;
   for (const auto& path : c.own) {
     struct stat st {};
     const bool same_file =
         facts.exists && ::stat(path.c_str(), &st) == 0 && facts.id == NodeId{false, st.st_dev, st.st_ino};
-    if (same_file || facts.path == path || facts.path.starts_with(path + "/")) {
+    if (same_file || facts.path == path || std::filesystem::path(facts.path).parent_path() == path) {
       refusals.push_back({fmt::format("is a file of the daemon itself ({})", path), Reason::own_file});
       return;
     }

@@ -133,11 +133,18 @@ class Refusals(TestCase):
     def test_the_files_of_the_daemon_itself(self):
         daemon = self.daemon()
         os.link(daemon.dir / "state/state.db", daemon.dir / "innocent")
-        for name in ("state/state.db", "state/state.db-wal", "state/lock", "innocent"):
+        for name in ("state/state.db", "state/state.db-wal", "state/lock", "state/new", "innocent"):
             answer = daemon.call("POST", "/v1/jobs", {"targets": [str(daemon.dir / name)], "destructive": True,
                                                       "workload": {"rw": "write", "size": "4k", "direct": False}})
             self.assertEqual(409, answer.status, answer.raw)
             self.assertIn("a file of the daemon itself", answer.json["detail"])
+
+    def test_a_directory_for_jobs_in_the_directory_of_the_daemon(self):
+        daemon = self.daemon()
+        (daemon.dir / "state/scratch").mkdir()
+        job = daemon.run(targets=[str(daemon.dir / "state/scratch/state.db")], destructive=True,
+                         workload={"rw": "write", "size": "64k", "direct": False})
+        self.assertEqual("SUCCEEDED", job["state"], job)
 
     def test_outside_the_allowed_patterns(self):
         self.assertIn("outside the --allow patterns", self.refusal("/etc/passwd"))
