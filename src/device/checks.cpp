@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "opening.h"
 #include "zoned.h"
 
 namespace spliced::device {
@@ -17,13 +18,8 @@ namespace {
 using Refusals = std::vector<Refusal>;
 using util::Reason;
 
-// A reader that may share a target need not know who else uses it.
-bool shares(const Access& access) {
-  return !access.destructive && access.allow_in_use;
-}
-
 void check_uses(const Case& c, Refusals& refusals) {
-  if (shares(c.access)) return;
+  if (is_shared(c.access)) return;
   const TargetFacts& facts = c.target.facts;
   for (auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back(std::move(use));
   for (auto& use : find_possible_uses(facts.path, c.host)) refusals.push_back(std::move(use));
@@ -31,7 +27,7 @@ void check_uses(const Case& c, Refusals& refusals) {
 
 // What cannot be read may be what would refuse the target.
 void check_blind_spots(const Case& c, Refusals& refusals) {
-  if (shares(c.access)) return;
+  if (is_shared(c.access)) return;
   const TargetFacts& facts = c.target.facts;
   const NodeId node = facts.exists ? facts.id : NodeId{false, facts.home, 0};
   for (const auto& spot : find_blind_spots(node, c.host)) {
@@ -106,12 +102,6 @@ void check_signatures(const Case& c, Refusals& refusals) {
 }
 
 // A node that was made elsewhere, or a link, opens no device that is not allowed by the name that the kernel gives it.
-std::string kernel_path(const TargetFacts& facts) {
-  std::string name = facts.name;
-  std::replace(name.begin(), name.end(), '!', '/');  // as sysfs writes a slash
-  return "/dev/" + name;
-}
-
 void check_allowed(const Case& c, Refusals& refusals) {
   const TargetFacts& facts = c.target.facts;
   const auto leads_outside = [&](const std::string& to) {
@@ -125,8 +115,8 @@ void check_allowed(const Case& c, Refusals& refusals) {
     refusals.push_back({"is outside the --allow patterns of the daemon", Reason::not_allowed});
   } else if (!c.allow.allows(facts.path)) {
     leads_outside(facts.path);
-  } else if (facts.block_device && c.host.find(facts.id.device) != nullptr && !c.allow.allows(kernel_path(facts))) {
-    leads_outside(kernel_path(facts));
+  } else if (facts.block_device && c.host.find(facts.id.device) != nullptr && !c.allow.allows(node_path(facts.name))) {
+    leads_outside(node_path(facts.name));
   }
 }
 

@@ -55,6 +55,14 @@ std::string ClaimTable::holder_of(const Stack& stack) const {
   return entry != nullptr ? entry->job : "";
 }
 
+bool ClaimTable::is_stood_on(const NodeId& node, const NodeId& own) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return !(entry.stack.front() == own) &&
+           std::find(entry.stack.begin(), entry.stack.end(), node) != entry.stack.end();
+  });
+}
+
 void ClaimTable::give_back(const NodeId& node) {
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const Entry& entry) { return entry.stack.front() == node; });

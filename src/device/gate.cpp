@@ -121,7 +121,10 @@ Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const st
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
   check(c, refusals);
   if ((access.try_to_open || !target->facts.exists) && refusals.empty()) {
-    if (auto refusal = try_to_open(*target, access)) refusals.push_back(std::move(*refusal));
+    util::UniqueFd disk;
+    auto refusal = try_to_open(*target, access);
+    if (!refusal) refusal = lock_disk(target->facts, access, host, disk);
+    if (refusal) refusals.push_back(std::move(*refusal));
   }
   return {target->facts, std::move(refusals)};
 }
@@ -141,6 +144,27 @@ util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
       refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
 }
 
+// Who changes a partition holds the disk's lock; there may be several of ours, of which one has it.
+std::optional<Refusal> Gate::lock_disk(const TargetFacts& facts, const Access& access, const HostView& host,
+                                       util::UniqueFd& out) const {
+  if (!facts.exists || !facts.block_device || facts.id == facts.whole || is_shared(access)) return std::nullopt;
+  const BlockNode* disk = host.find(facts.whole.device);
+  if (disk == nullptr) return std::nullopt;
+  const std::string path = node_path(disk->name);
+  out.reset(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat st {};
+  if (!out || ::fstat(out.get(), &st) != 0 || !S_ISBLK(st.st_mode) || st.st_rdev != facts.whole.device) {
+    out.reset();
+    return std::nullopt;  // without its node there is nobody to keep off either
+  }
+  auto refusal = lock(out, kDiskLockLimit);
+  if (!refusal) return std::nullopt;
+  out.reset();
+  if (claims_.is_stood_on(facts.whole, facts.id)) return std::nullopt;
+  refusal->text = fmt::format("is on {}, which {}", path, refusal->text);
+  return refusal;
+}
+
 util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, machine_, refusals);
@@ -150,6 +174,9 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, con
   auto fd = open_exclusively(*again, access);
   if (!fd) return tl::unexpected(fd.error());
   target.fd = std::move(*fd);
+  if (auto refusal = lock_disk(again->facts, access, host, target.disk)) {
+    return tl::unexpected(refusal_error(target.facts.given, {*refusal}));
+  }
   return {};
 }
 

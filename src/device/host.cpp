@@ -195,6 +195,11 @@ NodeId block_id(dev_t number) {
   return {true, number, 0};
 }
 
+std::string node_path(std::string kernel_name) {
+  std::replace(kernel_name.begin(), kernel_name.end(), '!', '/');
+  return "/dev/" + kernel_name;
+}
+
 const BlockNode* HostView::find(dev_t number) const {
   for (const auto& node : blocks) {
     if (node.number == number) return &node;

@@ -17,12 +17,8 @@ using util::Reason;
 namespace {
 
 // A look at the same file by the daemon itself holds it for an instant.
-constexpr int kLockTries = 20;
+constexpr util::Nanos kFileLockLimit = util::kSecond / 10;
 constexpr auto kLockPause = std::chrono::milliseconds(5);
-
-bool is_shared(const Access& access) {
-  return !access.destructive && access.allow_in_use;
-}
 
 int flags_for(const TargetFacts& facts, const Access& access) {
   int flags = (access.destructive ? O_RDWR : O_RDONLY) | (access.direct ? O_DIRECT : 0);
@@ -47,26 +43,14 @@ Refusal refusal_of(const TargetFacts& facts, const Access& access, int error) {
   return {fmt::format("cannot be opened: {}", util::errno_text(error)), reason_of_errno(error)};
 }
 
-// Only what somebody else holds is in use; a system that is out of locks is no fault of the target.
-std::optional<Refusal> lock(const util::UniqueFd& fd) {
-  for (int tries = 1; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0;) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) {
-      return Refusal{fmt::format("cannot be locked (flock): {}", util::errno_text(errno)), reason_of_errno(errno)};
-    }
-    if (tries++ == kLockTries) return Refusal{"is locked by another program (flock)"};
-    std::this_thread::sleep_for(kLockPause);
-  }
-  return std::nullopt;
-}
-
 std::optional<Refusal> open_and_lock(const Resolved& target, const Access& access, int flags, util::UniqueFd& fd) {
   // Without O_NONBLOCK, opening a file would wait for whoever has a lease on it (fcntl(2)).
   fd = reopen(target.handle, target.facts.block_device ? flags : flags | O_NONBLOCK);
   if (!fd) return refusal_of(target.facts, access, errno);
   if (!target.facts.block_device) ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
-  if (target.facts.block_device || is_shared(access)) return std::nullopt;
-  return lock(fd);
+  // The lock of a partition is its disk's.
+  if (is_shared(access) || !(target.facts.id == target.facts.whole)) return std::nullopt;
+  return lock(fd, target.facts.block_device ? kDiskLockLimit : kFileLockLimit);
 }
 
 // A directory where nothing may be created: read-only, immutable, or not the daemon's.
@@ -84,6 +68,24 @@ std::optional<Refusal> try_to_create(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_shared(const Access& access) {
+  return !access.destructive && access.allow_in_use;
+}
+
+// Only what somebody else holds is in use; a system that is out of locks is no fault of the target.
+std::optional<Refusal> lock(const util::UniqueFd& fd, util::Nanos limit) {
+  const util::Nanos until = util::now() + limit;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) {
+      return Refusal{fmt::format("cannot be locked (flock): {}", util::errno_text(errno)), reason_of_errno(errno)};
+    }
+    if (util::now() >= until) return Refusal{"is locked by another program (flock)"};
+    std::this_thread::sleep_for(kLockPause);
+  }
+  return std::nullopt;
+}
 
 Reason reason_of_errno(int error) {
   switch (error) {

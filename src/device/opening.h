@@ -4,8 +4,16 @@
 
 namespace spliced::device {
 
-// A target as the job will use it: with O_EXCL on a block device (open(2)), which keeps out mounts and every other
-// exclusive opener, or with flock(2) on a file; a reader that may share takes neither.
+// Whether a job may share its target with others: it need not know who else uses it.
+[[nodiscard]] bool is_shared(const Access& access);
+
+// Takes flock(2) LOCK_EX; gives up after `limit`.
+[[nodiscard]] std::optional<Refusal> lock(const util::UniqueFd& fd, util::Nanos limit);
+// udev, and whoever else looks at a disk, has its lock for as long as that takes (systemd.io/BLOCK_DEVICE_LOCKING).
+inline constexpr util::Nanos kDiskLockLimit = util::kSecond;
+
+// A target as the job will use it: with flock(2), and on a block device with O_EXCL as well (open(2)), which keeps out
+// mounts and every other exclusive opener; a reader that may share takes neither.
 [[nodiscard]] util::Result<util::UniqueFd> open_exclusively(const Resolved& target, const Access& access);
 
 // Whether that would succeed now, or the file be created, told by trying: opens for an instant, a block device for

@@ -1,8 +1,10 @@
 """Validating a job says what submitting it says, on the real kernel."""
 import fcntl
 import os
+import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -63,6 +65,64 @@ class ValidateAndSubmit(TestCase):
                 fcntl.flock(file, lock)
                 self.both(path, status=409, reason="busy", text="locked by another program")
         self.accepted(path)
+
+    def partitioned_loop(self):
+        """A loop device with two partitions; their nodes."""
+        image = self.directory() / "image"
+        entry = lambda first, count: bytes([0, 0, 2, 0, 0x83, 0, 2, 0]) + first.to_bytes(4, "little") + count.to_bytes(4, "little")
+        with open(image, "wb") as file:
+            file.truncate(8 * MIB)
+            file.seek(446)
+            file.write(entry(2048, 4096) + entry(8192, 4096) + bytes(32) + b"\x55\xaa")
+        loop, _ = self.loop(image=image)
+        subprocess.run(["partx", "--add", loop], capture_output=True)
+        self.addCleanup(subprocess.run, ["partx", "--delete", loop], capture_output=True)
+        parts = [f"{loop}p1", f"{loop}p2"]
+        for part in parts:
+            number = pathlib.Path(f"/sys/class/block/{os.path.basename(part)}/dev")
+            if not number.exists():
+                self.skipTest("this kernel has no partitions of loop devices")
+            if not os.path.exists(part):
+                major, minor = map(int, number.read_text().split(":"))
+                os.mknod(part, 0o600 | stat.S_IFBLK, os.makedev(major, minor))
+                self.addCleanup(os.unlink, part)
+        return loop, parts
+
+    def try_lock(self, path, lock):
+        """Whether another program gets it."""
+        with open(path, "rb") as file:
+            try:
+                fcntl.flock(file, lock | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                return False
+
+    @need_root
+    def test_disks_that_are_locked_and_the_lock_of_a_job(self):
+        """As udev and others do it: systemd.io/BLOCK_DEVICE_LOCKING."""
+        loop, parts = self.partitioned_loop()
+        for target in (loop, *parts):
+            for lock in (fcntl.LOCK_SH, fcntl.LOCK_EX):
+                with open(loop, "rb") as disk:
+                    fcntl.flock(disk, lock)
+                    self.both(target, status=409, reason="busy", text="locked by another program (flock)",
+                              overwrite_signatures=["all"])
+        endless = {"rw": "write", "bs": "4k", "runtime": "1h", "time_based": True, "rate_iops": 50}
+        jobs = [self.server.submit(targets=[part], destructive=True, workload=endless, overwrite_signatures=["all"])["id"]
+                for part in parts]
+        self.assertFalse(self.try_lock(loop, fcntl.LOCK_SH), "udev would look at a disk that a job writes to")
+        for job in jobs:
+            self.server.call("POST", f"/v1/jobs/{job}:cancel", "")
+            self.assertEqual("CANCELLED", self.server.wait(job)["state"])
+        self.assertTrue(self.try_lock(loop, fcntl.LOCK_EX))
+        job = self.server.submit(targets=[loop], destructive=True, workload=endless, overwrite_signatures=["all"])["id"]
+        self.assertFalse(self.try_lock(loop, fcntl.LOCK_SH))
+        self.server.call("POST", f"/v1/jobs/{job}:cancel", "")
+        self.server.wait(job)
+        job = self.server.submit(targets=[loop], allow_in_use=True, workload=endless | {"rw": "read"})["id"]
+        self.assertTrue(self.try_lock(loop, fcntl.LOCK_EX), "who shares a disk locks nobody out")
+        self.server.call("POST", f"/v1/jobs/{job}:cancel", "")
+        self.server.wait(job)
 
     def test_files_with_attributes_that_forbid_writing(self):
         path = self.file()

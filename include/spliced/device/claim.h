@@ -16,8 +16,8 @@ using Stack = std::vector<NodeId>;
 // Whether one of two targets stands on the other, or they are the same.
 [[nodiscard]] bool excludes(const Stack& a, const Stack& b);
 
-// The right of one job to one target within this daemon; given back by the destructor. The kernel's own claim (O_EXCL,
-// or flock(2) for files) is held by the descriptor that is kept beside it.
+// The right of one job to one target within this daemon; given back by the destructor. The kernel's own claim (O_EXCL
+// and flock(2)) is held by the descriptors that are kept beside it.
 class Claim {
  public:
   Claim() = default;
@@ -28,11 +28,6 @@ class Claim {
  private:
   friend class ClaimTable;
 
-  // A target, first, and everything that it stands on, downwards: the disk of a partition, the devices below a mapped
-  // one, the file of a loop device.
-  using Stack = std::vector<NodeId>;
-  // Whether one of two targets stands on the other, or they are the same.
-  [[nodiscard]] bool excludes(const Stack& a, const Stack& b);
   Claim(ClaimTable* table, NodeId node) : table_(table), node_(node) {}
   void release();
 
@@ -49,6 +44,8 @@ class ClaimTable {
   [[nodiscard]] bool take(const Stack& stack, const std::string& job, Claim& out, std::string& holder);
   // The job that holds the target or what excludes it, or "".
   [[nodiscard]] std::string holder_of(const Stack& stack) const;
+  // Whether a claimed target other than `own` stands on `node`.
+  [[nodiscard]] bool is_stood_on(const NodeId& node, const NodeId& own) const;
 
  private:
   friend class Claim;

@@ -39,7 +39,8 @@ struct Machine {
 // removed unless keep() was called.
 struct OpenTarget {
   TargetFacts facts;
-  Claim claim;  // declared before fd: the kernel's claim goes first, so that the next job finds both free
+  Claim claim;          // declared before fd: the kernel's claim goes first, so that the next job finds both free
+  util::UniqueFd disk;  // of a partition: the disk that it is on, locked as fd is
   util::UniqueFd fd;
   CreatedFile created;                  // what this job brought into being, if it did
   std::uint64_t safety_read_bytes = 0;  // what looking for signatures read from the device, as the kernel counted it
@@ -98,6 +99,8 @@ class Gate {
                                        const HostView& host) const;
   [[nodiscard]] Inspection inspect_at(CreatedFile& place, const std::string& job, const std::string& path,
                                       const Access& access, const HostView& host) const;
+  [[nodiscard]] std::optional<Refusal> lock_disk(const TargetFacts& facts, const Access& access, const HostView& host,
+                                                 util::UniqueFd& out) const;
   [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const;
   [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
                                   const HostView& host);

@@ -35,6 +35,9 @@ struct Zoned {
   std::uint64_t write_granularity = 0;         // bytes; 0 where the kernel does not tell
 };
 
+// "/dev/cciss/c0d0" for the kernel's name "cciss!c0d0", as sysfs writes a slash.
+[[nodiscard]] std::string node_path(std::string kernel_name);
+
 struct BlockNode {
   std::string name;  // kernel name: nvme0n1, sda1, loop0
   dev_t number = 0;
