@@ -1,7 +1,8 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit validate run wait list show cancel delete devices capabilities version" command="" options="--server --token-file --json --help" word
+  local commands="submit validate run wait list show cancel delete devices capabilities context version" command="" word
+  local options="--server --token-file --cacert --cert --key --context --json --help"
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
   read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
@@ -10,16 +11,21 @@ _splicectl() {
   for ((i = 1; i < ${#words[@]}; i++)); do
     word=${words[i]}
     case $word in
-      --server | --token-file) server+=("$word" "${words[i + 1]:-}") && ((i++)) ;;
-      --server=* | --token-file=*) server+=("$word") ;;
+      --server | --token-file | --cacert | --cert | --key | --context) server+=("$word" "${words[i + 1]:-}") && ((i++)) ;;
+      --server=* | --token-file=* | --cacert=* | --cert=* | --key=* | --context=*) server+=("$word") ;;
       *) [[ -z $command && " $commands " == *" $word "* ]] && command=$word ;;
     esac
   done
   case $previous in
-    --token-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --token-file | --cacert | --cert | --key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --state)
       mapfile -t COMPREPLY < <(compgen -W "PENDING RUNNING STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
       return ;;
+    --context | use | delete)
+      if [[ $previous == --context || $command == context ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(splicectl context list 2>/dev/null | awk 'NR > 1 { print $(NF - 1) }')" -- "$current")
+        return
+      fi ;;
     --server | --progress) return ;;
   esac
   if [[ $current == -* ]]; then
@@ -35,6 +41,7 @@ _splicectl() {
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
     submit | validate | run) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
     show | wait | cancel | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac

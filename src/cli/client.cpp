@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <regex>
 
 #include "spliced/util/unique_fd.h"
@@ -31,8 +32,12 @@ bool is_unix(const std::string& server) {
   return server.starts_with("unix:/");
 }
 
-bool is_http(const std::string& server) {
-  static const std::regex pattern(R"(http://([^/:\[\]]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}))?)");
+bool is_https(const std::string& server) {
+  return server.starts_with("https://");
+}
+
+bool is_url(const std::string& server) {
+  static const std::regex pattern(R"(https?://([^/:\[\]@]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}))?)");
   std::smatch match;
   if (!std::regex_match(server, match, pattern)) return false;
   return !match[3].matched || (std::stoi(match[3]) >= 1 && std::stoi(match[3]) <= 65535);
@@ -52,8 +57,13 @@ std::string reason_of(const std::string& server, httplib::Error error) {
   switch (error) {
     case httplib::Error::Connection:
       return is_unix(server) ? connect_error(server.substr(5)) : "unknown host, or nobody listens there";
-    case httplib::Error::Read: return "no whole answer came";
+    case httplib::Error::Read:
+      return is_https(server) ? "no whole answer came; that is how a client certificate is refused, too"
+                              : "no whole answer came";
     case httplib::Error::Write: return "the request could not be sent";
+    case httplib::Error::SSLConnection: return "TLS could not be agreed on; does it take HTTPS, of 1.2 or newer?";
+    case httplib::Error::SSLServerVerification:
+      return "its certificate is not one of the authority that is trusted (--cacert FILE), or not for that name";
     default: return httplib::to_string(error);
   }
 }
@@ -74,23 +84,77 @@ util::Result<Answer> read_answer(const std::string& server, const httplib::Resul
 
 }  // namespace
 
-util::Result<Client> Client::create(const std::string& given, const std::string& token) {
-  const std::string server =
-      given.starts_with("http://") && given.ends_with('/') ? given.substr(0, given.size() - 1) : given;
-  auto http = std::make_unique<Http>();
-  http->server = server;
-  if (is_unix(server)) {
-    http->client = std::make_unique<httplib::Client>(server.substr(5), 80);
-    http->client->set_address_family(AF_UNIX);
-  } else if (is_http(server)) {
-    http->client = std::make_unique<httplib::Client>(server);
-  } else {
-    return fail(Errc::invalid, fmt::format("--server \"{}\": unix:/PATH or http://HOST:PORT is expected", given));
+namespace {
+
+util::Result<std::string> read_token(const std::string& path) {
+  std::string token;
+  std::ifstream in(path);
+  if (!std::getline(in, token)) return fail(Errc::invalid, fmt::format("--token-file {}: cannot be read", path));
+  return token;
+}
+
+util::Status check_tls(const Target& target) {
+  const bool given = !target.cacert.empty() || !target.cert.empty() || !target.key.empty();
+  if (!is_https(target.server)) {
+    if (!given) return {};
+    return fail(Errc::invalid,
+                fmt::format("--cacert, --cert and --key are for https://; --server is \"{}\"", target.server));
   }
-  if (!http->client->is_valid()) return fail(Errc::invalid, fmt::format("--server \"{}\" is not an address", server));
+  if (target.cert.empty() != target.key.empty()) return fail(Errc::invalid, "--cert and --key are given together");
+  for (const auto& [flag, path] :
+       {std::pair{"--cacert", target.cacert}, std::pair{"--cert", target.cert}, std::pair{"--key", target.key}}) {
+    if (!path.empty() && !std::ifstream(path))
+      return fail(Errc::invalid, fmt::format("{} {}: cannot be read", flag, path));
+  }
+  return {};
+}
+
+std::unique_ptr<httplib::Client> make_client(const Target& target) {
+  if (is_unix(target.server)) {
+    auto client = std::make_unique<httplib::Client>(target.server.substr(5), 80);
+    client->set_address_family(AF_UNIX);
+    return client;
+  }
+  if (!is_https(target.server)) return std::make_unique<httplib::Client>(target.server);
+  auto client = std::make_unique<httplib::Client>(target.server, target.cert, target.key);
+  if (client->is_valid()) {
+    if (!target.cacert.empty()) client->set_ca_cert_path(target.cacert.c_str());
+    client->enable_server_certificate_verification(true);
+    ::SSL_CTX_set_min_proto_version(client->ssl_context(), TLS1_2_VERSION);
+  }
+  return client;
+}
+
+}  // namespace
+
+util::Result<Client> Client::create(const Target& given) {
+  Target target = given;
+  if (target.server.starts_with("http") && target.server.ends_with('/')) target.server.pop_back();
+  if (!is_unix(target.server) && !is_url(target.server)) {
+    return fail(
+        Errc::invalid,
+        fmt::format("--server \"{}\": unix:/PATH, http://HOST:PORT or https://HOST:PORT is expected", given.server));
+  }
+  if (auto status = check_tls(target); !status) return tl::unexpected(status.error());
+  std::string token;
+  if (!target.token_file.empty()) {
+    auto read = read_token(target.token_file);
+    if (!read) return tl::unexpected(read.error());
+    token = std::move(*read);
+  }
+  auto http = std::make_unique<Http>();
+  http->server = target.server;
+  http->client = make_client(target);
+  if (!http->client->is_valid()) {
+    return fail(Errc::invalid,
+                is_https(target.server) && !target.cert.empty()
+                    ? fmt::format("--cert {}, --key {}: not a certificate and its key", target.cert, target.key)
+                    : fmt::format("--server \"{}\" is not an address", given.server));
+  }
   http->client->set_connection_timeout(std::chrono::seconds(5));
   http->client->set_read_timeout(std::chrono::seconds(60));
-  httplib::Headers headers{{"Host", "localhost"}};
+  httplib::Headers headers;
+  if (!is_https(target.server)) headers.emplace("Host", "localhost");
   if (!token.empty()) headers.emplace("Authorization", "Bearer " + token);
   http->client->set_default_headers(headers);
   return Client(std::move(http));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "contexts.h"
 #include "spliced/util/result.h"
 
 namespace spliced::cli {
@@ -17,8 +18,8 @@ struct Answer {
 // The daemon as seen through its HTTP API. One call at a time.
 class Client {
  public:
-  // `server`: unix:/PATH or http://HOST:PORT; `token`: "" for none.
-  [[nodiscard]] static util::Result<Client> create(const std::string& server, const std::string& token);
+  // Reads the files that the target names. Errors: an address that is none, a file that cannot be used.
+  [[nodiscard]] static util::Result<Client> create(const Target& target);
   Client(Client&&) noexcept;
   ~Client();
 

@@ -52,6 +52,9 @@ std::string devices_text(const Json& body) {
 // What would be done to each target, or why nothing.
 std::string plan_text(const Json& plan) {
   std::string out;
+  for (const Json& error : plan.value("errors", Json::array())) {
+    out += fmt::format("{}: {}\n", text_of(error, "pointer"), text_of(error, "detail"));
+  }
   for (const Json& target : plan.at("targets")) {
     std::string reasons;
     for (const Json& reason : target.at("refusals")) reasons += "\n    " + util::printable(reason.get<std::string>());
@@ -98,15 +101,12 @@ int refused(const Context& context, const Answer& answer) {
     print_json(answer.body);
     return kRefused;
   }
-  if (answer.status == 401) {
-    fmt::print(stderr, "splicectl: the daemon wants a valid token: --token-file FILE (401)\n");
-    return kRefused;
-  }
   if (!answer.body.is_object()) {
     fmt::print(stderr, "splicectl: the daemon answered with HTTP {}\n", answer.status);
     return kRefused;
   }
   fmt::print(stderr, "splicectl: {} ({})\n", text_of(answer.body, "detail"), answer.status);
+  if (answer.status == 401) fmt::print(stderr, "  --token-file FILE, or --cert and --key, say who you are\n");
   for (const Json& error : answer.body.value("errors", Json::array())) {
     const std::string pointer = text_of(error, "pointer");
     fmt::print(stderr, "  {}{}{}\n", pointer, pointer.empty() ? "" : ": ", text_of(error, "detail"));

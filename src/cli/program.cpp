@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 
 #include "commands.h"
+#include "context_commands.h"
 #include "spliced/util/text.h"
 
 namespace spliced::cli {
@@ -25,12 +25,13 @@ Examples:
 See splicectl(1).)";
 
 struct Options {
-  std::string server = "unix:/run/spliced/spliced.sock";
-  std::string token_file;
+  Target target;
+  std::string context, name;
   bool json = false, verbose = false;
   unsigned progress = 30;
   std::string file, id, state;
   std::function<int(const Context&)> command;
+  std::function<int()> local;  // of a command that needs no daemon
 };
 
 CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o,
@@ -41,13 +42,45 @@ CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o,
   return sub;
 }
 
-void add_commands(CLI::App& app, Options& o) {
-  app.add_option("--server", o.server, "unix:/PATH or http://HOST:PORT (default unix:/run/spliced/spliced.sock)")
+void add_target(CLI::App& app, Options& o) {
+  app.add_option("--server", o.target.server,
+                 "unix:/PATH, http://HOST:PORT or https://HOST:PORT (default unix:/run/spliced/spliced.sock)")
       ->envname("SPLICED_SERVER")
       ->type_name("ADDRESS");
-  app.add_option("--token-file", o.token_file, "File with the bearer token for a TCP server")
+  app.add_option("--token-file", o.target.token_file, "File with the bearer token for a TCP server")
       ->envname("SPLICED_TOKEN_FILE")
       ->type_name("FILE");
+  app.add_option("--cacert", o.target.cacert,
+                 "Authority of the server's certificate (default: those the system trusts)")
+      ->envname("SPLICED_CACERT")
+      ->type_name("FILE");
+  app.add_option("--cert", o.target.cert, "Certificate to show to the server")
+      ->envname("SPLICED_CERT")
+      ->type_name("FILE");
+  app.add_option("--key", o.target.key, "Its private key")->envname("SPLICED_KEY")->type_name("FILE");
+  app.add_option("--context", o.context, "Server and credentials that \"context set\" has put under this name")
+      ->envname("SPLICED_CONTEXT")
+      ->type_name("NAME");
+}
+
+void add_context_commands(CLI::App& app, Options& o) {
+  CLI::App* context = app.add_subcommand("context", "Name servers and what to show them, and choose one");
+  context->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*run)(const Options&)) {
+    CLI::App* sub = context->add_subcommand(name, help);
+    sub->callback([&o, run] { o.local = [&o, run] { return run(o); }; });
+    return sub;
+  };
+  const auto named = [&](CLI::App* sub) { sub->add_option("NAME", o.name, "Name of the context")->required(); };
+  add("list", "List them; * is the current one", [](const Options& given) { return list_contexts(given.json); });
+  named(add("set", "Put --server and the other flags under a name",
+            [](const Options& given) { return set_context(given.name, given.target); }));
+  named(add("use", "Make one the current one", [](const Options& given) { return use_context(given.name); }));
+  named(add("delete", "Forget one", [](const Options& given) { return delete_context(given.name); }));
+}
+
+void add_commands(CLI::App& app, Options& o) {
+  add_target(app, o);
   app.add_flag("--json", o.json, "Print the daemon's JSON");
   app.add_flag_callback(
       "--version", [] { throw CLI::CallForVersion("splicectl " SPLICED_VERSION, 0); }, "Print the version and exit");
@@ -83,9 +116,18 @@ void add_commands(CLI::App& app, Options& o) {
           [](const Context& c) { return devices(c); });
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
+  add_context_commands(app, o);
   command(app, "version", "Print the versions of splicectl and of the daemon", o,
           [](const Context& c) { return version(c); });
   app.require_subcommand(1);
+}
+
+util::Result<Client> connect(const Options& options) {
+  const auto contexts = read_contexts(contexts_path());
+  if (!contexts) return tl::unexpected(contexts.error());
+  const auto target = complete(options.target, options.context, *contexts);
+  if (!target) return tl::unexpected(target.error());
+  return Client::create(*target);
 }
 
 // https://no-color.org
@@ -114,19 +156,9 @@ int program(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kPassed : kUsage;
   }
-  std::string token;
-  if (!options.token_file.empty()) {
-    std::ifstream in(options.token_file);
-    if (!std::getline(in, token)) {
-      fmt::print(stderr, "splicectl: --token-file {}: cannot be read\n", options.token_file);
-      return kUsage;
-    }
-  }
-  auto client = Client::create(options.server, token);
-  if (!client) {
-    fmt::print(stderr, "splicectl: {}\n", client.error().message);
-    return kUsage;
-  }
+  if (options.local) return options.local();
+  auto client = connect(options);
+  if (!client) return unreadable(client.error());
   return options.command({*client, options.json, options.progress, {wants_colour(), options.verbose}});
 }
 

@@ -49,7 +49,10 @@ class ClientTest : public ::testing::Test {
     std::filesystem::remove_all(dir_);
   }
   [[nodiscard]] std::string address() const { return "unix:" + dir_ + "/s.sock"; }
-  Client client(const std::string& token = "") { return std::move(*Client::create(address(), token)); }
+  Client client(const std::string& token = "") {
+    std::ofstream(dir_ + "/token") << token;
+    return std::move(*Client::create({address(), token.empty() ? "" : dir_ + "/token", "", "", ""}));
+  }
   std::string file(const std::string& text) {
     std::ofstream(dir_ + "/job.json") << text;
     return dir_ + "/job.json";
@@ -108,7 +111,7 @@ TEST_F(ClientTest, WithoutAValidTokenItIsRefused) {
 }
 
 TEST_F(ClientTest, NobodyThereIsUnavailable) {
-  auto nobody = Client::create("unix:" + dir_ + "/none.sock", "");
+  auto nobody = Client::create({"unix:" + dir_ + "/none.sock", "", "", "", ""});
   ASSERT_TRUE(nobody);
   const auto answer = nobody->get("/v1/jobs");
   ASSERT_FALSE(answer);
@@ -116,15 +119,15 @@ TEST_F(ClientTest, NobodyThereIsUnavailable) {
   EXPECT_NE(answer.error().message.find("none.sock"), std::string::npos);
 }
 
-TEST_F(ClientTest, AddressesHaveTwoForms) {
-  for (const char* server : {"", "localhost", "unix:relative", "https://localhost", "ftp://x", "http://", "http://h:0",
+TEST_F(ClientTest, AddressesHaveThreeForms) {
+  for (const char* server : {"", "localhost", "unix:relative", "https://", "ftp://x", "http://", "http://h:0",
                              "http://h:65536", "http://h:x", "http://h/path"}) {
-    const auto made = Client::create(server, "");
+    const auto made = Client::create({server, "", "", "", ""});
     ASSERT_FALSE(made) << server;
     EXPECT_EQ(made.error().code, util::Errc::invalid);
   }
   for (const char* server : {"http://127.0.0.1:8650", "http://localhost:8650/", "http://[::1]:8650", "http://host"}) {
-    EXPECT_TRUE(Client::create(server, "")) << server;
+    EXPECT_TRUE(Client::create({server, "", "", "", ""})) << server;
   }
 }
 
