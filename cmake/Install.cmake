@@ -1,6 +1,7 @@
 install(TARGETS spliced splicectl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES api/org.spliced.Manager1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
 install(FILES packaging/man/spliced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES packaging/man/spliced.json.5 packaging/man/spliced-job.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES packaging/man/splicectl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES packaging/completions/spliced.bash RENAME spliced
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
@@ -10,6 +11,7 @@ install(FILES packaging/completions/_spliced packaging/completions/_splicectl
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES systemd/90-spliced.preset DESTINATION lib/systemd/system-preset)
 install(FILES systemd/spliced.sysusers.conf RENAME spliced.conf DESTINATION lib/sysusers.d)
 
 # What depends on the prefix is settled when it is installed: `cmake --install --prefix` may name another one.

@@ -4,6 +4,8 @@ cmake_path(ABSOLUTE_PATH SPLICED_BINDIR BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}"
 configure_file("${SPLICED_SOURCE}/systemd/spliced.service.in" "${SPLICED_BINARY}/systemd/spliced.service" @ONLY)
 file(INSTALL "${SPLICED_BINARY}/systemd/spliced.service" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
 
+file(INSTALL "${SPLICED_SOURCE}/systemd/spliced.socket" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
+
 # Below /usr/local dbus-daemon looks for no policy.
 set(policy "${CMAKE_INSTALL_PREFIX}/${SPLICED_DATADIR}/dbus-1/system.d")
 if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")

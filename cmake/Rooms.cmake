@@ -25,15 +25,20 @@ endif()
 target_compile_options(spliced_options INTERFACE $<$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>:-Wno-subobject-linkage>)
 target_link_libraries(spliced_options INTERFACE Threads::Threads)
 
-execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-                OUTPUT_VARIABLE SPLICED_REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-if(NOT SPLICED_REVISION)
-  set(SPLICED_REVISION unknown)
+# A packager, who has no repository, may name it.
+set(SPLICED_REVISION "" CACHE STRING "The revision that is built; empty: asked of git")
+set(revision ${SPLICED_REVISION})
+if(NOT revision)
+  execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+                  OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(NOT revision)
+  set(revision unknown)
 endif()
 
 # One file knows it, so that a commit does not rebuild the world.
 set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/daemon/version.cpp PROPERTY COMPILE_DEFINITIONS
-             SPLICED_REVISION="${SPLICED_REVISION}")
+             SPLICED_REVISION="${revision}")
 
 function(spliced_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})

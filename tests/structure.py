@@ -7,20 +7,22 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 USES = {  # room: what it may include
     "util": set(),
+    "access": {"util"},
     "engine": {"util"},
     "workload": {"util"},
     "verify": {"util"},
     "device": {"util"},
-    "job": {"util", "engine", "workload", "verify", "device"},
-    "http": {"util"},
-    "api": {"util", "engine", "workload", "verify", "device", "job", "http"},
-    "metrics": {"util", "engine", "workload", "verify", "device", "job", "http"},
-    "dbus": {"util", "engine", "workload", "verify", "device", "job"},
-    "daemon": {"util", "engine", "workload", "verify", "device", "job", "http", "api", "metrics", "dbus"},
+    "job": {"util", "access", "engine", "workload", "verify", "device"},
+    "http": {"util", "access"},
+    "api": {"util", "access", "engine", "workload", "verify", "device", "job", "http"},
+    "metrics": {"util", "access", "engine", "workload", "verify", "device", "job", "http"},
+    "dbus": {"util", "access", "engine", "workload", "verify", "device", "job"},
+    "daemon": {"util", "access", "engine", "workload", "verify", "device", "job", "http", "api", "metrics", "dbus"},
     "cli": {"util"},
 }
 LIBRARIES = {  # include prefix: the rooms that may use it
     "httplib.h": {"http", "cli"},
+    "openssl/": {"access", "http", "cli"},
     "nlohmann/": {"http", "api", "daemon", "cli"},
     "prometheus/": {"metrics"},
     "sdbus-c++/": {"dbus"},

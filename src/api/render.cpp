@@ -157,6 +157,7 @@ Json render_head(const JobSnapshot& job) {
               {"verdict", verdict_of(job.verdict)},
               {"reason", text_or_null(job.reason)},
               {"created_at", util::format_time(job.created_at)},
+              {"created_by", text_or_null(job.created_by)},
               {"started_at", time_or_null(job.started_at)},
               {"ended_at", time_or_null(job.ended_at)}};
   out["elapsed_seconds"] = nullptr;
@@ -196,6 +197,7 @@ Json restore_head(const std::string& text, const JobSnapshot& job) {
     head["started_at"] = time_or_null(job.started_at);
   }
   head.erase("devices");
+  head.emplace("created_by", nullptr);  // of those that were recorded before it was known
   head["state"] = job::state_name(job.state);
   head["verdict"] = verdict_of(job.verdict);
   head["reason"] = text_or_null(job.reason);
@@ -223,6 +225,7 @@ Json render_summary(const job::JobSummary& job) {
               {"verdict", verdict_of(job.verdict)},
               {"reason", text_or_null(job.reason)},
               {"created_at", util::format_time(job.created_at)},
+              {"created_by", text_or_null(job.created_by)},
               {"started_at", time_or_null(job.started_at)},
               {"ended_at", time_or_null(job.ended_at)},
               {"destructive", nullptr},
@@ -264,7 +267,10 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
                        {"reasons", reasons},
                        {"errors", field_errors(entry.errors)}});
   }
-  return {{"accepted", report.accepted()}, {"spec", render_spec(spec)}, {"targets", targets}};
+  return {{"accepted", report.accepted()},
+          {"errors", field_errors(report.errors)},
+          {"spec", render_spec(spec)},
+          {"targets", targets}};
 }
 
 Json render_device(const job::DeviceStatus& device) {

@@ -24,6 +24,7 @@ using job::JobService;
 
 namespace {
 
+constexpr auto kRun = access::Scope::run;              // at the least; the service decides by the job
 constexpr util::Nanos kMaxWait = 300 * util::kSecond;  // of GET ?wait=
 constexpr int kMaxWaiting = 16;                        // clients that wait at the same time; each holds a thread
 constexpr std::size_t kDefaultPage = 50;
@@ -93,7 +94,7 @@ class Handlers {
 
   Response create(const Request& request) {
     return with_spec(request, [&](const job::JobSpec& spec) {
-      const auto created = service_.submit(spec);
+      const auto created = service_.submit(spec, request.who);
       if (!created) return answer_error(created.error());
       const auto view = service_.open(created->id);
       Response response = text_answer(201, job_text(view ? *view : job::view_of(*created)));
@@ -106,7 +107,7 @@ class Handlers {
 
   Response validate(const Request& request) {
     return with_spec(request, [&](const job::JobSpec& spec) {
-      return answer_json(200, render_plan(service_.validate(spec), spec));
+      return answer_json(200, render_plan(service_.validate(spec, request.who), spec));
     });
   }
 
@@ -157,7 +158,7 @@ class Handlers {
 
   Response cancel(const Request& request) {
     const std::string id = request.path_values.at("id");
-    const auto cancelled = service_.cancel(id);
+    const auto cancelled = service_.cancel(id, request.who);
     Response response = cancelled ? show(id) : answer_error(cancelled.error());
     response.about.job = id;
     if (cancelled) response.about = {id, cancelled->targets, cancelled->devices};
@@ -167,7 +168,7 @@ class Handlers {
   Response forget(const Request& request) {
     const std::string id = request.path_values.at("id");
     const auto job = service_.wait(id, 0, {});  // while it is known what it was
-    const auto status = service_.forget(id);
+    const auto status = service_.forget(id, request.who);
     Response response;
     response.status = 204;
     if (!status) response = answer_error(status.error());
@@ -278,6 +279,7 @@ class Handlers {
 int status_of(util::Errc code) {
   switch (code) {
     case util::Errc::invalid: return 422;
+    case util::Errc::forbidden: return 403;
     case util::Errc::not_found: return 404;
     case util::Errc::conflict: return 409;
     case util::Errc::exhausted: return 429;
@@ -302,12 +304,12 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
-  return {{"POST", "/v1/jobs", to(&Handlers::create), {}, true},
+  return {{"POST", "/v1/jobs", to(&Handlers::create), {}, true, false, kRun},
           {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
           {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
           {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
-          {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel)},
-          {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget)},
+          {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},
+          {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget), {}, false, false, kRun},
           {"GET", "/v1/devices", to(&Handlers::devices)},
           {"GET", "/v1/devices/{name}", to(&Handlers::device)},
           {"GET", "/v1/capabilities", to(&Handlers::capabilities)},

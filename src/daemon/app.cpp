@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <numeric>
@@ -24,21 +25,18 @@ using util::Status;
 
 namespace {
 
-constexpr std::size_t kControlThreads = 128;  // of requests that wait: for a job, or for a disk to be looked at
-constexpr std::size_t kMetricsThreads = 4;
 constexpr Nanos kJobsStopLimit = 3 * util::kSecond;
 constexpr Nanos kBusStopLimit = util::kSecond / 2;
 constexpr Nanos kRecordLimit = 5 * util::kSecond;    // beyond it the recorder is behind
 constexpr Nanos kListenerStopLimit = util::kSecond;  // for handlers to finish; those that hang are left behind
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
-constexpr const char* kSocketGroup = "spliced";
 
 std::string real_path(const std::string& path) {
   std::error_code error;
   return std::filesystem::weakly_canonical(path, error).string();
 }
 
-// What no job may touch: the state database and what goes with it, the token, the configuration.
+// What no job may touch: the state database and what goes with it, the tokens, keys, the configuration.
 std::vector<std::string> own_files(const Config& config) {
   std::vector<std::string> own;
   const std::string state = real_path(config.state_dir);
@@ -47,7 +45,7 @@ std::vector<std::string> own_files(const Config& config) {
   for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
     own.push_back(state + "/" + name);
   }
-  for (const auto& path : {config.token_file, config.file}) {
+  for (const auto& path : {config.token_file, config.file, config.tls.key, config.metrics_tls.key}) {
     if (!path.empty()) own.push_back(real_path(path));
   }
   return own;
@@ -55,9 +53,10 @@ std::vector<std::string> own_files(const Config& config) {
 
 }  // namespace
 
-App::App(Config config, util::Logger& log)
+App::App(Config config, util::Logger& log, InheritedSockets sockets)
     : config_(std::move(config)),
       log_(log),
+      sockets_(std::move(sockets)),
       reloaded_at_(std::chrono::system_clock::now()),
       gate_(device::AllowList(config_.allow), device::HostPaths{}) {
   log_.set_level(config_.log_level);
@@ -114,9 +113,7 @@ Status App::start() {
         util::Errc::invalid,
         fmt::format("this kernel has pages of {} bytes; spliced is made for pages of {}", page, util::kPageSize));
   }
-  if (!config_.token_file.empty()) {
-    if (auto status = token_.load(config_.token_file); !status) return status;
-  }
+  if (auto status = doors_.apply(config_); !status) return status;
   log_.log(LogLevel::notice,
            config_.file.empty()
                ? fmt::format("there is no configuration file {}; defaults and flags hold", kDefaultConfigFile)
@@ -164,39 +161,55 @@ metrics::DaemonFacts App::facts() const {
 void App::join_bus() {
   if (config_.bus == "none") return;
   const auto kind = config_.bus == "system" ? dbus::BusKind::system : dbus::BusKind::session;
-  const auto submit = [this](const std::string& definition) -> util::Result<job::JobSnapshot> {
+  const auto submit = [this](const std::string& definition,
+                             const access::Principal& who) -> util::Result<job::JobSnapshot> {
     const auto spec = api::read_spec_or_error(definition);
     if (!spec) return tl::unexpected(spec.error());
-    return service_->submit(*spec);
+    return service_->submit(*spec, who);
   };
-  bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit});
+  const auto admit = [this](const access::LocalPeer& peer) { return doors_.admit(peer); };
+  bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit, admit});
   service_->on_state_change([this](const job::StateChange& change) { bus_->on_state_change(change); });
   bus_->start();
 }
 
+// Sockets of systemd serve the addresses that they listen on; the others are the daemon's own to open.
 Status App::open_listeners() {
-  std::vector<std::pair<http::ListenerConfig, const http::Router*>> wanted;
+  auto unix_sockets = sockets_.claim_unix();
+  for (auto& [address, socket] : unix_sockets) {
+    if (auto status = listen(doors_.control(address), control_router_, std::move(socket)); !status) return status;
+  }
   for (const auto& address : config_.listen) {
-    http::ListenerConfig config{address, "control", kControlThreads, 256, "", {}};
-    if (address.is_unix()) {
-      config.socket_group = kSocketGroup;
-      // The runtime directory is systemd's to make; by hand, its parent exists and it does not.
-      ::mkdir(address.unix_path.substr(0, address.unix_path.rfind('/')).c_str(), 0755);
-    } else if (!config_.token_file.empty()) {
-      config.authorize = [this](const std::string& header) { return token_.matches(header); };
-    }
-    wanted.emplace_back(std::move(config), &control_router_);
+    const auto same = [&](const auto& opened) { return opened.first.text() == address.text(); };
+    if (std::any_of(unix_sockets.begin(), unix_sockets.end(), same)) continue;
+    // By default the control socket is the one that systemd gave.
+    if (config_.default_listen && !unix_sockets.empty()) continue;
+    auto status = listen(doors_.control(address), control_router_, sockets_.claim(address));
+    if (!status) return status;
   }
   if (config_.metrics_listen) {
-    wanted.emplace_back(http::ListenerConfig{*config_.metrics_listen, "metrics", kMetricsThreads, 256, "", {}},
-                        &metrics_router_);
+    auto socket = sockets_.claim(*config_.metrics_listen);
+    auto status = listen(doors_.metrics(*config_.metrics_listen), metrics_router_, std::move(socket));
+    if (!status) return status;
   }
-  for (const auto& [config, router] : wanted) {
-    auto listener = http::Listener::open(config, *router, http_metrics_, log_);
-    if (!listener) return tl::unexpected(listener.error());
-    log_.log(LogLevel::notice, fmt::format("{} on {}", config.name, (*listener)->address().text()));
-    listeners_.push_back(std::move(*listener));
+  if (const std::string left = sockets_.unclaimed(); !left.empty()) {
+    return util::fail(util::Errc::invalid,
+                      fmt::format("systemd listens on {} for the daemon, which is neither in listen nor "
+                                  "metrics_listen; make spliced.socket and the configuration agree",
+                                  left));
   }
+  return {};
+}
+
+Status App::listen(const http::ListenerConfig& config, const http::Router& router, util::UniqueFd socket) {
+  // The runtime directory is systemd's to make; by hand, its parent exists and it does not.
+  const std::string& path = config.address.unix_path;
+  if (!path.empty() && !socket) ::mkdir(path.substr(0, path.rfind('/')).c_str(), 0755);
+  const char* whose = socket ? ", from systemd" : "";
+  auto listener = http::Listener::open(config, router, http_metrics_, log_, std::move(socket));
+  if (!listener) return tl::unexpected(listener.error());
+  log_.log(LogLevel::notice, fmt::format("{} on {}{}", config.name, (*listener)->address().text(), whose));
+  listeners_.push_back(std::move(*listener));
   return {};
 }
 
@@ -214,9 +227,7 @@ Status App::apply(const util::Result<Config>& next) {
   if (next->file.empty() && !config_.file.empty()) {
     return util::fail(util::Errc::invalid, fmt::format("the configuration file {} is gone", config_.file));
   }
-  if (!next->token_file.empty()) {
-    if (auto status = token_.load(next->token_file); !status) return status;
-  }
+  if (auto status = doors_.apply(*next); !status) return status;
   log_.set_level(next->log_level);
   gate_.set_allow_list(device::AllowList(next->allow));
   const auto texts = [](const std::vector<http::Address>& addresses) {
@@ -225,11 +236,15 @@ Status App::apply(const util::Result<Config>& next) {
     return out;
   };
   const auto metrics_text = [](const Config& c) { return c.metrics_listen ? c.metrics_listen->text() : "none"; };
-  const std::pair<const char*, bool> fixed[] = {{"listen", texts(next->listen) != texts(config_.listen)},
-                                                {"metrics_listen", metrics_text(*next) != metrics_text(config_)},
-                                                {"state_dir", next->state_dir != config_.state_dir},
-                                                {"token_file", next->token_file.empty() != config_.token_file.empty()},
-                                                {"bus", next->bus != config_.bus}};
+  const std::pair<const char*, bool> fixed[] = {
+      {"listen", texts(next->listen) != texts(config_.listen)},
+      {"metrics_listen", metrics_text(*next) != metrics_text(config_)},
+      {"state_dir", next->state_dir != config_.state_dir},
+      {"insecure_no_auth", next->insecure_no_auth != config_.insecure_no_auth},
+      {"read_group", next->read_group != config_.read_group},
+      {"tls_cert", next->tls.given() != config_.tls.given()},
+      {"metrics_tls_cert", next->metrics_tls.given() != config_.metrics_tls.given()},
+      {"bus", next->bus != config_.bus}};
   for (const auto& [key, changed] : fixed) {
     if (changed) log_.log(LogLevel::warning, fmt::format("reload: a change of {} needs a restart", key));
   }

@@ -9,20 +9,21 @@
 #include "api/routes.h"
 #include "config.h"
 #include "dbus/bus_adapter.h"
+#include "doors.h"
 #include "http/listener.h"
+#include "inherited.h"
 #include "metrics/exporter.h"
 #include "spliced/job/service.h"
 #include "spliced/job/store.h"
 #include "state_dir.h"
 #include "state_watch.h"
-#include "token.h"
 
 namespace spliced::daemon {
 
 // Everything the daemon consists of, in the order in which it is built; torn down in reverse.
 class App {
  public:
-  App(Config config, util::Logger& log);
+  App(Config config, util::Logger& log, InheritedSockets sockets = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -45,6 +46,8 @@ class App {
   [[nodiscard]] util::Status open_store();
   [[nodiscard]] util::Status set_aside(const util::Error& damage);
   [[nodiscard]] util::Status open_listeners();
+  [[nodiscard]] util::Status listen(const http::ListenerConfig& config, const http::Router& router,
+                                    util::UniqueFd socket);
   [[nodiscard]] util::Status apply(const util::Result<Config>& next);
   void add_routes();
   void join_bus();
@@ -54,7 +57,8 @@ class App {
 
   Config config_;
   util::Logger& log_;
-  Token token_;
+  Doors doors_;
+  InheritedSockets sockets_;
   mutable std::mutex mutex_;   // guards the two that follow
   std::string reload_failed_;  // why the last reload did; "" if it did not
   std::chrono::system_clock::time_point reloaded_at_;

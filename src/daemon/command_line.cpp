@@ -1,9 +1,10 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <sstream>
 
-#include "config.h"
+#include "keys.h"
 #include "say.h"
 
 namespace spliced::daemon {
@@ -24,35 +25,26 @@ Examples:
 Exit status: 0 after a clean stop, 1 when it could not start, 2 for a wrong flag or configuration.
 See spliced(8), and GET /openapi.yaml for the API.)";
 
+void add_key(CLI::App& app, CommandLine& out, const Key& key) {
+  const std::string help = fmt::format("{} (default: {})", key.meaning, key.otherwise);
+  if (const auto* text = std::get_if<CommandLine::Text CommandLine::*>(&key.member)) {
+    app.add_option(key.flag(), out.*(*text), help)->type_name(key.type);
+  } else if (const auto* texts = std::get_if<CommandLine::Texts CommandLine::*>(&key.member)) {
+    app.add_option(key.flag(), out.*(*texts), help)->type_name(key.type)->allow_extra_args(false);
+  } else {
+    auto& flag = out.*std::get<std::optional<bool> CommandLine::*>(key.member);
+    app.add_flag_callback(
+        key.flag(), [&flag] { flag = true; }, key.meaning);
+  }
+}
+
 void add_options(CLI::App& app, CommandLine& out) {
   app.add_option("--config", out.config_file,
                  "JSON file with comments; keys are these flags with _ for -\n"
                  "(default /etc/spliced/spliced.json, if it is there)")
       ->type_name("FILE");
   app.add_flag("--check-config", out.check_config, "Check flags, file and what they name, then exit");
-  app.add_option("--listen", out.listen,
-                 "Address of the control API: unix:/PATH or HOST:PORT; repeatable\n"
-                 "(default unix:/run/spliced/spliced.sock). TCP needs --token-file")
-      ->type_name("ADDRESS")
-      ->allow_extra_args(false);
-  app.add_option("--metrics-listen", out.metrics_listen,
-                 "Address of /metrics, /livez and /readyz, or none (default 127.0.0.1:9650)")
-      ->type_name("ADDRESS");
-  app.add_option("--state-dir", out.state_dir, "Where jobs are recorded (default $STATE_DIRECTORY or /var/lib/spliced)")
-      ->type_name("DIR");
-  app.add_option("--allow", out.allow,
-                 "Glob of targets that jobs may use; one ending in / allows all files below it; repeatable\n"
-                 "(default: none)")
-      ->type_name("GLOB")
-      ->allow_extra_args(false);
-  app.add_option("--token-file", out.token_file, "File with the bearer token that TCP clients must send")
-      ->type_name("FILE");
-  app.add_flag_callback(
-      "--insecure-no-auth", [&out] { out.insecure_no_auth = true; },
-      "Serve TCP without a token, on loopback addresses only");
-  app.add_option("--bus", out.bus, "D-Bus to join: system, session or none (default system)")->type_name("BUS");
-  app.add_option("--log-level", out.log_level, "error, warning, notice, info or debug (default info)")
-      ->type_name("LEVEL");
+  for (const Key& key : keys()) add_key(app, out, key);
   app.add_flag("--version", out.version, "Print the version and exit");
 }
 

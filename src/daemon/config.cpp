@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/strict_json.h"
+#include "keys.h"
 #include "settings_file.h"
 
 namespace spliced::daemon {
@@ -19,15 +20,22 @@ using util::Status;
 
 namespace {
 
+template <class T>
+constexpr const char* kKindOf = "a string";
+template <>
+constexpr const char* kKindOf<std::vector<std::string>> = "an array of strings";
+template <>
+constexpr const char* kKindOf<bool> = "true or false";
+
 // A value of the file goes where the command line left room for it.
 template <class T>
-Status take(const json& file, const char* key, const char* kind, std::optional<T>& out) {
+Status take(const json& file, const char* key, std::optional<T>& out) {
   const auto found = file.find(key);
   if (found == file.end() || out) return {};
   try {
     out = found->get<T>();
   } catch (const json::exception&) {
-    return fail(Errc::invalid, fmt::format("key \"{}\": {} is given; {} is expected", key, found->dump(), kind));
+    return fail(Errc::invalid, fmt::format("key \"{}\": {} is given; {} is expected", key, found->dump(), kKindOf<T>));
   }
   return {};
 }
@@ -43,36 +51,45 @@ Status merge_file(const std::string& path, CommandLine& into) {
   }
   const json& file = *parsed;
   if (!file.is_object()) return fail(Errc::invalid, fmt::format("--config {}: an object is expected", path));
-  constexpr std::array<std::string_view, 8> known{"listen",     "metrics_listen",   "state_dir", "allow",
-                                                  "token_file", "insecure_no_auth", "bus",       "log_level"};
+  std::vector<std::string_view> known;
+  for (const Key& key : keys()) known.emplace_back(key.name);
   for (const auto& [key, value] : file.items()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       return fail(Errc::invalid,
                   fmt::format("--config {}: unknown key \"{}\"; known are {}", path, key, fmt::join(known, ", ")));
     }
   }
-  for (const auto& status :
-       {take(file, "listen", "an array of strings", into.listen),
-        take(file, "allow", "an array of strings", into.allow),
-        take(file, "metrics_listen", "a string", into.metrics_listen),
-        take(file, "state_dir", "a string", into.state_dir), take(file, "token_file", "a string", into.token_file),
-        take(file, "bus", "a string", into.bus), take(file, "log_level", "a string", into.log_level),
-        take(file, "insecure_no_auth", "true or false", into.insecure_no_auth)}) {
+  for (const Key& key : keys()) {
+    const auto status = std::visit([&](auto member) { return take(file, key.name, into.*member); }, key.member);
     if (!status) return tl::unexpected(util::with_context(status.error(), "--config " + path));
   }
   return {};
 }
 
+// Whether clients of TCP are asked who they are, and a token is not told to whoever listens on the way.
+Status check_guarded(const Config& config, const http::Address& address) {
+  if (address.is_unix() || (config.insecure_no_auth && address.is_loopback())) return {};
+  const bool certificates = config.tls.given() && !config.tls.client_ca.empty();
+  if (config.token_file.empty() && !certificates) {
+    return fail(Errc::invalid, fmt::format("--listen {}: TCP needs --token-file FILE, or --tls-cert, --tls-key and "
+                                           "--tls-client-ca; on a loopback address, --insecure-no-auth does without",
+                                           address.text()));
+  }
+  if (!config.tls.given() && !address.is_loopback()) {
+    return fail(Errc::invalid,
+                fmt::format("--listen {}: a token would cross the network in clear text; give --tls-cert "
+                            "and --tls-key, or listen on a loopback address",
+                            address.text()));
+  }
+  return {};
+}
+
 Status read_addresses(const CommandLine& from, Config& config) {
+  config.default_listen = !from.listen;
   for (const auto& text : from.listen.value_or(std::vector<std::string>{"unix:/run/spliced/spliced.sock"})) {
     auto address = http::parse_address(text);
     if (!address) return tl::unexpected(util::with_context(address.error(), "--listen"));
-    const bool guarded = !config.token_file.empty() || (config.insecure_no_auth && address->is_loopback());
-    if (!address->is_unix() && !guarded) {
-      return fail(Errc::invalid, fmt::format("--listen {}: TCP needs --token-file FILE; on a loopback address, "
-                                             "--insecure-no-auth does without",
-                                             text));
-    }
+    if (auto status = check_guarded(config, *address); !status) return status;
     // Port 0 is another one each time.
     const auto same = [&](const http::Address& other) {
       return other.text() == address->text() && (other.is_unix() || other.port != 0);
@@ -88,6 +105,63 @@ Status read_addresses(const CommandLine& from, Config& config) {
   if (!address) return tl::unexpected(util::with_context(address.error(), "--metrics-listen"));
   config.metrics_listen = std::move(*address);
   return {};
+}
+
+// Certificate and key belong together, and the others to them.
+util::Result<TlsFiles> tls_files(const char* prefix, const CommandLine::Text& cert, const CommandLine::Text& key,
+                                 const CommandLine::Text& client_ca, const CommandLine::Text& client_crl) {
+  TlsFiles out{cert.value_or(""), key.value_or(""), client_ca.value_or(""), client_crl.value_or("")};
+  const auto needs = [&](const char* given, const char* missing) {
+    return fail(Errc::invalid, fmt::format("--{0}-{1} needs --{0}-{2}, which is not given", prefix, given, missing));
+  };
+  if (out.cert.empty() != out.key.empty()) return out.cert.empty() ? needs("key", "cert") : needs("cert", "key");
+  if (out.cert.empty() && !out.client_ca.empty()) return needs("client-ca", "cert");
+  if (out.client_ca.empty() && !out.client_crl.empty()) return needs("client-crl", "client-ca");
+  return out;
+}
+
+Status read_tls(const CommandLine& from, Config& config) {
+  auto control = tls_files("tls", from.tls_cert, from.tls_key, from.tls_client_ca, from.tls_client_crl);
+  if (!control) return tl::unexpected(control.error());
+  config.tls = std::move(*control);
+  auto metrics = tls_files("metrics-tls", from.metrics_tls_cert, from.metrics_tls_key, from.metrics_tls_client_ca,
+                           from.metrics_tls_client_crl);
+  if (!metrics) return tl::unexpected(metrics.error());
+  config.metrics_tls = std::move(*metrics);
+  const std::string version = from.tls_min_version.value_or("1.3");
+  if (version != "1.2" && version != "1.3") {
+    return fail(Errc::invalid, fmt::format("--tls-min-version \"{}\": 1.2 or 1.3 is expected", version));
+  }
+  config.allow_tls12 = version == "1.2";
+  for (const auto& text : from.tls_client.value_or(std::vector<std::string>{})) {
+    auto rule = access::parse_certificate_rule(text);
+    if (!rule) {
+      return fail(Errc::invalid,
+                  fmt::format("--tls-client \"{}\": a name and a scope are expected, such as "
+                              "DNS:ops.example=run; kinds are DNS, URI, email and IP, scopes read, run and "
+                              "destroy",
+                              text));
+    }
+    config.tls_client.push_back(std::move(*rule));
+  }
+  if (config.tls_client.empty() || !config.tls.client_ca.empty()) return {};
+  return fail(Errc::invalid, "--tls-client needs --tls-client-ca, which is not given");
+}
+
+// What systemd has put aside for this service (LoadCredential= of systemd.exec(5)), where nothing else was said.
+void take_credentials(CommandLine& into) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr) return;
+  const std::pair<const char*, CommandLine::Text CommandLine::*> known[] = {
+      {"spliced.tokens", &CommandLine::token_file},
+      {"spliced.tls-cert", &CommandLine::tls_cert},
+      {"spliced.tls-key", &CommandLine::tls_key},
+      {"spliced.tls-client-ca", &CommandLine::tls_client_ca},
+      {"spliced.tls-client-crl", &CommandLine::tls_client_crl}};
+  for (const auto& [name, member] : known) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    if (!(into.*member) && ::access(path.c_str(), F_OK) == 0) into.*member = path;
+  }
 }
 
 // Whether a [ begins no bracket expression of fnmatch(3), which would take it for the character.
@@ -139,6 +213,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   if (merged.config_file) {
     if (auto status = merge_file(*merged.config_file, merged); !status) return tl::unexpected(status.error());
   }
+  take_credentials(merged);
   Config config;
   config.file = merged.config_file.value_or("");
   config.state_dir = merged.state_dir.value_or(default_state_dir());
@@ -148,6 +223,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   config.allow = merged.allow.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
   config.token_file = merged.token_file.value_or("");
+  config.read_group = merged.read_group.value_or("");
   config.insecure_no_auth = merged.insecure_no_auth.value_or(false);
   config.bus = merged.bus.value_or("system");
   if (config.bus != "system" && config.bus != "session" && config.bus != "none") {
@@ -156,6 +232,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   const auto level = util::parse_log_level(merged.log_level.value_or("info"));
   if (!level) return tl::unexpected(util::with_context(level.error(), "--log-level"));
   config.log_level = *level;
+  if (auto status = read_tls(merged, config); !status) return tl::unexpected(status.error());
   if (auto status = read_addresses(merged, config); !status) return tl::unexpected(status.error());
   return config;
 }

@@ -4,18 +4,30 @@
 #include <vector>
 
 #include "http/listener.h"
+#include "spliced/access/doorkeeper.h"
 #include "spliced/util/log.h"
 
 namespace spliced::daemon {
 
+// Files of PEM that a TCP listener needs for TLS; certificate and key "": none.
+struct TlsFiles {
+  std::string cert, key, client_ca, client_crl;
+  [[nodiscard]] bool given() const { return !cert.empty(); }
+};
+
 // What the daemon was told, from flags, file and defaults, in that order of precedence. Names are those of the flags,
-// with `_` for `-` in the file.
+// with `_` for `-` in the file; see keys().
 struct Config {
   std::vector<http::Address> listen;            // of the control API
+  bool default_listen = false;                  // nobody said where
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
   std::vector<std::string> allow;
+  std::string read_group;  // "": none
   std::string token_file;  // "": no token
+  TlsFiles tls, metrics_tls;
+  std::vector<access::CertificateRule> tls_client;
+  bool allow_tls12 = false;
   bool insecure_no_auth = false;
   std::string bus = "system";  // system, session or none
   util::LogLevel log_level = util::LogLevel::info;
@@ -26,9 +38,13 @@ struct Config {
 inline constexpr const char* kDefaultConfigFile = "/etc/spliced/spliced.json";
 
 struct CommandLine {
-  std::optional<std::string> config_file;
-  std::optional<std::vector<std::string>> listen, allow;
-  std::optional<std::string> metrics_listen, state_dir, token_file, bus, log_level;
+  using Text = std::optional<std::string>;
+  using Texts = std::optional<std::vector<std::string>>;
+  Text config_file;
+  Texts listen, allow, tls_client;
+  Text metrics_listen, state_dir, read_group, token_file, bus, log_level;
+  Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;
+  Text metrics_tls_cert, metrics_tls_key, metrics_tls_client_ca, metrics_tls_client_crl;
   std::optional<bool> insecure_no_auth;
   bool check_config = false;
   bool version = false;

@@ -16,6 +16,7 @@
 
 #include "notifier.h"
 #include "say.h"
+#include "secrets.h"
 
 namespace spliced::daemon {
 
@@ -123,14 +124,15 @@ std::string without_threads(const std::system_error& error) {
 
 util::Status check(const Config& config) {
   if (auto status = check_state_dir(config.state_dir); !status) return status;
-  if (config.token_file.empty()) return {};
-  Token token;
-  return token.load(config.token_file);
+  const auto secrets = load_secrets(config);
+  return secrets ? util::Status() : tl::unexpected(secrets.error());
 }
 
 util::Status serve(Config config, const CommandLine& command_line, QueuedLogger& log) {
   ExitDeadline deadline(log);  // outlives the application, whose destructor waits for threads
-  App app(std::move(config), log);
+  auto sockets = InheritedSockets::take();
+  if (!sockets) return tl::unexpected(sockets.error());
+  App app(std::move(config), log, std::move(*sockets));
   Notifier systemd;
   auto started = start(app);
   if (started) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "errands.h"
+#include "spliced/access/doorkeeper.h"
 #include "spliced/job/service.h"
 #include "spliced/util/unique_fd.h"
 
@@ -22,8 +23,10 @@ struct BusSetup {
   job::JobService& service;
   util::Logger& log;
   std::string version;
-  // A job definition as the API takes it → a running job.
-  std::function<util::Result<job::JobSnapshot>(const std::string& definition)> submit;
+  // A job definition as the API takes it, and who submits it → a running job.
+  std::function<util::Result<job::JobSnapshot>(const std::string& definition, const access::Principal& who)> submit;
+  // Who may do what; thread-safe, does not block.
+  std::function<access::Admission(const access::LocalPeer&)> admit;
 };
 
 // org.spliced.Manager1 on the bus, and the shutdown inhibitor of login1 while a destructive job runs.

@@ -22,11 +22,11 @@ constexpr std::size_t kMaxErrorText = 8192;      // bytes
 constexpr std::size_t kMaxRows = 1000;           // jobs in one answer
 constexpr std::uint64_t kBusLimit = 2'000'000;   // microseconds that the bus itself has to answer
 
-using JobRow = sdbus::Struct<std::string, std::string, std::string, std::string, double>;
 using DeviceRow = sdbus::Struct<std::string, std::string, std::uint64_t, bool, std::vector<std::string>>;
 
 const char* error_name(util::Errc code) {
   switch (code) {
+    case util::Errc::forbidden: return "org.freedesktop.DBus.Error.AccessDenied";
     case util::Errc::invalid: return "org.spliced.Error.Invalid";
     case util::Errc::not_found: return "org.spliced.Error.NotFound";
     case util::Errc::conflict: return "org.spliced.Error.Conflict";
@@ -84,13 +84,31 @@ void refuse(const sdbus::MethodCall& call, const util::Error& error) {
   if (!call.doesntExpectReply()) call.createErrorReply(to_bus(error)).send();
 }
 
+// Who calls, and what they may do.
+struct Caller {
+  std::string peer;  // for the log
+  access::Admission admission;
+};
+
 // The bus is asked, which answers whatever its clients do.
-std::string peer_of(const sdbus::Message& message) {
+Caller caller_of(const sdbus::Message& message, const BusSetup& setup) {
   try {
-    return fmt::format("uid {}, pid {}", message.getCredsUid(), message.getCredsPid());
+    access::LocalPeer peer{message.getCredsUid(), message.getCredsPid(), {}};
+    for (const gid_t group : message.getCredsSupplementaryGids()) peer.groups.push_back(group);
+    return {fmt::format("uid {}, pid {}", peer.uid, peer.pid), setup.admit(peer)};
   } catch (const sdbus::Error&) {  // it is gone
-    return message.getSender();
+    return {message.getSender(), tl::unexpected(access::Denial{false, "the bus does not say who calls"})};
   }
+}
+
+// Error: forbidden.
+util::Result<access::Principal> allow(const Caller& caller, access::Scope needed, const char* call) {
+  const auto no = [](std::string why) { return util::refuse(util::Reason::forbidden, std::move(why)); };
+  if (!caller.admission) return no(caller.admission.error().why);
+  const access::Principal& who = *caller.admission;
+  if (who.may(needed)) return who;
+  return no(fmt::format("{} needs the scope {}; {} has {}", call, access::scope_name(needed), who.name,
+                        access::scope_name(who.scope)));
 }
 
 util::Deed refused(const char* call, std::string peer, const util::Error& error, util::Subject about = {}) {
@@ -135,8 +153,8 @@ void BusAdapter::Session::register_object() {
       .onInterface(kInterface)
       .withInputParamNames("id")
       .implementedAs([this](const std::string& id) { guarded([&] { cancel(id); }); });
-  object_->registerMethod("ListJobs").onInterface(kInterface).withOutputParamNames("jobs").implementedAs([&s] {
-    return guarded([&] { return job_rows(s.service); });
+  object_->registerMethod("ListJobs").onInterface(kInterface).withOutputParamNames("jobs").implementedAs([this] {
+    return guarded([&] { return list_jobs(); });
   });
   object_->registerMethod(kInterface, "ListDevices", "", {}, "a(sstbas)", {"devices"},
                           [this](sdbus::MethodCall call) { list_devices(std::move(call)); });
@@ -150,10 +168,28 @@ void BusAdapter::Session::register_object() {
   object_->finishRegistration();
 }
 
-void BusAdapter::Session::cancel(const std::string& id) {
+// Of a call that is answered at once. Throws when the caller may not.
+access::Principal BusAdapter::Session::caller(access::Scope needed, const char* call, std::string& peer) const {
   const sdbus::Message* message = object_->getCurrentlyProcessedMessage();
-  const std::string peer = message != nullptr ? peer_of(*message) : "";
-  auto job = id.size() <= kMaxId ? setup_.service.cancel(id)
+  if (message == nullptr) throw sdbus::Error(error_name(util::Errc::internal), "there is no call");
+  const Caller caller = caller_of(*message, setup_);
+  peer = caller.peer;
+  auto who = allow(caller, needed, call);
+  if (who) return std::move(*who);
+  util::log_deed(setup_.log, refused(call, peer, who.error()));
+  throw to_bus(who.error());
+}
+
+std::vector<JobRow> BusAdapter::Session::list_jobs() const {
+  std::string peer;
+  (void)caller(access::Scope::read, "ListJobs", peer);
+  return job_rows(setup_.service);
+}
+
+void BusAdapter::Session::cancel(const std::string& id) {
+  std::string peer;
+  const access::Principal who = caller(access::Scope::run, "CancelJob", peer);
+  auto job = id.size() <= kMaxId ? setup_.service.cancel(id, who)
                                  : util::fail(util::Errc::not_found, "there is no job with an id so long");
   if (!job) {
     util::log_deed(setup_.log, refused("CancelJob", peer, job.error(), {id, {}, {}}));
@@ -174,7 +210,13 @@ void BusAdapter::Session::submit(sdbus::MethodCall call) {
   char* text = nullptr;
   call >> text;
   const std::size_t length = std::strlen(text);
-  const std::string peer = peer_of(call);
+  const Caller caller = caller_of(call, setup_);
+  const std::string& peer = caller.peer;
+  const auto who = allow(caller, access::Scope::run, "SubmitJob");
+  if (!who) {
+    util::log_deed(setup_.log, refused("SubmitJob", peer, who.error()));
+    return refuse(call, who.error());
+  }
   if (length > kMaxDefinition) {
     const util::Error error{util::Errc::invalid,
                             fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition),
@@ -183,9 +225,9 @@ void BusAdapter::Session::submit(sdbus::MethodCall call) {
     util::log_deed(setup_.log, refused("SubmitJob", peer, error));
     return refuse(call, error);
   }
-  send_on_errand(std::move(call), [&s = setup_, peer, definition = std::string(text, length)]() -> Outcome {
+  send_on_errand(std::move(call), [&s = setup_, peer, who = *who, definition = std::string(text, length)]() -> Outcome {
     return contained([&]() -> Outcome {
-      auto job = s.submit(definition);
+      auto job = s.submit(definition, who);
       if (!job) {
         util::log_deed(s.log, refused("SubmitJob", peer, job.error()));
         return std::move(job.error());
@@ -199,6 +241,11 @@ void BusAdapter::Session::submit(sdbus::MethodCall call) {
 }
 
 void BusAdapter::Session::list_devices(sdbus::MethodCall call) {
+  const Caller caller = caller_of(call, setup_);
+  if (const auto who = allow(caller, access::Scope::read, "ListDevices"); !who) {
+    util::log_deed(setup_.log, refused("ListDevices", caller.peer, who.error()));
+    return refuse(call, who.error());
+  }
   send_on_errand(std::move(call),
                  [&s = setup_]() -> Outcome { return contained([&]() -> Outcome { return s.service.devices(); }); });
 }

@@ -13,6 +13,9 @@ namespace spliced::dbus {
 // One connection to the bus with our object on it; lives as long as the connection does. Bus thread only; every call
 // may throw sdbus::Error. No method waits for anything: what looks at disks is done by an errand of the adapter, and
 // answered when that comes back.
+// id, name, state, verdict, progress
+using JobRow = sdbus::Struct<std::string, std::string, std::string, std::string, double>;
+
 class BusAdapter::Session {
  public:
   Session(const BusSetup& setup, BusAdapter& adapter);
@@ -27,6 +30,8 @@ class BusAdapter::Session {
  private:
   void register_object();
   void submit(sdbus::MethodCall call);
+  [[nodiscard]] access::Principal caller(access::Scope needed, const char* call, std::string& peer) const;
+  [[nodiscard]] std::vector<JobRow> list_jobs() const;
   void cancel(const std::string& id);
   void list_devices(sdbus::MethodCall call);
   void send_on_errand(sdbus::MethodCall call, std::function<Outcome()> errand);

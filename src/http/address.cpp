@@ -1,8 +1,12 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstddef>
+#include <cstring>
 
 #include "listener.h"
 
@@ -20,6 +24,33 @@ bool Address::is_loopback() const {
 std::string Address::text() const {
   if (is_unix()) return "unix:" + unix_path;
   return host.find(':') == host.npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+}
+
+util::Result<Address> address_of(const util::UniqueFd& socket) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+    return util::fail_errno("address of a socket", errno);
+  }
+  Address out;
+  char host[INET6_ADDRSTRLEN] = "";
+  if (bound.ss_family == AF_UNIX) {
+    const auto& unix_address = reinterpret_cast<const sockaddr_un&>(bound);
+    const std::size_t start = offsetof(sockaddr_un, sun_path);
+    if (size > start) out.unix_path.assign(unix_address.sun_path, ::strnlen(unix_address.sun_path, size - start));
+    if (out.is_unix()) return out;
+  } else if (bound.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(bound);
+    out.port = ntohs(v4.sin_port);
+    ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+  } else if (bound.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(bound);
+    out.port = ntohs(v6.sin6_port);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+  }
+  out.host = host;
+  if (out.host.empty()) return fail(Errc::invalid, "the socket is bound to no address and no path");
+  return out;
 }
 
 util::Result<Address> parse_address(std::string_view text) {

@@ -7,8 +7,10 @@
 
 #include "answer.h"
 #include "head_guard.h"
+#include "spliced/access/doorkeeper.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/unique_fd.h"
+#include "tls.h"
 
 namespace spliced::http {
 
@@ -36,15 +38,27 @@ class Connection {
     answering,  // bytes of the answer are unsent, or still to be made
     lingering,  // the answer is sent; what the client still sends is read and dropped
   };
-  enum class Input { some, nothing_yet, end, broken };
+  enum class Input {
+    some,
+    nothing_yet,
+    end,
+    broken,
+    not_encrypted,  // an HTTP request as it is, where TLS was to come; what is sent from now on is not encrypted either
+  };
 
   Connection(util::UniqueFd fd, std::uint64_t number, bool is_tcp, util::Nanos now)
       : id(number), tcp(is_tcp), exchange(std::make_shared<Exchange>()), fd_(std::move(fd)) {
     exchange->begun = now;
   }
 
+  // From now on all of it is encrypted. Before anything else.
+  void encrypt(std::shared_ptr<const TlsContext> context) { tls_ = std::make_unique<TlsSession>(std::move(context)); }
   // At most `size` bytes; `got` says how many came.
   [[nodiscard]] Input receive(char* data, std::size_t size, std::size_t& got);
+  // Whether some are left that the socket knows nothing of.
+  [[nodiscard]] bool has_input() const { return !plain_.empty(); }
+  // Whether something can be said: not before keys are agreed on.
+  [[nodiscard]] bool can_send() const { return !tls_ || tls_->established(); }
   void send_later(std::string bytes);
   // As much as the socket takes. false: the peer takes nothing any more.
   [[nodiscard]] bool flush();
@@ -52,8 +66,12 @@ class Connection {
   // Tells the peer that nothing more comes.
   void finish_sending();
   [[nodiscard]] int fd() const { return fd_.get(); }
-  // Who is at the other end; see Request::peer.
+  // Where the other end is; see Request::peer.
   [[nodiscard]] std::string peer() const;
+  // What it shows of itself, but for its request.
+  [[nodiscard]] access::Credentials credentials() const;
+  // Why it is broken, when TLS is the reason; "" otherwise.
+  [[nodiscard]] std::string tls_failure() const { return tls_ ? tls_->failure() : ""; }
   [[nodiscard]] bool receives_request() const { return phase == Phase::head || phase == Phase::body; }
 
   const std::uint64_t id;
@@ -72,7 +90,14 @@ class Connection {
   std::size_t counted_out = 0;  // and of the answer
 
  private:
+  [[nodiscard]] Input receive_raw(char* data, std::size_t size, std::size_t& got) const;
+  [[nodiscard]] Input decrypt();
+  void append(std::string wire);
+
   util::UniqueFd fd_;
+  std::unique_ptr<TlsSession> tls_;
+  std::string plain_;  // decrypted, and not taken yet
+  bool tls_ended_ = false;
   std::string out_;
   std::size_t sent_ = 0;  // of out_
 };

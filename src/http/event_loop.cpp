@@ -96,8 +96,10 @@ void EventLoop::begin_end() {
   for (const auto& entry : connections_) all.push_back(entry.first);
   for (const std::uint64_t id : all) {
     Connection& connection = *find(id);
-    if (connection.receives_request() || connection.phase == Phase::lingering) {
+    if (connection.phase == Phase::lingering) {
       close(connection);
+    } else if (connection.receives_request()) {
+      deadlines_.set(id, std::min(deadlines_.of(id), util::now() + kLastRequests));
     } else if (connection.phase == Phase::answering) {
       deadlines_.set(id, std::min(deadlines_.of(id), util::now() + kLastWords));
     }
@@ -166,6 +168,7 @@ void EventLoop::accept(util::UniqueFd fd) {
   if (!add_to(epoll_, fd.get(), id, EPOLLIN)) return pause_accepting(errno);
   auto& connection = *(connections_[id] = std::make_unique<Connection>(std::move(fd), id, tcp, util::now()));
   connection.interest = EPOLLIN;
+  if (config_.tls) connection.encrypt(config_.tls());
   if (full) return turn_away(id);
   unfinished_.emplace(false, id);
   deadlines_.set(id, util::now() + config_.limits.request_time);

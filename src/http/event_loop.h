@@ -43,6 +43,8 @@ class EventLoop {
   };
   using Phase = Connection::Phase;
   static constexpr util::Nanos kLastWords = util::kSecond;  // for a client to take its answer when the listener ends
+  // For a request of whom was accepted to arrive then: who connected at the last moment is answered, too.
+  static constexpr util::Nanos kLastRequests = util::kSecond / 5;
 
   // Clients come and go.
   void accept_some();
@@ -67,6 +69,8 @@ class EventLoop {
   // Whether more of the request is awaited.
   [[nodiscard]] bool take(Connection& connection, std::string_view bytes);
   [[nodiscard]] std::optional<Response> admit(Connection& connection);
+  [[nodiscard]] std::optional<Response> identify(Connection& connection, std::string_view head);
+  void on_broken(Connection& connection);
   [[nodiscard]] std::optional<Response> check_host(std::string_view head) const;
   void dispatch(Connection& connection);
   [[nodiscard]] Response handle(const Exchange& exchange) const;

@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -44,11 +45,9 @@ util::Result<util::UniqueFd> listen_on_tcp(Address& address) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (info->ai_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
   if (::bind(fd.get(), info->ai_addr, info->ai_addrlen) != 0 || ::listen(fd.get(), kBacklog) != 0) return failed(errno);
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return failed(errno);
-  address.port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
-                                                   : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  const auto bound = address_of(fd);
+  if (!bound) return tl::unexpected(bound.error());
+  address.port = bound->port;
   return fd;
 }
 
@@ -64,8 +63,10 @@ class ListenerImpl final : public Listener {
     while (!ListenerImpl::stop(util::kSecond)) continue;
   }
 
-  util::Status start() {
-    auto listening = address_.is_unix() ? listen_on_unix() : listen_on_tcp(address_);
+  util::Status start(util::UniqueFd inherited) {
+    auto listening = inherited            ? take_over(std::move(inherited))
+                     : address_.is_unix() ? listen_on_unix()
+                                          : listen_on_tcp(address_);
     if (!listening) return tl::unexpected(listening.error());
     if (auto status = loop_.open(std::move(*listening)); !status) return status;
     running_ = true;
@@ -94,8 +95,13 @@ class ListenerImpl final : public Listener {
   }
 
  private:
+  static util::Result<util::UniqueFd> take_over(util::UniqueFd socket) {
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) return util::fail_errno("socket", errno);
+    return socket;
+  }
   util::Result<util::UniqueFd> listen_on_unix() {
-    auto file = SocketFile::open(address_.unix_path, config_.socket_group, kBacklog, log_);
+    auto file = SocketFile::open(address_.unix_path, {config_.socket_group, config_.socket_for_all}, kBacklog, log_);
     if (!file) return tl::unexpected(file.error());
     socket_file_ = std::move(*file);
     return socket_file_->take_listening();
@@ -115,9 +121,10 @@ class ListenerImpl final : public Listener {
 }  // namespace
 
 util::Result<std::unique_ptr<Listener>> Listener::open(const ListenerConfig& config, const Router& router,
-                                                       Observer& observer, util::Logger& log) {
+                                                       Observer& observer, util::Logger& log,
+                                                       util::UniqueFd inherited) {
   auto listener = std::make_unique<ListenerImpl>(config, router, observer, log);
-  if (auto status = listener->start(); !status) return tl::unexpected(status.error());
+  if (auto status = listener->start(std::move(inherited)); !status) return tl::unexpected(status.error());
   return listener;
 }
 

@@ -7,7 +7,10 @@
 #include "head_guard.h"
 #include "message.h"
 #include "router.h"
+#include "spliced/access/doorkeeper.h"
 #include "spliced/util/log.h"
+#include "spliced/util/unique_fd.h"
+#include "tls.h"
 
 namespace spliced::http {
 
@@ -21,6 +24,8 @@ struct Address {
   [[nodiscard]] std::string text() const;
 };
 [[nodiscard]] util::Result<Address> parse_address(std::string_view text);
+// Where a socket is bound to. Error: a kind that is none of these, or a Unix socket without a path.
+[[nodiscard]] util::Result<Address> address_of(const util::UniqueFd& socket);
 
 // What all clients of a listener may hold together.
 struct ListenerLimits {
@@ -37,16 +42,22 @@ struct ListenerConfig {
   std::size_t threads = 8;        // made as they are needed
   std::size_t queue_limit = 256;  // whole requests that wait for a thread; beyond: 503
   std::string socket_group;       // of a Unix socket, mode 0660; "" leaves the group
-  // Whether the value of an Authorization header opens the door; empty: no authentication. Thread-safe, does not block.
-  std::function<bool(const std::string&)> authorize;
+  bool socket_for_all = false;    // mode 0666: `admit` decides
+  // Who may come in. Empty: everybody may do everything. Thread-safe, does not block.
+  std::function<access::Admission(const access::Credentials&)> admit = {};
+  // What a connection is to be encrypted with, asked for each; empty: it is not. Thread-safe, does not block.
+  std::function<std::shared_ptr<const TlsContext>()> tls = {};
   ListenerLimits limits = {};
 };
 
 class Listener {
  public:
-  // Binds at once and serves from a thread of its own. `router`, `observer` and `log` must outlive it.
+  // Binds at once and serves from a thread of its own. `router`, `observer` and `log` must outlive it. `inherited`: a
+  // socket that listens on the address already; its file is left alone at the end, and who waits to be accepted then
+  // waits for the successor.
   [[nodiscard]] static util::Result<std::unique_ptr<Listener>> open(const ListenerConfig& config, const Router& router,
-                                                                    Observer& observer, util::Logger& log);
+                                                                    Observer& observer, util::Logger& log,
+                                                                    util::UniqueFd inherited = {});
   virtual ~Listener() = default;  // waits for handlers, however long they take
   [[nodiscard]] virtual bool running() const = 0;
   [[nodiscard]] virtual Address address() const = 0;  // with the real port

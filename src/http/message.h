@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spliced/access/principal.h"
 #include "spliced/util/deed.h"
 #include "spliced/util/result.h"
 
@@ -18,7 +19,8 @@ struct Request {
   std::map<std::string, std::string> path_values;  // of {placeholders} in the route
   std::string content_type;
   std::string body;
-  std::string peer;  // who asks: "uid 0, pid 4711" on a Unix socket, "127.0.0.1:51234" on TCP; "" if not known
+  access::Principal who;  // who asks
+  std::string peer;       // from where: "uid 0, pid 4711", "127.0.0.1:51234 (token:ci)"; "" if not known
   // Whether the client has hung up, so that nobody reads the answer any more; one that has only finished sending is
   // there. Thread-safe, does not block. Empty where nobody watches the client.
   std::function<bool()> peer_gone;
@@ -57,6 +59,7 @@ struct Route {
   std::vector<std::string> query = {};  // the keys that it knows; any other is refused with 400
   bool takes_body = false;              // without a Content-Length: 411
   bool asks_only = false;               // changes nothing, whatever its method
+  access::Scope needs = access::Scope::read;
 };
 
 // "urn:spliced:problem:mounted" for "mounted".

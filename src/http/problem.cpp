@@ -46,6 +46,7 @@ std::string_view status_problem(int status) {
   switch (status) {
     case 400: return "bad-request";
     case 401: return "unauthorized";
+    case 403: return "forbidden";
     case 404: return "not-found";
     case 405: return "method-not-allowed";
     case 408: return "timeout";

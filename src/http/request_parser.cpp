@@ -75,9 +75,11 @@ class RequestParser::Library final : public httplib::Server {
   Library() {
     // The library comes here when it has read the head, before it looks for a body or a route of its own.
     set_pre_routing_handler([this](const httplib::Request& in, httplib::Response&) {
-      request_ =
-          Request{in.method, in.path, {in.params.begin(), in.params.end()}, {}, in.get_header_value("Content-Type"), {},
-                  {},        {}};
+      request_.emplace();
+      request_->method = in.method;
+      request_->path = in.path;
+      request_->query = {in.params.begin(), in.params.end()};
+      request_->content_type = in.get_header_value("Content-Type");
       return HandlerResponse::Handled;
     });
   }

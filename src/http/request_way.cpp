@@ -46,17 +46,29 @@ std::string plain_path(const std::string& target) {
 
 void EventLoop::receive(Connection& connection) {
   char chunk[kReadBytes];
-  for (int i = 0; i < kReads; ++i) {
+  if (!connection.flush()) return close(connection);  // of a handshake
+  for (int i = 0; i < kReads || connection.has_input(); ++i) {
     const std::size_t most = connection.guard.has_head() ? std::min(connection.guard.missing(), sizeof chunk) : 4096;
     std::size_t got = 0;
     switch (connection.receive(chunk, most, got)) {
-      case Connection::Input::nothing_yet: return;
-      case Connection::Input::broken: return close(connection);
+      case Connection::Input::nothing_yet:
+        count(connection);
+        return set_interest(connection, connection.unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+      case Connection::Input::broken: return on_broken(connection);
+      case Connection::Input::not_encrypted:
+        return answer(connection, problem(400, "this port takes HTTPS; ask with https://"));
       case Connection::Input::end: return on_end_of_input(connection);
       case Connection::Input::some:
         if (!take(connection, {chunk, got})) return;
     }
   }
+}
+
+void EventLoop::on_broken(Connection& connection) {
+  if (const std::string why = connection.tls_failure(); !why.empty()) {
+    log_.log(util::LogLevel::warning, fmt::format("{}: TLS with {}: {}", config_.name, connection.peer(), why));
+  }
+  close(connection);
 }
 
 void EventLoop::on_end_of_input(Connection& connection) {
@@ -96,6 +108,25 @@ std::optional<Response> EventLoop::check_host(std::string_view head) const {
   return problem(421, fmt::format("Host \"{}\" is not this address; use {} or localhost", host, config_.address.host));
 }
 
+// Who it is, and whether there is anything that they may do.
+std::optional<Response> EventLoop::identify(Connection& connection, std::string_view head) {
+  Request& request = connection.exchange->request;
+  request.peer = connection.peer();
+  request.who = access::anonymous(access::Scope::destroy);
+  if (!config_.admit) return std::nullopt;
+  access::Credentials shown = connection.credentials();
+  shown.authorization = header_value(head, "authorization");
+  auto admission = config_.admit(shown);
+  if (admission) {
+    if (connection.tcp) request.peer += fmt::format(" ({})", admission->name);
+    request.who = std::move(*admission);
+    return std::nullopt;
+  }
+  Response refusal = problem(admission.error().known ? 403 : 401, admission.error().why);
+  if (!admission.error().known) refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return refusal;
+}
+
 // Before any of the body is gathered.
 std::optional<Response> EventLoop::admit(Connection& connection) {
   const std::string_view head = connection.guard.head();
@@ -104,14 +135,16 @@ std::optional<Response> EventLoop::admit(Connection& connection) {
   connection.form.http_1_0 = head.substr(0, head.find("\r\n")).ends_with("HTTP/1.0");
   // As it was sent: the library decodes percent signs.
   if (auto refusal = check_host(head)) return refusal;
-  if (config_.authorize && !config_.authorize(header_value(head, "authorization"))) {
-    Response refusal = problem(401, "a valid bearer token is needed: Authorization: Bearer TOKEN");
-    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return refusal;
-  }
+  if (auto refusal = identify(connection, head)) return refusal;
+  access::Principal who = connection.exchange->request.who;
+  std::string peer = connection.exchange->request.peer;
   Response refusal;
   const Route* route = router_.match(request->method, request->path, request->path_values, refusal);
   if (route == nullptr) return refusal;
+  if (!who.may(route->needs)) {
+    return problem(403, fmt::format("{} {} needs the scope {}; {} has {}", route->method, route->path,
+                                    access::scope_name(route->needs), who.name, access::scope_name(who.scope)));
+  }
   if (auto wrong = check_query(*request, *route)) return wrong;
   if (route->takes_body && header_value(head, "content-length").empty()) {
     return problem(411, "Content-Length is missing; send the body with its length");
@@ -119,7 +152,8 @@ std::optional<Response> EventLoop::admit(Connection& connection) {
   Exchange& exchange = *connection.exchange;
   exchange.route = route;
   exchange.request = std::move(*request);
-  exchange.request.peer = connection.peer();
+  exchange.request.who = std::move(who);
+  exchange.request.peer = std::move(peer);
   exchange.request.peer_gone = [gone = exchange.gone] { return gone->load(); };
   connection.phase = Phase::body;
   if (connection.guard.expects_continue() && !connection.guard.is_whole() && !connection.form.http_1_0) {
@@ -202,6 +236,7 @@ void EventLoop::on_made(Made& made) {
 }
 
 void EventLoop::answer(Connection& connection, Response response) {
+  if (!connection.can_send()) return close(connection);  // no keys yet
   const auto stream_of = [](Response& from) -> Stream {
     return from.more ? std::make_shared<Stream::element_type>(std::move(from.more)) : nullptr;
   };
@@ -223,21 +258,22 @@ void EventLoop::answer(Connection& connection, Response response) {
   send(connection);
 }
 
-// Who wanted to change what, and what came of it.
+// Who wanted to change what, or was not let in, and what came of it.
 void EventLoop::log_deed(const Connection& connection, Response& response) const {
   const Exchange& exchange = *connection.exchange;
   const bool changes = exchange.method == "POST" || exchange.method == "PUT" || exchange.method == "DELETE" ||
                        exchange.method == "PATCH";
+  const bool turned_away = response.status == 401 || response.status == 403;
   std::string path = exchange.request.path;
   const Route* route = exchange.route;
-  if (changes && route == nullptr) {  // refused before it came to one
+  if (route == nullptr && (changes || turned_away)) {  // refused before it came to one
     path = plain_path(connection.guard.target());
     std::map<std::string, std::string> values;
     Response refusal;
     route = router_.match(std::string(exchange.method), path, values, refusal);
   }
-  if (!changes || (route != nullptr && route->asks_only)) return;
-  const std::string peer = exchange.route != nullptr ? exchange.request.peer : connection.peer();
+  if (!turned_away && (!changes || (route != nullptr && route->asks_only))) return;
+  const std::string peer = exchange.request.peer.empty() ? connection.peer() : exchange.request.peer;
   util::log_deed(log_, {fmt::format("{} {}", exchange.method, path), peer, std::to_string(response.status),
                         response.status < 400, std::move(response.detail), std::move(response.about)});
 }

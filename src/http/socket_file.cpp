@@ -25,7 +25,8 @@ namespace {
 
 constexpr Nanos kLockLimit = 2 * util::kSecond;
 constexpr Nanos kLockRetry = util::kSecond / 50;
-constexpr mode_t kSocketMode = 0660;
+constexpr mode_t kGroupMode = 0660;
+constexpr mode_t kOpenMode = 0666;
 
 // The kernel's own way to what a descriptor leads to; bind(2), connect(2) and chmod(2) know no *at().
 std::string way_to(const UniqueFd& fd) {
@@ -57,7 +58,7 @@ int knock(const UniqueFd& node) {
 
 }  // namespace
 
-util::Result<SocketFile> SocketFile::open(const std::string& path, const std::string& group, int backlog,
+util::Result<SocketFile> SocketFile::open(const std::string& path, const SocketAccess& access, int backlog,
                                           util::Logger& log) {
   SocketFile file;
   const auto slash = path.rfind('/');
@@ -72,7 +73,7 @@ util::Result<SocketFile> SocketFile::open(const std::string& path, const std::st
                             path, util::errno_text(errno)));
   }
   auto status = file.remove_stale();
-  if (status) status = file.bind(backlog, group, log);
+  if (status) status = file.bind(backlog, access, log);
   file.unlock(std::move(lock));
   if (!status) return tl::unexpected(status.error());
   return file;
@@ -146,14 +147,14 @@ Status SocketFile::remove_stale() const {
 }
 
 // Nobody can connect before listen(2), so mode and group are right from the first connection on.
-Status SocketFile::bind(int backlog, const std::string& group, util::Logger& log) {
+Status SocketFile::bind(int backlog, const SocketAccess& access, util::Logger& log) {
   listening_ = new_socket();
   const sockaddr_un address = address_of(way_to(directory_) + "/" + name_);
   if (!listening_ || ::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return fail_errno(fmt::format("listen on {}", path_), errno);
   }
   auto status = hold();
-  if (status) status = give_to(group, log);
+  if (status) status = give_to(access, log);
   if (status && ::listen(listening_.get(), backlog) != 0)
     status = fail_errno(fmt::format("listen on {}", path_), errno);
   if (!status && node_) ::unlinkat(directory_.get(), name_.c_str(), 0);
@@ -172,8 +173,10 @@ Status SocketFile::hold() {
   return {};
 }
 
-Status SocketFile::give_to(const std::string& group, util::Logger& log) const {
-  if (::chmod(way_to(node_).c_str(), kSocketMode) != 0) return fail_errno(fmt::format("mode of {}", path_), errno);
+Status SocketFile::give_to(const SocketAccess& access, util::Logger& log) const {
+  const std::string& group = access.group;
+  if (::chmod(way_to(node_).c_str(), access.for_all ? kOpenMode : kGroupMode) != 0)
+    return fail_errno(fmt::format("mode of {}", path_), errno);
   if (group.empty()) return {};
   const auto warn = [&](const std::string& why) {
     log.log(util::LogLevel::warning, fmt::format("{}; until then, only root, uid {} and gid {} can use {}", why,

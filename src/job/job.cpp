@@ -16,6 +16,23 @@ bool may_follow(State from, State to) {
          ((from == State::pending || from == State::running) && to == State::stopping);
 }
 
+util::Status may_submit(const JobSpec& spec, const access::Principal& who) {
+  const auto needed = spec.destructive ? access::Scope::destroy : access::Scope::run;
+  if (who.may(needed)) return {};
+  return util::refuse(
+      util::Reason::forbidden,
+      fmt::format("a job that {} needs the scope {}; {} has {}", spec.destructive ? "is destructive" : "only reads",
+                  access::scope_name(needed), who.name, access::scope_name(who.scope)));
+}
+
+util::Status may_control(const Job& job, const access::Principal& who) {
+  if (who.may_control(job.created_by)) return {};
+  return util::refuse(
+      util::Reason::forbidden,
+      fmt::format("job {} is that of {}; to stop or delete it, {} needs the scope destroy and has {}", job.id,
+                  job.created_by.empty() ? "somebody else" : job.created_by, who.name, access::scope_name(who.scope)));
+}
+
 void Job::transition(State next) {
   if (!may_follow(state, next)) {
     throw std::logic_error(fmt::format("job {}: {} cannot follow {}", id, state_name(next), state_name(state)));
@@ -32,6 +49,7 @@ JobSnapshot Job::header(util::Nanos now) const {
   out.verdict = verdict;
   out.reason = reason;
   out.created_at = created_at;
+  out.created_by = created_by;
   out.started_at = started_at;
   out.ended_at = ended_at;
   if (started_now != 0) out.elapsed = (ended_now != 0 ? ended_now : now) - started_now;

@@ -7,12 +7,18 @@
 #include "budget.h"
 #include "device_run.h"
 #include "listing.h"
+#include "spliced/access/principal.h"
 
 namespace spliced::job {
 
 // Whether a job may go from one state to another:
 //   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
+
+// Whether somebody may submit such a job, or stop and forget this one. Error: forbidden.
+[[nodiscard]] util::Status may_submit(const JobSpec& spec, const access::Principal& who);
+struct Job;
+[[nodiscard]] util::Status may_control(const Job& job, const access::Principal& who);
 
 // One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
 struct Job {
@@ -26,6 +32,7 @@ struct Job {
   bool cancel_requested = false;        // before it ran
   State stop_state = State::cancelled;  // what being stopped from outside makes of it
   WallTime created_at;
+  std::string created_by;  // see access::Principal; "" where it is not known
   std::optional<WallTime> started_at, ended_at;
   std::vector<std::shared_ptr<DeviceRun>> runs;  // until the end is recorded
   std::vector<State> outcomes;                   // of the runs, once the job has ended

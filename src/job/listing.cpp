@@ -29,9 +29,9 @@ std::vector<std::string> listed(const std::vector<std::string>& names) {
 }
 
 JobSummary summary_of(const StoredJob& job) {
-  return {job.id,         job.name,         job.sequence,        job.state,         job.verdict,  job.reason,
-          job.created_at, job.started_at,   job.ended_at,        job.destructive,   job.progress, job.errors,
-          job.targets,    job.target_count, listed(job.devices), job.devices.size()};
+  return {job.id,         job.name,       job.sequence,     job.state,           job.verdict,       job.reason,
+          job.created_at, job.created_by, job.started_at,   job.ended_at,        job.destructive,   job.progress,
+          job.errors,     job.targets,    job.target_count, listed(job.devices), job.devices.size()};
 }
 
 Listing listing_of(const StoredJob& job) {

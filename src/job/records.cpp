@@ -27,6 +27,7 @@ JobSnapshot head_of(const JobSummary& summary) {
   out.verdict = summary.verdict;
   out.reason = summary.reason;
   out.created_at = summary.created_at;
+  out.created_by = summary.created_by;
   out.started_at = summary.started_at;
   out.ended_at = summary.ended_at;
   return out;
@@ -64,6 +65,7 @@ util::Status JobService::Impl::restore() {
     job->state = record.state;
     job->verdict = record.verdict;
     job->created_at = record.created_at;
+    job->created_by = record.created_by;
     job->ended_at = record.ended_at;
     job->listing = std::make_shared<const Listing>(listing_of(record));
     const std::lock_guard lock(mutex_);
@@ -120,6 +122,7 @@ StoredJob JobService::Impl::record_of(const JobView& view) const {
   record.verdict = view.head.verdict;
   record.reason = view.head.reason;
   record.created_at = view.head.created_at;
+  record.created_by = view.head.created_by;
   record.started_at = view.head.started_at;
   record.ended_at = view.head.ended_at;
   record.targets = listed(view.head.spec.targets);
@@ -152,6 +155,7 @@ JobService::Impl::Glance JobService::Impl::glance(const Job& job) const {
   summary.verdict = job.verdict;
   summary.reason = job.reason;
   summary.created_at = job.created_at;
+  summary.created_by = job.created_by;
   summary.started_at = job.started_at;
   summary.ended_at = job.ended_at;
   summary.destructive = job.spec.destructive;
@@ -217,7 +221,7 @@ std::vector<JobSummary> JobService::Impl::list(const JobFilter& filter) const {
   return out;
 }
 
-util::Status JobService::Impl::forget(const std::string& id) {
+util::Status JobService::Impl::forget(const std::string& id, const access::Principal& who) {
   JobPtr forgotten;  // what there is of it is freed without the lock
   {
     std::unique_lock lock(mutex_);
@@ -227,6 +231,7 @@ util::Status JobService::Impl::forget(const std::string& id) {
     }
     const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
     if (found == jobs_.end()) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+    if (auto allowed = may_control(**found, who); !allowed) return allowed;
     if (!is_final((*found)->state)) {
       return util::refuse(util::Reason::not_ended,
                           fmt::format("job {} is {}; cancel it first", id, state_name((*found)->state)));

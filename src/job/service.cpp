@@ -61,11 +61,15 @@ JobService::~JobService() = default;
 util::Status JobService::restore() {
   return impl_->restore();
 }
-Result<JobSnapshot> JobService::submit(const JobSpec& spec) {
-  return impl_->submit(spec);
+Result<JobSnapshot> JobService::submit(const JobSpec& spec, const access::Principal& who) {
+  return impl_->submit(spec, who);
 }
-PlanReport JobService::validate(const JobSpec& spec) const {
-  return report_plan(impl_->setup_.gate, spec);
+PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
+  PlanReport report = report_plan(impl_->setup_.gate, spec);
+  if (const auto allowed = may_submit(spec, who); !allowed) {
+    report.errors.push_back({"/destructive", allowed.error().message, util::Reason::forbidden});
+  }
+  return report;
 }
 std::vector<JobSummary> JobService::list(const JobFilter& filter) const {
   return impl_->list(filter);
@@ -83,11 +87,11 @@ Result<JobSnapshot> JobService::get(const std::string& id) const {
 Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout, const std::function<bool()>& gone) const {
   return impl_->wait(id, timeout, gone);
 }
-Result<JobSummary> JobService::cancel(const std::string& id) {
-  return impl_->cancel(id);
+Result<JobSummary> JobService::cancel(const std::string& id, const access::Principal& who) {
+  return impl_->cancel(id, who);
 }
-util::Status JobService::forget(const std::string& id) {
-  return impl_->forget(id);
+util::Status JobService::forget(const std::string& id, const access::Principal& who) {
+  return impl_->forget(id, who);
 }
 Telemetry JobService::telemetry() const {
   return impl_->telemetry();

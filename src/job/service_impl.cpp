@@ -72,7 +72,8 @@ Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   return budget_.reserve(spec, bound);
 }
 
-Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
+Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::Principal& who) {
+  if (auto allowed = may_submit(spec, who); !allowed) return tl::unexpected(allowed.error());
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
   const std::string id = new_id();
   auto reservation = reserve(spec);
@@ -81,6 +82,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec) {
   auto job = std::make_shared<Job>();
   job->id = id;
   job->spec = spec;
+  job->created_by = who.name;
   job->reservation = *reservation;
   job->created_at = std::chrono::system_clock::now();
   const auto begin = [&]() -> Result<JobSnapshot> {
@@ -191,9 +193,10 @@ void JobService::Impl::stop(Job& job, State becomes) {
   announce(job);
 }
 
-Result<JobSummary> JobService::Impl::cancel(const std::string& id) {
+Result<JobSummary> JobService::Impl::cancel(const std::string& id, const access::Principal& who) {
   const JobPtr job = find(id);
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  if (auto allowed = may_control(*job, who); !allowed) return tl::unexpected(allowed.error());
   {
     const std::lock_guard lock(mutex_);
     if (job->state == State::pending) job->cancel_requested = true;

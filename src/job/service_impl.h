@@ -21,12 +21,12 @@ class JobService::Impl {
   ~Impl();
 
   util::Status restore();
-  util::Result<JobSnapshot> submit(const JobSpec& spec);
+  util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
   std::vector<JobSummary> list(const JobFilter& filter) const;
   util::Result<JobView> open(const std::string& id) const;
   util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
-  util::Result<JobSummary> cancel(const std::string& id);
-  util::Status forget(const std::string& id);
+  util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
+  util::Status forget(const std::string& id, const access::Principal& who);
   Telemetry telemetry() const;
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
   bool wait_for_threads(util::Nanos limit);

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
@@ -18,7 +19,7 @@ using util::fail;
 using util::Status;
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 3;
+constexpr int kSchemaVersion = 4;
 // A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
 // newest. The number of a row is the job's place in the order of jobs. `document` is where earlier versions had it:
 // what they stored is read from there.
@@ -30,12 +31,12 @@ CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
   created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
   saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
-  text INTEGER);
+  text INTEGER, created_by TEXT);
 CREATE TABLE IF NOT EXISTS pieces (
   text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
 CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
 DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
-PRAGMA user_version=3;
+PRAGMA user_version=4;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -52,9 +53,11 @@ ALTER TABLE jobs ADD COLUMN text INTEGER;
 PRAGMA user_version=3;
 COMMIT;
 )";
+constexpr const char* kFromVersion3 =
+    "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN created_by TEXT; PRAGMA user_version=4; COMMIT;";
 constexpr const char* kProbe =
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
-    "target_count, destructive, progress, errors, text, number, piece FROM jobs JOIN pieces USING (text)";
+    "target_count, destructive, progress, errors, text, created_by, number, piece FROM jobs JOIN pieces USING (text)";
 constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
 constexpr int kBusyLimit = 2000;                   // milliseconds
 
@@ -99,11 +102,10 @@ class SqliteStore final : public JobStore {
       return fail(Errc::system, fmt::format("the state database has version {}; this program knows up to {}", version,
                                             kSchemaVersion));
     }
-    if (version == 1) {
-      if (auto status = execute(kFromVersion1, "bring the state database up to date"); !status) return status;
-    }
-    if (version == 1 || version == 2) {
-      if (auto status = execute(kFromVersion2, "bring the state database up to date"); !status) return status;
+    constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3};
+    for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
+      const char* step = steps.at(static_cast<std::size_t>(from) - 1);
+      if (auto status = execute(step, "bring the state database up to date"); !status) return status;
     }
     if (auto status = execute(kSchema, "prepare the state database"); !status) return status;
     // Prepared without an error, each column is there.
@@ -157,7 +159,7 @@ class SqliteStore final : public JobStore {
     const Statement statement = prepare(
         "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
         "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END, "
-        "rowid FROM jobs ORDER BY rowid DESC LIMIT ?");
+        "rowid, created_by FROM jobs ORDER BY rowid DESC LIMIT ?");
     if (!statement) return tl::unexpected(error("load jobs").error());
     sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(limit));
     std::vector<StoredJob> jobs;
@@ -204,8 +206,8 @@ class SqliteStore final : public JobStore {
     const Statement statement = prepare(
         "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, "
         "document, "
-        "saved_ms, targets, target_count, destructive, progress, errors, text) "
-        "VALUES (?17,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?16) ON CONFLICT(id) DO UPDATE SET "
+        "saved_ms, targets, target_count, destructive, progress, errors, text, created_by) "
+        "VALUES (?17,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?16,?18) ON CONFLICT(id) DO UPDATE SET "
         "name=excluded.name, "
         "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
         "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
@@ -229,6 +231,7 @@ class SqliteStore final : public JobStore {
     if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
     if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
     if (job.sequence != 0) sqlite3_bind_int64(statement.get(), 17, static_cast<std::int64_t>(job.sequence));
+    text(statement, 18, job.created_by);
     return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
   }
 
@@ -305,6 +308,7 @@ class SqliteStore final : public JobStore {
     if (known(13)) job.errors = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 13));
     job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
     job.sequence = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 15));
+    job.created_by = column(statement, 16);
     return job;
   }
 

@@ -25,6 +25,7 @@ Reason reason_of(const Error& error) {
   }
   switch (error.code) {
     case Errc::invalid: return Reason::invalid;
+    case Errc::forbidden: return Reason::forbidden;
     case Errc::not_found: return Reason::not_found;
     case Errc::conflict: return Reason::busy;
     case Errc::exhausted: return Reason::limit;
@@ -37,6 +38,7 @@ Reason reason_of(const Error& error) {
 
 Errc code_of(Reason reason) {
   switch (reason) {
+    case Reason::forbidden: return Errc::forbidden;
     case Reason::not_found: return Errc::not_found;
     case Reason::limit: return Errc::exhausted;
     case Reason::unavailable: return Errc::unavailable;
@@ -46,7 +48,7 @@ Errc code_of(Reason reason) {
 }
 
 Errc code_of(const std::vector<FieldError>& details) {
-  for (const Errc code : {Errc::conflict, Errc::exhausted, Errc::unavailable, Errc::internal}) {
+  for (const Errc code : {Errc::forbidden, Errc::conflict, Errc::exhausted, Errc::unavailable, Errc::internal}) {
     const auto has_it = [&](const FieldError& detail) { return code_of(detail.reason) == code; };
     if (std::any_of(details.begin(), details.end(), has_it)) return code;
   }

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import unittest
 
+from certificates import Authority
 from harness import BIN, PRESET, ROOT, TestCase, need_root
 
 
@@ -53,7 +54,8 @@ class Packaging(TestCase):
                 self.assertIn(f"ExecStart={prefix}/bin/spliced\n", unit)
                 self.assertNotIn("@bindir", unit)
                 for path in (f"{prefix}/bin/spliced", f"{prefix}/bin/splicectl", f"{prefix}/lib/sysusers.d/spliced.conf",
-                             f"{policy}/org.spliced.Manager1.conf", f"{prefix}/share/doc/spliced/spliced.json"):
+                             f"{policy}/org.spliced.Manager1.conf", f"{prefix}/lib/systemd/system/spliced.socket",
+                             f"{prefix}/share/man/man5/spliced.json.5", f"{prefix}/share/doc/spliced/spliced.json"):
                     self.assertTrue((root / path[1:]).exists(), path)
                 self.assertEqual(config, (root / "etc/spliced/spliced.json").exists())
 
@@ -68,10 +70,15 @@ class Packaging(TestCase):
     def test_the_sample_configuration_is_valid_with_and_without_its_comments(self):
         text = (ROOT / "packaging/spliced.json").read_text()
         path = self.directory() / "spliced.json"
-        token = self.directory() / "token"
-        token.write_text("long enough for a token")
-        token.chmod(0o600)
-        everything = re.sub(r"^( *)// (?=[,\"])", r"\1", text, flags=re.M).replace("/etc/spliced/token", str(token))
+        settings = self.directory()
+        authority = Authority(settings)
+        (settings / "clients.crt").write_bytes(authority.cert.read_bytes())
+        for made, name in zip(authority.issue("tls", "DNS:localhost"), ("tls.crt", "tls.key")):
+            (settings / name).write_bytes(made.read_bytes())
+        (settings / "tokens").write_text("ci run sha256:" + "0" * 64)
+        for name in ("tls.key", "tokens"):
+            (settings / name).chmod(0o600)
+        everything = re.sub(r"^( *)// (?=[,\"])", r"\1", text, flags=re.M).replace("/etc/spliced/", f"{settings}/")
         for content in (text, everything):
             path.write_text(content)
             done = subprocess.run([BIN / "spliced", "--check-config", "--config", path, "--state-dir", "/tmp"],
@@ -142,7 +149,7 @@ export const unknown: Job = { targets: ["/dev/sdb"], wrokload: {} };
         for zsh in re.findall(r"^    '([a-z]+):", (ROOT / "packaging/completions/_splicectl").read_text(), re.M):
             self.assertRegex(text, rf"(?m)^  {zsh} ")
         for command in ("submit", "validate", "run", "wait", "list", "show", "cancel", "delete", "devices", "capabilities",
-                        "version"):
+                        "context", "version"):
             self.assertRegex(text, rf"(?m)^  {command} ")
             self.assertIn(f" {command} ", completion.replace('"', " "))
             self.assertIn(f"    '{command}:", (ROOT / "packaging/completions/_splicectl").read_text())
@@ -151,6 +158,14 @@ export const unknown: Job = { targets: ["/dev/sdb"], wrokload: {} };
         for flag in set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", text, re.M)):
             self.assertIn(flag, completion)
             self.assertIn(f"{flag}[", (ROOT / "packaging/completions/_spliced").read_text())
+
+    def test_manuals_are_typeset_without_a_warning(self):
+        if not shutil.which("man"):
+            self.skipTest("no man")
+        for page in sorted((ROOT / "packaging/man").iterdir()):
+            done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l", page], capture_output=True,
+                                  env={**os.environ, "LC_ALL": "C.UTF-8", "MANROFFSEQ": ""})
+            self.assertEqual((0, b""), (done.returncode, done.stderr), page)
 
     def test_manuals_name_every_flag(self):
         for program, manual in (("spliced", "spliced.8"), ("splicectl", "splicectl.1")):

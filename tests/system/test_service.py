@@ -233,14 +233,23 @@ class Service(OnAMachine):
         await_true(lambda: "/var/lib/spliced is gone" in self.show("StatusText"), "the status line", 5)
         self.assertEqual("RUNNING", json.loads(self.get(f"/v1/jobs/{job}"))["state"])
 
-    def test_the_bus_lets_in_root_and_the_group_alone(self):
-        call = "busctl call org.spliced.Manager1 /org/spliced/Manager1 org.freedesktop.DBus.Peer Ping"
-        await_true(lambda: self.machine.run(call, check=False).returncode == 0, "the daemon to be on the bus")
-        group = self.run_in("getent group spliced | cut -d: -f3").strip()
-        stranger = self.machine.run(f"setpriv --reuid=65534 --regid=65534 --clear-groups {call}", check=False)
-        self.assertNotEqual(0, stranger.returncode)
-        self.assertIn("denied", stranger.stderr.lower())
-        self.run_in(f"setpriv --reuid=65534 --regid=65534 --groups={group} {call}")
+    def test_the_bus_lets_in_root_and_the_groups_alone(self):
+        self.configure(read_group="adm")
+        self.run_in("systemctl restart spliced")
+        method = "busctl call org.spliced.Manager1 /org/spliced/Manager1 org.spliced.Manager1"
+        await_true(lambda: self.machine.run(f"{method} ListJobs", check=False).returncode == 0, "the daemon to be on the bus")
+        group, adm = (self.run_in(f"getent group {name} | cut -d: -f3").strip() for name in ("spliced", "adm"))
+        as_nobody = "setpriv --reuid=65534 --regid=65534"
+        for groups, call, needs in (("--clear-groups", "ListJobs", "AccessDenied"), ("--clear-groups", "ListDevices", "AccessDenied"),
+                                    ("--clear-groups", "SubmitJob s {}", "AccessDenied"), ("--clear-groups", "CancelJob s x", "AccessDenied"),
+                                    (f"--groups={adm}", "SubmitJob s {}", "AccessDenied"), (f"--groups={adm}", "CancelJob s x", "AccessDenied"),
+                                    (f"--groups={group}", "SubmitJob s {}", "Invalid"), (f"--groups={group}", "CancelJob s x", "NotFound")):
+            done = self.machine.run(f"SYSTEMD_LOG_LEVEL=debug {as_nobody} {groups} {method} {call}", check=False)
+            self.assertNotEqual(0, done.returncode)
+            self.assertIn(f"Error.{needs}", done.stderr, (groups, call))
+        for groups in (adm, group):
+            self.run_in(f"{as_nobody} --groups={groups} {method} ListJobs; {as_nobody} --groups={groups} {method} ListDevices")
+        self.assertIn("SubmitJob by uid 65534, pid ", self.journal())
         other = self.machine.run(f"setpriv --reuid=65534 --regid=65534 --groups={group} busctl call org.freedesktop.DBus "
                                  "/org/freedesktop/DBus org.freedesktop.DBus RequestName su org.spliced.Manager1 0", check=False)
         self.assertNotEqual(0, other.returncode)

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "spliced/access/principal.h"
 #include "spliced/device/gate.h"
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/engine_factory.h"
@@ -75,9 +76,10 @@ class JobService {
   // Takes over the jobs of an earlier daemon; those that had not ended become INTERRUPTED. Before anything else.
   [[nodiscard]] util::Status restore();
 
-  // Plans, claims and starts. Errors: invalid, conflict, exhausted, unavailable, system.
-  [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec);
-  [[nodiscard]] PlanReport validate(const JobSpec& spec) const;
+  // Plans, claims and starts. Errors: forbidden, invalid, conflict, exhausted, unavailable, system.
+  [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
+  // What submit() would say to the same caller.
+  [[nodiscard]] PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
   [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const;  // newest first
   // The job to be read piece by piece, whatever its size.
   [[nodiscard]] util::Result<JobView> open(const std::string& id) const;
@@ -87,8 +89,9 @@ class JobService {
   // any more (asked ten times a second under a lock: it must be cheap), whichever comes first.
   [[nodiscard]] util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout,
                                               const std::function<bool()>& gone = {}) const;
-  [[nodiscard]] util::Result<JobSummary> cancel(const std::string& id);  // idempotent
-  [[nodiscard]] util::Status forget(const std::string& id);              // conflict while it runs
+  // Idempotent. `who`: see Principal::may_control.
+  [[nodiscard]] util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
+  [[nodiscard]] util::Status forget(const std::string& id, const access::Principal& who);  // conflict while it runs
 
   [[nodiscard]] std::vector<DeviceStatus> devices() const;
   [[nodiscard]] util::Result<DeviceStatus> device(const std::string& name) const;

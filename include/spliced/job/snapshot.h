@@ -114,6 +114,7 @@ struct JobSnapshot {
   Verdict verdict = Verdict::none;
   std::string reason;
   WallTime created_at;
+  std::string created_by;  // access::Principal::name; "" of a job that an earlier version recorded
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
   std::optional<util::Nanos> elapsed;  // since it started, until it ended, by the monotonic clock
@@ -144,6 +145,7 @@ struct JobSummary {
   Verdict verdict = Verdict::none;
   std::string reason;
   WallTime created_at;
+  std::string created_by;  // see JobSnapshot
   std::optional<WallTime> started_at, ended_at;
   // Unknown of jobs that a version recorded which did not keep them.
   std::optional<bool> destructive;

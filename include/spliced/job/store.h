@@ -19,6 +19,7 @@ struct StoredJob {
   Verdict verdict = Verdict::none;
   std::string reason;
   WallTime created_at;
+  std::string created_by;  // "": an earlier version stored it
   std::optional<WallTime> started_at, ended_at;
   std::vector<std::string> devices;  // all of them
   std::vector<std::string> targets;  // as a summary lists them

@@ -37,13 +37,14 @@ enum class Reason {
   no_space,
   named_twice,
   cannot_open,
+  forbidden,  // who asks may not
 };
 
-inline constexpr std::array<std::string_view, 29> kReasonNames{
+inline constexpr std::array<std::string_view, 30> kReasonNames{
     "invalid",     "not-found",    "not-ended", "limit",       "unavailable", "internal", "several", "mounted",
     "swap",        "held",         "busy",      "signature",   "not-allowed", "own-file", "missing", "not-a-target",
     "empty",       "read-only",    "zoned",     "hard-links",  "unknown-use", "hung",     "changed", "no-direct-io",
-    "not-aligned", "out-of-range", "no-space",  "named-twice", "cannot-open"};
+    "not-aligned", "out-of-range", "no-space",  "named-twice", "cannot-open", "forbidden"};
 
 [[nodiscard]] constexpr std::string_view reason_name(Reason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];

@@ -12,6 +12,7 @@ namespace spliced::util {
 // What kind of failure it is. One table per adapter maps these to an HTTP status and to a D-Bus error name.
 enum class Errc {
   invalid,      // the request is well formed but cannot be carried out as it stands
+  forbidden,    // who asks may not do that
   not_found,    // no such job, device or file
   conflict,     // the target is busy or unsafe, or the object is in the wrong state
   exhausted,    // a limit is reached; later it may work

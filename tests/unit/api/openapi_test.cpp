@@ -101,6 +101,15 @@ TEST_F(OpenApi, EveryRouteIsInTheFileAndTheReverse) {
   EXPECT_EQ(written, coded);
 }
 
+TEST_F(OpenApi, TheManualHasEveryFieldOfAJob) {
+  std::string page = read_file(SPLICED_SOURCE_DIR "/packaging/man/spliced-job.5");
+  std::erase(page, '\\');
+  for (const auto& name : properties_of("JobSpec")) {
+    EXPECT_NE(page.find(".TP\n.B " + name.substr(name.rfind('/') + 1) + "\n"), page.npos) << name;
+  }
+  EXPECT_GT(properties_of("JobSpec").size(), 30U);
+}
+
 TEST_F(OpenApi, EveryPlaceholderIsAParameter) {
   for (const auto& path : document_["paths"]) {
     const auto text = path.first.as<std::string>();

@@ -28,6 +28,7 @@ class RoutesTest : public test::ServiceTest {
     request.method = method;
     request.path = path.substr(0, path.find('?'));
     request.content_type = type;
+    request.who = access::anonymous(access::Scope::destroy);
     request.body = body;
     for (std::size_t at = path.find('?'); at != path.npos;) {
       const std::size_t next = path.find('&', at + 1);

@@ -74,7 +74,7 @@ class ServiceTest : public ::testing::Test {
   }
   // Runs it to its end.
   job::JobSnapshot run(const job::JobSpec& spec) {
-    const auto job = service_->submit(spec);
+    const auto job = service_->submit(spec, access::itself());
     EXPECT_TRUE(job) << job.error().message;
     EXPECT_TRUE(service_->wait(job->id, 60 * util::kSecond));
     return *service_->get(job->id);

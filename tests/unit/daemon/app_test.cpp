@@ -206,7 +206,7 @@ TEST_F(AppTest, BadTokenFileIsFoundBeforeTheStart) {
   write_token("short");
   EXPECT_FALSE(check(config_));
   EXPECT_FALSE(App(config_, log_).start());
-  write_token("long enough for a token");
+  write_token("long-enough-for-a-token");
   EXPECT_TRUE(check(config_));
 }
 

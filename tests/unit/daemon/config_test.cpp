@@ -13,7 +13,10 @@ using Texts = std::vector<std::string>;
 
 class ConfigTest : public ::testing::Test {
  protected:
-  ConfigTest() { ::unsetenv("STATE_DIRECTORY"); }
+  ConfigTest() {
+    ::unsetenv("STATE_DIRECTORY");
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+  }
   void file(const std::string& text) {
     line_.config_file = dir_ / "spliced.json";
     std::ofstream(*line_.config_file) << text;
@@ -201,14 +204,88 @@ TEST_F(ConfigTest, NumbersBeyondADoubleAreAnErrorOfTheFile) {
   refuse({*line_.config_file});
 }
 
-TEST_F(ConfigTest, TcpNeedsAToken) {
+TEST_F(ConfigTest, TcpNeedsATokenOrClientCertificates) {
   for (const char* address : {"127.0.0.1:8650", "0.0.0.0:8650", "[::1]:8650"}) {
+    line_ = {};
     line_.listen = Texts{address};
-    line_.token_file.reset();
-    refuse({address, "--token-file"});
+    refuse({address, "--token-file", "--tls-client-ca"});
+    line_.tls_cert = "/cert";
+    line_.tls_key = "/key";
+    refuse({address, "--token-file", "--tls-client-ca"});
+    line_.tls_client_ca = "/ca";
+    EXPECT_EQ(load().listen[0].text(), address);
+    line_.tls_client_ca.reset();
     line_.token_file = "/token";
     EXPECT_EQ(load().listen[0].text(), address);
   }
+}
+
+TEST_F(ConfigTest, ATokenInClearTextStaysOnTheMachine) {
+  line_.token_file = "/token";
+  for (const char* address : {"127.0.0.1:8650", "127.1.2.3:8650", "[::1]:8650"}) {
+    line_.listen = Texts{address};
+    EXPECT_EQ(load().listen[0].text(), address);
+  }
+  for (const char* address : {"0.0.0.0:8650", "[::]:8650", "192.168.1.1:8650"}) {
+    line_.listen = Texts{"127.0.0.1:1", address};
+    refuse({address, "clear text", "--tls-cert"});
+  }
+}
+
+TEST_F(ConfigTest, WhatTlsNeedsIsGivenTogether) {
+  const auto with = [this](std::vector<CommandLine::Text CommandLine::*> given, const Texts& parts) {
+    line_ = {};
+    for (const auto member : given) line_.*member = "/x";
+    refuse(parts);
+  };
+  with({&CommandLine::tls_cert}, {"--tls-cert needs --tls-key"});
+  with({&CommandLine::tls_key}, {"--tls-key needs --tls-cert"});
+  with({&CommandLine::tls_client_ca}, {"--tls-client-ca needs --tls-cert"});
+  with({&CommandLine::tls_cert, &CommandLine::tls_key, &CommandLine::tls_client_crl},
+       {"--tls-client-crl needs --tls-client-ca"});
+  with({&CommandLine::metrics_tls_cert}, {"--metrics-tls-cert needs --metrics-tls-key"});
+  with({&CommandLine::metrics_tls_client_ca}, {"--metrics-tls-client-ca needs --metrics-tls-cert"});
+  line_ = {};
+  line_.tls_client = Texts{"DNS:a=run"};
+  refuse({"--tls-client needs --tls-client-ca"});
+}
+
+TEST_F(ConfigTest, ClientsOfTlsHaveANameAndAScope) {
+  file(R"({"tls_cert": "/c", "tls_key": "/k", "tls_client_ca": "/a", "tls_client": ["DNS:a=run", "URI:b://c=read"],
+           "tls_min_version": "1.2", "read_group": "disk", "metrics_tls_cert": "/mc", "metrics_tls_key": "/mk"})");
+  const Config config = load();
+  ASSERT_EQ(config.tls_client.size(), 2U);
+  EXPECT_EQ(config.tls_client[1].name, "URI:b://c");
+  EXPECT_EQ(config.tls_client[1].scope, access::Scope::read);
+  EXPECT_TRUE(config.allow_tls12);
+  EXPECT_EQ(config.read_group, "disk");
+  EXPECT_EQ(config.tls.client_ca, "/a");
+  EXPECT_EQ(config.metrics_tls.key, "/mk");
+  for (const char* wrong : {"DNS:a", "a=run", "DNS:a=all"}) {
+    line_.tls_client = Texts{wrong};
+    refuse({"--tls-client", wrong, "DNS:ops.example=run"});
+  }
+  line_.tls_client.reset();
+  for (const char* wrong : {"1.1", "", "TLSv1.3"}) {
+    line_.tls_min_version = wrong;
+    refuse({"--tls-min-version", "1.2 or 1.3"});
+  }
+}
+
+TEST_F(ConfigTest, WhatSystemdPutAsideIsTakenWhereNothingElseIsSaid) {
+  ::setenv("CREDENTIALS_DIRECTORY", dir_.path().c_str(), 1);
+  EXPECT_EQ(load().token_file, "");
+  for (const char* name : {"tokens", "tls-cert", "tls-key", "tls-client-ca", "tls-client-crl"})
+    std::ofstream(dir_ / ("spliced." + std::string(name))) << "x";
+  Config config = load();
+  EXPECT_EQ(config.token_file, dir_ / "spliced.tokens");
+  EXPECT_EQ(config.tls.cert, dir_ / "spliced.tls-cert");
+  EXPECT_EQ(config.tls.key, dir_ / "spliced.tls-key");
+  EXPECT_EQ(config.tls.client_ca, dir_ / "spliced.tls-client-ca");
+  EXPECT_EQ(config.tls.client_crl, dir_ / "spliced.tls-client-crl");
+  line_.token_file = "/mine";
+  EXPECT_EQ(load().token_file, "/mine");
+  ::unsetenv("CREDENTIALS_DIRECTORY");
 }
 
 TEST_F(ConfigTest, WithoutATokenOnlyLoopbackAndOnlyOnRequest) {

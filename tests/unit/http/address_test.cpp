@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/un.h>
 
 #include "http/listener.h"
+#include "raw_client.h"
 
 namespace spliced::http {
 namespace {
@@ -72,6 +74,36 @@ TEST(Address, KnowsLoopback) {
   for (const char* text : {"0.0.0.0:1", "128.0.0.1:1", "10.0.0.1:1", "[::]:1", "[fe80::1]:1", "[::2]:1"}) {
     EXPECT_FALSE(parse_address(text)->is_loopback()) << text;
   }
+}
+
+TEST(AddressOf, SaysWhereASocketIsBound) {
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    const bool six = std::string_view(host) == "::1";
+    const util::UniqueFd socket(::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    ::inet_pton(AF_INET, host, &v4.sin_addr);
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    ::inet_pton(AF_INET6, host, &v6.sin6_addr);
+    const auto* name = six ? reinterpret_cast<const sockaddr*>(&v6) : reinterpret_cast<const sockaddr*>(&v4);
+    if (::bind(socket.get(), name, six ? sizeof v6 : sizeof v4) != 0) continue;  // a machine without that one
+    const auto address = address_of(socket);
+    ASSERT_TRUE(address) << address.error().message;
+    EXPECT_EQ(address->host, host);
+    EXPECT_GT(address->port, 0);
+    EXPECT_EQ(parse_address(address->text())->text(), address->text());
+  }
+}
+
+TEST(AddressOf, KnowsUnixSocketsByTheirPaths) {
+  const test::TempDir dir;
+  const util::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(address_of(socket)) << "it has no path yet";
+  const sockaddr_un name = test::unix_name(dir / "s.sock");
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  EXPECT_EQ(address_of(socket)->text(), "unix:" + dir / "s.sock");
+  EXPECT_FALSE(address_of(util::UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ TEST_F(ListenerTest, HandlerThatThrowsIs500WithoutItsText) {
 
 TEST_F(ListenerTest, AuthorizationOpensTheDoor) {
   ListenerConfig config;
-  config.authorize = [](const std::string& value) { return value == "Bearer right"; };
+  config.admit = test::wants_the_right_token;
   serve(config);
   for (const char* header : {"", "Authorization: Bearer wrong\r\n", "Authorization: right\r\n", "Authorization:\r\n"}) {
     EXPECT_EQ(refuse(401, get_text("/hello/x", header)).header("www-authenticate"), "Bearer") << header;
@@ -152,9 +152,44 @@ TEST_F(ListenerTest, AuthorizationOpensTheDoor) {
   EXPECT_EQ(ask(get_text("/hello/x", "authorization:Bearer right\r\n")).status, 200);
 }
 
+TEST_F(ListenerTest, WhoIsKnownMayDoWhatTheirScopeSays) {
+  router_.add({"POST",
+               "/run",
+               [](const Request& request) {
+                 Response response;
+                 response.body = request.who.name;
+                 return response;
+               },
+               {},
+               false,
+               false,
+               access::Scope::run});
+  access::Scope scope = access::Scope::none;
+  ListenerConfig config;
+  config.admit = [&](const access::Credentials& shown) -> access::Admission {
+    EXPECT_TRUE(shown.local);
+    EXPECT_EQ(shown.local->uid, ::getuid());
+    EXPECT_EQ(shown.local->pid, ::getpid());
+    if (scope == access::Scope::none) return tl::unexpected(access::Denial{true, "not you"});
+    return access::Principal{"somebody", scope};
+  };
+  serve(config);
+  const std::string run = post_text("/run", "");
+  EXPECT_NE(refuse(403, run).body.find("not you"), std::string::npos);
+  EXPECT_EQ(refuse(403, get_text("/hello/x")).header("www-authenticate"), "");
+  refuse(403, get_text("/nothing"));
+  scope = access::Scope::read;
+  EXPECT_EQ(ask(get_text("/hello/x")).status, 200);
+  EXPECT_NE(refuse(403, run).body.find("POST /run needs the scope run; somebody has read"), std::string::npos);
+  scope = access::Scope::run;
+  EXPECT_EQ(ask(run).body, "somebody");
+}
+
 TEST_F(ListenerTest, WithoutAuthorizationNothingIsToldOfThePaths) {
   ListenerConfig config;
-  config.authorize = [](const std::string&) { return false; };
+  config.admit = [](const access::Credentials&) -> access::Admission {
+    return tl::unexpected(access::Denial{false, "nobody comes in"});
+  };
   serve(config);
   refuse(401, get_text("/nothing"));
   refuse(401, post_text("/echo", "data"));
@@ -268,7 +303,7 @@ TEST_F(ListenerTest, WaitingClientsAreToldToGoOnWhenTheHeadIsAccepted) {
 
 TEST_F(ListenerTest, NobodyIsToldToSendABodyThatIsRefused) {
   ListenerConfig config;
-  config.authorize = [](const std::string& value) { return value == "Bearer right"; };
+  config.admit = test::wants_the_right_token;
   serve(config);
   const std::string expect = "Expect: 100-continue\r\nContent-Length: 4\r\n";
   refuse(401, "POST /echo HTTP/1.1\r\nHost: localhost\r\n" + expect + "\r\n");

@@ -49,6 +49,12 @@ struct Reply {
   }
 };
 
+// A listener's `admit`.
+inline access::Admission wants_the_right_token(const access::Credentials& shown) {
+  if (shown.authorization == "Bearer right") return access::Principal{"token:right", access::Scope::destroy};
+  return tl::unexpected(access::Denial{false, "another token is wanted"});
+}
+
 inline sockaddr_un unix_name(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;

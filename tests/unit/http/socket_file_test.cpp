@@ -45,7 +45,9 @@ bool connects(const std::string& path) {
 
 class SocketFileTest : public ::testing::Test {
  protected:
-  util::Result<SocketFile> open(const std::string& group = "") { return SocketFile::open(path_, group, 8, log_); }
+  util::Result<SocketFile> open(const std::string& group = "") {
+    return SocketFile::open(path_, {group, false}, 8, log_);
+  }
   // Expects a refusal, and everything to be as before.
   std::string refuse() {
     struct stat before {
@@ -149,11 +151,11 @@ TEST_F(SocketFileTest, WhatIsNoSocketIsLeftAlone) {
 }
 
 TEST_F(SocketFileTest, MissingDirectoryAndEmptyNameAreTold) {
-  auto file = SocketFile::open(dir_ / "missing/s.sock", "", 8, log_);
+  auto file = SocketFile::open(dir_ / "missing/s.sock", {}, 8, log_);
   ASSERT_FALSE(file);
   EXPECT_NE(file.error().message.find(dir_ / "missing/s.sock"), std::string::npos);
-  EXPECT_FALSE(SocketFile::open(dir_.path() + "/", "", 8, log_));
-  EXPECT_FALSE(SocketFile::open(dir_ / std::string(100, 'x'), "", 8, log_));
+  EXPECT_FALSE(SocketFile::open(dir_.path() + "/", {}, 8, log_));
+  EXPECT_FALSE(SocketFile::open(dir_ / std::string(100, 'x'), {}, 8, log_));
 }
 
 TEST_F(SocketFileTest, RemovesNoSocketButItsOwn) {
@@ -168,7 +170,7 @@ TEST_F(SocketFileTest, RemovesNoSocketButItsOwn) {
 TEST_F(SocketFileTest, ParentThatIsSwappedLeadsNowhereElse) {
   for (const char* name : {"/mine", "/other"}) std::filesystem::create_directory(dir_.path() + name);
   std::filesystem::create_directory_symlink(dir_ / "mine", dir_ / "link");
-  auto file = SocketFile::open(dir_ / "link/s.sock", "", 8, log_);
+  auto file = SocketFile::open(dir_ / "link/s.sock", {}, 8, log_);
   ASSERT_TRUE(file) << file.error().message;
   const UniqueFd other = bound(dir_ / "other/s.sock", SOCK_STREAM, 8);
   std::filesystem::remove(dir_ / "link");
@@ -192,7 +194,7 @@ TEST_F(SocketFileTest, OfManyThatStartAtOnceOneWins) {
         threads.emplace_back([&] {
           util::NullLogger log;
           begin.arrive_and_wait();
-          auto file = SocketFile::open(path_, "", 8, log);
+          auto file = SocketFile::open(path_, {}, 8, log);
           const std::lock_guard lock(mutex);
           if (file) winners.push_back(std::move(*file));
         });

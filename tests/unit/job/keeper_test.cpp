@@ -195,7 +195,7 @@ TEST_F(KeeperTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
   ASSERT_TRUE(await_blocked());
   const std::string id = submit(reading({dir.file("b", 4096)}));
   ASSERT_EQ(wait(id).state, State::succeeded);
-  auto forgotten = std::async(std::launch::async, [&] { return service->forget(id).has_value(); });
+  auto forgotten = std::async(std::launch::async, [&] { return service->forget(id, access::itself()).has_value(); });
   EXPECT_EQ(forgotten.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   valve.open();
   EXPECT_TRUE(forgotten.get());

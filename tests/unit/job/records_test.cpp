@@ -38,7 +38,7 @@ TEST_F(RecordsTest, AnEndThatIsBeingWrittenDownKeepsNobodyWaiting) {
   EXPECT_EQ(service->list({}).at(0).progress, 1.0);
   const std::string second = submit(endless({other}));
   EXPECT_EQ(service->list({}).size(), 2U);
-  EXPECT_TRUE(service->cancel(second));
+  EXPECT_TRUE(service->cancel(second, access::itself()));
   EXPECT_EQ(wait(second).state, State::cancelled);
   EXPECT_EQ(service->telemetry().jobs[static_cast<std::size_t>(State::succeeded)], 1U);
   EXPECT_FALSE(store.find(id)->ended_at);
@@ -106,7 +106,7 @@ TEST_F(RecordsTest, WhatIsForgottenMakesRoomInMemory) {
   };
   const std::string first = run_one();
   const std::string second = run_one();
-  EXPECT_TRUE(service->forget(second));
+  EXPECT_TRUE(service->forget(second, access::itself()));
   const std::string third = run_one();
   EXPECT_FALSE(service->open(first)->stored) << "the second is not held on to";
   EXPECT_FALSE(service->open(third)->stored);
@@ -132,7 +132,7 @@ TEST_F(RecordsTest, AListNamesAFewAndCountsAll) {
     EXPECT_EQ(service->list({std::nullopt, targets.back()}).size(), 1U) << "those that are not listed count as well";
   };
   check();
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   (void)wait(id);
   ASSERT_TRUE(await([&] { return store.find(id)->ended_at.has_value(); }));
   check();

@@ -70,12 +70,12 @@ struct ServiceFixture : ::testing::Test {
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const job::JobSpec& spec) {
-    auto snapshot = service->submit(spec);
+    auto snapshot = service->submit(spec, access::itself());
     EXPECT_TRUE(snapshot) << (snapshot ? "" : snapshot.error().message);
     return snapshot ? snapshot->id : "";
   }
   util::Error refused(const job::JobSpec& spec) {
-    auto snapshot = service->submit(spec);
+    auto snapshot = service->submit(spec, access::itself());
     EXPECT_FALSE(snapshot);
     return snapshot ? util::Error{} : snapshot.error();
   }

@@ -23,7 +23,7 @@ TEST_F(JobServiceLimits, OnlySoManyJobsRun) {
   const util::Error error = refused(reading({second}));
   EXPECT_EQ(error.code, Errc::exhausted);
   EXPECT_TRUE(contains(error.message, "1 jobs are running"));
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   (void)wait(id);
   EXPECT_EQ(run(reading({second})).state, State::succeeded);
 }
@@ -40,7 +40,7 @@ TEST_F(JobServiceLimits, OnlySoManyWorkersRun) {
   EXPECT_EQ(refused(more).code, Errc::exhausted);
   more.workload.workers = 1;
   EXPECT_EQ(run(more).state, State::succeeded);
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   (void)wait(id);
   spec.workload.workers = 4;
   EXPECT_NE(submit(spec), "");
@@ -101,7 +101,7 @@ TEST_F(JobServiceLimits, AJobThatWasCancelledFirstStaysCancelled) {
   block_reads_of(first);
   const std::string id = submit(reading({first}));
   ASSERT_TRUE(await_blocked());
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   EXPECT_FALSE(service->stop_all(1));
   valve.open();
   EXPECT_TRUE(service->stop_all(kPatienceNanos));
@@ -136,16 +136,16 @@ TEST_F(JobServiceLimits, APendingJobCanBeCancelled) {
   start(null_engines());
   store.on_put = [this](const StoredJob& job) {
     if (job.state != State::pending) return;
-    EXPECT_TRUE(service->cancel(job.id));
+    EXPECT_TRUE(service->cancel(job.id, access::itself()));
   };
-  const auto submitted = service->submit(endless({first}));
+  const auto submitted = service->submit(endless({first}), access::itself());
   ASSERT_TRUE(submitted);
   EXPECT_EQ(service->wait(submitted->id, 2 * util::kSecond)->state, State::cancelled);
 }
 
 TEST_F(JobServiceLimits, WaitingEndsWhenNobodyWantsToKnow) {
   start(null_engines());
-  const auto submitted = service->submit(endless({first}));
+  const auto submitted = service->submit(endless({first}), access::itself());
   ASSERT_TRUE(submitted);
   int asked = 0;
   const util::Nanos begun = util::system_clock().now();
@@ -183,7 +183,7 @@ TEST_F(JobServiceChanges, ComeInOrder) {
   const std::string done = submit(reading({first}));
   EXPECT_TRUE(await_states(done, {State::running, State::succeeded}));
   const std::string cancelled = submit(endless({second}));
-  EXPECT_TRUE(service->cancel(cancelled));
+  EXPECT_TRUE(service->cancel(cancelled, access::itself()));
   EXPECT_TRUE(await_states(cancelled, {State::running, State::stopping, State::cancelled}));
 }
 
@@ -269,7 +269,7 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
   EXPECT_EQ(service->list({std::nullopt, "/dev/sda"}).size(), 3U);
   EXPECT_EQ(service->list({std::nullopt, "/srv/file"}).size(), 3U);
   EXPECT_TRUE(service->list({std::nullopt, "sdb"}).empty());
-  EXPECT_TRUE(service->forget("torn"));
+  EXPECT_TRUE(service->forget("torn", access::itself()));
   EXPECT_FALSE(store.find("torn"));
 }
 
@@ -302,13 +302,13 @@ TEST_F(JobServiceLimits, PipesShareTheBudget) {
   two.workload.bs = 1 << 20;
   const std::string b = submit(two);
   EXPECT_EQ(pipe_of(b), 512U << 10) << "half of what is left";
-  ASSERT_TRUE(service->cancel(a));
+  ASSERT_TRUE(service->cancel(a, access::itself()));
   (void)wait(a);
   const std::string c = submit(one);
   EXPECT_EQ(pipe_of(c), 512U << 10) << "half of 1.5 MiB, as a power of two";
-  ASSERT_TRUE(service->cancel(b));
+  ASSERT_TRUE(service->cancel(b, access::itself()));
   (void)wait(b);
-  ASSERT_TRUE(service->cancel(c));
+  ASSERT_TRUE(service->cancel(c, access::itself()));
   (void)wait(c);
   EXPECT_EQ(pipe_of(submit(one)), 1U << 20) << "all was given back";
 }

@@ -134,7 +134,7 @@ TEST_F(JobServiceStall, GivesTheJobsPlaceFree) {
 
 TEST_F(JobServiceStall, EndsAJobThatIsBeingCancelled) {
   begin(spec_of({hung}));
-  EXPECT_EQ(service->cancel(id)->state, State::stopping);
+  EXPECT_EQ(service->cancel(id, access::itself())->state, State::stopping);
   pass_time(59 * util::kSecond);
   EXPECT_EQ(state_of(id), State::stopping);
   clock.advance(util::kSecond);
@@ -148,7 +148,7 @@ TEST_F(JobServiceStall, DoesNotHoldUpTheApi) {
   EXPECT_TRUE(service->get(id));
   EXPECT_EQ(service->list({}).size(), 1U);
   EXPECT_EQ(service->telemetry().devices.size(), 1U);
-  EXPECT_FALSE(service->forget(id));
+  EXPECT_FALSE(service->forget(id, access::itself()));
   EXPECT_EQ(run(spec_of({good})).state, State::succeeded);
 }
 
@@ -156,7 +156,7 @@ TEST_F(JobServiceStall, AStalledJobCanBeForgottenWhileItsWorkerIsStuck) {
   begin(spec_of({hung}));
   clock.advance(60 * util::kSecond);
   (void)wait(id);
-  EXPECT_TRUE(service->forget(id));
+  EXPECT_TRUE(service->forget(id, access::itself()));
   EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
 }
 

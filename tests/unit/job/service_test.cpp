@@ -28,7 +28,7 @@ TEST_F(JobServiceTest, AJobRunsToItsEnd) {
   start(null_engines());
   JobSpec spec = reading({path, other});
   spec.name = "first light";
-  const auto submitted = service->submit(spec);
+  const auto submitted = service->submit(spec, access::itself());
   ASSERT_TRUE(submitted);
   EXPECT_EQ(submitted->spec.name, "first light");
   const JobSnapshot job = wait(submitted->id);
@@ -159,21 +159,21 @@ TEST_F(JobServiceTest, CancellingIsIdempotent) {
   block_reads_of(path);
   const std::string id = submit(reading({path}));
   ASSERT_TRUE(await_blocked());
-  EXPECT_EQ(service->cancel(id)->state, State::stopping);
-  EXPECT_EQ(service->cancel(id)->state, State::stopping);
+  EXPECT_EQ(service->cancel(id, access::itself())->state, State::stopping);
+  EXPECT_EQ(service->cancel(id, access::itself())->state, State::stopping);
   valve.open();
   const JobSnapshot job = wait(id);
   EXPECT_EQ(job.state, State::cancelled);
   EXPECT_EQ(job.verdict, Verdict::none);
   EXPECT_EQ(job.reason, "cancelled on request");
   EXPECT_EQ(job.devices.at(0).state, State::cancelled);
-  EXPECT_EQ(service->cancel(id)->state, State::cancelled);
+  EXPECT_EQ(service->cancel(id, access::itself())->state, State::cancelled);
 }
 
 TEST_F(JobServiceTest, CancellingAJobThatSucceededChangesNothing) {
   start(null_engines());
   const std::string id = run(reading({path})).id;
-  EXPECT_EQ(service->cancel(id)->state, State::succeeded);
+  EXPECT_EQ(service->cancel(id, access::itself())->state, State::succeeded);
 }
 
 TEST_F(JobServiceTest, ASleepingWorkerIsWokenToBeCancelled) {
@@ -181,7 +181,7 @@ TEST_F(JobServiceTest, ASleepingWorkerIsWokenToBeCancelled) {
   JobSpec spec = endless({path});
   spec.workload.thinktime = 3600 * util::kSecond;
   const std::string id = submit(spec);
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   EXPECT_EQ(wait(id).state, State::cancelled);
 }
 
@@ -189,8 +189,8 @@ TEST_F(JobServiceTest, WhatDoesNotExistIsNotFound) {
   start(null_engines());
   EXPECT_EQ(service->get("none").error().code, Errc::not_found);
   EXPECT_EQ(service->wait("none", 0).error().code, Errc::not_found);
-  EXPECT_EQ(service->cancel("none").error().code, Errc::not_found);
-  EXPECT_EQ(service->forget("none").error().code, Errc::not_found);
+  EXPECT_EQ(service->cancel("none", access::itself()).error().code, Errc::not_found);
+  EXPECT_EQ(service->forget("none", access::itself()).error().code, Errc::not_found);
   EXPECT_EQ(service->device("none").error().code, Errc::not_found);
 }
 
@@ -205,7 +205,7 @@ TEST_F(JobServiceTest, WaitingEndsWithTheJob) {
   start(null_engines());
   const std::string id = submit(endless({path}));
   auto waiting = std::async(std::launch::async, [&] { return service->wait(id, 10 * kPatienceNanos)->state; });
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   ASSERT_EQ(waiting.wait_for(testing::kPatience), std::future_status::ready);
   EXPECT_EQ(waiting.get(), State::cancelled);
 }
@@ -222,15 +222,15 @@ TEST_F(JobServiceTest, WaitingEndsWithTheDaemon) {
 TEST_F(JobServiceTest, OnlyAnEndedJobCanBeForgotten) {
   start(null_engines());
   const std::string id = submit(endless({path}));
-  const auto refusal = service->forget(id);
+  const auto refusal = service->forget(id, access::itself());
   ASSERT_FALSE(refusal);
   EXPECT_EQ(refusal.error().code, Errc::conflict);
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   (void)wait(id);
-  EXPECT_TRUE(service->forget(id));
+  EXPECT_TRUE(service->forget(id, access::itself()));
   EXPECT_EQ(service->get(id).error().code, Errc::not_found);
   EXPECT_FALSE(store.find(id));
-  EXPECT_EQ(service->forget(id).error().code, Errc::not_found);
+  EXPECT_EQ(service->forget(id, access::itself()).error().code, Errc::not_found);
 }
 
 TEST_F(JobServiceTest, ListsTheNewestFirstAndFilters) {
@@ -257,9 +257,9 @@ TEST_F(JobServiceTest, ValidatingTouchesNothing) {
   start(null_engines());
   JobSpec spec = writing({dir / "new"});
   spec.workload.size = {false, 4096, 0};
-  EXPECT_TRUE(service->validate(spec).accepted());
+  EXPECT_TRUE(service->validate(spec, access::itself()).accepted());
   EXPECT_FALSE(dir.has("new"));
-  EXPECT_FALSE(service->validate(reading({"/outside"})).accepted());
+  EXPECT_FALSE(service->validate(reading({"/outside"}), access::itself()).accepted());
   EXPECT_TRUE(service->list({}).empty());
 }
 
@@ -268,7 +268,7 @@ TEST_F(JobServiceTest, TheStoreHearsOfTheBeginningAndTheEnd) {
   const std::string id = submit(endless({path}));
   ASSERT_TRUE(store.find(id));
   EXPECT_FALSE(is_final(store.find(id)->state));
-  EXPECT_TRUE(service->cancel(id));
+  EXPECT_TRUE(service->cancel(id, access::itself()));
   ASSERT_TRUE(await([&] { return store.find(id)->state == State::cancelled; }));
   const StoredJob record = store.find(id).value();
   EXPECT_EQ(store.text(id), "document");
@@ -301,7 +301,7 @@ TEST_F(JobServiceTest, TelemetryCountsJobsAndDevices) {
 
 TEST_F(JobServiceTest, FinishedCountsOutliveTheJobs) {
   start(null_engines());
-  EXPECT_TRUE(service->forget(run(reading({path})).id));
+  EXPECT_TRUE(service->forget(run(reading({path})).id, access::itself()));
   const Telemetry telemetry = service->telemetry();
   EXPECT_EQ(telemetry.jobs[static_cast<std::size_t>(State::succeeded)], 0U);
   EXPECT_EQ(telemetry.finished[static_cast<std::size_t>(State::succeeded)][1], 1U);

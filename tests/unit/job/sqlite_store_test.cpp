@@ -1,63 +1,11 @@
-#include <gtest/gtest.h>
-#include <sqlite3.h>
-
 #include <cerrno>
 
-#include "spliced/job/store.h"
-#include "texts.h"
-#include "unit/device/temp_dir.h"
+#include "sqlite_fixture.h"
 
 namespace spliced::job {
 namespace {
 
 using testing::contains;
-
-WallTime at_ms(std::int64_t ms) {
-  return WallTime(std::chrono::milliseconds(ms));
-}
-
-StoredJob make_job(const std::string& id, std::int64_t created_ms = 1'700'000'000'123) {
-  StoredJob job;
-  job.id = id;
-  job.created_at = at_ms(created_ms);
-  return job;
-}
-
-struct SqliteStore : ::testing::Test {
-  std::unique_ptr<JobStore> open() {
-    auto store = open_sqlite_store(path);
-    EXPECT_TRUE(store) << (store ? "" : store.error().message);
-    return store ? std::move(*store) : nullptr;
-  }
-  static std::vector<std::string> ids(JobStore& store, std::size_t limit = 100) {
-    std::vector<std::string> out;
-    auto jobs = store.load(limit);
-    EXPECT_TRUE(jobs);
-    for (const auto& job : jobs.value()) out.push_back(job.id);
-    return out;
-  }
-  void execute(const std::string& sql) {
-    sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
-    sqlite3_close(database);
-  }
-  int count(const std::string& table) {
-    sqlite3* database = nullptr;
-    sqlite3_stmt* statement = nullptr;
-    EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_prepare_v2(database, ("SELECT COUNT(*) FROM " + table).c_str(), -1, &statement, nullptr),
-              SQLITE_OK);
-    EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
-    const int rows = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(database);
-    return rows;
-  }
-  testing::TempDir dir;
-  std::string path = dir / "jobs.db";
-};
-using Ids = std::vector<std::string>;
 
 TEST_F(SqliteStore, StartsEmpty) {
   EXPECT_EQ(ids(*open()), Ids{});
@@ -217,59 +165,6 @@ TEST_F(SqliteStore, AStateNobodyKnowsIsReadAsInterrupted) {
   ASSERT_TRUE(jobs);
   EXPECT_EQ(jobs->at(0).state, State::interrupted);
   EXPECT_EQ(jobs->at(0).verdict, Verdict::none);
-}
-
-TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
-  ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA user_version=4");
-  const auto refused = open_sqlite_store(path);
-  ASSERT_FALSE(refused);
-  EXPECT_TRUE(contains(refused.error().message, "version 4")) << refused.error().message;
-  EXPECT_NE(refused.error().sys_errno, EUCLEAN);
-  EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=3");
-  EXPECT_EQ(ids(*open()), Ids{"a"});
-}
-
-TEST_F(SqliteStore, ADatabaseOfTheFirstVersionIsTakenOver) {
-  execute(
-      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
-      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
-      "document "
-      "TEXT NOT NULL);"
-      "INSERT INTO jobs VALUES ('a', '', 'RUNNING', '', '', 1000, 2000, NULL, 'sda', '{}');"
-      "PRAGMA user_version=1;");
-  const auto store = open();
-  const StoredJob old = store->load(1).value().at(0);
-  EXPECT_EQ(old.id, "a");
-  EXPECT_EQ(old.saved_at, at_ms(2000));
-  ASSERT_TRUE(store->put(make_job("b")));
-  EXPECT_EQ(ids(*open()), (Ids{"a", "b"}));
-}
-
-TEST_F(SqliteStore, ADatabaseOfTheSecondVersionKeepsItsDocuments) {
-  std::string document = "{\"devices\":[";
-  while (document.size() < 3 * kPieceBytes) document += "{\"state\":\"RUNNING\"},";
-  execute(
-      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
-      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
-      "document TEXT NOT NULL, saved_ms INTEGER);"
-      "INSERT INTO jobs VALUES ('a', 'n', 'RUNNING', '', '', 1000, 2000, NULL, 'sda\nsdb\n', '" +
-      document + "', 3000); PRAGMA user_version=2;");
-  const auto store = open();
-  StoredJob old = store->load(1).value().at(0);
-  EXPECT_EQ(old.devices, (std::vector<std::string>{"sda", "sdb"}));
-  EXPECT_EQ(old.saved_at, at_ms(3000));
-  EXPECT_FALSE(old.progress);
-  EXPECT_FALSE(old.errors);
-  EXPECT_FALSE(old.destructive);
-  old.state = State::interrupted;
-  old.ended_at = old.saved_at;
-  ASSERT_TRUE(store->put(old));
-  EXPECT_EQ(testing::text_of(store->document("a")), document);
-  EXPECT_EQ(open()->load(1).value().at(0).devices, old.devices);
-  EXPECT_TRUE(store->erase("a"));
-  EXPECT_EQ(testing::text_of(store->document("a")), "");
 }
 
 StoredJob with_document(const std::string& id, const std::string& text) {

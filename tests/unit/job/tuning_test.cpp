@@ -193,7 +193,7 @@ TEST_F(TuningTest, AJobMeasuresAndTheNextOneRemembers) {
   for (const TuningSource source : {TuningSource::measured, TuningSource::remembered}) {
     const std::string id = submit(spec);
     EXPECT_TRUE(await([&] { return service->get(id)->devices.at(0).tuning.at(0).source == source; }));
-    ASSERT_TRUE(service->cancel(id));
+    ASSERT_TRUE(service->cancel(id, access::itself()));
     const JobSnapshot job = wait(id);
     ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
     EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::read);

@@ -84,7 +84,7 @@ class ExporterTest : public test::ServiceTest {
 TEST_F(ExporterTest, EveryMetricOfTheTableIsThereWithItsTypeAndLabels) {
   http_.on_request("/metrics", "GET", 200, 0.1);
   run(spec_of_short());
-  ASSERT_TRUE(service_->submit(spec_of_long()));
+  ASSERT_TRUE(service_->submit(spec_of_long(), access::itself()));
   const Scrape scraped = scrape();
   struct Expected {
     const char *name, *type, *labels;
@@ -207,7 +207,7 @@ TEST_F(ExporterTest, ADeviceHasFewSeries) {
   spec.destructive = true;
   spec.workload.rw = workload::Mode::randrw;
   spec.workload.end_fsync = true;
-  ASSERT_TRUE(service_->submit(spec));
+  ASSERT_TRUE(service_->submit(spec, access::itself()));
   EXPECT_LE(of_device(), 120);
   EXPECT_GT(of_device(), 90) << "the count does not see them";
 }
@@ -257,13 +257,13 @@ TEST_F(ExporterTest, CountersAreExactAndNeverGoDown) {
     }
     before = scraped.series;
     if (jobs == 2) {
-      EXPECT_TRUE(service_->forget(id));
+      EXPECT_TRUE(service_->forget(id, access::itself()));
     }
   }
 }
 
 TEST_F(ExporterTest, CountersNeverGoDownWhileAJobEnds) {
-  const auto job = service_->submit(spec_of_long());
+  const auto job = service_->submit(spec_of_long(), access::itself());
   ASSERT_TRUE(job);
   double last = 0;
   bool ended = false;
@@ -272,7 +272,7 @@ TEST_F(ExporterTest, CountersNeverGoDownWhileAJobEnds) {
     EXPECT_GE(now, last);
     last = now;
     if (last > 0 && !ended) {
-      ASSERT_TRUE(service_->cancel(job->id));
+      ASSERT_TRUE(service_->cancel(job->id, access::itself()));
     }
     ended = job::is_final(service_->get(job->id)->state);
   }
@@ -302,7 +302,7 @@ TEST_F(ExporterTest, HistogramBucketsAreCumulative) {
 }
 
 TEST_F(ExporterTest, RunningJobIsTold) {
-  const auto job = service_->submit(spec_of_long());
+  const auto job = service_->submit(spec_of_long(), access::itself());
   ASSERT_TRUE(job);
   const Scrape running = scrape();
   const std::string info =
@@ -316,7 +316,7 @@ TEST_F(ExporterTest, RunningJobIsTold) {
   EXPECT_GE(progress, 0);
   EXPECT_LE(progress, 1);
   while (scrape().at("spliced_io_operations_total" + device("op=\"read\"")) == 0) std::this_thread::yield();
-  ASSERT_TRUE(service_->cancel(job->id));
+  ASSERT_TRUE(service_->cancel(job->id, access::itself()));
   ASSERT_TRUE(service_->wait(job->id, 60 * util::kSecond));
   const Scrape ended = scrape();
   EXPECT_FALSE(ended.series.contains(info));
@@ -329,7 +329,7 @@ TEST_F(ExporterTest, RunningJobIsTold) {
 TEST_F(ExporterTest, NamesAreEscaped) {
   job::JobSpec spec = spec_of_long();
   spec.name = "a\"b\\c";
-  ASSERT_TRUE(service_->submit(spec));
+  ASSERT_TRUE(service_->submit(spec, access::itself()));
   const std::string text = exporter_->text();
   EXPECT_NE(text.find("name=\"a\\\"b\\\\c\""), std::string::npos);
 }

@@ -30,7 +30,7 @@ TEST(ErrnoName, KnowsEveryNumberThatHasAText) {
 TEST(Reasons, HaveOneNameEach) {
   const std::set<std::string_view> names(kReasonNames.begin(), kReasonNames.end());
   EXPECT_EQ(names.size(), kReasonNames.size());
-  EXPECT_EQ(reason_name(Reason::cannot_open), kReasonNames.back());
+  EXPECT_EQ(reason_name(Reason::forbidden), kReasonNames.back());
   EXPECT_EQ(reason_name(Reason::signature), "signature");
 }
 
