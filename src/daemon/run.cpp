@@ -138,7 +138,8 @@ util::Status serve(Config config, const CommandLine& command_line, QueuedLogger&
   if (started) {
     systemd.state(fmt::format("READY=1\nSTATUS={}", app.status_line()));
     wait_for_the_end(app, command_line, systemd);
-    systemd.state("STOPPING=1\nSTATUS=stopping");
+    constexpr auto kUsec = std::chrono::microseconds(kWholeStopLimit + 2 * kLastWords).count();
+    systemd.state(fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}\nSTATUS=stopping", kUsec));
   }
   deadline.begin(started);
   // A worker in the kernel can be joined by nobody: everything is recorded, so the process just ends.

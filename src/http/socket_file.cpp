@@ -190,6 +190,8 @@ Status SocketFile::give_to(const SocketAccess& access, util::Logger& log) const 
                     group));
     return {};
   }
+  struct stat st {};
+  if (::fstat(node_.get(), &st) == 0 && st.st_gid == entry->gr_gid) return {};
   if (::fchownat(node_.get(), "", static_cast<uid_t>(-1), entry->gr_gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0) {
     return {};
   }

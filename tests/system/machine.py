@@ -1,9 +1,11 @@
 """A machine of its own for the tests: systemd as process 1 in a container on a copy-on-write view of this system."""
 import contextlib
+import grp
 import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import time
 import uuid
@@ -99,6 +101,18 @@ class Machine:
         (units / "default.target").unlink(missing_ok=True)
         (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
 
+    def _node(self, device):
+        """A node of its own for a device of this system, with the owner and the mode that udev gives disks."""
+        nodes = self.dir / "nodes"
+        if not nodes.exists():
+            nodes.mkdir()
+            self._mount("-t", "tmpfs", "-o", "mode=755,dev", "nodes", nodes)
+        node = nodes / os.path.basename(device)
+        os.mknod(node, 0o660 | stat.S_IFBLK, os.stat(device).st_rdev)
+        os.chown(node, 0, grp.getgrnam("disk").gr_gid)
+        os.chmod(node, 0o660)
+        return node
+
     def _start(self, cgroup, devices):
         self.log = open(self.dir / "log", "wb")
         self.stack.callback(self.log.close)
@@ -108,7 +122,7 @@ class Machine:
         # All loop devices: what other ones write to can be asked only of the devices themselves.
         loops = [path for path in pathlib.Path("/dev").glob("loop[0-9]*") if path.is_block_device()]
         command.append(f"--bind={self.sources}:{ROOT}")
-        command += [f"--bind={device}" for device in sorted({*map(str, devices), *map(str, loops)})]
+        command += [f"--bind={self._node(device)}:{device}" for device in sorted({*map(str, devices), *map(str, loops)})]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},

@@ -114,10 +114,10 @@ class Service(OnAMachine):
         self.assertEqual("active", self.show("ActiveState"))
         self.assertEqual("enabled", self.show("UnitFileState"))
         self.assertTrue(self.show("StatusText").startswith("idle; "), self.show("StatusText"))
-        self.assertEqual("root spliced 660\n", self.run_in("stat -c '%U %G %a' /run/spliced/spliced.sock"))
+        self.assertEqual("spliced spliced 660\n", self.run_in("stat -c '%U %G %a' /run/spliced/spliced.sock"))
         self.assertEqual("ok\n", self.get("/readyz"))
         self.assertEqual("", self.run_in("systemd-analyze verify spliced.service 2>&1"))
-        self.run_in("systemd-analyze security --offline=yes --threshold=37 /usr/lib/systemd/system/spliced.service")
+        self.run_in("systemd-analyze security --offline=yes --threshold=28 /usr/lib/systemd/system/spliced.service")
         modes = self.run_in("find /var/lib/spliced -maxdepth 1 -type f -printf '%f %m\\n'")
         self.assertEqual({"600"}, set(re.findall(r" (\d+)$", modes, re.M)), modes)
 
@@ -208,12 +208,24 @@ class Service(OnAMachine):
             "http://localhost/v1/jobs:validate"))
         self.assertFalse(refused["accepted"], refused)
 
-    def test_without_the_group_only_root_may_talk_to_it(self):
-        self.addCleanup(self.machine.run, "systemd-sysusers && systemctl restart spliced")
-        self.run_in("groupdel spliced && systemctl restart spliced")
-        self.assertEqual("active", self.show("ActiveState"))
-        self.assertEqual("root root\n", self.run_in("stat -c '%U %G' /run/spliced/spliced.sock"))
-        self.assertEqual("ok\n", self.get("/readyz"))
+    def test_runs_as_a_user_of_its_own_with_few_rights(self):
+        pid = self.show("MainPID")
+        status = dict(line.split(":\t", 1) for line in self.run_in(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+        self.assertEqual(self.run_in("id -u spliced").strip(), status["Uid"].split()[0])
+        self.assertEqual(status["CapEff"], status["CapBnd"])
+        rights = {21: "sys_admin", 17: "sys_rawio", 19: "sys_ptrace", 23: "sys_nice", 24: "sys_resource"}
+        bound = int(self.run_in("sed -n 's/^CapBnd:\\t//p' /proc/1/status"), 16)  # what the machine itself has
+        self.assertEqual(sum(1 << bit for bit in rights) & bound, int(status["CapEff"], 16))
+        self.assertIn(self.run_in("getent group disk | cut -d: -f3").strip(), status["Groups"].split())
+
+    def test_a_file_of_somebody_else_is_not_the_daemons_to_open(self):
+        self.run_in(f"head -c 65536 /dev/zero >{SCRATCH}/roots && chown root:root {SCRATCH}/roots && chmod 600 {SCRATCH}/roots")
+        self.addCleanup(self.machine.run, f"rm -f {SCRATCH}/roots")
+        answer = json.loads(self.run_in(
+            "curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock -H 'Content-Type: application/json' -d @- "
+            "http://localhost/v1/jobs", text=json.dumps({"targets": [f"{SCRATCH}/roots"], "workload": {"direct": False}})))
+        self.assertEqual("urn:spliced:problem:cannot-open", answer["type"], answer)
+        self.assertIn("Permission denied", answer["detail"])
 
     def test_a_damaged_record_of_jobs_is_set_aside(self):
         self.run_in("systemctl stop spliced && head -c 100000 /dev/urandom >/var/lib/spliced/state.db && systemctl start spliced")
@@ -263,7 +275,7 @@ class UsrLocal(OnAMachine):
         self.assertEqual("active", self.show("ActiveState"))
         self.assertEqual("/usr/local/lib/systemd/system/spliced.service", self.show("FragmentPath"))
         await_true(lambda: self.machine.run("busctl status org.spliced.Manager1", check=False).returncode == 0, "the bus name")
-        self.assertEqual("root spliced\n", self.run_in("stat -c '%U %G' /run/spliced/spliced.sock"))
+        self.assertEqual("spliced spliced\n", self.run_in("stat -c '%U %G' /run/spliced/spliced.sock"))
         self.run_in(readme_block("systemctl disable").replace("/usr/share/doc", "/usr/local/share/doc"))
         left = self.run_in("find /etc /usr /var /run \\( -path /var/log -o -path /var/cache \\) -prune -o \\( -iname '*spliced*' -o -iname splicectl\\* \\) -print")
         self.assertEqual("", left)

@@ -32,6 +32,7 @@ TEST(Reasons, HaveOneNameEach) {
   EXPECT_EQ(names.size(), kReasonNames.size());
   EXPECT_EQ(reason_name(Reason::forbidden), kReasonNames.back());
   EXPECT_EQ(reason_name(Reason::signature), "signature");
+  EXPECT_EQ(reason_name(Reason::cannot_open), "cannot-open");
 }
 
 TEST(ReasonOf, IsWhatTheDetailsAgreeOn) {
