@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Each dependency is looked for once. A missing one stops the configuration and names the Debian package that has it.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # spliced_embed(TARGET FILE SYMBOL): compiles FILE into TARGET as `extern const std::string_view spliced::embedded::SYMBOL`.
 function(spliced_embed target file symbol)
   set(out ${CMAKE_BINARY_DIR}/embedded/${symbol}.cpp)

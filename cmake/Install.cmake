@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 install(TARGETS spliced splicectl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES api/org.spliced.Manager1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
 install(FILES packaging/man/spliced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)

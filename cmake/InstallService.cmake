@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Runs at `cmake --install`. The unit names the program where it really is; the bus and the daemon look for their files in
 # places that do not move with the prefix. file(INSTALL) heeds DESTDIR.
 cmake_path(ABSOLUTE_PATH SPLICED_BINDIR BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" OUTPUT_VARIABLE bindir)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # spliced_room(NAME LINKS lib...): the static library of src/NAME, with the project's warnings and sanitizers.
 set(SPLICED_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 # The presets and CI turn it on. Another compiler, or another level of optimisation, warns of other things, and that must

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds the sources to the room table of docs/ARCHITECTURE.md and to the limits on file and function length."""
 import pathlib
 import re
@@ -89,6 +90,11 @@ def check_length(path, complain):
             complain(f"{where}:{start}: a function of {length} lines; at most {limit}")
 
 
+def check_licence(path, complain):
+    if "SPDX-License-Identifier: Apache-2.0" not in "".join(path.read_text().splitlines(True)[:2]):
+        complain(f"{path.relative_to(ROOT)}: no SPDX-License-Identifier in its first two lines")
+
+
 def check_problem_types(complain):
     """Each one that the interface promises is looked for by a test."""
     types = set(re.findall(r"^ *- urn:spliced:problem:([a-z-]+)$", (ROOT / "api/openapi.yaml").read_text(), re.M))
@@ -132,9 +138,11 @@ def main():
     for path in files:
         check_includes(path, room_of(path), problems.append)
         check_length(path, problems.append)
+        check_licence(path, problems.append)
     for path in (ROOT / "tests").rglob("*"):
         if path.suffix in (".h", ".cpp", ".py"):
             check_length(path, problems.append)
+            check_licence(path, problems.append)
     check_problem_types(problems.append)
     for problem in problems:
         print(problem)

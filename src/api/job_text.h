@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Jobs as texts that are made while they are sent: neither a job of a thousand devices nor a page of such jobs is ever
 // in memory as a whole.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Named servers in a file of the user's: where they are, and what to show them.
 #pragma once
 #include <map>

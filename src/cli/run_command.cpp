@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // splicectl run and wait: watch a job until it has ended.
 #include <fmt/format.h>
 #include <sys/ioctl.h>

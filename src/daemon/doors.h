@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may come in at the daemon's doors, and what TCP connections are encrypted with.
 #pragma once
 #include <memory>

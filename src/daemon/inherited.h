@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sockets that systemd has opened before it started the daemon (sd_listen_fds(3)).
 #pragma once
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one table of what can be set. Flags, the configuration file, --help and the documentation come from it.
 #pragma once
 #include <span>

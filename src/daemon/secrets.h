@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is read from files that not everybody may read.
 #pragma once
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bus_adapter.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What could not be read of the machine, and which targets that concerns.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a target is refused for.
 #include "checks.h"
 

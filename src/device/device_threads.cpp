@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "spliced/device/device_threads.h"
 
 #include <sched.h>

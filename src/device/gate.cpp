@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a target is refused, claimed and opened.
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "opening.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where it is decided that a way through the pipe does not work on this kernel, and which one comes next.
 #pragma once
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "spliced/engine/null_engine.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clients come and go; what epoll, time and the pool say. The way of a request is in request_way.cpp.
 #include "event_loop.h"
 

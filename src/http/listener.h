@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A hardened HTTP/1.1 server on one address.
 #pragma once
 #include <functional>

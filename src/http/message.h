@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests and responses as the adapters see them; the HTTP library stays inside this room.
 #pragma once
 #include <functional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way of one request through the event loop: received, admitted, handled by the pool, answered, let go.
 #include <fmt/format.h>
 #include <sys/epoll.h>

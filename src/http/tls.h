@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TLS under the guard: it turns what lies in memory into what lies in memory, and never meets a socket.
 #pragma once
 #include <openssl/ssl.h>

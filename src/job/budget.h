@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What jobs take of what there is for all of them: threads, memory, pipes.
 #pragma once
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a spec is refused for what it says, before any target is looked at.
 #include <fmt/format.h>
 

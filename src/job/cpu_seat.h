@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which CPU a worker runs on.
 //
 // Left to itself, the kernel's scheduler moves a thread that sleeps for every block from CPU to CPU. Then the thread of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every user of the state database needs of SQLite, and the reader of documents.
 #pragma once
 #include <sqlite3.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a device under a job looks from outside: its numbers, rates and progress.
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stays in memory of a job that has ended.
 #pragma once
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The jobs as they are shown, listed, stored, taken over from the store and forgotten.
 #include <fmt/format.h>
 

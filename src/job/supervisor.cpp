@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The thread that watches over all jobs: it sees devices end, stall and stop, and never waits for a disk.
 #include <fmt/format.h>
 

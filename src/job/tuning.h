@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `pipe_size: auto` and `batch: auto`: which settings there are to choose from, which one was chosen and why, and what
 // is remembered of earlier jobs.
 #pragma once

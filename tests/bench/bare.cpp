@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The limit that the daemon is measured against: the same system calls in a loop, without anything around them. No
 // clock, no histogram, no counters that others read, no pacing, no error handling: a call that fails ends the program.
 #include <fcntl.h>

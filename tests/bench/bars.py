@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the ratios must come to. A bar is missed only when the median is under it by more than the spread."""
 import collections
 import statistics

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares the whole daemon with fio's splice and psync engines and with a bare loop of the same system calls."""
 import argparse
 import contextlib

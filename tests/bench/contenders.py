@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is compared. Each contender runs one cell for some time and returns (operations per second, CPU seconds, bytes)."""
 import collections
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Devices for the benchmark. Everything that is set up is taken down again, whatever happens."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many devices at once, and a rate that is to be kept."""
 import os
 import re

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every I/O costs besides its system calls, and what a scrape and a plan cost.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables for people, numbers for programs, a chart."""
 import html
 import statistics

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A stand-in for systemd-logind on a private bus: hands out inhibitor locks and prints when one is taken and released.
 // It claims org.freedesktop.login1 on the session bus of its environment. With the argument "silent" it never answers,
 // with "refuse" it refuses.

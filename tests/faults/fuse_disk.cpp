@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file that fails on demand, to put under a loop device.
 //   fuse_disk MOUNTPOINT SIZE_BYTES   serves MOUNTPOINT/disk, kept in memory, until it is unmounted
 // Faults are set by writing lines to MOUNTPOINT/control:

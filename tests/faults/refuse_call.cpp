@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a program under a seccomp filter that refuses one system call:
 //   refuse_call CALL ERRNO PROGRAM [ARGUMENT...]      ERRNO is a name, as in errno(3)
 #include <seccomp.h>

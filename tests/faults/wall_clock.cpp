@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Preloaded: the clock on the wall is ahead by the number of seconds in the file that WALL_CLOCK_OFFSET names, read
 // anew each time, as if somebody set it. No other clock changes.
 #include <dlfcn.h>

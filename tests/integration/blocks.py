@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An independent reader of what the daemon wrote: knows the documented form of a block, shares no code with it."""
 import struct
 

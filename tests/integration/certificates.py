@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Certificates of an authority that is made on the spot, by openssl(1)."""
 import pathlib
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the integration tests share: a daemon of their own, devices that are taken down again, HTTP over a Unix socket."""
 import atexit
 import contextlib

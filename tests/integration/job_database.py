@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a state database with as many jobs, devices and errors as a test wants."""
 import contextlib
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A client of the bus that sends what no tool sends: messages of any size."""
 import os
 import socket

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the integration tests against a build:
   run.py --bin build/release/bin [--preset NAME] [--jobs N] [PATTERN...]
 With more than one job, the classes of tests run beside each other, each in a process of its own; but for those with ALONE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who may do what: users of this machine, tokens and client certificates against every route; TLS as it is spoken."""
 import contextlib
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sockets that somebody else opened, as systemd does."""
 import http.client
 import json

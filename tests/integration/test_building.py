@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a packager relies on: plain cmake, whatever the build type, with nothing installed but what the build needs."""
 import re
 import subprocess

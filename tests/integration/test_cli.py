@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """splicectl against a real daemon."""
 import concurrent.futures
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Start, configuration, systemd's protocol, signals and the end of the daemon."""
 import contextlib
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bus interface on a private bus; the bus's absence, loss and return."""
 import json
 import os

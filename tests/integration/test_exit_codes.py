@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """splicectl's exit codes, each as a script sees it: in a pipe, on a terminal, and with no daemon there."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels and disks that refuse, fail, hang and interrupt."""
 import os
 import shutil

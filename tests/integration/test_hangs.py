@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One thing that hangs must hang nothing else: somebody else's loop device, a target, both."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The HTTP contract under bad input: right status, a pointer, no crash, no hang, no leak."""
 import gzip
 import http.client

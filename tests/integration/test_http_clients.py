@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What many or careless clients, and other daemons, may not do to one that serves."""
 import contextlib
 import grp

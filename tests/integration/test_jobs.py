@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs on real devices: what the job, the metrics and the kernel say must agree."""
 import json
 import os

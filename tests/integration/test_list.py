@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many and large jobs: what the start, the list and whole documents cost."""
 import os
 import pathlib

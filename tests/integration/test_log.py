@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A log that nobody reads, and a receiver of notifications that takes none: the daemon goes on, and ends."""
 import contextlib
 import fcntl

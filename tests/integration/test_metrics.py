@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The metrics before a real Prometheus, and every query of the dashboard."""
 import json
 import os

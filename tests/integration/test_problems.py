@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each thing that can go wrong with a request has a name of its own."""
 import http.client
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Never the wrong disk, on the real kernel."""
 import itertools
 import os

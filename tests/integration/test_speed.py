@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a job finds out about its devices, many devices at once, and that the benchmark works. Nothing here is timed: how
 fast things are is what tests/bench measures."""
 import collections

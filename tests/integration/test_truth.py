@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is told of a device whose speed is known: by a throttle of the kernel, and by a server that logs what it did."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Validating a job says what submitting it says, on the real kernel."""
 import fcntl
 import os

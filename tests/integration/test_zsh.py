@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Completion in a real zsh on a terminal."""
 import os
 import pty

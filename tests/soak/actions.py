@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is done to the daemon, its devices and its file systems meanwhile, at random, each kind in threads of its own."""
 import contextlib
 import json

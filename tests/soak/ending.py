@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is looked at when the soak has ended: what is left of the load, what is recorded, what a restart keeps."""
 import json
 import os

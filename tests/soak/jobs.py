@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Job definitions, at random: good ones of every kind, and bodies that must be refused."""
 import json
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Preloaded into the daemon, it tells how long each place in the code held a mutex: a line for each place, with the
 // longest time on the clock and the longest of the thread's own CPU time. Written at the end to the file that
 // LOCK_PROBE_REPORT names:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads what lock_probe.so has written."""
 import re
 import subprocess

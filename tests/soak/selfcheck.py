@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each check of the watcher must notice what it is for."""
 import copy
 import random

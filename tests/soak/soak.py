@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The soak; `run` beside it says how it is called."""
 import argparse
 import collections

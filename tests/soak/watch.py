@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What must always hold, and who looks whether it does."""
 import collections
 import contextlib

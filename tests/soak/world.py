@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the soak runs on: loop devices over images on a small file system of their own, a state directory on another, a
 private bus, and the daemon. All of it is taken down again."""
 import atexit

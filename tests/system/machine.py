@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A machine of its own for the tests: systemd as process 1 in a container on a copy-on-write view of this system."""
 import contextlib
 import grp

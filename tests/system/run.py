@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the tests on a real systemd against a build:  run.py --build build/release [PATTERN...]"""
 import argparse
 import os

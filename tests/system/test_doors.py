@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sockets that systemd holds, credentials that it puts aside, and who may come in, on a real systemd."""
 import hashlib
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Debian packages on a real systemd: installed, used, upgraded and purged. packaging/deb builds them; SPLICED_DEBS says where
 they are."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shipped unit on a real systemd: installed by the commands of README.md, run, reloaded, broken, and removed."""
 import json
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tells who somebody is by what they show.
 #pragma once
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who asks, and what they may do. One table for every door: HTTP and D-Bus.
 #pragma once
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bearer tokens, of which nothing but SHA-256 digests is kept.
 #pragma once
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The template of lookout.h.
 #pragma once
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads for whatever may wait for a device: a disk that does not answer keeps its own thread, and nothing else.
 #pragma once
 #include <algorithm>

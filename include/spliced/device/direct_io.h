@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether direct I/O on a file reaches a device.
 #pragma once
 #include <cstdint>

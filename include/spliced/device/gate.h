@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the path a client names to a target that is known, judged, claimed and open.
 #pragma once
 #include <cstdint>

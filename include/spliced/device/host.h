@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the machine says of its disks and of who uses them, as plain values: whatever judges them is a pure function.
 #pragma once
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looks at devices and files that may not answer: one look at a device at a time, each with a bound, none on the
 // caller's thread.
 #pragma once

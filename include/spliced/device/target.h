@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a target is, and what may be in its way: plain values.
 #pragma once
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this kernel does with splice and vmsplice, found out by trying.
 #pragma once
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an engine tells about itself while it runs.
 #pragma once
 #include <array>

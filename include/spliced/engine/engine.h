@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The contract of an I/O engine.
 //
 // An engine belongs to one worker thread: run() is called from that thread alone and blocks. counters() may be read

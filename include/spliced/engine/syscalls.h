@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every system call of the engine, behind one interface, so that a test can refuse, shorten or interrupt any of them.
 // A virtual call costs about a nanosecond; the cheapest of these calls costs several hundred.
 #pragma once

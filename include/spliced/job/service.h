@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one door to jobs and devices: what HTTP, D-Bus and the metrics are adapters of.
 #pragma once
 #include <functional>

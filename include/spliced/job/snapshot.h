@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is shown of jobs and devices: plain values, copied out of the running machinery.
 #pragma once
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A job as a client asks for it: a validated value with nothing of JSON left in it.
 #pragma once
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What was counted, as plain values: sums over the workers of a device, over a job's run or over the daemon's life.
 #pragma once
 #include <array>

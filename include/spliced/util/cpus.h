@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which CPUs a thread runs on (sched_setaffinity(2)), and how long it waits for one.
 #pragma once
 #include <cstddef>

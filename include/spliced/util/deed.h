@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One line of the log for each request that changes something, or was to, whichever door it came through.
 #pragma once
 #include <string>

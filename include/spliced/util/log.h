@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where events go. The daemon chooses the sink (journal or stderr) and hands it down; there is no global logger.
 #pragma once
 #include <atomic>

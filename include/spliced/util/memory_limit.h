@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the control groups that the process is in leave it of the machine's memory (cgroups(7)).
 #pragma once
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why something was refused, in one word that programs may rely on.
 #pragma once
 #include <array>

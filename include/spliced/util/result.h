@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Error model of the whole program: functions that can fail for a reason outside the program return Result<T>.
 #pragma once
 #include <string>

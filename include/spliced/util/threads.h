@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that can be named, and woken out of a blocking system call.
 #pragma once
 #include <pthread.h>

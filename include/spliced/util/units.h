@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes and durations as people write them, following fio where fio has a notation.
 #pragma once
 #include <chrono>

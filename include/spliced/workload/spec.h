@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a job asks of each device: fio's names and meanings where fio has them.
 #pragma once
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds openapi.yaml, the routes and the code of specs together.
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>

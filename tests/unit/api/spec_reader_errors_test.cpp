@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the reader tells of several errors, of unknown keys and of bodies that are no job at all.
 #include <gtest/gtest.h>
 

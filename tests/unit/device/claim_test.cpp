@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "spliced/device/claim.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that are made for a job, as the gate makes and removes them.
 #include "spliced/device/created_file.h"
 

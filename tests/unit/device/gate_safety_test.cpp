@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is on a target and who uses it, as the gate judges it.
 #include <fmt/format.h>
 #include <sys/stat.h>

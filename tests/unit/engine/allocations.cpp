@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replaces the global allocation functions of the test program. In a file of its own: where the compiler sees both the
 // replacement and a new expression, it warns of free() on memory from operator new.
 #include "allocations.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Transfers that share a filling of the pipe: what they cost, and that whatever happens in whatever position, each
 // keeps to its own offset and has its own outcome.
 #include <cerrno>

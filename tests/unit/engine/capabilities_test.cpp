@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel that the tests run on. Where it differs from what the engine was designed for, a test says so and is
 // skipped.
 #include "spliced/engine/capabilities.h"

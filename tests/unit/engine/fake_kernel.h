@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A kernel for tests: one pipe model, one target held in memory, and a fault for any call.
 #pragma once
 #include <array>

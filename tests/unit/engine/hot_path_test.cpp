@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an engine must not do while it runs: allocate, share a cache line, or block where no signal can end it.
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults of every kind in every position, drawn from a seed. Whatever happens, no byte may be anywhere but where the
 // outcome of its transfer says that it is.
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads whose data nobody wants to keep: they go through a few bytes of memory again and again.
 #include <cerrno>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The splice engine over the real kernel, on a memory file.
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What most tests of the splice engine start from: an engine over the fake kernel, buffers, and a clock that counts.
 #pragma once
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Certificates that are made on the spot, and a client that shows them.
 #pragma once
 #include <openssl/pem.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Crowds of clients, and what they may hold together.
 #include "http/event_loop.h"
 

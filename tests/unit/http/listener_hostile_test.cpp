@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What clients do that mean harm, or know no better.
 #include <latch>
 

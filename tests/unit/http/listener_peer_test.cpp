@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clients that hang up while their request is handled, and those that only finished sending.
 #include "listener_fixture.h"
 

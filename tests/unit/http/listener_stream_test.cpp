@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers that are longer than what may be held in memory.
 #include <latch>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client that writes bytes as they are, to say what no library would.
 #pragma once
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "job/cpu_seat.h"
 
 #include <gtest/gtest.h>

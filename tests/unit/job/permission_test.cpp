@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may submit, stop and forget which jobs.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Limits, state changes, and how the service comes and goes.
 #include "job/budget.h"
 #include "service_fixture.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A disk that hangs in the kernel is a failed device and nothing else.
 #include "service_fixture.h"
 

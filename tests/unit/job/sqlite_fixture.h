@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A store in a database of its own, and the database from outside.
 #pragma once
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Databases that other versions of the program wrote.
 #include <cerrno>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The syncs that a generator puts between and after its writes.
 #include <gtest/gtest.h>
 
