@@ -65,7 +65,7 @@ class Package(unittest.TestCase):
         return {path for path in listed if not re.match(OTHERS, path)}
 
     def apt(self, *words):
-        self.run_in("DEBIAN_FRONTEND=noninteractive apt-get -o Debug::NoLocking=1 -y --no-download " + " ".join(words), timeout=300)
+        self.run_in("DEBIAN_FRONTEND=noninteractive apt-get -y " + " ".join(words), timeout=300)
 
     def job(self, target, **workload):
         body = json.dumps({"targets": [target], "destructive": True, "workload": {"rw": "randwrite", "bs": "4k", **workload}})
@@ -104,7 +104,7 @@ class Package(unittest.TestCase):
         await_true(lambda: "1 jobs on 1 devices" in self.run_in("systemctl show -P StatusText spliced"), "the live summary")
         await_true(lambda: "idle" in self.run_in("systemctl show -P StatusText spliced"), "the job to end")
         self.interrupted_by("systemctl restart spliced")
-        self.interrupted_by("DEBIAN_FRONTEND=noninteractive apt-get -y --no-download install /debs/later-spliced_*.deb "
+        self.interrupted_by("DEBIAN_FRONTEND=noninteractive apt-get -y install /debs/later-spliced_*.deb "
                             "/debs/later-spliced-tools_*.deb")
         self.assertIn("+later", self.run_in("dpkg-query -W -f '${Version}' spliced"))
         self.assertEqual("enabled\n", self.run_in("systemctl is-enabled spliced"))
