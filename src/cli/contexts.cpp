@@ -70,7 +70,8 @@ util::Result<Contexts> read_contexts(const std::string& path) {
   if (path.empty()) return out;
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
-  if (type == std::filesystem::file_type::not_found) return out;
+  // Who may not even look there has put nothing there: HOME is that of another, as su(1) and setpriv(1) leave it.
+  if (type == std::filesystem::file_type::not_found || error == std::errc::permission_denied) return out;
   std::ifstream in(path);
   std::string text;
   if (type == std::filesystem::file_type::regular) text.assign(std::istreambuf_iterator<char>(in), {});

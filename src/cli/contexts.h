@@ -37,7 +37,7 @@ struct Contexts {
 // $SPLICECTL_CONFIG, else splicectl.json below $XDG_CONFIG_HOME/spliced or ~/.config/spliced; "" where there is no
 // home.
 [[nodiscard]] std::string contexts_path();
-// A file that is not there has no contexts. Errors name the file and the key.
+// A file that is not there, or in a directory that is closed, has no contexts. Errors name the file and the key.
 [[nodiscard]] util::Result<Contexts> read_contexts(const std::string& path);
 // All or nothing, readable for the user alone.
 [[nodiscard]] util::Status write_contexts(const std::string& path, const Contexts& contexts);

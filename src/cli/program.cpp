@@ -124,7 +124,8 @@ void add_commands(CLI::App& app, Options& o) {
 }
 
 util::Result<Client> connect(const Options& options) {
-  const auto contexts = read_contexts(contexts_path());
+  const bool asked = !options.context.empty() || options.target.server.empty();
+  const auto contexts = asked ? read_contexts(contexts_path()) : Contexts{};
   if (!contexts) return tl::unexpected(contexts.error());
   const auto target = complete(options.target, options.context, *contexts);
   if (!target) return tl::unexpected(target.error());

@@ -70,6 +70,7 @@ TEST_F(ContextsTest, WhatIsWrongIsNamed) {
     EXPECT_NE(said.find(path_), std::string::npos) << said;
   }
   EXPECT_FALSE(read_contexts(dir_)) << "a directory";
+  EXPECT_FALSE(read_contexts(path_ + "/below a file")->known.contains("a"));
 }
 
 TEST_F(ContextsTest, CompletesWhatWasGiven) {
