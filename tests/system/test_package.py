@@ -16,8 +16,8 @@ from test_service import BUILD, host_loop
 
 DEBS = os.environ.get("SPLICED_DEBS")
 CURL = "curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock http://localhost"
-# Not the packages': caches, logs, locks and what dpkg, apt and systemd remember of themselves.
-OTHERS = r"/(proc|sys|dev|run/(systemd|lock|log|udev|user|dbus)|tmp|var/(log|cache|tmp)|var/lib/(dpkg|apt|systemd/catalog)|debs|etc/machine-id)(/|$)"
+# Not the packages': backups that useradd(8) makes, caches, logs, locks and what dpkg, apt and systemd remember of themselves.
+OTHERS = r"/(proc|sys|dev|run/(systemd|lock|log|udev|user|dbus)|tmp|var/(log|cache|tmp)|var/lib/(dpkg|apt|PackageKit|systemd/catalog)|debs|etc/machine-id|etc/sub[ug]id-)(/|$)"
 
 
 def higher_version(directory):
@@ -46,6 +46,7 @@ class Package(unittest.TestCase):
         except CannotBoot as reason:
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.machine.close)
+        (cls.machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)  # of build machines: services may not start
         debs = cls.machine.root / "debs"
         debs.mkdir()
         for deb in pathlib.Path(DEBS).glob("*.deb"):
@@ -77,8 +78,11 @@ class Package(unittest.TestCase):
         written = lambda: json.loads(self.run_in(f"{CURL}/v1/jobs/{job}"))["devices"][0]["io"]["write"]["operations"]
         await_true(lambda: written() > 20, "the job to have done something")
         before = written()
-        self.run_in(script, timeout=300)
-        await_true(lambda: self.machine.run(f"{CURL}/livez", check=False).stdout == "ok\n", "the daemon to be back")
+        said = self.run_in(script, timeout=300)
+        try:
+            await_true(lambda: self.machine.run(f"{CURL}/livez", check=False).stdout == "ok\n", "the daemon to be back")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{said}{self.run_in('journalctl -u spliced -n 30 -o cat --no-pager')}") from None
         ended = json.loads(self.run_in(f"{CURL}/v1/jobs/{job}"))
         self.assertEqual("INTERRUPTED", ended["state"])
         self.assertGreaterEqual(ended["devices"][0]["io"]["write"]["operations"], before)
