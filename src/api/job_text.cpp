@@ -156,4 +156,8 @@ Pieces page_text(std::function<util::Result<JobView>(const std::string&)> open, 
   return pieces_of(std::make_shared<PageParts>(std::move(open), std::move(ids), std::move(next_page_token)));
 }
 
+std::string plan_text(const job::PlanReport& report, const job::JobSpec& spec) {
+  return render_plan(report, spec).dump(2, ' ', true, Json::error_handler_t::replace);
+}
+
 }  // namespace spliced::api

@@ -18,4 +18,7 @@ namespace spliced::api {
 [[nodiscard]] job::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
                                     std::vector<std::string> ids, std::string next_page_token);
 
+// What POST /v1/jobs:validate answers, in ASCII alone: other characters are escaped.
+[[nodiscard]] std::string plan_text(const job::PlanReport& report, const job::JobSpec& spec);
+
 }  // namespace spliced::api

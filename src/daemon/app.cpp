@@ -168,8 +168,15 @@ void App::join_bus() {
     if (!spec) return tl::unexpected(spec.error());
     return service_->submit(*spec, who);
   };
+  const auto validate = [this](const std::string& definition,
+                               const access::Principal& who) -> util::Result<dbus::Plan> {
+    const auto spec = api::read_spec_or_error(definition);
+    if (!spec) return tl::unexpected(spec.error());
+    const auto report = service_->validate(*spec, who);
+    return dbus::Plan{report.accepted(), api::plan_text(report, *spec)};
+  };
   const auto admit = [this](const access::LocalPeer& peer) { return doors_.admit(peer); };
-  bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit, admit});
+  bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit, validate, admit});
   service_->on_state_change([this](const job::StateChange& change) { bus_->on_state_change(change); });
   bus_->start();
 }

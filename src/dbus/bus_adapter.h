@@ -19,6 +19,11 @@ namespace spliced::dbus {
 
 enum class BusKind { system, session };
 
+struct Plan {
+  bool accepted = false;
+  std::string text;
+};
+
 struct BusSetup {
   BusKind kind = BusKind::system;
   job::JobService& service;
@@ -26,6 +31,8 @@ struct BusSetup {
   std::string version;
   // A job definition as the API takes it, and who submits it → a running job.
   std::function<util::Result<job::JobSnapshot>(const std::string& definition, const access::Principal& who)> submit;
+  // What submitting it would come to, with the plan as JSON.
+  std::function<util::Result<Plan>(const std::string& definition, const access::Principal& who)> validate;
   // Who may do what; thread-safe, does not block.
   std::function<access::Admission(const access::LocalPeer&)> admit;
 };
@@ -52,7 +59,7 @@ class BusAdapter {
 
  private:
   class Session;
-  using Outcome = std::variant<util::Error, std::string, std::vector<job::DeviceStatus>>;
+  using Outcome = std::variant<util::Error, std::string, Plan, std::vector<job::DeviceStatus>>;
   // Of a call: what its errand came back with.
   struct Answer {
     std::uint64_t ticket;

@@ -17,6 +17,9 @@ namespace {
 constexpr const char* kName = "org.spliced.Manager1";
 constexpr const char* kPath = "/org/spliced/Manager1";
 constexpr const char* kInterface = "org.spliced.Manager1";
+constexpr const char* kBusName = "org.freedesktop.DBus";
+constexpr const char* kBusPath = "/org/freedesktop/DBus";
+constexpr const char* kBusInterface = "org.freedesktop.DBus";
 constexpr std::size_t kMaxDefinition = 1 << 20;  // bytes of a job definition, as over HTTP
 constexpr std::size_t kMaxId = 64;               // bytes
 constexpr std::size_t kMaxErrorText = 8192;      // bytes
@@ -85,28 +88,11 @@ void refuse(const sdbus::MethodCall& call, const util::Error& error) {
   if (!call.doesntExpectReply()) call.createErrorReply(to_bus(error)).send();
 }
 
-// Who calls, and what they may do.
-struct Caller {
-  std::string peer;  // for the log
-  access::Admission admission;
-};
-
-// The bus is asked, which answers whatever its clients do.
-Caller caller_of(const sdbus::Message& message, const BusSetup& setup) {
-  try {
-    access::LocalPeer peer{message.getCredsUid(), message.getCredsPid(), {}};
-    for (const gid_t group : message.getCredsSupplementaryGids()) peer.groups.push_back(group);
-    return {fmt::format("uid {}, pid {}", peer.uid, peer.pid), setup.admit(peer)};
-  } catch (const sdbus::Error&) {  // it is gone
-    return {message.getSender(), tl::unexpected(access::Denial{false, "the bus does not say who calls"})};
-  }
-}
-
 // Error: forbidden.
-util::Result<access::Principal> allow(const Caller& caller, access::Scope needed, const char* call) {
+util::Result<access::Principal> allow(const access::Admission& admission, access::Scope needed, const char* call) {
   const auto no = [](std::string why) { return util::refuse(util::Reason::forbidden, std::move(why)); };
-  if (!caller.admission) return no(caller.admission.error().why);
-  const access::Principal& who = *caller.admission;
+  if (!admission) return no(admission.error().why);
+  const access::Principal& who = *admission;
   if (who.may(needed)) return who;
   return no(fmt::format("{} needs the scope {}; {} has {}", call, access::scope_name(needed), who.name,
                         access::scope_name(who.scope)));
@@ -140,6 +126,7 @@ BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
       adapter_(adapter),
       connection_(connect(setup.kind)),
       object_(sdbus::createObject(*connection_, kPath)),
+      bus_(sdbus::createProxy(*connection_, kBusName, kBusPath)),
       inhibitor_(*connection_, setup.log) {
   register_object();
   // The object first: whoever sees the name may call at once.
@@ -148,9 +135,11 @@ BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
 
 void BusAdapter::Session::register_object() {
   const BusSetup& s = setup_;
-  object_->registerMethod(kInterface, "SubmitJob", "s", {"definition"}, "s", {"id"},
+  object_->registerMethod(kInterface, "Submit", "s", {"definition"}, "s", {"id"},
                           [this](sdbus::MethodCall call) { submit(std::move(call)); });
-  object_->registerMethod("CancelJob")
+  object_->registerMethod(kInterface, "Validate", "s", {"definition"}, "bs", {"accepted", "plan"},
+                          [this](sdbus::MethodCall call) { validate(std::move(call)); });
+  object_->registerMethod("Cancel")
       .onInterface(kInterface)
       .withInputParamNames("id")
       .implementedAs([this](const std::string& id) { guarded([&] { cancel(id); }); });
@@ -169,13 +158,33 @@ void BusAdapter::Session::register_object() {
   object_->finishRegistration();
 }
 
+// The bus is asked, which knows it of the time when the connection was made (D-Bus specification,
+// GetConnectionCredentials): what /proc says of a process may be that of its successor. It answers whatever its clients
+// do.
+BusAdapter::Session::Caller BusAdapter::Session::caller_of(const sdbus::Message& message) const {
+  const std::string sender = message.getSender();
+  try {
+    std::map<std::string, sdbus::Variant> shown;
+    bus_->callMethod("GetConnectionCredentials").onInterface(kBusInterface).withArguments(sender).storeResultsTo(shown);
+    access::LocalPeer peer{shown.at("UnixUserID").get<std::uint32_t>(), 0, {}};
+    if (shown.contains("ProcessID")) peer.pid = static_cast<pid_t>(shown.at("ProcessID").get<std::uint32_t>());
+    if (shown.contains("UnixGroupIDs")) {
+      for (const gid_t group : shown.at("UnixGroupIDs").get<std::vector<std::uint32_t>>()) peer.groups.push_back(group);
+    }
+    return {fmt::format("uid {}, pid {}", peer.uid, peer.pid), setup_.admit(peer)};
+  } catch (const sdbus::Error&) {  // it is gone
+  } catch (const std::out_of_range&) {
+  }
+  return {sender, tl::unexpected(access::Denial{false, "the bus does not say who calls"})};
+}
+
 // Of a call that is answered at once. Throws when the caller may not.
 access::Principal BusAdapter::Session::caller(access::Scope needed, const char* call, std::string& peer) const {
   const sdbus::Message* message = object_->getCurrentlyProcessedMessage();
   if (message == nullptr) throw sdbus::Error(error_name(util::Errc::internal), "there is no call");
-  const Caller caller = caller_of(*message, setup_);
+  const Caller caller = caller_of(*message);
   peer = caller.peer;
-  auto who = allow(caller, needed, call);
+  auto who = allow(caller.admission, needed, call);
   if (who) return std::move(*who);
   util::log_deed(setup_.log, refused(call, peer, who.error()));
   throw to_bus(who.error());
@@ -189,14 +198,14 @@ std::vector<JobRow> BusAdapter::Session::list_jobs() const {
 
 void BusAdapter::Session::cancel(const std::string& id) {
   std::string peer;
-  const access::Principal who = caller(access::Scope::run, "CancelJob", peer);
+  const access::Principal who = caller(access::Scope::run, "Cancel", peer);
   auto job = id.size() <= kMaxId ? setup_.service.cancel(id, who)
                                  : util::fail(util::Errc::not_found, "there is no job with an id so long");
   if (!job) {
-    util::log_deed(setup_.log, refused("CancelJob", peer, job.error(), {id, {}, {}}));
+    util::log_deed(setup_.log, refused("Cancel", peer, job.error(), {id, {}, {}}));
     throw to_bus(job.error());
   }
-  util::log_deed(setup_.log, {"CancelJob", peer, "done", true, "", {id, job->targets, job->devices}});
+  util::log_deed(setup_.log, {"Cancel", peer, "done", true, "", {id, job->targets, job->devices}});
 }
 
 void BusAdapter::Session::emit(const job::StateChange& change) {
@@ -206,44 +215,67 @@ void BusAdapter::Session::emit(const job::StateChange& change) {
                      std::string(job::kVerdictNames[static_cast<std::size_t>(change.verdict)]));
 }
 
+namespace {
+
 // The text is looked at where it lies in the message: a longer one is neither copied nor read.
-void BusAdapter::Session::submit(sdbus::MethodCall call) {
+util::Result<std::string> definition_in(sdbus::MethodCall& call) {
   char* text = nullptr;
   call >> text;
   const std::size_t length = std::strlen(text);
-  const Caller caller = caller_of(call, setup_);
+  if (length <= kMaxDefinition) return std::string(text, length);
+  return util::fail(util::Errc::invalid,
+                    fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition));
+}
+
+}  // namespace
+
+void BusAdapter::Session::submit(sdbus::MethodCall call) {
+  const Caller caller = caller_of(call);
   const std::string& peer = caller.peer;
-  const auto who = allow(caller, access::Scope::run, "SubmitJob");
-  if (!who) {
-    util::log_deed(setup_.log, refused("SubmitJob", peer, who.error()));
-    return refuse(call, who.error());
-  }
-  if (length > kMaxDefinition) {
-    const util::Error error{util::Errc::invalid,
-                            fmt::format("the definition has {} bytes; at most {} are taken", length, kMaxDefinition),
-                            0,
-                            {}};
-    util::log_deed(setup_.log, refused("SubmitJob", peer, error));
-    return refuse(call, error);
-  }
-  send_on_errand(std::move(call), [&s = setup_, peer, who = *who, definition = std::string(text, length)]() -> Outcome {
+  const auto refuse_and_log = [&](const util::Error& error) {
+    util::log_deed(setup_.log, refused("Submit", peer, error));
+    refuse(call, error);
+  };
+  const auto who = allow(caller.admission, access::Scope::run, "Submit");
+  if (!who) return refuse_and_log(who.error());
+  auto definition = definition_in(call);
+  if (!definition) return refuse_and_log(definition.error());
+  send_on_errand(std::move(call), [&s = setup_, peer, who = *who, definition = std::move(*definition)]() -> Outcome {
     return contained([&]() -> Outcome {
       auto job = s.submit(definition, who);
       if (!job) {
-        util::log_deed(s.log, refused("SubmitJob", peer, job.error()));
+        util::log_deed(s.log, refused("Submit", peer, job.error()));
         return std::move(job.error());
       }
       util::Subject about{job->id, job->spec.targets, {}};
       for (const auto& device : job->devices) about.devices.push_back(device.facts.name);
-      util::log_deed(s.log, {"SubmitJob", peer, "done", true, "", std::move(about)});
+      util::log_deed(s.log, {"Submit", peer, "done", true, "", std::move(about)});
       return std::move(job->id);
     });
   });
 }
 
+void BusAdapter::Session::validate(sdbus::MethodCall call) {
+  const Caller caller = caller_of(call);
+  const auto who = allow(caller.admission, access::Scope::read, "Validate");
+  if (!who) {
+    util::log_deed(setup_.log, refused("Validate", caller.peer, who.error()));
+    return refuse(call, who.error());
+  }
+  auto definition = definition_in(call);
+  if (!definition) return refuse(call, definition.error());
+  send_on_errand(std::move(call), [&s = setup_, who = *who, definition = std::move(*definition)]() -> Outcome {
+    return contained([&]() -> Outcome {
+      auto plan = s.validate(definition, who);
+      if (!plan) return std::move(plan.error());
+      return std::move(*plan);
+    });
+  });
+}
+
 void BusAdapter::Session::list_devices(sdbus::MethodCall call) {
-  const Caller caller = caller_of(call, setup_);
-  if (const auto who = allow(caller, access::Scope::read, "ListDevices"); !who) {
+  const Caller caller = caller_of(call);
+  if (const auto who = allow(caller.admission, access::Scope::read, "ListDevices"); !who) {
     util::log_deed(setup_.log, refused("ListDevices", caller.peer, who.error()));
     return refuse(call, who.error());
   }
@@ -273,6 +305,8 @@ void BusAdapter::Session::answer(const Answer& answer) {
   auto reply = call.createReply();
   if (const auto* id = std::get_if<std::string>(&answer.outcome)) {
     reply << *id;
+  } else if (const auto* plan = std::get_if<Plan>(&answer.outcome)) {
+    reply << plan->accepted << plan->text;
   } else {
     reply << device_rows(std::get<std::vector<job::DeviceStatus>>(answer.outcome));
   }

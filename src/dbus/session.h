@@ -31,6 +31,13 @@ class BusAdapter::Session {
  private:
   void register_object();
   void submit(sdbus::MethodCall call);
+  void validate(sdbus::MethodCall call);
+  // Who calls, and what they may do.
+  struct Caller {
+    std::string peer;  // for the log
+    access::Admission admission;
+  };
+  [[nodiscard]] Caller caller_of(const sdbus::Message& message) const;
   [[nodiscard]] access::Principal caller(access::Scope needed, const char* call, std::string& peer) const;
   [[nodiscard]] std::vector<JobRow> list_jobs() const;
   void cancel(const std::string& id);
@@ -41,6 +48,7 @@ class BusAdapter::Session {
   BusAdapter& adapter_;
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<sdbus::IObject> object_;
+  std::unique_ptr<sdbus::IProxy> bus_;
   Inhibitor inhibitor_;
   std::map<std::uint64_t, sdbus::MethodCall> calls_;  // whose errands are under way, by ticket
 };

@@ -81,23 +81,31 @@ class DBus(TestCase):
         daemon = self.connected(self.start())
         version = self.busctl("get-property", NAME, PATH, NAME, "Version").stdout
         self.assertEqual(daemon.call("GET", "/v1/version").json["version"], json.loads(version)["data"])
-        job_id = self.invoke("SubmitJob", "s", self.definition(daemon, runtime="1h", time_based=True))[0]
+        definition = self.definition(daemon, runtime="1h", time_based=True)
+        accepted, plan = self.invoke("Validate", "s", definition)
+        self.assertTrue(accepted)
+        self.assertEqual(daemon.call("POST", "/v1/jobs:validate", definition).json, json.loads(plan))
+        job_id = self.invoke("Submit", "s", definition)[0]
+        self.assertEqual(f"uid:{os.getuid()}", daemon.call("GET", f"/v1/jobs/{job_id}").json["created_by"])
+        accepted, plan = self.invoke("Validate", "s", definition)
+        self.assertFalse(accepted)
+        self.assertIn(f"is claimed by job {job_id}", json.loads(plan)["targets"][0]["refusals"][0])
         rows = self.invoke("ListJobs")[0]
         self.assertEqual([job_id, "over the bus", "RUNNING", ""], rows[0][:4])
         names = [row[0] for row in self.invoke("ListDevices")[0]]
         self.assertEqual([d["device"] for d in daemon.call("GET", "/v1/devices").json["devices"]], names)
-        self.invoke("CancelJob", "s", job_id)
+        self.invoke("Cancel", "s", job_id)
         self.assertEqual("CANCELLED", daemon.wait(job_id)["state"])
         target = daemon.dir / "scratch"
-        for line in (f"SubmitJob by uid {os.getuid()}, pid ", f': done, job {job_id} on "{target}"', "CancelJob by uid "):
+        for line in (f"Submit by uid {os.getuid()}, pid ", f': done, job {job_id} on "{target}"', "Cancel by uid "):
             await_true(lambda: line in daemon.text(), f"a line with {line}")
 
     def test_errors_have_names(self):
         Bus(self, self.address)
         daemon = self.connected(self.start())
-        for arguments, expected in ((("CancelJob", "s", "x"), "there is no job x"),
-                                    (("SubmitJob", "s", "{"), "parse error"),
-                                    (("SubmitJob", "s", "{}"), "/targets")):
+        for arguments, expected in ((("Cancel", "s", "x"), "there is no job x"),
+                                    (("Submit", "s", "{"), "parse error"),
+                                    (("Submit", "s", "{}"), "/targets")):
             done = self.busctl("call", NAME, PATH, NAME, *arguments, check=False)
             self.assertNotEqual(0, done.returncode)
             self.assertIn(expected, done.stderr)
@@ -112,7 +120,7 @@ class DBus(TestCase):
             answer = daemon.call("POST", "/v1/jobs", json.loads(job))
             self.assertEqual(422, answer.status, answer.raw)
             self.assertIn("/name", [error["pointer"] for error in answer.json["errors"]])
-            done = self.busctl("call", NAME, PATH, NAME, "SubmitJob", "s", job, check=False)
+            done = self.busctl("call", NAME, PATH, NAME, "Submit", "s", job, check=False)
             self.assertIn("/name", done.stderr, "an answer that the bus passes on, though it quotes the unknown key")
         self.assertEqual([[]], self.invoke("ListJobs"))
         self.assertEqual(0, daemon.text().count("no bus, going on"))
@@ -128,7 +136,7 @@ class DBus(TestCase):
         self.addCleanup(monitor.terminate)
         text = lambda: (daemon.dir / "monitor").read_text()  # noqa: E731
         await_true(lambda: "NameAcquired" in text() or "NameLost" in text(), "the monitor to listen")
-        job_id = self.invoke("SubmitJob", "s", self.definition(daemon))[0]
+        job_id = self.invoke("Submit", "s", self.definition(daemon))[0]
         await_true(lambda: all(word in text() for word in (job_id, '"RUNNING"', '"SUCCEEDED"', '"PASS"')), "the signals")
 
     def login1(self, mode=""):
@@ -208,7 +216,7 @@ class DBus(TestCase):
         Bus(self, self.address)
         daemon = self.connected(self.start())
         raw = RawBus(self, self.address.removeprefix("unix:path="))
-        submit = (NAME, PATH, NAME, "SubmitJob")
+        submit = (NAME, PATH, NAME, "Submit")
         self.assertEqual("org.spliced.Error.Invalid", raw.call(*submit, b" " * (1 << 20))[0])  # no JSON, but read
         before = daemon.rss()
         for size, body in ((1 << 20) + 1, b" "), (16 << 20, b'{"a":'), ((60 if SLOW == 1 else 20) << 20, b"["):
@@ -234,7 +242,7 @@ class DBus(TestCase):
             self.assertIn(b"at most 1048576", answer)
             if SLOW == 1:  # a sanitizer has a shadow of all memory, and keeps what was freed
                 self.assertLess(max(peaks) - before, 100 << 20, size)
-        error, answer = raw.call(NAME, PATH, NAME, "CancelJob", b"x" * (16 << 20))
+        error, answer = raw.call(NAME, PATH, NAME, "Cancel", b"x" * (16 << 20))
         self.assertEqual("org.spliced.Error.NotFound", error)
         self.assertLess(len(answer), 1000)
         self.assertEqual(0, daemon.text().count("no bus, going on"))
@@ -252,7 +260,7 @@ class DBus(TestCase):
         os.kill(server, signal.SIGSTOP)
         raw = RawBus(self, self.address.removeprefix("unix:path="))
         definition = json.dumps({"targets": [str(mount / "disk")], "workload": {"rw": "read", "direct": False}})
-        calls = [raw.send(NAME, PATH, NAME, "SubmitJob", definition) for _ in range(3)]
+        calls = [raw.send(NAME, PATH, NAME, "Submit", definition) for _ in range(3)]
         for _ in range(3):
             self.assertLess(self.timed("ListJobs"), 1 * SLOW)
         # What is still under way does not hold the daemon's end up either.

@@ -288,7 +288,7 @@ class BusClient(Actor):
         with loop.used_for_a_job() as free:
             if not free and definition["destructive"]:
                 return
-            data = self.answered(self.world.call_bus("SubmitJob", "s", json.dumps(definition)))
+            data = self.answered(self.world.call_bus("Submit", "s", json.dumps(definition)))
         answer = self.world.daemon.call("GET", f"/v1/jobs/{data[0]}") if data else None
         if answer and answer.status == 200:
             self.jobs.accept(answer.json)
@@ -296,5 +296,5 @@ class BusClient(Actor):
     def cancel_over_the_bus(self):
         tracked = self.jobs.pick_live(self.rng)
         if tracked:
-            self.answered(self.world.call_bus("CancelJob", "s", tracked.id))
+            self.answered(self.world.call_bus("Cancel", "s", tracked.id))
             tracked.cancelled = tracked.cancelled or time.monotonic()

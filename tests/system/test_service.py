@@ -254,15 +254,15 @@ class Service(OnAMachine):
         group, adm = (self.run_in(f"getent group {name} | cut -d: -f3").strip() for name in ("spliced", "adm"))
         as_nobody = "setpriv --reuid=65534 --regid=65534"
         for groups, call, needs in (("--clear-groups", "ListJobs", "AccessDenied"), ("--clear-groups", "ListDevices", "AccessDenied"),
-                                    ("--clear-groups", "SubmitJob s {}", "AccessDenied"), ("--clear-groups", "CancelJob s x", "AccessDenied"),
-                                    (f"--groups={adm}", "SubmitJob s {}", "AccessDenied"), (f"--groups={adm}", "CancelJob s x", "AccessDenied"),
-                                    (f"--groups={group}", "SubmitJob s {}", "Invalid"), (f"--groups={group}", "CancelJob s x", "NotFound")):
+                                    ("--clear-groups", "Submit s {}", "AccessDenied"), ("--clear-groups", "Cancel s x", "AccessDenied"),
+                                    (f"--groups={adm}", "Submit s {}", "AccessDenied"), (f"--groups={adm}", "Cancel s x", "AccessDenied"),
+                                    (f"--groups={group}", "Submit s {}", "Invalid"), (f"--groups={group}", "Cancel s x", "NotFound")):
             done = self.machine.run(f"SYSTEMD_LOG_LEVEL=debug {as_nobody} {groups} {method} {call}", check=False)
             self.assertNotEqual(0, done.returncode)
             self.assertIn(f"Error.{needs}", done.stderr, (groups, call))
         for groups in (adm, group):
             self.run_in(f"{as_nobody} --groups={groups} {method} ListJobs; {as_nobody} --groups={groups} {method} ListDevices")
-        self.assertIn("SubmitJob by uid 65534, pid ", self.journal())
+        self.assertIn("Submit by uid 65534, pid ", self.journal())
         other = self.machine.run(f"setpriv --reuid=65534 --regid=65534 --groups={group} busctl call org.freedesktop.DBus "
                                  "/org/freedesktop/DBus org.freedesktop.DBus RequestName su org.spliced.Manager1 0", check=False)
         self.assertNotEqual(0, other.returncode)

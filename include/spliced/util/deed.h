@@ -16,7 +16,7 @@ struct Subject {
 };
 
 struct Deed {
-  std::string call;      // "POST /v1/jobs", "SubmitJob"
+  std::string call;      // "POST /v1/jobs", "Submit"
   std::string peer;      // "uid 0, pid 4711", "127.0.0.1:51234"; "" when it is not known
   std::string outcome;   // "201", "Conflict"
   bool accepted = true;  // a refusal is a warning
