@@ -12,6 +12,7 @@ install(FILES packaging/completions/_spliced packaging/completions/_splicectl
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES systemd/spliced.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/spliced.rules RENAME 50-spliced.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/rules.d)
 install(FILES systemd/90-spliced.preset DESTINATION lib/systemd/system-preset)
 install(FILES systemd/spliced.sysusers.conf RENAME spliced.conf DESTINATION lib/sysusers.d)

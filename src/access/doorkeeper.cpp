@@ -75,8 +75,8 @@ Admission by_certificate(const RemoteRules& rules, const std::vector<std::string
   return tl::unexpected(forbidden(fmt::format("the client certificate of {} is not known here", names.front())));
 }
 
-Admission by_remote(const RemoteRules& rules, const Credentials& shown) {
-  if (rules.nobody_asked) return anonymous(Scope::destroy);
+Admission by_remote(const RemoteRules& rules, const Credentials& shown, bool loopback) {
+  if (rules.nobody_asked && loopback) return anonymous(Scope::destroy);
   const bool tokens = !rules.tokens.empty();
   if (tokens && !shown.authorization.empty()) return by_token(rules.tokens, shown.authorization);
   if (rules.certificates && shown.certificate) return by_certificate(rules, shown.certificate_names);
@@ -102,9 +102,9 @@ Admission Doorkeeper::admit(const LocalPeer& peer) const {
   return by_local(rules()->local, peer);
 }
 
-Admission Doorkeeper::admit(const Credentials& shown) const {
+Admission Doorkeeper::admit(const Credentials& shown, bool loopback) const {
   const auto known = rules();
-  return shown.local ? by_local(known->local, *shown.local) : by_remote(known->remote, shown);
+  return shown.local ? by_local(known->local, *shown.local) : by_remote(known->remote, shown, loopback);
 }
 
 std::optional<CertificateRule> parse_certificate_rule(std::string_view text) {

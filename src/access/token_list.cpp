@@ -118,6 +118,11 @@ util::Result<TokenList> TokenList::parse(std::string_view text) {
       return fail(Errc::invalid,
                   fmt::format("the first line has {} bytes; a token has {} or more", first.size(), kMinTokenBytes));
     }
+    // Lines of the other form that something is missing of are no token.
+    if (first.starts_with(kScheme)) return parse_line(1, first).map([](const TokenEntry&) { return TokenList(); });
+    if (text.find(std::string(" ") + std::string(kScheme)) != text.npos) {
+      return fail(Errc::invalid, "line 1: a token as it is stands alone; give NAME SCOPE sha256:HEX for each");
+    }
     out.entries_.push_back({"token", Scope::destroy, digest_of(first), std::nullopt});
     return out;
   }

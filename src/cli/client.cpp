@@ -44,6 +44,12 @@ bool is_url(const std::string& server) {
   return !match[3].matched || (std::stoi(match[3]) >= 1 && std::stoi(match[3]) <= 65535);
 }
 
+// Of an http URL.
+bool is_loopback(const std::string& server) {
+  static const std::regex pattern(R"(http://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?)");
+  return std::regex_match(server, pattern);
+}
+
 // Why a socket cannot be connected to, which the library does not tell.
 std::string connect_error(const std::string& path) {
   const util::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -142,6 +148,11 @@ util::Result<Client> Client::create(const Target& given) {
     auto read = read_token(target.token_file);
     if (!read) return tl::unexpected(read.error());
     token = std::move(*read);
+    if (target.server.starts_with("http://") && !is_loopback(target.server)) {
+      return fail(Errc::invalid,
+                  fmt::format("--server \"{}\": the token would cross the network in clear text; https:// keeps it",
+                              given.server));
+    }
   }
   auto http = std::make_unique<Http>();
   http->server = target.server;

@@ -14,8 +14,10 @@ namespace {
 // Changes the file, unless `change` says what is wrong; the exit code.
 template <class Change>
 int change_contexts(Change&& change) {
-  const std::string path = contexts_path();
-  auto contexts = read_contexts(path);
+  ContextsFile file = contexts_file();
+  file.named = false;  // it is made
+  const std::string& path = file.path;
+  auto contexts = read_contexts(file);
   if (!contexts) return unreadable(contexts.error());
   if (const std::string wrong = change(*contexts); !wrong.empty()) {
     return unreadable({util::Errc::invalid, wrong, 0, {}});
@@ -37,7 +39,7 @@ std::string absolute(const std::string& path) {
 }  // namespace
 
 int list_contexts(bool as_json) {
-  const auto contexts = read_contexts(contexts_path());
+  const auto contexts = read_contexts(contexts_file());
   if (!contexts) return unreadable(contexts.error());
   if (as_json) {
     Json out = {{"current_context", nullptr}, {"contexts", Json::object()}};

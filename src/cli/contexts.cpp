@@ -23,11 +23,6 @@ namespace {
 
 constexpr mode_t kOwnOnly = 0600;
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 util::Result<Target> read_target(const std::string& where, const json& value) {
   if (!value.is_object()) return fail(Errc::invalid, where + ": an object is expected");
   Target out;
@@ -57,21 +52,28 @@ json to_json(const Target& target) {
 
 }  // namespace
 
-std::string contexts_path() {
-  if (std::string path = variable("SPLICECTL_CONFIG"); !path.empty()) return path;
-  constexpr const char* kName = "/spliced/splicectl.json";
-  if (const std::string base = variable("XDG_CONFIG_HOME"); !base.empty()) return base + kName;
-  const std::string home = variable("HOME");
-  return home.empty() ? "" : home + "/.config" + kName;
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
-util::Result<Contexts> read_contexts(const std::string& path) {
+ContextsFile contexts_file() {
+  if (std::string path = variable("SPLICECTL_CONFIG"); !path.empty()) return {path, true};
+  constexpr const char* kName = "/spliced/splicectl.json";
+  if (const std::string base = variable("XDG_CONFIG_HOME"); !base.empty()) return {base + kName, false};
+  const std::string home = variable("HOME");
+  return {home.empty() ? "" : home + "/.config" + kName, false};
+}
+
+util::Result<Contexts> read_contexts(const ContextsFile& wanted) {
+  const std::string& path = wanted.path;
   Contexts out;
   if (path.empty()) return out;
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
   // Who may not even look there has put nothing there: HOME is that of another, as su(1) and setpriv(1) leave it.
-  if (type == std::filesystem::file_type::not_found || error == std::errc::permission_denied) return out;
+  const bool away = type == std::filesystem::file_type::not_found || error == std::errc::permission_denied;
+  if (away && !wanted.named) return out;
   std::ifstream in(path);
   std::string text;
   if (type == std::filesystem::file_type::regular) text.assign(std::istreambuf_iterator<char>(in), {});
@@ -120,22 +122,63 @@ util::Status write_contexts(const std::string& path, const Contexts& contexts) {
   return util::fail_errno(path, written ? errno : why);
 }
 
-util::Result<Target> complete(Target given, const std::string& context, const Contexts& contexts) {
-  const std::string name = context.empty() && given.server.empty() ? contexts.current : context;
-  if (!name.empty()) {
-    const auto found = contexts.known.find(name);
-    if (found == contexts.known.end()) {
-      std::string known;
-      for (const auto& entry : contexts.known) known += (known.empty() ? "" : ", ") + entry.first;
-      return fail(Errc::invalid, fmt::format("--context \"{}\" is not known; {}", name,
-                                             known.empty() ? "there is none" : "known are " + known));
-    }
-    for (const auto& [flag, member] : kTargetMembers) {
-      if ((given.*member).empty()) given.*member = found->second.*member;
-    }
+namespace {
+
+// What is missing in `out` is taken from `from`.
+void add(Target& out, const Target& from) {
+  for (const auto& [flag, member] : kTargetMembers) {
+    if ((out.*member).empty()) out.*member = from.*member;
   }
-  if (given.server.empty()) given.server = kDefaultServer;
-  return given;
+}
+
+util::Result<Target> find(const std::string& name, const Contexts& contexts) {
+  const auto found = contexts.known.find(name);
+  if (found != contexts.known.end()) return found->second;
+  std::string known;
+  for (const auto& entry : contexts.known) known += (known.empty() ? "" : ", ") + entry.first;
+  return fail(Errc::invalid, fmt::format("context \"{}\" is not known; {}", name,
+                                         known.empty() ? "there is none" : "known are " + known));
+}
+
+// Of one place: which context it names, "" for none.
+util::Result<std::string> context_of(const Asked& asked, const char* server, const char* context) {
+  if (asked.context.empty() || asked.target.server.empty()) return asked.context;
+  return fail(Errc::invalid, fmt::format("{} and {} each name a server; give one of them", server, context));
+}
+
+}  // namespace
+
+util::Result<Target> choose(const Asked& flags, const Asked& environment, const Contexts& contexts) {
+  const auto flag_context = context_of(flags, "--server", "--context");
+  if (!flag_context) return tl::unexpected(flag_context.error());
+  Target out = flags.target;
+  std::string context = *flag_context;
+  if (!out.server.empty()) {
+    // Variables that name no server are meant for any, and so for this one.
+    if (environment.context.empty() && (environment.target.server.empty() || environment.target.server == out.server)) {
+      add(out, environment.target);
+    }
+    return out;
+  }
+  if (context.empty()) {
+    const auto variable_context = context_of(environment, "SPLICED_SERVER", "SPLICED_CONTEXT");
+    if (!variable_context) return tl::unexpected(variable_context.error());
+    context = *variable_context;
+    if (context.empty() && !environment.target.server.empty()) {
+      add(out, environment.target);
+      return out;
+    }
+    if (context.empty()) context = contexts.current;
+  }
+  if (context.empty()) {
+    add(out, environment.target);
+    out.server = kDefaultServer;
+    return out;
+  }
+  const auto target = find(context, contexts);
+  if (!target) return tl::unexpected(target.error());
+  add(out, *target);
+  return out;
 }
 
 }  // namespace spliced::cli

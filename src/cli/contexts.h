@@ -34,16 +34,30 @@ struct Contexts {
   std::map<std::string, Target> known;
 };
 
-// $SPLICECTL_CONFIG, else splicectl.json below $XDG_CONFIG_HOME/spliced or ~/.config/spliced; "" where there is no
-// home.
-[[nodiscard]] std::string contexts_path();
-// A file that is not there, or in a directory that is closed, has no contexts. Errors name the file and the key.
-[[nodiscard]] util::Result<Contexts> read_contexts(const std::string& path);
+// Of the environment; "" where it is not set.
+[[nodiscard]] std::string variable(const char* name);
+
+struct ContextsFile {
+  std::string path;    // "" where there is no home
+  bool named = false;  // by $SPLICECTL_CONFIG: it has to be there
+};
+// $SPLICECTL_CONFIG, else splicectl.json below $XDG_CONFIG_HOME/spliced or ~/.config/spliced.
+[[nodiscard]] ContextsFile contexts_file();
+// A file that was not named and is not there, or in a directory that is closed, has no contexts. Errors name the file
+// and the key.
+[[nodiscard]] util::Result<Contexts> read_contexts(const ContextsFile& file);
 // All or nothing, readable for the user alone.
 [[nodiscard]] util::Status write_contexts(const std::string& path, const Contexts& contexts);
 
-// What was given, completed by the context: the named one, or the current one unless a server was given, so that no
-// server sees what another is meant to. Without any: the default server. Errors: a context that is not known.
-[[nodiscard]] util::Result<Target> complete(Target given, const std::string& context, const Contexts& contexts);
+// What the command line says, or the environment.
+struct Asked {
+  Target target;
+  std::string context;
+};
+// The server to talk to, with what is meant for it and for no other: the flags win, then the context that is named by a
+// flag, or the variables (which may name one), or the current context, or the default server. A server that is named by
+// a flag has nothing of a context, nor of variables that name another server. Errors: a context that is not known; a
+// server and a context that are named at the same place.
+[[nodiscard]] util::Result<Target> choose(const Asked& flags, const Asked& environment, const Contexts& contexts);
 
 }  // namespace spliced::cli

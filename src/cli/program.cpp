@@ -44,23 +44,20 @@ CLI::App* command(CLI::App& app, const char* name, const char* help, Options& o,
 }
 
 void add_target(CLI::App& app, Options& o) {
-  app.add_option("--server", o.target.server,
-                 "unix:/PATH, http://HOST:PORT or https://HOST:PORT (default unix:/run/spliced/spliced.sock)")
-      ->envname("SPLICED_SERVER")
+  app.add_option(
+         "--server", o.target.server,
+         "unix:/PATH, http://HOST:PORT or https://HOST:PORT (default unix:/run/spliced/spliced.sock); $SPLICED_SERVER")
       ->type_name("ADDRESS");
-  app.add_option("--token-file", o.target.token_file, "File with the bearer token for a TCP server")
-      ->envname("SPLICED_TOKEN_FILE")
+  app.add_option("--token-file", o.target.token_file,
+                 "File with the bearer token for a TCP server; $SPLICED_TOKEN_FILE")
       ->type_name("FILE");
   app.add_option("--cacert", o.target.cacert,
-                 "Authority of the server's certificate (default: those the system trusts)")
-      ->envname("SPLICED_CACERT")
+                 "Authority of the server's certificate (default: those the system trusts); $SPLICED_CACERT")
       ->type_name("FILE");
-  app.add_option("--cert", o.target.cert, "Certificate to show to the server")
-      ->envname("SPLICED_CERT")
-      ->type_name("FILE");
-  app.add_option("--key", o.target.key, "Its private key")->envname("SPLICED_KEY")->type_name("FILE");
-  app.add_option("--context", o.context, "Server and credentials that \"context set\" has put under this name")
-      ->envname("SPLICED_CONTEXT")
+  app.add_option("--cert", o.target.cert, "Certificate to show to the server; $SPLICED_CERT")->type_name("FILE");
+  app.add_option("--key", o.target.key, "Its private key; $SPLICED_KEY")->type_name("FILE");
+  app.add_option("--context", o.context,
+                 "Server and credentials that \"context set\" has put under this name; $SPLICED_CONTEXT")
       ->type_name("NAME");
 }
 
@@ -123,11 +120,19 @@ void add_commands(CLI::App& app, Options& o) {
   app.require_subcommand(1);
 }
 
+Asked environment() {
+  return {{variable("SPLICED_SERVER"), variable("SPLICED_TOKEN_FILE"), variable("SPLICED_CACERT"),
+           variable("SPLICED_CERT"), variable("SPLICED_KEY")},
+          variable("SPLICED_CONTEXT")};
+}
+
 util::Result<Client> connect(const Options& options) {
-  const bool asked = !options.context.empty() || options.target.server.empty();
-  const auto contexts = asked ? read_contexts(contexts_path()) : Contexts{};
+  const Asked variables = environment();
+  const bool has_server = !options.target.server.empty() ||
+                          (options.context.empty() && variables.context.empty() && !variables.target.server.empty());
+  const auto contexts = has_server ? Contexts{} : read_contexts(contexts_file());
   if (!contexts) return tl::unexpected(contexts.error());
-  const auto target = complete(options.target, options.context, *contexts);
+  const auto target = choose({options.target, options.context}, variables, *contexts);
   if (!target) return tl::unexpected(target.error());
   return Client::create(*target);
 }

@@ -13,6 +13,7 @@
 #include "api/front_page.h"
 #include "api/job_text.h"
 #include "api/spec_reader.h"
+#include "spliced/util/message_id.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
@@ -100,8 +101,10 @@ Status App::set_aside(const util::Error& damage) {
   auto name = state_dir_->set_aside(std::chrono::system_clock::now());
   if (!name) return tl::unexpected(util::with_context(name.error(), damage.message));
   set_aside_ = std::move(*name);
-  log_.log(LogLevel::error, fmt::format("{}; it was set aside as {}, and a new one begins: earlier jobs are not known",
-                                        damage.message, set_aside_));
+  log_.log(LogLevel::error,
+           fmt::format("{}; it was set aside as {}, and a new one begins: earlier jobs are not known", damage.message,
+                       set_aside_),
+           {{util::kMessageIdKey, std::string(util::message::kStateSetAside)}});
   auto own = own_files(config_);
   own.push_back(real_path(set_aside_));
   gate_.protect(std::move(own));
@@ -223,7 +226,10 @@ Status App::listen(const http::ListenerConfig& config, const http::Router& route
 
 Status App::reload(const util::Result<Config>& next) {
   auto status = apply(next);
-  if (!status) log_.log(LogLevel::error, fmt::format("reload: {}; nothing was changed", status.error().message));
+  if (!status) {
+    log_.log(LogLevel::error, fmt::format("reload: {}; nothing was changed", status.error().message),
+             {{util::kMessageIdKey, std::string(util::message::kReloadFailed)}});
+  }
   const std::lock_guard lock(mutex_);
   reload_failed_ = status ? "" : status.error().message;
   if (status) reloaded_at_ = std::chrono::system_clock::now();

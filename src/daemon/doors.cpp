@@ -43,8 +43,9 @@ util::Status Doors::apply(const Config& config) {
   const bool certificates = config.tls.given() && !config.tls.client_ca.empty();
   const bool nobody_asked = secrets->tokens.empty() && !certificates && insecure_;
   control_.change(*local_, {secrets->tokens, certificates, config.tls_client, nobody_asked});
-  const bool scrapers_asked = config.metrics_tls.given() && !config.metrics_tls.client_ca.empty();
-  metrics_.change(*local_, {{}, scrapers_asked, {}, !scrapers_asked});
+  // Without certificates of its own any more, the listener goes on with those that it has, and with whom it lets in.
+  if (secrets->metrics_tls) scrapers_asked_ = !config.metrics_tls.client_ca.empty();
+  metrics_.change(*local_, {{}, scrapers_asked_, {}, false});
   // A listener that encrypts goes on to do so.
   if (!secrets->tls) secrets->tls = secrets_.tls;
   if (!secrets->metrics_tls) secrets->metrics_tls = secrets_.metrics_tls;
@@ -59,7 +60,9 @@ Doors::Context Doors::context(Context Secrets::*which) const {
 
 http::ListenerConfig Doors::control(const http::Address& address) {
   http::ListenerConfig out{address, "control", kControlThreads, kQueue, "", {}};
-  out.admit = [this](const access::Credentials& shown) { return control_.admit(shown); };
+  out.admit = [this, loopback = address.is_loopback()](const access::Credentials& shown) {
+    return control_.admit(shown, loopback);
+  };
   const std::lock_guard lock(mutex_);
   if (address.is_unix()) {
     out.socket_group = kGroup;
@@ -76,7 +79,13 @@ http::ListenerConfig Doors::metrics(const http::Address& address) {
   const std::lock_guard lock(mutex_);
   if (!secrets_.metrics_tls) return out;
   out.tls = [this] { return context(&Secrets::metrics_tls); };
-  out.admit = [this](const access::Credentials& shown) { return metrics_.admit(shown); };
+  out.admit = [this](const access::Credentials& shown) -> access::Admission {
+    {
+      const std::lock_guard rules(mutex_);
+      if (!scrapers_asked_) return access::anonymous(access::Scope::read);
+    }
+    return metrics_.admit(shown);
+  };
   return out;
 }
 

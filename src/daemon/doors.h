@@ -32,7 +32,8 @@ class Doors {
   access::Doorkeeper metrics_;
   mutable std::mutex mutex_;  // guards what follows
   std::optional<access::LocalRules> local_;
-  bool insecure_ = false;  // as the daemon was started
+  bool insecure_ = false;        // as the daemon was started
+  bool scrapers_asked_ = false;  // for a certificate
   Secrets secrets_;
 };
 

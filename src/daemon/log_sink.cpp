@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spliced/util/message_id.h"
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
 
@@ -28,7 +29,9 @@ class JournalSink final : public LogSink {
     std::vector<std::string> entries{fmt::format("MESSAGE={}", line.message),
                                      fmt::format("PRIORITY={}", static_cast<int>(line.level)),
                                      "SYSLOG_IDENTIFIER=spliced"};
-    for (const auto& [key, value] : line.fields) entries.push_back(fmt::format("SPLICED_{}={}", key, value));
+    for (const auto& [key, value] : line.fields) {
+      entries.push_back(fmt::format("{}{}={}", key == util::kMessageIdKey ? "" : "SPLICED_", key, value));
+    }
     std::vector<iovec> iov;
     for (auto& entry : entries) iov.push_back({entry.data(), entry.size()});
     ::sd_journal_sendv(iov.data(), static_cast<int>(iov.size()));

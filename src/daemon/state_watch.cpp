@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "spliced/util/message_id.h"
 #include "spliced/util/threads.h"
 
 namespace spliced::daemon {
@@ -50,9 +51,11 @@ void StateWatch::look() {
   if (now.empty()) {
     log_.log(LogLevel::notice, fmt::format("the state directory {} is as it was again", directory_.path()));
   } else {
-    log_.log(LogLevel::error, fmt::format("{}; running jobs go on, but what becomes of them may not be there after a "
-                                          "restart",
-                                          now));
+    log_.log(LogLevel::error,
+             fmt::format("{}; running jobs go on, but what becomes of them may not be there after a "
+                         "restart",
+                         now),
+             {{util::kMessageIdKey, std::string(util::message::kStateTrouble)}});
   }
 }
 

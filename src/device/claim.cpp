@@ -43,7 +43,7 @@ bool ClaimTable::take(const Stack& stack, const std::string& job, Claim& out, st
       holder = entry->job;
       return false;
     }
-    entries_.push_back({stack, job});
+    entries_.push_back({stack, job, std::nullopt});
     taken = Claim(this, stack.front());
   }
   out = std::move(taken);  // gives a former claim back, which takes the lock
@@ -56,11 +56,17 @@ std::string ClaimTable::holder_of(const Stack& stack) const {
   return entry != nullptr ? entry->job : "";
 }
 
-bool ClaimTable::is_stood_on(const NodeId& node, const NodeId& own) const {
+void ClaimTable::note_lock(const NodeId& target, const NodeId& disk) {
+  const std::lock_guard lock(mutex_);
+  for (auto& entry : entries_) {
+    if (entry.stack.front() == target) entry.locked = disk;
+  }
+}
+
+bool ClaimTable::is_locked(const NodeId& disk, const NodeId& but_for) const {
   const std::lock_guard lock(mutex_);
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return !(entry.stack.front() == own) &&
-           std::find(entry.stack.begin(), entry.stack.end(), node) != entry.stack.end();
+    return !(entry.stack.front() == but_for) && entry.locked && *entry.locked == disk;
   });
 }
 

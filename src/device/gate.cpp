@@ -161,12 +161,12 @@ std::optional<Refusal> Gate::lock_disk(const TargetFacts& facts, const Access& a
   auto refusal = lock(out, kDiskLockLimit);
   if (!refusal) return std::nullopt;
   out.reset();
-  if (claims_.is_stood_on(facts.whole, facts.id)) return std::nullopt;
+  if (claims_.is_locked(facts.whole, facts.id)) return std::nullopt;  // by a job on another partition
   refusal->text = fmt::format("is on {}, which {}", path, refusal->text);
   return refusal;
 }
 
-util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const {
+util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
@@ -178,6 +178,7 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, con
   if (auto refusal = lock_disk(again->facts, access, host, target.disk)) {
     return tl::unexpected(refusal_error(target.facts.given, {*refusal}));
   }
+  if (target.disk) claims_.note_lock(target.facts.id, target.facts.whole);
   return {};
 }
 

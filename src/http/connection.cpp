@@ -11,7 +11,11 @@
 namespace spliced::http {
 namespace {
 
-constexpr std::size_t kWireBytes = 16 * 1024;      // taken at a time, so that what is left in plain_ is bounded
+constexpr std::size_t kWireBytes = 16 * 1024;  // taken at a time, so that what is left in plain_ is bounded
+// What a client may say to TLS alone: a handshake has certificates in it; afterwards a record has up to 16 KiB (RFC
+// 8446, 5.1) before there is anything of it, and changes of keys cost the server more than the client.
+constexpr std::size_t kHandshakeBytes = 64 * 1024;
+constexpr std::size_t kQuietBytes = 32 * 1024;
 constexpr uid_t kNobody = static_cast<uid_t>(-1);  // no process has it
 constexpr std::size_t kFewGroups = 32;
 
@@ -52,7 +56,7 @@ Connection::Input Connection::receive_raw(char* data, std::size_t size, std::siz
 Connection::Input Connection::receive(char* data, std::size_t size, std::size_t& got) {
   if (!tls_) return receive_raw(data, size, got);
   got = 0;
-  while (plain_.empty()) {
+  if (plain_.empty()) {  // once: what comes may be for TLS alone, again and again
     if (const Input input = decrypt(); input != Input::some) return input;
   }
   got = std::min(size, plain_.size());
@@ -70,7 +74,8 @@ Connection::Input Connection::decrypt() {
   std::string wire;
   const auto state = tls_->receive({cipher, got}, plain_, wire);
   append(std::move(wire));
-  if (!flush()) return Input::broken;
+  quiet_ = plain_.empty() ? quiet_ + got : 0;
+  if (!flush() || quiet_ > (tls_->established() ? kQuietBytes : kHandshakeBytes)) return Input::broken;
   switch (state) {
     case TlsSession::State::open: return Input::some;
     case TlsSession::State::ended: tls_ended_ = true; return Input::some;

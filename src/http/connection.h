@@ -54,7 +54,7 @@ class Connection {
 
   // From now on all of it is encrypted. Before anything else.
   void encrypt(std::shared_ptr<const TlsContext> context) { tls_ = std::make_unique<TlsSession>(std::move(context)); }
-  // At most `size` bytes; `got` says how many came.
+  // At most `size` bytes; `got` says how many came, which may be none of those that TLS has for itself.
   [[nodiscard]] Input receive(char* data, std::size_t size, std::size_t& got);
   // Whether some are left that the socket knows nothing of.
   [[nodiscard]] bool has_input() const { return !plain_.empty(); }
@@ -99,6 +99,7 @@ class Connection {
   std::unique_ptr<TlsSession> tls_;
   std::string plain_;  // decrypted, and not taken yet
   bool tls_ended_ = false;
+  std::size_t quiet_ = 0;  // bytes from the wire since there was something to take
   std::string out_;
   std::size_t sent_ = 0;  // of out_
 };

@@ -8,6 +8,7 @@
 
 #include "event_loop.h"
 #include "host_name.h"
+#include "spliced/util/message_id.h"
 
 namespace spliced::http {
 
@@ -60,14 +61,16 @@ void EventLoop::receive(Connection& connection) {
         return answer(connection, problem(400, "this port takes HTTPS; ask with https://"));
       case Connection::Input::end: return on_end_of_input(connection);
       case Connection::Input::some:
-        if (!take(connection, {chunk, got})) return;
+        if (got > 0 && !take(connection, {chunk, got})) return;
     }
   }
+  count(connection);
 }
 
 void EventLoop::on_broken(Connection& connection) {
   if (const std::string why = connection.tls_failure(); !why.empty()) {
-    log_.log(util::LogLevel::warning, fmt::format("{}: TLS with {}: {}", config_.name, connection.peer(), why));
+    log_.log(util::LogLevel::warning, fmt::format("{}: TLS with {}: {}", config_.name, connection.peer(), why),
+             {{util::kMessageIdKey, std::string(util::message::kTlsFailed)}});
   }
   close(connection);
 }

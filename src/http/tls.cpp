@@ -106,7 +106,7 @@ util::Status revoke(SSL_CTX* context, const std::string& text) {
   }
   ::ERR_clear_error();
   if (count == 0) return unusable("client CRL", "there is no list in it");
-  ::X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  ::X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return {};
 }
 
@@ -200,7 +200,7 @@ TlsSession::State TlsSession::receive(std::string_view cipher, std::string& plai
 
 TlsSession::State TlsSession::fail() {
   const unsigned long code = ::ERR_peek_error();
-  if (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
     ::ERR_clear_error();
     return State::no_tls;
   }

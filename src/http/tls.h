@@ -17,7 +17,7 @@ struct TlsMaterial {
   std::string certificate;   // followed by those between it and the root
   std::string key;           // not encrypted
   std::string client_ca;     // "": clients are asked for no certificate
-  std::string client_crl;    // what that CA has revoked; "": nothing
+  std::string client_crl;    // what was revoked, a list of each CA of the chain; "": nothing
   bool allow_tls12 = false;  // otherwise 1.3 alone
 };
 

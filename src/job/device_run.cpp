@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "spliced/device/direct_io.h"
+#include "spliced/util/message_id.h"
 
 namespace spliced::job {
 
@@ -152,7 +153,9 @@ void DeviceRun::fail(const std::string& reason) {
     reason_ = reason;
   }
   environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
-                       {{"JOB_ID", job_id_}, {"DEVICE", facts().name}});
+                       {{util::kMessageIdKey, std::string(util::message::kDeviceFailed)},
+                        {"JOB_ID", job_id_},
+                        {"DEVICE", facts().name}});
   for (auto& worker : workers_) worker->request_stop();
   on_change_();
 }
@@ -188,7 +191,10 @@ void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
     last_log_ = now;
   }
   environment_.log.log(util::LogLevel::warning, fmt::format("{}: error {}: {}", facts().name, total, entry.message),
-                       {{"JOB_ID", job_id_}, {"DEVICE", facts().name}, {"ERRNO_NAME", entry.error}});
+                       {{util::kMessageIdKey, std::string(util::message::kDeviceError)},
+                        {"JOB_ID", job_id_},
+                        {"DEVICE", facts().name},
+                        {"ERRNO_NAME", entry.error}});
 }
 
 // What a file system served from its cache was not measured on any disk.

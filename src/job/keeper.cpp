@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper.h"
+#include "spliced/util/message_id.h"
 
 #include <fmt/format.h>
 
@@ -154,7 +155,8 @@ void RecordKeeper::note(const std::string& id, std::uint64_t change, const util:
   if (!status && !failing_) {
     failing_ = true;
     log_.log(util::LogLevel::error,
-             fmt::format("{}; what is not recorded is kept and tried again", status.error().message), {{"JOB_ID", id}});
+             fmt::format("{}; what is not recorded is kept and tried again", status.error().message),
+             {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}, {"JOB_ID", id}});
   } else if (failing_ && left_.empty()) {
     failing_ = false;
     log_.log(util::LogLevel::notice, "the state directory takes records again");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service_impl.h"
+#include "spliced/util/message_id.h"
 #include "spliced/util/threads.h"
 
 namespace spliced::job {
@@ -205,7 +206,9 @@ void JobService::Impl::deliver(std::vector<Change> changes, const std::vector<st
     }
     record.reset();  // it holds on to the job's workers
     setup_.log.log(util::LogLevel::notice, log_line,
-                   {{"JOB_ID", change.job_id}, {"STATE", std::string(state_name(change.state))}});
+                   {{util::kMessageIdKey, std::string(util::message::kJobState)},
+                    {"JOB_ID", change.job_id},
+                    {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
   for (const auto& id : forgotten) (void)keeper_.erase(id);

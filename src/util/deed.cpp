@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/util/deed.h"
+#include "spliced/util/message_id.h"
 
 #include <fmt/format.h>
 
@@ -36,7 +37,8 @@ void log_deed(Logger& log, const Deed& deed) {
   if (!about.job.empty()) text += ", job " + cut(about.job);
   if (!about.targets.empty()) text += " on " + list_of(about.targets);
   if (!deed.detail.empty()) text += ": " + cut(deed.detail);
-  std::vector<LogField> fields;
+  const bool turned_away = deed.outcome == "401" || deed.outcome == "403" || deed.outcome == "AccessDenied";
+  std::vector<LogField> fields{{kMessageIdKey, std::string(turned_away ? message::kTurnedAway : message::kRequest)}};
   if (!about.job.empty()) fields.push_back({"JOB_ID", cut(about.job)});
   const auto& devices = about.devices.empty() ? about.targets : about.devices;
   for (std::size_t i = 0; i < devices.size() && i < kMaxFields; ++i) fields.push_back({"DEVICE", cut(devices[i])});

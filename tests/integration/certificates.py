@@ -23,11 +23,11 @@ class Authority:
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key, "-out",
                  self.cert, "-days", 2, "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def issue(self, name, san, start=None, end=None):
+    def issue(self, name, san, start=None, end=None, kind="ec"):
         """Certificate and key, with that subject alternative name ("" for none); times as YYYYMMDDHHMMSSZ."""
         cert, key, request, extensions = (self.dir / f"{name}.{kind}" for kind in ("crt", "key", "csr", "ext"))
-        _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj",
-                 f"/CN={name}")
+        curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else []
+        _openssl("req", "-newkey", kind, *curve, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         extensions.write_text("basicConstraints=CA:FALSE\n" + (f"subjectAltName={san}\n" if san else ""))
         times = (["-startdate", start] if start else []) + (["-enddate", end] if end else [])
         _openssl("ca", "-batch", "-notext", "-config", self.dir / "conf", "-in", request, "-out", cert, "-extfile", extensions, *times)

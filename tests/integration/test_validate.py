@@ -109,6 +109,13 @@ class ValidateAndSubmit(TestCase):
                     self.both(target, status=409, reason="busy", text="locked by another program (flock)",
                               overwrite_signatures=["all"])
         endless = {"rw": "write", "bs": "4k", "runtime": "1h", "time_based": True, "rate_iops": 50}
+        reader = self.server.submit(targets=[parts[0]], allow_in_use=True, workload=endless | {"rw": "read"})["id"]
+        with open(loop, "rb") as disk:
+            fcntl.flock(disk, fcntl.LOCK_EX)  # who only reads there has no lock that could be in its place
+            self.both(parts[1], status=409, reason="busy", text=f"is on {loop}, which is locked by another program",
+                      overwrite_signatures=["all"])
+        self.server.call("POST", f"/v1/jobs/{reader}:cancel", "")
+        self.server.wait(reader)
         jobs = [self.server.submit(targets=[part], destructive=True, workload=endless, overwrite_signatures=["all"])["id"]
                 for part in parts]
         self.assertFalse(self.try_lock(loop, fcntl.LOCK_SH), "udev would look at a disk that a job writes to")

@@ -228,6 +228,18 @@ class Service(OnAMachine):
         self.assertEqual("urn:spliced:problem:cannot-open", answer["type"], answer)
         self.assertIn("Permission denied", answer["detail"])
 
+    def test_the_catalog_explains_the_lines(self):
+        self.run_in("journalctl --update-catalog")
+        job = self.endless()
+        self.await_operations(job)
+        explained = self.run_in(f"journalctl -x --no-pager SPLICED_JOB_ID={job} SPLICED_STATE=RUNNING")
+        self.assertIn(f"Subject: Job {job} is RUNNING", explained)
+        header = (ROOT / "include/spliced/util/message_id.h").read_text()
+        listed = self.run_in("journalctl --list-catalog")
+        numbers = re.findall(r'"([0-9a-f]{32})"', header)
+        self.assertGreater(len(numbers), 8)
+        self.assertEqual([], [number for number in numbers if number not in listed])
+
     def test_a_damaged_record_of_jobs_is_set_aside(self):
         self.run_in("systemctl stop spliced && head -c 100000 /dev/urandom >/var/lib/spliced/state.db && systemctl start spliced")
         aside = self.run_in("ls /var/lib/spliced/ | grep damaged").strip()

@@ -58,7 +58,7 @@ struct RemoteRules {
   TokenList tokens;
   bool certificates = false;  // those of the client CA, by `rules`; without any: all of them, everything
   std::vector<CertificateRule> certificate_rules;
-  bool nobody_asked = false;  // everybody may do everything
+  bool nobody_asked = false;  // everybody may do everything, at a loopback address
 };
 
 // Thread-safe; no call blocks, and none but `change` waits for another.
@@ -67,8 +67,9 @@ class Doorkeeper {
   // Takes the place of what was known, as a whole.
   void change(LocalRules local, RemoteRules remote);
 
-  // By the local peer, where there is one; otherwise by the token, and where none is shown by the certificate.
-  [[nodiscard]] Admission admit(const Credentials& shown) const;
+  // By the local peer, where there is one; otherwise by the token, and where none is shown by the certificate. Only at
+  // a door on a loopback address is it heeded that nobody is to be asked.
+  [[nodiscard]] Admission admit(const Credentials& shown, bool loopback = false) const;
   [[nodiscard]] Admission admit(const LocalPeer& peer) const;
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,14 +46,16 @@ class ClaimTable {
   [[nodiscard]] bool take(const Stack& stack, const std::string& job, Claim& out, std::string& holder);
   // The job that holds the target or what excludes it, or "".
   [[nodiscard]] std::string holder_of(const Stack& stack) const;
-  // Whether a claimed target other than `own` stands on `node`.
-  [[nodiscard]] bool is_stood_on(const NodeId& node, const NodeId& own) const;
+  // Which disk's lock (flock(2)) the holder of a claimed target has; and whether the holder of another one has that.
+  void note_lock(const NodeId& target, const NodeId& disk);
+  [[nodiscard]] bool is_locked(const NodeId& disk, const NodeId& but_for) const;
 
  private:
   friend class Claim;
   struct Entry {
     Stack stack;
     std::string job;
+    std::optional<NodeId> locked = {};
   };
   [[nodiscard]] const Entry* find(const Stack& stack) const;
   void give_back(const NodeId& node);

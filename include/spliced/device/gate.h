@@ -102,7 +102,7 @@ class Gate {
                                       const Access& access, const HostView& host) const;
   [[nodiscard]] std::optional<Refusal> lock_disk(const TargetFacts& facts, const Access& access, const HostView& host,
                                                  util::UniqueFd& out) const;
-  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) const;
+  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host);
   [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
                                   const HostView& host);
   [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);

@@ -61,6 +61,8 @@ TEST(TokenList, WhatIsWrongIsNamedByItsLineAndNotQuoted) {
       {"# nothing\n\n", "no token"},
       {"\n0123456789abcde", "line 2: NAME SCOPE"},
       {"0123456789abcde\n", "has 15 bytes; a token has 16 or more"},
+      {digest, "line 1: NAME SCOPE"},
+      {kSecret + std::string("\n") + line("ci", "run", "token of the ci"), "stands alone"},
       {"ci admin " + digest, "line 1: the scope is read, run or destroy"},
       {"ci none " + digest, "line 1: the scope"},
       {"c:i run " + digest, "line 1: a name"},

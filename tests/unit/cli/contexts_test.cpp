@@ -25,7 +25,7 @@ class ContextsTest : public ::testing::Test {
   std::string refusal(const std::string& text) {
     std::filesystem::create_directories(dir_ + "/deep/down");
     std::ofstream(path_, std::ios::trunc) << text;
-    const auto read = read_contexts(path_);
+    const auto read = read_contexts({path_, false});
     EXPECT_FALSE(read) << text;
     return read ? "" : read.error().message;
   }
@@ -33,7 +33,7 @@ class ContextsTest : public ::testing::Test {
 };
 
 TEST_F(ContextsTest, WhatIsWrittenIsRead) {
-  EXPECT_TRUE(read_contexts(path_)->known.empty()) << "a file that is not there has none";
+  EXPECT_TRUE(read_contexts({path_, false})->known.empty()) << "a file that is not there has none";
   Contexts contexts;
   contexts.current = "lab \"1\"";
   contexts.known["lab \"1\""] = {"https://lab:8650", "/token", "/ca", "/cert", "/key"};
@@ -42,7 +42,7 @@ TEST_F(ContextsTest, WhatIsWrittenIsRead) {
   struct stat st {};
   ASSERT_EQ(::stat(path_.c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777, 0600U);
-  const auto read = read_contexts(path_);
+  const auto read = read_contexts({path_, false});
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->current, contexts.current);
   ASSERT_EQ(read->known.size(), 2U);
@@ -69,44 +69,90 @@ TEST_F(ContextsTest, WhatIsWrongIsNamed) {
     EXPECT_NE(said.find(part), std::string::npos) << text << ": " << said;
     EXPECT_NE(said.find(path_), std::string::npos) << said;
   }
-  EXPECT_FALSE(read_contexts(dir_)) << "a directory";
-  EXPECT_FALSE(read_contexts(path_ + "/below a file")->known.contains("a"));
+  EXPECT_FALSE(read_contexts({dir_, false})) << "a directory";
+  EXPECT_FALSE(read_contexts({path_ + "/below a file", false})->known.contains("a"));
 }
 
-TEST_F(ContextsTest, CompletesWhatWasGiven) {
-  Contexts contexts;
-  contexts.current = "lab";
-  contexts.known["lab"] = {"https://lab:8650", "/lab-token", "/ca", "", ""};
-  contexts.known["here"] = {"unix:/here", "", "", "", ""};
-  EXPECT_EQ(complete({}, "", contexts)->server, "https://lab:8650");
-  EXPECT_EQ(complete({}, "", contexts)->token_file, "/lab-token");
-  EXPECT_EQ(complete({}, "here", contexts)->server, "unix:/here");
-  EXPECT_EQ(complete({}, "here", contexts)->token_file, "");
-  EXPECT_EQ(complete({"", "/mine", "", "", ""}, "lab", contexts)->token_file, "/mine");
-  EXPECT_EQ(complete({"", "/mine", "", "", ""}, "", contexts)->cacert, "/ca");
-  const auto elsewhere = complete({"https://other", "", "", "", ""}, "", contexts);
-  EXPECT_EQ(elsewhere->token_file, "") << "no other server sees the token";
-  EXPECT_EQ(elsewhere->cacert, "");
-  EXPECT_EQ(complete({"https://other", "", "", "", ""}, "lab", contexts)->token_file, "/lab-token")
-      << "as was asked for";
-  EXPECT_EQ(complete({}, "", {})->server, kDefaultServer);
-  const auto unknown = complete({}, "nowhere", contexts);
-  ASSERT_FALSE(unknown);
-  EXPECT_NE(unknown.error().message.find("known are here, lab"), std::string::npos) << unknown.error().message;
+class ChooseTest : public ::testing::Test {
+ protected:
+  ChooseTest() {
+    contexts_.current = "lab";
+    contexts_.known["lab"] = {"https://lab", "/lab-token", "/ca", "", ""};
+    contexts_.known["here"] = {"unix:/here", "", "", "", ""};
+  }
+  static Asked asked(const std::string& server, const std::string& token = "", const std::string& context = "") {
+    return {{server, token, "", "", ""}, context};
+  }
+  // "server token", or what is wrong.
+  std::string choose_from(const Asked& flags, const Asked& environment = {}) {
+    const auto target = choose(flags, environment, contexts_);
+    return target ? target->server + " " + target->token_file : target.error().message;
+  }
+  Contexts contexts_;
+};
+
+TEST_F(ChooseTest, AContextIsTheServerAndWhatIsMeantForIt) {
+  EXPECT_EQ(choose_from({}), "https://lab /lab-token");
+  EXPECT_EQ(choose_from(asked("", "", "here")), "unix:/here ");
+  EXPECT_EQ(choose_from(asked("", "/mine", "lab")), "https://lab /mine");
+  EXPECT_EQ(choose_from(asked("", "/mine")), "https://lab /mine");
+  EXPECT_EQ(choose_from({}, asked("", "", "here")), "unix:/here ");
+  EXPECT_EQ(choose_from(asked("", "", "nowhere")), "context \"nowhere\" is not known; known are here, lab");
+  contexts_.current.clear();
+  EXPECT_EQ(choose_from({}), std::string(kDefaultServer) + " ");
+  EXPECT_EQ(choose_from(asked("", "/mine")), std::string(kDefaultServer) + " /mine");
+}
+
+TEST_F(ChooseTest, NoServerSeesWhatAnotherIsMeantTo) {
+  EXPECT_EQ(choose_from(asked("https://other")), "https://other ");
+  EXPECT_EQ(choose_from(asked("https://other"), asked("", "", "lab")), "https://other ");
+  EXPECT_EQ(choose_from(asked("https://other"), asked("https://lab", "/variable")), "https://other ");
+  EXPECT_EQ(choose_from(asked("", "", "lab"), asked("https://other", "/variable")), "https://lab /lab-token");
+  EXPECT_EQ(choose_from(asked("", "", "here"), asked("", "/variable")), "unix:/here ");
+  EXPECT_EQ(choose_from({}, asked("", "/variable")), "https://lab /lab-token");
+  EXPECT_EQ(choose_from({}, asked("https://other", "/variable")), "https://other /variable");
+  EXPECT_EQ(choose_from({}, asked("https://other")), "https://other ");
+  EXPECT_EQ(choose_from(asked("https://other"), asked("", "/variable")), "https://other /variable") << "meant for any";
+}
+
+TEST_F(ChooseTest, AServerAndAContextAtOnePlaceAreTwoServers) {
+  EXPECT_NE(choose_from(asked("https://other", "", "lab")).find("--server and --context each name a server"),
+            std::string::npos);
+  EXPECT_NE(choose_from({}, asked("https://other", "", "lab")).find("SPLICED_SERVER and SPLICED_CONTEXT"),
+            std::string::npos);
 }
 
 TEST_F(ContextsTest, LiesWhereTheUserSays) {
   for (const char* name : {"SPLICECTL_CONFIG", "XDG_CONFIG_HOME", "HOME"}) ::unsetenv(name);
-  EXPECT_EQ(contexts_path(), "");
+  EXPECT_EQ(contexts_file().path, "");
   EXPECT_FALSE(write_contexts("", {}));
   ::setenv("HOME", "/home/x", 1);
-  EXPECT_EQ(contexts_path(), "/home/x/.config/spliced/splicectl.json");
+  EXPECT_EQ(contexts_file().path, "/home/x/.config/spliced/splicectl.json");
   ::setenv("XDG_CONFIG_HOME", "/xdg", 1);
-  EXPECT_EQ(contexts_path(), "/xdg/spliced/splicectl.json");
+  EXPECT_EQ(contexts_file().path, "/xdg/spliced/splicectl.json");
+  EXPECT_FALSE(contexts_file().named);
   ::setenv("SPLICECTL_CONFIG", "/mine.json", 1);
-  EXPECT_EQ(contexts_path(), "/mine.json");
+  EXPECT_EQ(contexts_file().path, "/mine.json");
+  EXPECT_TRUE(contexts_file().named);
   ::unsetenv("SPLICECTL_CONFIG");
   ::unsetenv("XDG_CONFIG_HOME");
+}
+
+TEST_F(ContextsTest, ANamedFileHasToBeThere) {
+  EXPECT_FALSE(read_contexts({path_, true}));
+}
+
+TEST_F(ContextsTest, ATokenDoesNotCrossTheNetworkInClearText) {
+  std::ofstream(dir_ + "/token") << "a-token";
+  for (const char* server :
+       {"http://lab:8650", "http://10.0.0.1", "http://localhost.example", "http://127.evil.example"}) {
+    const auto made = Client::create({server, dir_ + "/token", "", "", ""});
+    ASSERT_FALSE(made) << server;
+    EXPECT_NE(made.error().message.find("in clear text"), std::string::npos) << made.error().message;
+    EXPECT_TRUE(Client::create({server, "", "", "", ""})) << server;
+  }
+  for (const char* server : {"http://localhost:1", "http://127.0.0.1:8650", "http://[::1]:1", "https://lab"})
+    EXPECT_TRUE(Client::create({server, dir_ + "/token", "", "", ""})) << server;
 }
 
 TEST_F(ContextsTest, WhatTlsNeedsIsThereAndForHttpsAlone) {

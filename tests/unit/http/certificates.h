@@ -157,6 +157,10 @@ class TlsClient {
       out.append(piece, static_cast<std::size_t>(got));
     }
   }
+  // Says, without a word of HTTP, that keys are to be changed; reads nothing. false: it is not heard any more.
+  bool ask_for_new_keys() {
+    return ::SSL_key_update(session_.get(), SSL_KEY_UPDATE_REQUESTED) == 1 && ::SSL_do_handshake(session_.get()) == 1;
+  }
   // Whether the other side said that it had said everything.
   [[nodiscard]] bool ended_well() const { return ended_well_; }
   [[nodiscard]] const util::UniqueFd& fd() const { return fd_; }

@@ -2,6 +2,9 @@
 #include "http/tls.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
 
 #include "certificates.h"
 #include "listener_fixture.h"
@@ -182,6 +185,28 @@ TEST_F(TlsTest, HalfOpenHandshakesHoldNobodyUpAndEnd) {
   }
   EXPECT_EQ(client().exchange(get_text("/hello/x")).body, "hello x");
   EXPECT_EQ(test::receive_all(crowd.front()), "") << "it is let go in its time";
+}
+
+TEST_F(TlsTest, OneThatOnlyTalksTlsHoldsNobodyUpAndIsLetGo) {
+  serve(material());
+  std::atomic<bool> heard{true};
+  std::jthread talker([&](const std::stop_token& stop) {
+    ::signal(SIGPIPE, SIG_IGN);
+    TlsClient there = client();
+    while (heard && !stop.stop_requested()) heard = there.ask_for_new_keys();
+  });
+  const auto end = util::now() + 20 * util::kSecond;
+  util::Nanos best = util::kSecond;
+  int answered = 0;
+  while (heard && util::now() < end) {
+    const auto begun = util::now();
+    EXPECT_EQ(client().exchange(get_text("/hello/x")).body, "hello x");
+    best = std::min(best, util::now() - begun);
+    ++answered;
+  }
+  EXPECT_FALSE(heard) << "it takes none of the answers";
+  EXPECT_LT(best, util::kSecond / 2);
+  EXPECT_GT(answered, 0);
 }
 
 TEST_F(TlsTest, WhereThereIsNoMoreRoomTheSilentGo) {

@@ -41,7 +41,7 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
   EXPECT_EQ(snapshot.eta_seconds, 0.0);
   EXPECT_TRUE(snapshot.has_read);
   EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "");
-  EXPECT_EQ(changes, 1);
+  EXPECT_TRUE(await([&] { return changes == 1; }));  // told by the last worker on its way out
 }
 
 TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
