@@ -98,6 +98,7 @@ class Credentials(OnAMachine):
     def test_what_lies_in_the_store_guards_tcp(self):
         self.configure(listen=["unix:/run/spliced/spliced.sock", "127.0.0.1:8650"], tls_client=["DNS:ops.example=destroy"])
         self.run_in("systemctl restart spliced")
+        self.run_in("systemctl reload spliced")  # the check of the configuration has them, too
         jobs = "https://localhost:8650/v1/jobs"
         self.assertEqual("401", self.status(jobs))
         bearer = f"-H 'Authorization: Bearer {self.token}'"

@@ -228,6 +228,22 @@ class Service(OnAMachine):
         self.assertEqual("urn:spliced:problem:cannot-open", answer["type"], answer)
         self.assertIn("Permission denied", answer["detail"])
 
+    def test_a_daemon_that_stands_still_is_ended_and_started_again(self):
+        """The watchdog, with shorter times than those of the unit."""
+        drop_in = "/run/systemd/system/spliced.service.d"
+        self.run_in(f"mkdir -p {drop_in} && printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\nRestartSec=1\\n' >{drop_in}/test.conf "
+                    "&& systemctl daemon-reload && systemctl restart spliced")
+        self.addCleanup(self.machine.run, f"rm -r {drop_in}; systemctl daemon-reload")
+        job = self.endless()
+        self.await_operations(job)
+        pid = self.show("MainPID")
+        self.run_in(f"kill -STOP {pid}")
+        await_true(lambda: self.show("MainPID") not in ("0", pid) and self.show("ActiveState") == "active", "another daemon", 30)
+        self.assertIn("Watchdog timeout", self.run_in("journalctl -u spliced -o cat --no-pager"))
+        ended = json.loads(self.get(f"/v1/jobs/{job}"))
+        self.assertEqual("INTERRUPTED", ended["state"])
+        self.assertGreater(ended["devices"][0]["io"]["write"]["operations"], 0)
+
     def test_the_catalog_explains_the_lines(self):
         self.run_in("journalctl --update-catalog")
         job = self.endless()
