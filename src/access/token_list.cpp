@@ -158,7 +158,7 @@ std::string token_line(const TokenEntry& entry) {
   for (const std::uint8_t byte : entry.digest) out += fmt::format("{:02x}", byte);
   if (entry.expires) {
     out += fmt::format(" {}{:%Y-%m-%dT%H:%M:%SZ}", kExpires,
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(*entry.expires)));
+                       fmt::gmtime(static_cast<std::time_t>(entry.expires->time_since_epoch().count())));
   }
   return out;
 }

@@ -54,6 +54,11 @@ TEST(TokenList, EachLineHasAnameAndAScope) {
             line("ops@x.y-z_1", "destroy", "token of operations", " expires=2027-01-31T23:59:59Z"));
 }
 
+TEST(TokenList, AFarYearIsWrittenAsItWasRead) {
+  const std::string text = line("far", "read", kSecret, " expires=9999-12-31T23:59:59Z");
+  EXPECT_EQ(token_line(*TokenList::parse(text)->find(kSecret)) + "\n", text);
+}
+
 TEST(TokenList, WhatIsWrongIsNamedByItsLineAndNotQuoted) {
   const std::string digest = line("a", "read", kSecret).substr(7);
   const std::pair<std::string, std::string> wrong[] = {
