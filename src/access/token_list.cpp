@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 namespace spliced::access {
 
@@ -126,15 +127,14 @@ util::Result<TokenList> TokenList::parse(std::string_view text) {
     out.entries_.push_back({"token", Scope::destroy, digest_of(first), std::nullopt});
     return out;
   }
+  std::set<std::string> names;
+  std::set<Digest> digests;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = take_line(text);
     if (words_of(line).empty() || line.front() == '#') continue;
     auto entry = parse_line(number, line);
     if (!entry) return tl::unexpected(entry.error());
-    const auto same = [&](const TokenEntry& other) {
-      return other.name == entry->name || other.digest == entry->digest;
-    };
-    if (std::any_of(out.entries_.begin(), out.entries_.end(), same)) {
+    if (!names.insert(entry->name).second || !digests.insert(entry->digest).second) {
       return fail(Errc::invalid, fmt::format("line {}: its name or its digest is that of an earlier line", number));
     }
     if (out.entries_.size() == kMaxTokens) return fail(Errc::invalid, fmt::format("more than {} tokens", kMaxTokens));
