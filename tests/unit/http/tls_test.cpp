@@ -36,6 +36,9 @@ class CollectingLogger final : public util::Logger {
 
 class TlsTest : public ListenerTest {
  protected:
+  // What the listener's thread uses is younger than the listener.
+  void TearDown() override { listener_.reset(); }
+
   TlsMaterial material() {
     const Identity own = authority_.issue();
     return {own.certificate, own.key, "", "", false};
