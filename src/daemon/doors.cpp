@@ -45,7 +45,7 @@ util::Status Doors::apply(const Config& config) {
   control_.change(*local_, {secrets->tokens, certificates, config.tls_client, nobody_asked});
   // Without certificates of its own any more, the listener goes on with those that it has, and with whom it lets in.
   if (secrets->metrics_tls) scrapers_asked_ = !config.metrics_tls.client_ca.empty();
-  metrics_.change(*local_, {{}, scrapers_asked_, {}, false});
+  metrics_.change(*local_, {{}, scrapers_asked_, {}, !scrapers_asked_});
   // A listener that encrypts goes on to do so.
   if (!secrets->tls) secrets->tls = secrets_.tls;
   if (!secrets->metrics_tls) secrets->metrics_tls = secrets_.metrics_tls;
@@ -79,13 +79,8 @@ http::ListenerConfig Doors::metrics(const http::Address& address) {
   const std::lock_guard lock(mutex_);
   if (!secrets_.metrics_tls) return out;
   out.tls = [this] { return context(&Secrets::metrics_tls); };
-  out.admit = [this](const access::Credentials& shown) -> access::Admission {
-    {
-      const std::lock_guard rules(mutex_);
-      if (!scrapers_asked_) return access::anonymous(access::Scope::read);
-    }
-    return metrics_.admit(shown);
-  };
+  // Whatever the address: there is nothing but to look at.
+  out.admit = [this](const access::Credentials& shown) { return metrics_.admit(shown, true); };
   return out;
 }
 

@@ -9,19 +9,13 @@
 #include <fstream>
 
 #include "cli/client.h"
+#include "unit/device/temp_dir.h"
 
 namespace spliced::cli {
 namespace {
 
 class ContextsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "spliced-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-    path_ = dir_ + "/deep/down/splicectl.json";
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
   std::string refusal(const std::string& text) {
     std::filesystem::create_directories(dir_ + "/deep/down");
     std::ofstream(path_, std::ios::trunc) << text;
@@ -29,7 +23,9 @@ class ContextsTest : public ::testing::Test {
     EXPECT_FALSE(read) << text;
     return read ? "" : read.error().message;
   }
-  std::string dir_, path_;
+  testing::TempDir temporary_;
+  const std::string dir_ = temporary_.path();
+  const std::string path_ = dir_ + "/deep/down/splicectl.json";
 };
 
 TEST_F(ContextsTest, WhatIsWrittenIsRead) {
