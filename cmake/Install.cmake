@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 install(TARGETS spliced splicectl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES api/org.spliced.Manager1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
+install(FILES api/org.spliced.Manager1.xml api/org.spliced.Job1.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/interfaces)
 install(FILES packaging/man/spliced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES packaging/man/spliced.json.5 packaging/man/spliced-job.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES packaging/man/splicectl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
@@ -14,6 +14,7 @@ install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES systemd/spliced.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/spliced.rules RENAME 50-spliced.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/rules.d)
+install(FILES systemd/org.spliced.policy DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/actions)
 install(FILES systemd/90-spliced.preset DESTINATION lib/systemd/system-preset)
 install(FILES systemd/spliced.sysusers.conf RENAME spliced.conf DESTINATION lib/sysusers.d)
 

@@ -7,12 +7,14 @@ file(INSTALL "${SPLICED_BINARY}/systemd/spliced.service" DESTINATION "${CMAKE_IN
 
 file(INSTALL "${SPLICED_SOURCE}/systemd/spliced.socket" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
 
-# Below /usr/local dbus-daemon looks for no policy.
+# Below /usr/local dbus-daemon looks for no policy, and finds services.
 set(policy "${CMAKE_INSTALL_PREFIX}/${SPLICED_DATADIR}/dbus-1/system.d")
 if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")
   set(policy /etc/dbus-1/system.d)
 endif()
 file(INSTALL "${SPLICED_SOURCE}/systemd/org.spliced.Manager1.conf" DESTINATION "${policy}")
+file(INSTALL "${SPLICED_SOURCE}/systemd/org.spliced.Manager1.service"
+     DESTINATION "${CMAKE_INSTALL_PREFIX}/${SPLICED_DATADIR}/dbus-1/system-services")
 
 # The daemon reads /etc/spliced/spliced.json, wherever it is installed itself. A file that is there is the administrator's.
 if(CMAKE_INSTALL_PREFIX MATCHES "^/usr(/local)?$" AND NOT EXISTS "$ENV{DESTDIR}/etc/spliced/spliced.json")

@@ -27,7 +27,7 @@ LIBRARIES = {  # include prefix: the rooms that may use it
     "nlohmann/": {"http", "api", "daemon", "cli"},
     "prometheus/": {"metrics"},
     "sdbus-c++/": {"dbus"},
-    "systemd/": {"daemon"},
+    "systemd/": {"daemon", "dbus"},
     "CLI/": {"daemon", "cli"},
     "sqlite3.h": {"job"},
     "blkid.h": {"device"},

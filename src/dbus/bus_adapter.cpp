@@ -16,7 +16,7 @@ namespace spliced::dbus {
 namespace {
 
 constexpr int kFirstPause = 500;  // milliseconds between attempts to connect, doubled up to kLongestPause
-constexpr int kLongestPause = 30'000;
+constexpr int kLongestPause = 2000;
 constexpr int kLongestPoll = 1000;
 constexpr int kBatch = 16;  // messages that are handled before anything else has its turn
 
@@ -69,6 +69,11 @@ void BusAdapter::on_state_change(const job::StateChange& change) {
   wake();
 }
 
+void BusAdapter::on_forgotten() {
+  forgotten_ = true;
+  wake();
+}
+
 void BusAdapter::post(Answer answer) {
   {
     const std::lock_guard lock(mutex_);
@@ -83,16 +88,8 @@ std::vector<BusAdapter::Answer> BusAdapter::take_answers() {
 }
 
 std::vector<job::StateChange> BusAdapter::take_changes() {
-  std::vector<job::StateChange> changes;
-  {
-    const std::lock_guard lock(mutex_);
-    changes.swap(changes_);
-  }
-  for (const auto& change : changes) {
-    std::erase(destructive_jobs_, change.job_id);
-    if (change.destructive && !job::is_final(change.state)) destructive_jobs_.push_back(change.job_id);
-  }
-  return changes;
+  const std::lock_guard lock(mutex_);
+  return std::exchange(changes_, {});
 }
 
 void BusAdapter::note_state(bool connected, const std::string& reason) {
@@ -125,7 +122,7 @@ void BusAdapter::run(const std::stop_token& stop) {
   }
 }
 
-// Changes are taken in meanwhile, so that they neither pile up nor keep the inhibitor's state from being known.
+// Changes are taken in meanwhile, so that they do not pile up.
 void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
   const util::Nanos until = util::system_clock().now() + util::Nanos{milliseconds} * 1'000'000;
   while (!stop.stop_requested()) {
@@ -141,9 +138,8 @@ void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
 
 void BusAdapter::serve(const std::stop_token& stop, Session& session) {
   while (!stop.stop_requested()) {
-    for (const auto& change : take_changes()) session.emit(change);
-    for (const auto& answer : take_answers()) session.answer(answer);
-    session.inhibitor().want(!destructive_jobs_.empty());
+    session.show(take_changes(), forgotten_.exchange(false));
+    for (auto& answer : take_answers()) session.answer(std::move(answer));
     int left = kBatch;
     while (left > 0 && session.process()) --left;
     const auto bus = session.poll_data();

@@ -33,9 +33,10 @@ Inhibitor::Inhibitor(sdbus::IConnection& connection, util::Logger& log)
   });
 }
 
-void Inhibitor::want(bool wanted) {
-  wanted_ = wanted;
-  if (!wanted) {
+void Inhibitor::want(const std::string& why) {
+  if (why != why_ && lock_.isValid()) stale_ = true;
+  why_ = why;
+  if (why_.empty()) {
     lock_.reset();
     stale_ = false;
     return;
@@ -49,17 +50,18 @@ void Inhibitor::ask() {
   login1_->callMethodAsync("Inhibit")
       .onInterface("org.freedesktop.login1.Manager")
       .withTimeout(kAnswerLimit)
-      .withArguments(std::string("shutdown:sleep"), std::string("spliced"),
-                     std::string("a destructive job is running on a disk"), std::string("block"))
-      .uponReplyInvoke([this](const sdbus::Error* error, sdbus::UnixFd lock) { answered(error, std::move(lock)); });
+      .withArguments(std::string("shutdown:sleep"), std::string("spliced"), why_, std::string("block"))
+      .uponReplyInvoke(
+          [this, why = why_](const sdbus::Error* error, sdbus::UnixFd lock) { answered(error, std::move(lock), why); });
 }
 
-void Inhibitor::answered(const sdbus::Error* error, sdbus::UnixFd lock) {
+void Inhibitor::answered(const sdbus::Error* error, sdbus::UnixFd lock, const std::string& why) {
   asking_ = false;
   if (error == nullptr) {
     // What is not wanted any more is closed at once, here.
-    if (wanted_) lock_ = std::move(lock);
-    stale_ = reported_ = false;
+    if (!why_.empty()) lock_ = std::move(lock);
+    stale_ = lock_.isValid() && why != why_;
+    reported_ = false;
     pause_ = kFirstRetry;
     return;
   }

@@ -18,15 +18,16 @@ class Inhibitor {
  public:
   Inhibitor(sdbus::IConnection& connection, util::Logger& log);
 
-  // Call it in every round of the bus: it asks when it is time to.
-  void want(bool wanted);
+  // Call it in every round of the bus: it asks when it is time to. `why`: for whoever wants to shut the machine down;
+  // "" when it may be. Another reason is another lock.
+  void want(const std::string& why);
   // To be polled without events, as long as it is not -1: an error on it says that nobody holds the other end.
   [[nodiscard]] int fd() const { return lock_.isValid() ? lock_.get() : -1; }
   void hung_up();
 
  private:
   void ask();
-  void answered(const sdbus::Error* error, sdbus::UnixFd lock);
+  void answered(const sdbus::Error* error, sdbus::UnixFd lock, const std::string& why);
   void owner_changed(const std::string& owner);
   void try_later();
 
@@ -34,9 +35,9 @@ class Inhibitor {
   std::unique_ptr<sdbus::IProxy> login1_;
   sdbus::Slot watch_;
   sdbus::UnixFd lock_;
-  bool wanted_ = false;
+  std::string why_;
   bool asking_ = false;
-  bool stale_ = false;  // the lock is of a login1 that is no more
+  bool stale_ = false;  // the lock is of a login1 that is no more, or for a reason that is none any more
   bool reported_ = false;
   util::Nanos next_try_ = 0;
   util::Nanos pause_ = 0;

@@ -2,21 +2,22 @@
 #pragma once
 #include <sdbus-c++/sdbus-c++.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bus_adapter.h"
+#include "door.h"
 #include "inhibitor.h"
+#include "job_objects.h"
 
 namespace spliced::dbus {
 
-// One connection to the bus with our object on it; lives as long as the connection does. Bus thread only; every call
+// One connection to the bus with our objects on it; lives as long as the connection does. Bus thread only; every call
 // may throw sdbus::Error. No method waits for anything: what looks at disks is done by an errand of the adapter, and
-// answered when that comes back.
-// id, name, state, verdict, progress
-using JobRow = sdbus::Struct<std::string, std::string, std::string, std::string, double>;
-
+// answered when that comes back; likewise where polkit is asked.
 class BusAdapter::Session {
  public:
   Session(const BusSetup& setup, BusAdapter& adapter);
@@ -24,33 +25,54 @@ class BusAdapter::Session {
   // Handles what has arrived; false when there is nothing left.
   [[nodiscard]] bool process() { return connection_->processPendingRequest(); }
   [[nodiscard]] sdbus::IConnection::PollData poll_data() const { return connection_->getEventLoopPollData(); }
-  void emit(const job::StateChange& change);
-  void answer(const Answer& answer);
+  // In every round: the signals of these changes, and the objects as the jobs are. `forgotten`: some are no more.
+  void show(const std::vector<job::StateChange>& changes, bool forgotten);
+  void answer(Answer answer);
   [[nodiscard]] Inhibitor& inhibitor() { return inhibitor_; }
 
  private:
-  void register_object();
-  void submit(sdbus::MethodCall call);
-  void validate(sdbus::MethodCall call);
-  // Who calls, and what they may do.
-  struct Caller {
-    std::string peer;  // for the log
-    access::Admission admission;
+  struct Method {
+    const char* name;
+    access::Scope needed;
+    bool waits;  // for disks, or the state directory
+    bool deed;   // changes something: each refusal is a line of the log
   };
-  [[nodiscard]] Caller caller_of(const sdbus::Message& message) const;
-  [[nodiscard]] access::Principal caller(access::Scope needed, const char* call, std::string& peer) const;
-  [[nodiscard]] std::vector<JobRow> list_jobs() const;
-  void cancel(const std::string& id);
-  void list_devices(sdbus::MethodCall call);
-  void send_on_errand(sdbus::MethodCall call, std::function<Outcome()> errand);
+  // Takes the arguments out of the message, once whoever calls may.
+  using Read = std::function<util::Result<Work>(sdbus::MethodCall&)>;
+  // A call under way.
+  struct Call {
+    sdbus::MethodCall message;
+    Method method;
+    Door::Caller caller;
+    Read read;
+    Work work;                                  // what was read
+    access::Scope asked = access::Scope::none;  // the most that polkit was asked for
+  };
+
+  void register_manager();
+  void register_properties();
+  void register_method(const Method& method, const char* inputs, const char* input, const char* outputs,
+                       const std::vector<std::string>& names, Read read);
+  [[nodiscard]] JobObjects::Hooks job_hooks();
+
+  void begin(sdbus::MethodCall message, const Method& method, Read read);
+  void authorize(Call call, access::Scope scope, util::Error otherwise);
+  void perform(Call call, const access::Principal& who);
+  void finish(Call call, Outcome outcome);
+  void turn_down(const Call& call, const util::Error& error);
+  void reply(const Call& call, const Outcome& outcome);
+  void sync_jobs(bool announce);
 
   const BusSetup& setup_;
   BusAdapter& adapter_;
   std::unique_ptr<sdbus::IConnection> connection_;
-  std::unique_ptr<sdbus::IObject> object_;
-  std::unique_ptr<sdbus::IProxy> bus_;
+  Door door_;
+  std::unique_ptr<sdbus::IObject> manager_;
+  std::unique_ptr<sdbus::IObject> root_;
+  JobObjects jobs_;
   Inhibitor inhibitor_;
-  std::map<std::uint64_t, sdbus::MethodCall> calls_;  // whose errands are under way, by ticket
+  util::Nanos last_sync_ = 0;
+  std::map<std::uint64_t, Call> calls_;  // whose errands are under way, by ticket
 };
 
 }  // namespace spliced::dbus

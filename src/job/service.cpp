@@ -119,6 +119,9 @@ bool JobService::stop_all(Nanos limit) {
 void JobService::on_state_change(std::function<void(const StateChange&)> listener) {
   impl_->listener_ = std::move(listener);
 }
+void JobService::on_forgotten(std::function<void()> listener) {
+  impl_->forgotten_listener_ = std::move(listener);
+}
 
 std::vector<DeviceStatus> JobService::devices() const {
   const auto host = std::make_shared<const device::HostView>(impl_->setup_.gate.host());

@@ -18,11 +18,12 @@ namespace {
 // The read ends of the locks: the writer is the inhibitor's holder, and hangs up when it lets go.
 std::vector<int> locks;
 
-sdbus::UnixFd inhibit(const std::string& what, const std::string& who, const std::string&, const std::string& mode) {
+sdbus::UnixFd inhibit(const std::string& what, const std::string& who, const std::string& why,
+                       const std::string& mode) {
   int fds[2] = {-1, -1};
   if (::pipe2(fds, O_CLOEXEC) != 0) throw sdbus::Error("org.freedesktop.DBus.Error.Failed", "pipe");
   locks.push_back(fds[0]);
-  std::printf("taken %s %s %s\n", what.c_str(), who.c_str(), mode.c_str());
+  std::printf("taken %s %s %s: %s\n", what.c_str(), who.c_str(), mode.c_str(), why.c_str());
   sdbus::UnixFd holder(fds[1]);  // duplicates
   ::close(fds[1]);
   return holder;

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -11,70 +10,27 @@ import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from harness import BIN, ROOT, SLOW, TestCase, await_true, need_root
+from buses import JOB, NAME, PATH, Bus, OnABus
+from harness import ROOT, SLOW, await_true, need_root
 from raw_bus import RawBus
 
-NAME, PATH = "org.spliced.Manager1", "/org/spliced/Manager1"
 
-
-class Bus:
-    def __init__(self, test, address):
-        self.address = address
-        self.process = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address", f"--address={address}"],
-                                        stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
-        test.addCleanup(self.end)
-
-    def end(self, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        self.process.wait(10)
-        self.process.stdout.close()
-
-
-class DBus(TestCase):
-    def setUp(self):
-        for tool in ("dbus-daemon", "busctl"):
-            if not shutil.which(tool):
-                self.skipTest(f"no {tool}")
-        self.address = f"unix:path={self.directory()}/bus"
-        self.env = {"DBUS_SESSION_BUS_ADDRESS": self.address}
-
-    def start(self):
-        daemon = self.daemon(bus="session", env=self.env)
-        return daemon
-
-    def busctl(self, *arguments, check=True):
-        done = subprocess.run(["busctl", f"--address={self.address}", "--json=short", *arguments], capture_output=True,
-                              text=True)
-        if check and done.returncode != 0:
-            raise AssertionError(f"busctl {arguments}: {done.stderr}")
-        return done
-
-    def invoke(self, method, *arguments):
-        done = self.busctl("call", NAME, PATH, NAME, method, *arguments)
-        return json.loads(done.stdout)["data"] if done.stdout.strip() else None
-
-    def connected(self, daemon):
-        await_true(lambda: self.busctl("status", NAME, check=False).returncode == 0, "the name on the bus", 30)
-        return daemon
-
-    def definition(self, daemon, **workload):
-        return json.dumps({"name": "over the bus", "targets": [str(daemon.dir / "scratch")], "destructive": True,
-                           "workload": {"rw": "randrw", "bs": "4k", "size": "1M", "direct": False, **workload}})
-
-    def test_the_interface_is_the_one_that_is_described(self):
+class DBus(OnABus):
+    def test_the_interfaces_are_those_that_are_described(self):
         Bus(self, self.address)
-        self.connected(self.start())
-        shown = self.busctl("introspect", "--xml-interface", NAME, PATH).stdout
+        daemon = self.connected(self.start())
 
-        def members(text):
+        def members(text, name):
             text = re.sub(r"<!DOCTYPE[^>]*>", "", text)
-            interface = next(i for i in ElementTree.fromstring(text) if i.get("name") == NAME)
-            return {(m.tag, m.get("name"), tuple((a.get("type"), a.get("direction") or "out") for a in m.findall("arg")),
-                     m.get("type")) for m in interface}
+            interface = next(i for i in ElementTree.fromstring(text) if i.get("name") == name)
+            return {(m.tag, m.get("name"), tuple((a.get("name"), a.get("type"), a.get("direction") or "out") for a in m.findall("arg")),
+                     m.get("type"), tuple(sorted((a.get("name"), a.get("value")) for a in m.findall("annotation"))))
+                    for m in interface}
 
-        self.assertEqual(members((ROOT / "api/org.spliced.Manager1.xml").read_text()), members(shown))
+        job = self.invoke("GetJob", "s", self.invoke("Submit", "s", self.definition(daemon))[0])[0]
+        for name, path in ((NAME, PATH), (JOB, job)):
+            shown = self.busctl("introspect", "--xml-interface", NAME, path).stdout
+            self.assertEqual(members((ROOT / f"api/{name}.xml").read_text(), name), members(shown, name))
 
     def test_every_method(self):
         Bus(self, self.address)
@@ -140,21 +96,6 @@ class DBus(TestCase):
         job_id = self.invoke("Submit", "s", self.definition(daemon))[0]
         await_true(lambda: all(word in text() for word in (job_id, '"RUNNING"', '"SUCCEEDED"', '"PASS"')), "the signals")
 
-    def login1(self, mode=""):
-        """A stand-in for login1; the process, and what it has said."""
-        log = open(self.directory() / "login1", "w+")
-        self.addCleanup(log.close)
-        process = subprocess.Popen([BIN / "fake_login1", *filter(None, [mode])], stdout=log, env={**os.environ, **self.env})
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        said = lambda: open(log.name).read()  # noqa: E731
-        await_true(lambda: "ready" in said(), "the stand-in for login1")
-        return process, said
-
-    def destroying(self, daemon):
-        return daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, workload={
-            "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
-
     def timed(self, method):
         begun = time.monotonic()
         self.invoke(method)
@@ -164,15 +105,21 @@ class DBus(TestCase):
         Bus(self, self.address)
         _, said = self.login1()
         daemon = self.connected(self.start())
-        job = self.destroying(daemon)
-        await_true(lambda: "taken shutdown:sleep spliced block" in said(), "the lock to be taken")
+        job = self.destroying(daemon, name="rack 7")
+        await_true(lambda: f"taken shutdown:sleep spliced block: job {job['id']} (rack 7) writes to disks" in said(), "the lock")
         self.assertNotIn("released", said())
+        other = daemon.submit(targets=[str(daemon.dir / "t")], destructive=True, workload={
+            "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
+        await_true(lambda: f"job {job['id']} (rack 7) and 1 more write to disks" in said(), "a lock that counts both")
+        await_true(lambda: said().count("released") == 1, "the one before to be released")
         daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
-        daemon.wait(job["id"])
-        await_true(lambda: "released" in said(), "the lock to be released")
+        await_true(lambda: f"block: job {other['id']} writes" in said(), "a lock that names the other")
+        daemon.call("POST", f"/v1/jobs/{other['id']}:cancel", "")
+        daemon.wait(other["id"])
+        await_true(lambda: said().count("released") == 3, "the lock to be released")
         daemon.run(targets=[str(daemon.dir / "s")], workload={"rw": "read", "direct": False})
         self.invoke("ListJobs")
-        self.assertEqual(1, said().count("taken"))
+        self.assertEqual(3, said().count("taken"))
 
     def test_a_silent_login1_keeps_nobody_waiting_and_its_successor_is_asked(self):
         Bus(self, self.address)

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "spliced/job/snapshot.h"
+
+namespace spliced::dbus {
+
+inline constexpr std::size_t kMaxRows = 1000;  // ended jobs in a list, and as objects
+
+// "/org/spliced/job/…", with the id as sd_bus_path_encode(3) has it.
+[[nodiscard]] std::string job_path(const std::string& id);
+// 0 to 1; what is not known any more counts as done.
+[[nodiscard]] double job_progress(const job::JobSummary& job);
+
+// The objects of jobs on the bus, with their properties and the signals of ObjectManager and Properties. They are what
+// the newest list of jobs says, whatever happened since the one before. Bus thread only; may throw sdbus::Error.
+class JobObjects {
+ public:
+  struct Hooks {
+    // Before a property is told, with the message that it goes into; throws when it may not be.
+    std::function<void(const sdbus::Message&)> check_reader;
+    std::function<void(sdbus::MethodCall, const std::string&id)> cancel, forget;
+  };
+  JobObjects(sdbus::IConnection& connection, Hooks hooks);
+
+  // `jobs`: newest first. `announce`: with signals.
+  void sync(const std::vector<job::JobSummary>& jobs, bool announce);
+  // The destructive jobs that have not ended, in words; "" for none.
+  [[nodiscard]] std::string destructive_jobs() const;
+  [[nodiscard]] bool any_running() const;
+
+ private:
+  // What is shown, in the types of the bus.
+  struct Shown {
+    std::string id, name, created_by, state, verdict, reason;
+    std::vector<std::string> targets, devices;
+    std::uint64_t target_count = 0;
+    std::uint64_t created_at = 0, started_at = 0, ended_at = 0;  // microseconds since 1970; 0: not yet
+    std::uint64_t errors = 0;
+    double progress = 0;
+    bool destructive = false, over = false;
+  };
+  struct Entry {
+    Shown shown;
+    std::unique_ptr<sdbus::IObject> object;
+  };
+
+  [[nodiscard]] static Shown shown_of(const job::JobSummary& job);
+  void add(const job::JobSummary& job, bool announce);
+  void publish(Entry& entry);
+  static void update(Entry& entry, Shown next);
+
+  sdbus::IConnection& connection_;
+  const Hooks hooks_;
+  std::map<std::string, std::unique_ptr<Entry>> entries_;  // by id
+};
+
+}  // namespace spliced::dbus
