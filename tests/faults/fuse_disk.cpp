@@ -184,6 +184,8 @@ int main(int argc, char** argv) {
   operations.write = do_write;
   operations.readdir = do_readdir;
   char foreground[] = "-f";
-  char* arguments[] = {argv[0], foreground, argv[1], nullptr};
-  return fuse_main(3, arguments, &operations, nullptr);
+  // Whoever asks a loop device what it writes to asks this file system, as whatever user.
+  char for_all[] = "-oallow_other";
+  char* arguments[] = {argv[0], foreground, for_all, argv[1], nullptr};
+  return fuse_main(4, arguments, &operations, nullptr);
 }
