@@ -27,12 +27,15 @@ _splicectl() {
         mapfile -t COMPREPLY < <(compgen -W "$(splicectl context list 2>/dev/null | awk 'NR > 1 { print $(NF - 1) }')" -- "$current")
         return
       fi ;;
+    --device)
+      mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current")
+      return ;;
     --server | --progress) return ;;
   esac
   if [[ $current == -* ]]; then
     [[ -z $command ]] && options+=" --version"
     case $command in
-      list) options+=" --state" ;;
+      list) options+=" --state --device" ;;
       run | wait) options+=" --progress --verbose" ;;
       show) options+=" --verbose" ;;
     esac
@@ -42,6 +45,8 @@ _splicectl() {
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
     submit | validate | run) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    devices)
+      mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
     context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
     show | wait | cancel | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;

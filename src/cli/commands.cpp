@@ -36,10 +36,11 @@ std::string list_text(const Json& body) {
   return out;
 }
 
+// Of one, or of a list.
 std::string devices_text(const Json& body) {
   std::string out =
       fmt::format("{:<12}  {:>10}  {:<24}  {:<20}  {}\n", "DEVICE", "SIZE", "MODEL", "SERIAL", "MAY BE WRITTEN");
-  for (const Json& device : body.at("devices")) {
+  for (const Json& device : body.value("devices", Json::array({body}))) {
     std::string answer = device.at("may_write").get<bool>() ? "yes" : "no";
     for (const Json& reason : device.at("refusals"))
       answer += (answer == "no" ? ": " : "; ") + util::printable(reason.get<std::string>());
@@ -140,8 +141,9 @@ int validate(const Context& context, const std::string& file) {
   return code == kPassed && !plan->body.at("accepted").get<bool>() ? kRefused : code;
 }
 
-int list(const Context& context, const std::string& state) {
-  const std::string query = state.empty() ? "" : "&state=" + escaped(state);
+int list(const Context& context, const std::string& state, const std::string& device) {
+  std::string query = state.empty() ? "" : "&state=" + escaped(state);
+  if (!device.empty()) query += "&device=" + escaped(device);
   return show_answer(context, context.client.get("/v1/jobs?page_size=500" + query), list_text);
 }
 
@@ -167,8 +169,11 @@ int version(const Context& context) {
   });
 }
 
-int devices(const Context& context) {
-  return show_answer(context, context.client.get("/v1/devices"), devices_text);
+int devices(const Context& context, const std::string& name) {
+  constexpr std::string_view kDev = "/dev/";
+  const std::string kernel_name = name.starts_with(kDev) ? name.substr(kDev.size()) : name;
+  return show_answer(context, context.client.get("/v1/devices" + (name.empty() ? "" : "/" + escaped(kernel_name))),
+                     devices_text);
 }
 
 int capabilities(const Context& context) {

@@ -29,12 +29,12 @@ struct Context {
 [[nodiscard]] int validate(const Context& context, const std::string& file);
 [[nodiscard]] int run(const Context& context, const std::string& file);
 [[nodiscard]] int wait(const Context& context, const std::string& id);
-[[nodiscard]] int list(const Context& context, const std::string& state);
+[[nodiscard]] int list(const Context& context, const std::string& state, const std::string& device);
 [[nodiscard]] int show(const Context& context, const std::string& id);
 [[nodiscard]] int cancel(const Context& context, const std::string& id);
 [[nodiscard]] int remove(const Context& context, const std::string& id);
 [[nodiscard]] int version(const Context& context);
-[[nodiscard]] int devices(const Context& context);
+[[nodiscard]] int devices(const Context& context, const std::string& name);  // "": all of them
 [[nodiscard]] int capabilities(const Context& context);
 
 // The definition in a file, or on stdin for "-".

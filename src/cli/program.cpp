@@ -30,7 +30,7 @@ struct Options {
   std::string context, name;
   bool json = false, verbose = false;
   unsigned progress = 30;
-  std::string file, id, state;
+  std::string file, id, state, device;
   std::function<int(const Context&)> command;
   std::function<int()> local;  // of a command that needs no daemon
 };
@@ -85,7 +85,7 @@ void add_commands(CLI::App& app, Options& o) {
   const auto file = [&](CLI::App* sub) {
     sub->add_option("FILE", o.file, "Job definition as JSON; - for standard input")->required();
   };
-  const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "an id is expected" : ""; }, "");
+  const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "something is expected" : ""; }, "");
   const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required()->check(not_empty); };
   file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
   const auto watching = [&](CLI::App* sub) {
@@ -104,14 +104,16 @@ void add_commands(CLI::App& app, Options& o) {
                                 [&](const Context& c) { return run(c, o.file); }))));
   id(verbose(watching(command(app, "wait", "Show the progress of a job and wait for its end", o,
                               [&](const Context& c) { return wait(c, o.id); }))));
-  command(app, "list", "List jobs, newest first", o, [&](const Context& c) {
-    return list(c, o.state);
-  })->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
+  CLI::App* jobs =
+      command(app, "list", "List jobs, newest first", o, [&](const Context& c) { return list(c, o.state, o.device); });
+  jobs->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
+  jobs->add_option("--device", o.device, "Only jobs on this device or file, by kernel name or path")->check(not_empty);
   id(verbose(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); })));
   id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return cancel(c, o.id); }));
   id(command(app, "delete", "Forget a job that has ended", o, [&](const Context& c) { return remove(c, o.id); }));
-  command(app, "devices", "List devices and whether they may be written", o,
-          [](const Context& c) { return devices(c); });
+  command(app, "devices", "List devices and whether they may be written", o, [&](const Context& c) {
+    return devices(c, o.device);
+  })->add_option("NAME", o.device, "Only this one, by its kernel name, e.g. sdb");
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
   add_context_commands(app, o);

@@ -13,7 +13,7 @@ import termios
 import time
 import unittest
 
-from harness import BIN, ROOT, SLOW, TestCase, await_true
+from harness import BIN, ROOT, SLOW, TestCase, await_true, need_root
 
 
 class Splicectl(TestCase):
@@ -221,6 +221,22 @@ class Splicectl(TestCase):
         self.assertEqual(["list"], self.complete("splicectl list"))
         self.assertIn("--state", self.complete("splicectl list --"))
         self.assertNotIn("--state", self.complete("splicectl run --"))
+
+    @need_root
+    def test_one_device_and_the_jobs_on_it(self):
+        path, _ = self.loop(1 << 20)
+        device = os.path.basename(path)
+        for line in ("list --device ", "devices "):
+            self.assertIn(device, self.complete(f"splicectl --server unix:{self.server.socket} {line}"))
+        for name in (device, path):
+            lines = self.ctl("devices", name).stdout.splitlines()
+            self.assertEqual(["DEVICE", device], [line.split()[0] for line in lines])
+        self.assertEqual(device, json.loads(self.ctl("devices", "--json", device).stdout)["device"])
+        self.assertEqual(4, self.ctl("devices", "nothing").returncode)
+        job = self.ctl("submit", self.definition()).stdout.strip()
+        self.ctl("wait", job)
+        self.assertEqual(1, len(self.ctl("list", "--device", device).stdout.splitlines()), "the heading")
+        self.assertIn(job, self.ctl("list", "--device", str(self.server.dir / "scratch")).stdout)
 
     def test_devices_and_capabilities(self):
         self.assertIn("MAY BE WRITTEN", self.ctl("devices").stdout)

@@ -56,6 +56,8 @@ class Packaging(TestCase):
                 self.assertNotIn("@bindir", unit)
                 for path in (f"{prefix}/bin/spliced", f"{prefix}/bin/splicectl", f"{prefix}/lib/sysusers.d/spliced.conf",
                              f"{policy}/org.spliced.Manager1.conf", f"{prefix}/lib/systemd/system/spliced.socket",
+                             f"{prefix}/share/dbus-1/system-services/org.spliced.Manager1.service",
+                             f"{prefix}/share/dbus-1/interfaces/org.spliced.Job1.xml", f"{prefix}/share/polkit-1/actions/org.spliced.policy",
                              f"{prefix}/share/man/man5/spliced.json.5", f"{prefix}/share/doc/spliced/spliced.json"):
                     self.assertTrue((root / path[1:]).exists(), path)
                 self.assertEqual(config, (root / "etc/spliced/spliced.json").exists())
