@@ -154,6 +154,10 @@ void BusAdapter::Session::begin(sdbus::MethodCall message, const Method& method,
   auto who = Door::allow(caller.admission, method.needed, method.name);
   Call call{std::move(message), method, std::move(caller), std::move(read), {}};
   if (who) return perform(std::move(call), *who);
+  // Nothing is kept for the answer of polkit that would be refused for its size.
+  auto work = call.read(call.message);
+  if (!work) return turn_down(call, who.error());
+  call.work = std::move(*work);
   authorize(std::move(call), method.needed, std::move(who.error()));
 }
 
