@@ -29,7 +29,7 @@ class Objects(OnABus):
         self.assertEqual(daemon.call("GET", "/v1/version").json["version"], out["version"])
         self.assertTrue(out["plan"][0])
         self.assertEqual([out["id"], "over the bus", "SUCCEEDED", "PASS", 1.0], out["jobs"][0])
-        self.assertTrue(out["path"].startswith(f"{JOBS}/_"))
+        self.assertRegex(out["path"], f"^{JOBS}/[_a-z0-9]+$")
         managed = out["managed"][out["path"]][JOB]
         job = daemon.call("GET", f"/v1/jobs/{out['id']}").json
         target = str(daemon.dir / "scratch")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine of its own for the tests: systemd as process 1 in a container on a copy-on-write view of this system."""
+"""A machine of its own for the tests: systemd as process 1 in a container on a copy-on-write view of this system, or another."""
 import contextlib
 import grp
 import os
@@ -32,9 +32,10 @@ def cgroup_root():
 
 
 class Machine:
-    """Booted when it is made; close() leaves nothing behind. `devices` are bound into it."""
+    """Booted when it is made; close() leaves nothing behind. `devices` are bound into it. `base`: the system that it is a view of."""
 
-    def __init__(self, build, devices=()):
+    def __init__(self, build, devices=(), base="/"):
+        self.base = base
         self.stack = contextlib.ExitStack()
         self.build = pathlib.Path(build).resolve()
         try:
@@ -53,7 +54,7 @@ class Machine:
         self.dir.mkdir(mode=0o755)
         self.stack.callback(self._remove_directory)
         self.root = self.dir / "root"
-        self._overlay("/", self.root)
+        self._overlay(self.base, self.root)
         self.sources = self.dir / "sources"  # where they are here, and there, where /tmp is another one
         self._overlay(ROOT, self.sources)
         self._prepare()

@@ -15,6 +15,9 @@ from machine import CannotBoot, Machine
 from test_service import BUILD, host_loop
 
 DEBS = os.environ.get("SPLICED_DEBS")
+# A Debian that never had anything of ours, with what apt needs to install the packages in it (tests/vm/image.py makes one); this
+# system otherwise.
+FRESH = os.environ.get("SPLICED_FRESH_ROOT", "/")
 CURL = "curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock http://localhost"
 # Not the packages': backups that useradd(8) makes, caches, logs, locks and what dpkg, apt and systemd remember of themselves.
 OTHERS = r"/(proc|sys|dev|run/(systemd|lock|log|udev|user|dbus)|tmp|var/(log|cache|tmp)|var/lib/(dpkg|apt|PackageKit|systemd/catalog)|debs|etc/machine-id|etc/sub[ug]id-)(/|$)"
@@ -42,7 +45,7 @@ class Package(unittest.TestCase):
         cls.loop, remove = host_loop(64 << 20)
         cls.addClassCleanup(remove)
         try:
-            cls.machine = Machine(BUILD, (cls.loop,))
+            cls.machine = Machine(BUILD, (cls.loop,), FRESH)
         except CannotBoot as reason:
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.machine.close)
@@ -117,6 +120,8 @@ class Package(unittest.TestCase):
         self.apt("remove", "spliced", "spliced-tools")
         self.assertIn("state.db", self.run_in("ls /var/lib/spliced"), "the record stays until a purge")
         self.apt("purge", "spliced", "spliced-tools")
+        if FRESH != "/":
+            self.apt("autoremove", "--purge")  # what came with them
         after = self.files()
         self.assertEqual((set(), set()), (after - before, {path for path in before - after if "spliced" in path}))
         self.assertNotEqual(0, self.machine.run("getent group spliced", check=False).returncode)
