@@ -52,6 +52,20 @@ std::string transport_of(const std::string& resolved, const std::string& name) {
   return "";
 }
 
+// SCSI and ATA disks tell it in a page of vital product data alone: four bytes, the last two of them the length, and the
+// number in ASCII, padded on either side. "" when there is none.
+std::string read_serial_page(const std::string& path) {
+  constexpr std::size_t kHeader = 4;
+  const auto page = read_text(path);
+  if (!page || page->size() < kHeader) return "";
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>((*page)[i]); };
+  std::string serial = page->substr(kHeader, (std::size_t{byte(2)} << 8) + byte(3));
+  std::erase_if(serial, [](char c) { return c < ' ' || c > '~'; });
+  const std::size_t first = serial.find_first_not_of(' ');
+  if (first == std::string::npos) return "";
+  return serial.substr(first, serial.find_last_not_of(' ') - first + 1);
+}
+
 DeviceInfo read_info(const std::string& disk, const std::string& name) {
   DeviceInfo info;
   info.wwn = read_line(disk + "/wwid");
@@ -59,6 +73,7 @@ DeviceInfo read_info(const std::string& disk, const std::string& name) {
   info.model = read_line(disk + "/device/model");
   info.serial = read_line(disk + "/device/serial");
   if (info.serial.empty()) info.serial = read_line(disk + "/serial");
+  if (info.serial.empty()) info.serial = read_serial_page(disk + "/device/vpd_pg80");
   info.revision = read_line(disk + "/device/rev");
   if (info.revision.empty()) info.revision = read_line(disk + "/device/firmware_rev");
   info.rotational = read_line(disk + "/queue/rotational") == "1";

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "fake_host.h"
 
@@ -251,6 +252,21 @@ TEST(ReadHost, ReadsWhatADeviceSaysOfItself) {
   EXPECT_EQ(info.revision, "1.0");
   EXPECT_EQ(info.transport, "nvme");
   EXPECT_FALSE(info.rotational);
+}
+
+TEST(ReadHost, ReadsTheSerialNumberOfAScsiDisk) {
+  FakeHost fake;
+  fake.block("sda", "8:0", 8);
+  const auto serial_of = [&](std::string_view page) {
+    fake.attribute("sda", "device/vpd_pg80", std::string(page));
+    return read_host(fake.paths()).blocks.at(0).info.serial;
+  };
+  using namespace std::string_view_literals;
+  EXPECT_EQ(serial_of("\0\x80\0\x06SN 123"sv), "SN 123");
+  EXPECT_EQ(serial_of("\0\x80\0\x0a    S\x07N1  more"sv), "SN1");
+  EXPECT_EQ(serial_of("\0\x80\0\x04    "sv), "");
+  EXPECT_EQ(serial_of("\0\x80\xff\xffSN"sv), "SN");
+  EXPECT_EQ(serial_of("\0\x80"sv), "");
 }
 
 TEST(ReadHost, LeavesOutWhatHasNoDeviceNumber) {
