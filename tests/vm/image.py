@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Debian 12 with its own kernel and the project's packages, as the image of a disk:  image.py --debs DIR --cache DIR
 It is made of what this machine's apt would install from, and kept in the cache for as long as packages and kernel stay the
-same."""
+same. With --fresh DIR, instead a root directory without kernel and packages, in which apt can install them without a network."""
 import argparse
 import contextlib
 import hashlib
@@ -86,21 +86,37 @@ def key(debs):
     return digest.hexdigest()[:16]
 
 
-def bootstrap(root, debs):
-    """A new system; the packages are installed in it by apt, as by an administrator, with all that they recommend."""
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(INCLUDE)}",
-               *proxies(), '--customize-hook=mkdir "$1/debs"',
-               *(f'--customize-hook=copy-in "{path}" /debs' for path in packages(debs)),
-               f'--customize-hook=chroot "$1" sh -c "{INSTALL}"', SUITE, str(root), "-"]
+def bootstrap(root, *options, without=()):
+    """A new system."""
+    include = ",".join(name for name in INCLUDE if name not in without)
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={include}", *proxies(), *options,
+               SUITE, str(root), "-"]
     try:
         done = subprocess.run(command, input=sources(), capture_output=True, text=True, timeout=BUILD_LIMIT)
     except subprocess.TimeoutExpired:
         raise CannotBuild(f"mmdebstrap took more than {BUILD_LIMIT} s") from None
     if done.returncode != 0:
         raise CannotBuild(f"mmdebstrap: {done.stderr[-2000:].strip()}")
+
+
+def in_root(debs, script):
+    """Options to run it in the new system, where the packages are in /debs."""
+    return ['--customize-hook=mkdir "$1/debs"', *(f'--customize-hook=copy-in "{path}" /debs' for path in packages(debs)),
+            f'--customize-hook=chroot "$1" sh -c "{script}"']
+
+
+def install(root, debs):
+    """The packages are installed by apt, as by an administrator, with all that they recommend."""
+    bootstrap(root, *in_root(debs, INSTALL))
     if (root / "debs/status").read_text().strip() != "0":
         raise AssertionError(f"the packages cannot be installed: {(root / 'debs/log').read_text()[-4000:]}")
     shutil.rmtree(root / "debs")
+
+
+def fresh(root, debs):
+    """What the packages need is only downloaded."""
+    script = "DEBIAN_FRONTEND=noninteractive apt-get -y --download-only install /debs/*.deb >/dev/null && rm -r /debs"
+    bootstrap(root, "--skip=cleanup/apt", *in_root(debs, script), without=(KERNEL,))
 
 
 def add_agent(root):
@@ -127,7 +143,7 @@ def build(debs, directory):
         raise CannotBuild("needs root")
     root = directory / "root"
     try:
-        bootstrap(root, debs)
+        install(root, debs)
         add_agent(root)
         make_disk(root, directory / "disk")
         kernel, = (root / "boot").glob("vmlinuz-*")
@@ -157,7 +173,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--debs", default="build/deb")
     parser.add_argument("--cache", default="build/vm")
+    parser.add_argument("--fresh", type=pathlib.Path, help="a directory that is not there yet")
     arguments = parser.parse_args()
+    if arguments.fresh:
+        fresh(arguments.fresh, arguments.debs)
+        return
     print(image(arguments.debs, arguments.cache))
 
 
