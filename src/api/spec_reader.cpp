@@ -177,7 +177,8 @@ util::Result<job::JobSpec> read_spec_or_error(std::string_view body) {
   if (spec) return std::move(*spec);
   util::Error error{util::Errc::invalid, {}, 0, std::move(spec.error().errors)};
   for (const auto& field : error.details) {
-    error.message += fmt::format("{}{}: {}", error.message.empty() ? "" : "; ", field.pointer, field.detail);
+    error.message += fmt::format("{}{}{}{}", error.message.empty() ? "" : "; ", field.pointer,
+                                 field.pointer.empty() ? "" : ": ", field.detail);
   }
   return tl::unexpected(std::move(error));
 }

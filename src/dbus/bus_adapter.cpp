@@ -27,7 +27,8 @@ void drain(int fd) {
 
 }  // namespace
 
-BusAdapter::BusAdapter(BusSetup setup) : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+BusAdapter::BusAdapter(BusSetup setup)
+    : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), deeds_(setup_.log) {}
 
 BusAdapter::~BusAdapter() {
   thread_.request_stop();

@@ -10,6 +10,7 @@
 
 #include "errands.h"
 #include "setup.h"
+#include "spliced/util/deed.h"
 #include "spliced/util/unique_fd.h"
 #include "work.h"
 
@@ -19,7 +20,8 @@ namespace spliced::dbus {
 //
 // One thread does everything that touches the bus, and waits for nothing else: calls that look at disks are run by
 // Errands, login1 and polkit are asked without waiting. Without a bus, or when it goes away, the daemon goes on: that
-// is logged once, and the adapter tries again every other second.
+// is logged once, and the adapter tries again every other second. A bus that takes a connection and says nothing is
+// given up after 25 s, which is sd-bus's own limit.
 class BusAdapter {
  public:
   explicit BusAdapter(BusSetup setup);
@@ -32,8 +34,8 @@ class BusAdapter {
   void on_state_change(const job::StateChange& change);
   void on_forgotten();  // thread-safe; only wakes
   [[nodiscard]] bool connected() const { return connected_; }
-  // Ends the connection, and waits for what is under way. false: something takes longer than `limit`, as a disk does
-  // that does not answer; the process must end without the destructor then. Idempotent.
+  // Ends the connection, and waits for what is under way. false: something takes longer than `limit`, as a disk or a
+  // bus does that does not answer; the process must end without the destructor then. Idempotent.
   [[nodiscard]] bool stop(util::Nanos limit);
 
  private:
@@ -63,6 +65,7 @@ class BusAdapter {
   std::atomic<bool> forgotten_{false};
   std::atomic<bool> connected_{false};
   bool reported_loss_ = false;
+  util::DeedLog deeds_;
   Errands errands_;
   std::jthread thread_;
 };

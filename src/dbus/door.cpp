@@ -14,23 +14,30 @@
 
 namespace spliced::dbus {
 
-Door::Door(sdbus::IConnection& connection, Admit admit, util::Logger& log)
-    : admit_(std::move(admit)), bus_(sdbus::createProxy(connection, kBusName, kBusPath)), polkit_(connection, log) {}
+Door::Door(sdbus::IConnection& connection, Admit admit, util::Logger& log, util::DeedLog& deeds)
+    : admit_(std::move(admit)),
+      deeds_(deeds),
+      bus_(sdbus::createProxy(connection, kBusName, kBusPath)),
+      polkit_(connection, log) {}
 
 Door::Caller Door::caller_of(const sdbus::Message& call) const {
   const std::string sender = call.getSender();
   const auto peer = peer_of(sender);
   Caller caller{sender, sender, admit(peer), std::nullopt, may_ask_a_person(call)};
   if (peer) {
-    caller.peer = fmt::format("uid {}, pid {}", peer->uid, peer->pid);
+    caller.peer = describe(*peer);
     caller.uid = peer->uid;
   }
   return caller;
 }
 
+std::string Door::describe(const access::LocalPeer& peer) {
+  return fmt::format("uid {}, pid {}", peer.uid, peer.pid);
+}
+
 access::Admission Door::admit(const std::optional<access::LocalPeer>& peer) const {
   if (peer) return admit_(*peer);
-  return tl::unexpected(access::Denial{false, "the bus does not say who calls"});
+  return tl::unexpected(access::Denial{false, "the caller hung up before the bus could say who it is"});
 }
 
 // The bus is asked, which knows it of the time when the connection was made (D-Bus specification,
@@ -55,11 +62,15 @@ std::optional<access::LocalPeer> Door::peer_of(const std::string& sender) const 
   return std::nullopt;
 }
 
-void Door::check_reader(const sdbus::Message& reply) const {
+void Door::check_reader(const sdbus::Message& reply) {
   const std::string sender = asker_of(reply);
   if (sender.empty()) return;  // a signal, which the policy of the bus shows to those who may read
-  const auto who = allow(admit(peer_of(sender)), access::Scope::read, "a property");
-  if (!who) throw to_bus(who.error());
+  const auto peer = peer_of(sender);
+  const auto who = allow(admit(peer), access::Scope::read, "a property");
+  if (who) return;
+  deeds_.log(
+      {"Get property", peer ? describe(*peer) : sender, short_name(who.error().code), false, who.error().message, {}});
+  throw to_bus(who.error());
 }
 
 util::Result<access::Principal> Door::allow(const access::Admission& admission, access::Scope needed,
@@ -72,12 +83,13 @@ util::Result<access::Principal> Door::allow(const access::Admission& admission, 
                         access::scope_name(who.scope)));
 }
 
-void Door::ask(const Caller& caller, access::Scope scope, const char* call,
-               std::function<void(std::optional<access::Principal> granted)> then) {
-  if (!caller.uid) return then(std::nullopt);
+void Door::ask(const Caller& caller, access::Scope scope, const char* call, std::function<void(const Grant&)> then) {
+  if (!caller.uid) return then({});
   const uid_t uid = *caller.uid;
-  polkit_.ask({caller.sender, uid, scope, call, caller.interactive}, [=](bool granted) {
-    then(granted ? std::optional(access::Principal{fmt::format("uid:{}", uid), scope}) : std::nullopt);
+  polkit_.ask({caller.sender, uid, scope, call, caller.interactive}, [=](Polkit::Answer answer) {
+    Grant grant{std::nullopt, answer == Polkit::Answer::too_many};
+    if (answer == Polkit::Answer::yes) grant.principal = access::Principal{fmt::format("uid:{}", uid), scope};
+    then(grant);
   });
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "errands.h"
 
+#include <system_error>
+
 #include "spliced/util/threads.h"
 
 namespace spliced::dbus {
@@ -8,15 +10,22 @@ namespace spliced::dbus {
 bool Errands::take(std::function<void()> errand) {
   const std::lock_guard lock(mutex_);
   if (stopped_ || waiting_.size() >= kQueue) return false;
+  if (threads_.size() < kThreads && busy_ + waiting_.size() >= threads_.size()) grow();
+  if (threads_.empty())
+    return false;  // what nobody would do now must not be done by the thread of another errand later
   waiting_.push_back(std::move(errand));
-  if (threads_.size() < kThreads && busy_ + waiting_.size() > threads_.size()) {
+  changed_.notify_all();
+  return true;
+}
+
+void Errands::grow() {
+  try {
     threads_.emplace_back([this](const std::stop_token& stop) {
       util::name_this_thread("bus-errand");
       work(stop);
     });
+  } catch (const std::system_error&) {  // those that there are go on
   }
-  changed_.notify_all();
-  return true;
 }
 
 void Errands::work(const std::stop_token& stop) {

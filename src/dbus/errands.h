@@ -22,13 +22,14 @@ class Errands {
   Errands(const Errands&) = delete;
   Errands& operator=(const Errands&) = delete;
 
-  // false: too many are waiting, or it was stopped. `errand` must not throw.
+  // false: too many are waiting, the system has no thread for it, or it was stopped. `errand` must not throw.
   [[nodiscard]] bool take(std::function<void()> errand);
   // Drops those that wait, and waits for those that are under way. false: they take longer than `limit`.
   [[nodiscard]] bool stop(util::Nanos limit);
 
  private:
   void work(const std::stop_token& stop);
+  void grow();
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -54,16 +54,17 @@ double job_progress(const job::JobSummary& job) {
 JobObjects::JobObjects(sdbus::IConnection& connection, Hooks hooks)
     : connection_(connection), hooks_(std::move(hooks)) {}
 
-void JobObjects::sync(const std::vector<job::JobSummary>& jobs, bool announce) {
+void JobObjects::sync(const std::vector<job::JobSummary>& jobs, How how) {
   std::set<std::string> stay;
+  std::size_t ended = 0;
   for (const auto& job : jobs) {
-    if (stay.size() >= kMaxRows && job::is_final(job.state)) continue;
+    if (job::is_final(job.state) && ++ended > kMaxRows) continue;
     stay.insert(job.id);
     const auto found = entries_.find(job.id);
     if (found == entries_.end()) {
-      add(job, announce);
+      add(job, how.announce);
     } else if (!found->second->shown.over) {
-      update(*found->second, shown_of(job));
+      update(*found->second, shown_of(job), how.progress);
     }
   }
   for (auto entry = entries_.begin(); entry != entries_.end();) {
@@ -71,7 +72,7 @@ void JobObjects::sync(const std::vector<job::JobSummary>& jobs, bool announce) {
       ++entry;
       continue;
     }
-    if (announce) entry->second->object->emitInterfacesRemovedSignal();
+    if (how.announce) entry->second->object->emitInterfacesRemovedSignal();
     entry = entries_.erase(entry);
   }
 }
@@ -94,6 +95,7 @@ JobObjects::Shown JobObjects::shown_of(const job::JobSummary& job) {
   shown.progress = std::floor(job_progress(job) * kProgressSteps) / kProgressSteps;
   shown.destructive = job.destructive.value_or(true);
   shown.over = job::is_final(job.state);
+  shown.destroys = job.destroys && !shown.over;
   return shown;
 }
 
@@ -141,7 +143,11 @@ void JobObjects::publish(Entry& entry) {
   object.finishRegistration();
 }
 
-void JobObjects::update(Entry& entry, Shown next) {
+void JobObjects::update(Entry& entry, Shown next, bool progress) {
+  if (!progress && next.state == entry.shown.state) {
+    next.progress = entry.shown.progress;
+    next.errors = entry.shown.errors;
+  }
   std::vector<std::string> changed;
   const auto compare = [&](const char* name, auto Shown::*member) {
     if (entry.shown.*member != next.*member) changed.emplace_back(name);
@@ -158,12 +164,12 @@ void JobObjects::update(Entry& entry, Shown next) {
   if (!changed.empty()) entry.object->emitPropertiesChangedSignal(kJob, changed);
 }
 
-std::string JobObjects::destructive_jobs() const {
+std::string JobObjects::destroying_jobs() const {
   const Shown* first = nullptr;
   std::size_t count = 0;
   for (const auto& [id, entry] : entries_) {
     const Shown& job = entry->shown;
-    if (job.over || !job.destructive) continue;
+    if (!job.destroys) continue;
     ++count;
     if (first == nullptr || job.created_at < first->created_at) first = &job;
   }

@@ -31,10 +31,14 @@ class JobObjects {
   };
   JobObjects(sdbus::IConnection& connection, Hooks hooks);
 
-  // `jobs`: newest first. `announce`: with signals.
-  void sync(const std::vector<job::JobSummary>& jobs, bool announce);
-  // The destructive jobs that have not ended, in words; "" for none.
-  [[nodiscard]] std::string destructive_jobs() const;
+  struct How {
+    bool announce = true;  // with signals
+    bool progress = true;  // of jobs that are in the same state as before, too
+  };
+  // `jobs`: newest first.
+  void sync(const std::vector<job::JobSummary>& jobs, How how);
+  // The jobs that write or trim and have not ended, in words; "" for none.
+  [[nodiscard]] std::string destroying_jobs() const;
   [[nodiscard]] bool any_running() const;
 
  private:
@@ -46,7 +50,7 @@ class JobObjects {
     std::uint64_t created_at = 0, started_at = 0, ended_at = 0;  // microseconds since 1970; 0: not yet
     std::uint64_t errors = 0;
     double progress = 0;
-    bool destructive = false, over = false;
+    bool destructive = false, destroys = false, over = false;
   };
   struct Entry {
     Shown shown;
@@ -56,7 +60,7 @@ class JobObjects {
   [[nodiscard]] static Shown shown_of(const job::JobSummary& job);
   void add(const job::JobSummary& job, bool announce);
   void publish(Entry& entry);
-  static void update(Entry& entry, Shown next);
+  static void update(Entry& entry, Shown next, bool progress);
 
   sdbus::IConnection& connection_;
   const Hooks hooks_;

@@ -3,6 +3,7 @@
 #include <sdbus-c++/sdbus-c++.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,7 +11,6 @@
 
 #include "spliced/access/principal.h"
 #include "spliced/util/log.h"
-#include "spliced/util/result.h"
 
 namespace spliced::dbus {
 
@@ -29,16 +29,29 @@ class Polkit {
     const char* call = "";     // for whoever is asked
     bool interactive = false;  // a person may be asked, which takes as long as it takes
   };
-  // Calls `then` once, later or at once, with whether it says yes.
-  void ask(const Question& question, std::function<void(bool granted)> then);
+  enum class Answer { yes, no, too_many };
+  // Calls `then` once, later or at once; never when the sender goes away meanwhile, or the bus.
+  void ask(const Question& question, std::function<void(Answer)> then);
+  // Lets go of the questions whose senders went away. In every round of the bus.
+  void sweep();
 
  private:
-  void note(const sdbus::Error* error);
+  struct Open {
+    uid_t uid = 0;
+    std::function<void(Answer)> then;
+    sdbus::Slot watch;  // over the sender
+    bool gone = false;
+  };
+  [[nodiscard]] bool too_many(uid_t uid) const;
+  void send(std::uint64_t number, const Question& question);
+  void answered(std::uint64_t number, const sdbus::Error* error, bool yes);
+  void sender_changed(std::uint64_t number, sdbus::Message& message);
 
+  sdbus::IConnection& connection_;
   util::Logger& log_;
   std::unique_ptr<sdbus::IProxy> authority_;
-  std::map<uid_t, std::size_t> asking_;  // how many questions are open
-  std::size_t open_ = 0;
+  std::uint64_t next_number_ = 1;
+  std::map<std::uint64_t, Open> open_;  // by number, which polkit knows them by, too
   bool reported_ = false;
 };
 

@@ -21,6 +21,7 @@ bool may_ask_a_person(const sdbus::Message& message) {
 }
 
 std::string asker_of(const sdbus::Message& reply) {
+  if (sd_bus_message_is_signal(Raw::of(reply), nullptr, nullptr) > 0) return "";
   sd_bus_message* call = sd_bus_get_current_message(sd_bus_message_get_bus(Raw::of(reply)));
   if (call == nullptr || sd_bus_message_is_method_call(call, nullptr, nullptr) <= 0) return "";
   const char* sender = sd_bus_message_get_sender(call);

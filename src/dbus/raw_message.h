@@ -10,8 +10,8 @@ namespace spliced::dbus {
 // Whether the caller is willing to wait until somebody has been asked (ALLOW_INTERACTIVE_AUTHORIZATION).
 [[nodiscard]] bool may_ask_a_person(const sdbus::Message& message);
 
-// Who made the call that is being answered with `reply`, the reply to it or part of it; "" while none is, as when a
-// signal carries the same properties.
+// Who made the call that is being answered with `reply`, the reply to it or part of it; "" for a signal, which may
+// carry the same properties.
 [[nodiscard]] std::string asker_of(const sdbus::Message& reply);
 
 }  // namespace spliced::dbus

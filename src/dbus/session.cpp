@@ -67,6 +67,13 @@ util::Result<std::string> id_in(sdbus::MethodCall& call) {
   return id;
 }
 
+util::Error too_many_questions() {
+  return {util::Errc::exhausted,
+          "polkit is being asked about too many calls of this user, or of all; try again later",
+          0,
+          {}};
+}
+
 std::unique_ptr<sdbus::IConnection> connect(BusKind kind) {
   auto connection = kind == BusKind::system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
   connection->setMethodCallTimeout(kBusLimit);
@@ -79,14 +86,14 @@ BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
     : setup_(setup),
       adapter_(adapter),
       connection_(connect(setup.kind)),
-      door_(*connection_, setup.admit, setup.log),
+      door_(*connection_, setup.admit, setup.log, adapter.deeds_),
       manager_(sdbus::createObject(*connection_, kManagerPath)),
       root_(sdbus::createObject(*connection_, kRoot)),
       jobs_(*connection_, job_hooks()),
       inhibitor_(*connection_, setup.log) {
   register_manager();
   root_->addObjectManager();
-  sync_jobs(false);
+  sync_jobs({.announce = false});
   // The objects first: whoever sees the name may call at once.
   connection_->requestName(kName);
 }
@@ -166,10 +173,10 @@ void BusAdapter::Session::authorize(Call call, Scope scope, util::Error otherwis
   call.asked = scope;
   const auto shared = std::make_shared<Call>(std::move(call));
   door_.ask(shared->caller, scope, shared->method.name,
-            [this, shared, otherwise = std::move(otherwise)](const std::optional<access::Principal>& granted) {
+            [this, shared, otherwise = std::move(otherwise)](const Door::Grant& grant) {
               guarded([&] {
-                if (granted) return perform(std::move(*shared), *granted);
-                turn_down(*shared, otherwise);
+                if (grant.principal) return perform(std::move(*shared), *grant.principal);
+                turn_down(*shared, grant.too_many ? too_many_questions() : otherwise);
               });
             });
 }
@@ -190,7 +197,11 @@ void BusAdapter::Session::perform(Call call, const access::Principal& who) {
   if (!call.method.waits) return finish(std::move(call), errand());
   const std::uint64_t ticket = adapter_.next_ticket_++;
   if (!adapter_.errands_.take([&adapter = adapter_, ticket, errand] { adapter.post({ticket, errand()}); })) {
-    return turn_down(call, {util::Errc::exhausted, "too many calls wait for disks to answer; try again later", 0, {}});
+    return turn_down(call,
+                     {util::Errc::exhausted,
+                      "too many calls wait for disks to answer, or the system has no thread to give; try again later",
+                      0,
+                      {}});
   }
   calls_.emplace(ticket, std::move(call));
 }
@@ -214,17 +225,16 @@ void BusAdapter::Session::finish(Call call, Outcome outcome) {
 }
 
 void BusAdapter::Session::turn_down(const Call& call, const util::Error& error) {
-  if (call.method.deed || error.code == util::Errc::forbidden) {
-    util::log_deed(
-        setup_.log,
+  if (call.method.deed || error.code == util::Errc::forbidden || call.asked != Scope::none) {
+    adapter_.deeds_.log(
         {call.method.name, call.caller.peer, short_name(error.code), false, error.message, {call.work.job, {}, {}}});
   }
   refuse(call.message, error);
 }
 
 void BusAdapter::Session::reply(const Call& call, const Outcome& outcome) {
-  // Whoever knows the id finds the object.
-  if (std::holds_alternative<JobId>(outcome) || std::holds_alternative<JobObject>(outcome)) sync_jobs(true);
+  // Whoever knows the id finds the object, and whoever changed a job sees it changed.
+  if (call.method.deed || std::holds_alternative<JobObject>(outcome)) sync_jobs({.progress = false});
   if (call.message.doesntExpectReply()) return;
   auto reply = call.message.createReply();
   if (const auto* id = std::get_if<JobId>(&outcome)) {
@@ -241,20 +251,21 @@ void BusAdapter::Session::reply(const Call& call, const Outcome& outcome) {
   reply.send();
 }
 
-void BusAdapter::Session::sync_jobs(bool announce) {
-  jobs_.sync(setup_.service.list({}), announce);
-  last_sync_ = util::system_clock().now();
+void BusAdapter::Session::sync_jobs(JobObjects::How how) {
+  jobs_.sync(setup_.service.list({}), how);
+  if (how.progress) last_progress_ = util::system_clock().now();
 }
 
 void BusAdapter::Session::show(const std::vector<job::StateChange>& changes, bool forgotten) {
-  const bool due = jobs_.any_running() && util::system_clock().now() - last_sync_ >= kProgressPause;
-  if (!changes.empty() || forgotten || due) sync_jobs(true);
+  const bool due = jobs_.any_running() && util::system_clock().now() - last_progress_ >= kProgressPause;
+  if (!changes.empty() || forgotten || due) sync_jobs({.progress = due});
   for (const auto& change : changes) {
     manager_->emitSignal("JobStateChanged")
         .onInterface(kManager)
         .withArguments(change.job_id, std::string(job::state_name(change.state)), verdict_of(change.verdict));
   }
-  inhibitor_.want(jobs_.destructive_jobs());
+  inhibitor_.want(jobs_.destroying_jobs());
+  door_.sweep();
 }
 
 }  // namespace spliced::dbus

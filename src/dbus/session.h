@@ -16,8 +16,8 @@
 namespace spliced::dbus {
 
 // One connection to the bus with our objects on it; lives as long as the connection does. Bus thread only; every call
-// may throw sdbus::Error. No method waits for anything: what looks at disks is done by an errand of the adapter, and
-// answered when that comes back; likewise where polkit is asked.
+// may throw sdbus::Error. No method waits for anything but the bus itself, for at most 2 s: what looks at disks is done
+// by an errand of the adapter, and answered when that comes back; likewise where polkit is asked.
 class BusAdapter::Session {
  public:
   Session(const BusSetup& setup, BusAdapter& adapter);
@@ -56,12 +56,13 @@ class BusAdapter::Session {
   [[nodiscard]] JobObjects::Hooks job_hooks();
 
   void begin(sdbus::MethodCall message, const Method& method, Read read);
-  void authorize(Call call, access::Scope scope, util::Error otherwise);
+  void authorize(Call call, access::Scope scope,
+                 util::Error otherwise);  // `otherwise`: the answer where polkit says no
   void perform(Call call, const access::Principal& who);
   void finish(Call call, Outcome outcome);
   void turn_down(const Call& call, const util::Error& error);
   void reply(const Call& call, const Outcome& outcome);
-  void sync_jobs(bool announce);
+  void sync_jobs(JobObjects::How how);
 
   const BusSetup& setup_;
   BusAdapter& adapter_;
@@ -71,7 +72,7 @@ class BusAdapter::Session {
   std::unique_ptr<sdbus::IObject> root_;
   JobObjects jobs_;
   Inhibitor inhibitor_;
-  util::Nanos last_sync_ = 0;
+  util::Nanos last_progress_ = 0;
   std::map<std::uint64_t, Call> calls_;  // whose errands are under way, by ticket
 };
 

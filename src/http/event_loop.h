@@ -76,7 +76,7 @@ class EventLoop {
   void dispatch(Connection& connection);
   [[nodiscard]] Response handle(const Exchange& exchange) const;
   void answer(Connection& connection, Response response);
-  void log_deed(const Connection& connection, Response& response) const;
+  void log_deed(const Connection& connection, Response& response);
   void set_answer_deadline(Connection& connection);
   void send(Connection& connection);
   void pull(Connection& connection);
@@ -97,6 +97,7 @@ class EventLoop {
   const Router& router_;
   Observer& observer_;
   util::Logger& log_;
+  util::DeedLog deeds_{log_};
   BoundedPool& pool_;
   RequestParser parser_;
   util::UniqueFd epoll_, wake_, listening_;

@@ -263,7 +263,7 @@ void EventLoop::answer(Connection& connection, Response response) {
 }
 
 // Who wanted to change what, or was not let in, and what came of it.
-void EventLoop::log_deed(const Connection& connection, Response& response) const {
+void EventLoop::log_deed(const Connection& connection, Response& response) {
   const Exchange& exchange = *connection.exchange;
   const bool changes = exchange.method == "POST" || exchange.method == "PUT" || exchange.method == "DELETE" ||
                        exchange.method == "PATCH";
@@ -278,8 +278,8 @@ void EventLoop::log_deed(const Connection& connection, Response& response) const
   }
   if (!turned_away && (!changes || (route != nullptr && route->asks_only))) return;
   const std::string peer = exchange.request.peer.empty() ? connection.peer() : exchange.request.peer;
-  util::log_deed(log_, {fmt::format("{} {}", exchange.method, path), peer, std::to_string(response.status),
-                        response.status < 400, std::move(response.detail), std::move(response.about)});
+  deeds_.log({fmt::format("{} {}", exchange.method, path), peer, std::to_string(response.status), response.status < 400,
+              std::move(response.detail), std::move(response.about)});
 }
 
 // When the listener ends, a stream that goes on earns no more time.

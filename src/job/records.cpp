@@ -137,7 +137,7 @@ StoredJob JobService::Impl::record_of(const JobView& view) const {
     progress += device.progress / static_cast<double>(view.devices);
     errors += errors_of(device);
   }
-  record.progress = progress;
+  record.progress = std::min(progress, 1.0);
   record.errors = errors;
   record.document = [form = setup_.document, view] { return form(view); };
   record.saved_at = std::chrono::system_clock::now();
@@ -160,6 +160,7 @@ JobService::Impl::Glance JobService::Impl::glance(const Job& job) const {
   summary.started_at = job.started_at;
   summary.ended_at = job.ended_at;
   summary.destructive = job.spec.destructive;
+  summary.destroys = workload::destroys(job.spec.workload.rw);
   summary.targets = listed(job.spec.targets);
   summary.target_count = job.spec.targets.size();
   return out;
@@ -179,7 +180,7 @@ JobSummary complete(JobSummary out, const std::vector<std::shared_ptr<DeviceRun>
     errors += brief.errors;
     if (names.size() <= kListedNames) names.push_back(runs[i]->facts().name);
   }
-  out.progress = progress;
+  out.progress = std::min(progress, 1.0);
   out.errors = errors;
   out.devices = listed(names);
   out.device_count = runs.size();

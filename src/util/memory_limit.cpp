@@ -135,11 +135,34 @@ void look_at(const std::string& root, const std::string& directory, const Names&
   }
 }
 
+// "MemAvailable:    1234 kB" (proc_meminfo(5)), in bytes.
+std::optional<std::uint64_t> field_of(const std::vector<std::string>& lines, std::string_view name) {
+  for (const auto& line : lines) {
+    const std::string_view text = line;
+    if (!text.starts_with(name) || text.substr(name.size(), 1) != ":") continue;
+    const auto digit = text.find_first_of("0123456789");
+    if (digit == text.npos) return std::nullopt;
+    const auto kilobytes = parse_number(text.substr(digit));
+    return kilobytes ? std::optional(*kilobytes * 1024) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// What the machine has, and how much of that the kernel could give without swapping.
+std::optional<MemoryBound> machine_memory(const std::string& root) {
+  const std::string path = "/proc/meminfo";
+  const auto lines = lines_of(root + path);
+  const auto total = field_of(lines, "MemTotal");
+  const auto available = field_of(lines, "MemAvailable");
+  if (!total || !available) return std::nullopt;
+  return MemoryBound{*total, *total - std::min(*total, *available), path};
+}
+
 }  // namespace
 
 std::optional<MemoryBound> MemoryLimit::read() const {
   const auto groups = lines_of(root_ + "/proc/self/cgroup");
-  std::optional<MemoryBound> best;
+  std::optional<MemoryBound> best = machine_memory(root_);
   for (const auto& line : lines_of(root_ + "/proc/self/mountinfo")) {
     const auto mount = parse_mount(line);
     if (!mount) continue;

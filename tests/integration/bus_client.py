@@ -4,6 +4,7 @@
 import asyncio
 import json
 import sys
+import time
 
 from dbus_next import DBusError, Variant
 from dbus_next.aio import MessageBus
@@ -66,6 +67,10 @@ class Client:
         # Progress is told while it runs.
         await self.wait_for(lambda: any("Progress" in changed for _, changed, _ in self.seen["changed"]))
         await self.refused(out, "forget_running", job.call_forget())
+        begun, told = time.monotonic(), self.progress_told()
+        while time.monotonic() < begun + 1.5:
+            await manager.call_get_job(out["endless"])
+        out["progress_told"] = self.progress_told() - told
         await job.call_cancel()
         await self.wait_for(lambda: any(changed.get("State") == "CANCELLED" for _, changed, _ in self.seen["changed"]))
         await manager.call_cancel(out["endless"])  # idempotent
@@ -75,6 +80,9 @@ class Client:
         await self.refused(out, "forget_again", job.call_forget())
         await self.refused(out, "get_forgotten", manager.call_get_job(out["endless"]))
         return {**out, "endless_path": path, **self.seen}
+
+    def progress_told(self):
+        return sum("Progress" in changed for _, changed, _ in self.seen["changed"])
 
     @staticmethod
     async def refused(out, name, call):

@@ -88,8 +88,8 @@ class OnABus(TestCase):
         return json.dumps({"name": "over the bus", "targets": [str(daemon.dir / "scratch")], "destructive": True,
                            "workload": {"rw": "randrw", "bs": "4k", "size": "1M", "direct": False, **workload}})
 
-    def destroying(self, daemon, **job):
-        return daemon.submit(targets=[str(daemon.dir / "s")], destructive=True, **job, workload={
+    def destroying(self, daemon, file="s", **job):
+        return daemon.submit(targets=[str(daemon.dir / file)], destructive=True, **job, workload={
             "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
 
     def stand_in(self, command):

@@ -22,6 +22,10 @@ class Authority(ServiceInterface):
             await asyncio.Event().wait()
         return [action in open(self.path).read().split(), False, {}]
 
+    @method()
+    async def CancelCheckAuthorization(self, cancellation: "s"):  # noqa: F821,N802
+        print("cancelled", cancellation, flush=True)
+
 
 async def main():
     bus = await MessageBus(bus_address=os.environ["DBUS_SESSION_BUS_ADDRESS"]).connect()

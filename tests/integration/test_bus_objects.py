@@ -2,14 +2,17 @@
 """Jobs as objects on the bus, for clients of any library; a bus that comes and goes; calls that nobody should make; polkit."""
 import json
 import os
+import pathlib
 import pwd
 import signal
 import subprocess
 import time
 import unittest
 
+import job_database
 from buses import JOB, JOBS, NAME, PATH, Bus, OnABus
 from harness import SLOW, await_true, need_root
+from raw_bus import RawBus
 
 CALLS = int(os.environ.get("SPLICED_BUS_CALLS", "1000"))
 # Users who may nothing; the bus lets in none that has no name.
@@ -39,6 +42,7 @@ class Objects(OnABus):
         self.assertLessEqual(managed["CreatedAt"], managed["StartedAt"])
         self.assertLess(managed["StartedAt"], managed["EndedAt"])
         self.assertEqual(job["ended_at"][:19], time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(managed["EndedAt"] / 1e6)))
+        self.assertLessEqual(out["progress_told"], 2, "at most once a second, however often somebody asks")
         self.assertEqual(["CANCELLED", 0], [out["properties"]["State"], out["properties"]["Errors"]])
         self.assertEqual(["org.spliced.Error.Conflict", "org.freedesktop.DBus.Error.UnknownObject", "org.spliced.Error.NotFound"],
                          [out["forget_running"], out["forget_again"], out["get_forgotten"]])
@@ -67,6 +71,53 @@ class Objects(OnABus):
         daemon.stop()
         self.connected(self.daemon(bus="session", env=self.env, directory=directory))
         self.assertEqual("INTERRUPTED", self.objects()[path][JOB]["State"]["data"])
+
+    def test_each_job_that_is_known_is_an_object(self):
+        """As many ended ones as are kept, and those that run besides."""
+        Bus(self, self.address)
+        directory = self.directory()
+        (directory / "state").mkdir()
+        ids = job_database.make(directory / "state" / "state.db", 1000, 1, 0)
+        daemon = self.connected(self.daemon(bus="session", env=self.env, directory=directory))
+        self.assertEqual(1001, len(self.objects()))
+        running = [self.destroying(daemon, file)["id"] for file in "abc"]
+        for job in (ids[0], *running):
+            self.assertEqual(job, self.property_of(self.invoke("GetJob", "s", job)[0], "Id"))
+        self.assertEqual(1004, len(self.objects()))
+
+    def test_who_cancelled_a_job_sees_it_cancelled(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        for _ in range(20):
+            job = self.destroying(daemon)["id"]
+            path = self.invoke("GetJob", "s", job)[0]
+            # Neither waits for the other.
+            cancel = raw.send(NAME, PATH, NAME, "Cancel", job)
+            look = raw.send(NAME, path, "org.freedesktop.DBus.Properties", "GetAll", JOB)
+            self.assertIsNone(raw.answer(cancel)[0])
+            self.assertNotIn(b"RUNNING", raw.answer(look)[1])
+
+    def test_what_is_refused_for_want_of_a_thread_is_not_done_later(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        none = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=clone,clone3", "-e", "inject=clone,clone3:error=EAGAIN", "-o",
+                                 "/dev/null", "-p", str(daemon.pid())], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(none.stderr.close)
+        self.addCleanup(none.wait)
+        self.addCleanup(none.kill)
+        status = lambda: pathlib.Path(f"/proc/{daemon.pid()}/status").read_text()  # noqa: E731
+        await_true(lambda: none.poll() is not None or "TracerPid:\t0\n" not in status(), "strace to be there")
+        if none.poll() is not None:
+            self.skipTest(f"no strace here: {none.stderr.read().strip()}")
+        refused = RawBus(self, self.address.removeprefix("unix:path=")).call(NAME, PATH, NAME, "Submit", self.definition(daemon))
+        self.assertEqual("org.spliced.Error.Exhausted", refused[0], refused)
+        none.terminate()
+        await_true(lambda: "TracerPid:\t0\n" in status(), "strace to be gone")
+        self.invoke("ListDevices")  # has a thread
+        self.assertEqual([[]], self.invoke("ListJobs"))
+        self.assertFalse((daemon.dir / "scratch").exists())
+        self.assertIn("no thread to give", daemon.text())
 
     def test_a_bus_that_is_killed_five_times(self):
         daemon = self.start()
@@ -198,16 +249,30 @@ class Polkit(OnABus):
         await_true(lambda: said().count("asked") == 8 and sum(p.poll() is not None for p in waiting) == 4, "four of them to be refused")
         for process in waiting:
             if process.poll() is not None:
-                self.assertEqual(DENIED, process.stderr.read().strip())
+                self.assertIn("polkit is being asked about too many calls", process.stderr.read())
         begun = time.monotonic()
         self.invoke("ListJobs")
         self.assertLess(time.monotonic() - begun, 1 * SLOW)
+        self.assertEqual(4, self.daemon_.text().count("Exhausted: polkit is being asked about too many calls"))
         # Another user is asked about all the same.
         bob = subprocess.Popen(["setpriv", f"--reuid={BOB}", f"--regid={BOB}", "--clear-groups", "busctl", f"--address={self.address}",
                                 "call", NAME, PATH, NAME, "ListJobs"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(bob.wait)
         self.addCleanup(bob.kill)
         await_true(lambda: said().count("asked") == 9, "polkit to be asked about another user")
+
+    def test_whoever_hangs_up_is_not_asked_about_any_more(self):
+        _, said = self.polkit(mode=["silent"])
+        for _ in range(2):
+            before = said().count("asked")
+            waiting = [subprocess.Popen(["setpriv", f"--reuid={ALICE}", f"--regid={ALICE}", "--clear-groups", "busctl",
+                                         f"--address={self.address}", "call", NAME, PATH, NAME, "ListJobs"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(8)]
+            await_true(lambda: said().count("asked") == before + 8, "polkit to be asked about each")
+            for process in waiting:
+                process.kill()
+                process.wait()
+            await_true(lambda: said().count("cancelled") == said().count("asked"), "polkit to be told")
 
 
 if __name__ == "__main__":

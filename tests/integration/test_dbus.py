@@ -108,8 +108,7 @@ class DBus(OnABus):
         job = self.destroying(daemon, name="rack 7")
         await_true(lambda: f"taken shutdown:sleep spliced block: job {job['id']} (rack 7) writes to disks" in said(), "the lock")
         self.assertNotIn("released", said())
-        other = daemon.submit(targets=[str(daemon.dir / "t")], destructive=True, workload={
-            "rw": "write", "size": "4k", "runtime": "1h", "time_based": True, "thinktime": "1s", "direct": False})
+        other = self.destroying(daemon, "t")
         await_true(lambda: f"job {job['id']} (rack 7) and 1 more write to disks" in said(), "a lock that counts both")
         await_true(lambda: said().count("released") == 1, "the one before to be released")
         daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")

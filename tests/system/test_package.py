@@ -20,7 +20,7 @@ DEBS = os.environ.get("SPLICED_DEBS")
 FRESH = os.environ.get("SPLICED_FRESH_ROOT", "/")
 CURL = "curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock http://localhost"
 # Not the packages': backups that useradd(8) makes, caches, logs, locks and what dpkg, apt and systemd remember of themselves.
-OTHERS = r"/(proc|sys|dev|run/(systemd|lock|log|udev|user|dbus)|tmp|var/(log|cache|tmp)|var/lib/(dpkg|apt|PackageKit|systemd/catalog)|debs|etc/machine-id|etc/sub[ug]id-)(/|$)"
+OTHERS = r"/(proc|sys|dev|run/(systemd|lock|log|udev|user|dbus)|tmp|var/(log|cache|tmp)|var/lib/(dpkg|apt|PackageKit|systemd/catalog)|debs|etc/machine-id|etc/sub[ug]id-|root/\.cache)(/|$)"
 
 
 def higher_version(directory):

@@ -128,6 +128,14 @@ class Unit(OnAVirtualMachine):
         self.assertLessEqual(int(self.cgroup("pids.current")), 40)
         self.assertEqual("PASS", self.finish(self.nvme, rw="read", bs="64k", destructive=False)["verdict"])
 
+    def test_a_job_that_needs_more_memory_than_the_machine_has(self):
+        """The unit would allow it; it is neither begun nor told as the doing of the disk."""
+        pid = self.show("MainPID")
+        refused = self.post([self.nvme], rw="randwrite", bs="32M", workers=63)
+        self.assertEqual(("urn:spliced:problem:limit", 429), (refused["type"], refused["status"]), refused)
+        self.assertIn("/proc/meminfo allows", refused["detail"])
+        self.assertEqual(pid, self.show("MainPID"))
+
     def test_what_memory_a_job_may_take_is_refused_or_suffices(self):
         """The kernel never has to end anything: whatever the daemon takes on, it has the memory for."""
         self.limit_memory(96)

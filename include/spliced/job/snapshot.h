@@ -156,6 +156,7 @@ struct JobSummary {
   std::size_t target_count = 0;
   std::vector<std::string> devices;  // likewise, kernel names or paths
   std::size_t device_count = 0;
+  bool destroys = false;  // writes or trims, and is not yet on record as ended
 };
 inline constexpr std::size_t kListedNames = 16;
 inline constexpr std::size_t kListedBytes = 1024;

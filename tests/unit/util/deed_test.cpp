@@ -58,5 +58,63 @@ TEST(Deed, ManyTargetsAndLongTextsHaveABound) {
   EXPECT_NE(log.text.find("and 1016 more"), std::string::npos) << log.text;
 }
 
+class SteppedClock final : public Clock {
+ public:
+  Nanos now() override { return now_; }
+  void sleep_until(Nanos when) override { now_ = when; }
+
+ private:
+  Nanos now_ = kSecond;
+};
+
+struct Counting final : Logger {
+  void write(LogLevel, std::string_view message, std::span<const LogField>) override {
+    ++lines;
+    last = message;
+  }
+  std::uint64_t lines = 0;
+  std::string last;
+};
+
+TEST(DeedLog, LeavesOutWhatIsTooMuchAboutOneAndSaysSo) {
+  Counting log;
+  SteppedClock clock;
+  DeedLog deeds(log, clock);
+  const auto turn_away = [&](const std::string& peer) { deeds.log({"Cancel", peer, "AccessDenied", false, "no", {}}); };
+  for (std::uint64_t i = 0; i < DeedLog::kBurst + 5; ++i) turn_away("uid 7, pid " + std::to_string(i));
+  EXPECT_EQ(log.lines, DeedLog::kBurst);
+  turn_away("uid 8, pid 1");
+  EXPECT_EQ(log.lines, DeedLog::kBurst + 1) << "others are told of all the same";
+  for (int i = 0; i < 9; ++i) deeds.log({"Cancel", "uid 7, pid 1", "done", true, "", {}});
+  EXPECT_EQ(log.lines, DeedLog::kBurst + 10) << "and what is done";
+  clock.sleep_until(2 * kSecond);
+  for (int i = 0; i < 100; ++i) turn_away("uid 7, pid 9");
+  EXPECT_EQ(log.lines, DeedLog::kBurst + 10 + DeedLog::kPerSecond);
+  clock.sleep_until(3 * kSecond);
+  turn_away("uid 7, pid 9");
+  EXPECT_EQ(log.last, "Cancel by uid 7, pid 9: AccessDenied: no (and 80 more before, of which no line tells)");
+}
+
+TEST(DeedLog, KnowsAddressesWithoutTheirPorts) {
+  Counting log;
+  SteppedClock clock;
+  DeedLog deeds(log, clock);
+  for (std::uint64_t i = 0; i < 2 * DeedLog::kBurst; ++i)
+    deeds.log({"GET /", "[2001:db8::1]:" + std::to_string(i), "401", false, "", {}});
+  EXPECT_EQ(log.lines, DeedLog::kBurst);
+}
+
+TEST(DeedLog, IsBoundedWhateverItsPeersAre) {
+  Counting log;
+  SteppedClock clock;
+  DeedLog deeds(log, clock);
+  for (std::uint64_t i = 0; i < DeedLog::kMaxKnown + 3 * DeedLog::kBurst; ++i)
+    deeds.log({"GET /", "uid " + std::to_string(i), "403", false, "", {}});
+  EXPECT_LE(log.lines, DeedLog::kMaxKnown + DeedLog::kBurst);
+  clock.sleep_until(60 * kSecond);
+  deeds.log({"GET /", "uid 1000000", "403", false, "", {}});
+  EXPECT_EQ(log.last, "GET / by uid 1000000: 403") << "what is long past makes room";
+}
+
 }  // namespace
 }  // namespace spliced::util

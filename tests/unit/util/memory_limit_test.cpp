@@ -48,6 +48,25 @@ TEST_F(MemoryLimitTest, WithoutGroupsThereIsNone) {
   EXPECT_FALSE(read());
 }
 
+TEST_F(MemoryLimitTest, TheMachineItselfIsALimit) {
+  dir.write("proc/meminfo", "MemTotal:        2048 kB\nMemFree:  1 kB\nMemAvailable:    512 kB\n");
+  const auto bound = read();
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->limit, 2 * kMiB);
+  EXPECT_EQ(bound->left(), kMiB / 2);
+  EXPECT_EQ(bound->path, "/proc/meminfo");
+  process("4:memory:/a\n", kMount1);
+  group1("sys/fs/cgroup/memory/a", std::to_string(8 * kMiB));
+  EXPECT_EQ(path(), "/proc/meminfo") << "a group may be allowed more than there is";
+  group1("sys/fs/cgroup/memory/a", std::to_string(kMiB / 4));
+  EXPECT_EQ(path(), "/sys/fs/cgroup/memory/a/memory.limit_in_bytes");
+  for (const char* wrong :
+       {"", "MemTotal: 5 kB\n", "MemTotal: x kB\nMemAvailable: 1 kB\n", "MemTotal:\nMemAvailable:\n"}) {
+    dir.write("proc/meminfo", wrong);
+    EXPECT_EQ(path(), "/sys/fs/cgroup/memory/a/memory.limit_in_bytes") << wrong;
+  }
+}
+
 TEST_F(MemoryLimitTest, Version1) {
   process("5:devices:/x\n4:memory:/a/b\n0::/\n", kMount1);
   group1("sys/fs/cgroup/memory/a/b", std::to_string(300 * kMiB), 100 * kMiB, 20 * kMiB);
