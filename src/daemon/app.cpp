@@ -326,7 +326,8 @@ bool App::stop() {
   }
   if (!all_answered) log_.log(LogLevel::error, "a request still waits for what does not answer; leaving without it");
   const bool bus_left = !bus_ || bus_->stop(kBusStopLimit);
-  if (!bus_left) log_.log(LogLevel::error, "the bus does not answer, or a call over it still waits for a disk; leaving without it");
+  if (!bus_left)
+    log_.log(LogLevel::error, "the bus does not answer, or a call over it still waits for a disk; leaving without it");
   return all_left && all_answered && bus_left;
 }
 

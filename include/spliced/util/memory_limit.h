@@ -15,9 +15,9 @@ struct MemoryBound {
   [[nodiscard]] std::uint64_t left() const { return limit - (used < limit ? used : limit); }
 };
 
-// Looks up the machine's memory, and the limits of the process's own group and of those above it, of version 1 and 2, as
-// far as they are mounted and within its cgroup namespace. A plain value; every call reads anew, since limits change. Thread-safe. Reads a few
-// small files of the kernel's own and waits for no disk.
+// Looks up the machine's memory, and the limits of the process's own group and of those above it, of version 1 and 2,
+// as far as they are mounted and within its cgroup namespace. A plain value; every call reads anew, since limits
+// change. Thread-safe. Reads a few small files of the kernel's own and waits for no disk.
 class MemoryLimit {
  public:
   // `root` is put before every path that is read, for tests.
