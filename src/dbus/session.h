@@ -56,8 +56,8 @@ class BusAdapter::Session {
   [[nodiscard]] JobObjects::Hooks job_hooks();
 
   void begin(sdbus::MethodCall message, const Method& method, Read read);
-  void authorize(Call call, access::Scope scope,
-                 util::Error otherwise);  // `otherwise`: the answer where polkit says no
+  // `otherwise`: the answer where polkit says no.
+  void authorize(Call call, access::Scope scope, util::Error otherwise);
   void perform(Call call, const access::Principal& who);
   void finish(Call call, Outcome outcome);
   void turn_down(const Call& call, const util::Error& error);
