@@ -12,6 +12,8 @@ install(FILES packaging/completions/_spliced packaging/completions/_splicectl
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES packaging/prometheus/prometheus.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES packaging/grafana/spliced.json RENAME dashboard.json DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES systemd/spliced.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/spliced.rules RENAME 50-spliced.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/rules.d)
 install(FILES systemd/org.spliced.policy DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/actions)
