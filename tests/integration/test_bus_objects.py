@@ -97,6 +97,7 @@ class Objects(OnABus):
             look = raw.send(NAME, path, "org.freedesktop.DBus.Properties", "GetAll", JOB)
             self.assertIsNone(raw.answer(cancel)[0])
             self.assertNotIn(b"RUNNING", raw.answer(look)[1])
+            daemon.wait(job)
 
     def test_what_is_refused_for_want_of_a_thread_is_not_done_later(self):
         Bus(self, self.address)

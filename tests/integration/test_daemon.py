@@ -260,6 +260,7 @@ class End(TestCase):
 class FewThreads(TestCase):
     """A limit on threads (RLIMIT_NPROC) that the daemon cannot exceed: root could."""
 
+    ALONE = True  # this user cannot ask what the loop devices of other tests write to
     USER = 54321  # nobody else's
 
     def command(self, limit):
