@@ -33,7 +33,8 @@ Told ask_driver(const std::string& node, const std::string& path) {
     if (info.lo_rdevice != 0) return {true, block_id(static_cast<dev_t>(info.lo_rdevice))};
     return {true, NodeId{false, static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)}};
   }
-  if (fd && errno == ENXIO) return {false, {}};
+  // Not attached; or, where it cannot even be opened, being detached, when the driver takes no more writes.
+  if (errno == ENXIO) return {false, {}};
   return {true, id_of_path(path)};
 }
 
