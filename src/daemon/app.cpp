@@ -181,7 +181,7 @@ void App::join_bus() {
   const auto admit = [this](const access::LocalPeer& peer) { return doors_.admit(peer); };
   bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit, validate, admit});
   service_->on_state_change([this](const job::StateChange& change) { bus_->on_state_change(change); });
-  service_->on_forgotten([this] { bus_->on_forgotten(); });
+  service_->on_forgotten([this](const std::vector<std::string>& ids) { bus_->on_forgotten(ids); });
   bus_->start();
 }
 

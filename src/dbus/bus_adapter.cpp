@@ -65,13 +65,16 @@ void BusAdapter::wake() const {
 void BusAdapter::on_state_change(const job::StateChange& change) {
   {
     const std::lock_guard lock(mutex_);
-    changes_.push_back(change);
+    news_.changes.push_back(change);
   }
   wake();
 }
 
-void BusAdapter::on_forgotten() {
-  forgotten_ = true;
+void BusAdapter::on_forgotten(const std::vector<std::string>& ids) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.forgotten.insert(news_.forgotten.end(), ids.begin(), ids.end());
+  }
   wake();
 }
 
@@ -88,9 +91,9 @@ std::vector<BusAdapter::Answer> BusAdapter::take_answers() {
   return std::exchange(answers_, {});
 }
 
-std::vector<job::StateChange> BusAdapter::take_changes() {
+BusAdapter::News BusAdapter::take_news() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(changes_, {});
+  return std::exchange(news_, {});
 }
 
 void BusAdapter::note_state(bool connected, const std::string& reason) {
@@ -123,7 +126,7 @@ void BusAdapter::run(const std::stop_token& stop) {
   }
 }
 
-// Changes are taken in meanwhile, so that they do not pile up.
+// News are taken in meanwhile, so that they do not pile up.
 void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
   const util::Nanos until = util::system_clock().now() + util::Nanos{milliseconds} * 1'000'000;
   while (!stop.stop_requested()) {
@@ -132,14 +135,14 @@ void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
     pollfd fd{wake_fd_.get(), POLLIN, 0};
     ::poll(&fd, 1, static_cast<int>(left / 1'000'000 + 1));
     drain(wake_fd_.get());
-    (void)take_changes();
+    (void)take_news();
     (void)take_answers();  // those who called are gone
   }
 }
 
 void BusAdapter::serve(const std::stop_token& stop, Session& session) {
   while (!stop.stop_requested()) {
-    session.show(take_changes(), forgotten_.exchange(false));
+    session.show(take_news());
     for (auto& answer : take_answers()) session.answer(std::move(answer));
     int left = kBatch;
     while (left > 0 && session.process()) --left;

@@ -32,7 +32,7 @@ class BusAdapter {
   void start();
   // Thread-safe; only queues.
   void on_state_change(const job::StateChange& change);
-  void on_forgotten();  // thread-safe; only wakes
+  void on_forgotten(const std::vector<std::string>& ids);
   [[nodiscard]] bool connected() const { return connected_; }
   // Ends the connection, and waits for what is under way. false: something takes longer than `limit`, as a disk or a
   // bus does that does not answer; the process must end without the destructor then. Idempotent.
@@ -48,7 +48,12 @@ class BusAdapter {
   void run(const std::stop_token& stop);
   void serve(const std::stop_token& stop, Session& session);
   void pause(const std::stop_token& stop, int milliseconds);
-  [[nodiscard]] std::vector<job::StateChange> take_changes();
+  // What happened to jobs.
+  struct News {
+    std::vector<job::StateChange> changes;
+    std::vector<std::string> forgotten;  // ids
+  };
+  [[nodiscard]] News take_news();
   void post(Answer answer);
   [[nodiscard]] std::vector<Answer> take_answers();
   void wake() const;
@@ -56,13 +61,12 @@ class BusAdapter {
 
   const BusSetup setup_;
   util::UniqueFd wake_fd_;
-  std::mutex mutex_;  // guards changes_, answers_ and ended_
+  std::mutex mutex_;  // guards news_, answers_ and ended_
   std::condition_variable end_;
-  std::vector<job::StateChange> changes_;
+  News news_;
   std::vector<Answer> answers_;
   bool ended_ = true;              // there is no thread, or it has come to its end
   std::uint64_t next_ticket_ = 1;  // used by the bus thread alone
-  std::atomic<bool> forgotten_{false};
   std::atomic<bool> connected_{false};
   bool reported_loss_ = false;
   util::DeedLog deeds_;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -54,27 +53,20 @@ double job_progress(const job::JobSummary& job) {
 JobObjects::JobObjects(sdbus::IConnection& connection, Hooks hooks)
     : connection_(connection), hooks_(std::move(hooks)) {}
 
-void JobObjects::sync(const std::vector<job::JobSummary>& jobs, How how) {
-  std::set<std::string> stay;
-  std::size_t ended = 0;
-  for (const auto& job : jobs) {
-    if (job::is_final(job.state) && ++ended > kMaxRows) continue;
-    stay.insert(job.id);
-    const auto found = entries_.find(job.id);
-    if (found == entries_.end()) {
-      add(job, how.announce);
-    } else if (!found->second->shown.over) {
-      update(*found->second, shown_of(job), how.progress);
-    }
+void JobObjects::show(const job::JobSummary& job, How how) {
+  const auto found = entries_.find(job.id);
+  if (found == entries_.end()) {
+    add(job, how.announce);
+  } else if (!found->second->shown.over) {
+    update(*found->second, shown_of(job), how.progress);
   }
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    if (stay.contains(entry->first)) {
-      ++entry;
-      continue;
-    }
-    if (how.announce) entry->second->object->emitInterfacesRemovedSignal();
-    entry = entries_.erase(entry);
-  }
+}
+
+void JobObjects::remove(const std::string& id) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return;
+  entry->second->object->emitInterfacesRemovedSignal();
+  entries_.erase(entry);
 }
 
 JobObjects::Shown JobObjects::shown_of(const job::JobSummary& job) {
@@ -180,8 +172,12 @@ std::string JobObjects::destroying_jobs() const {
   return fmt::format("job {}{}{} to disks", first->id, first->name.empty() ? "" : name, more);
 }
 
-bool JobObjects::any_running() const {
-  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) { return !entry.second->shown.over; });
+std::vector<std::string> JobObjects::running() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry->shown.over) ids.push_back(id);
+  }
+  return ids;
 }
 
 }  // namespace spliced::dbus

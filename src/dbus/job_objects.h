@@ -13,15 +13,13 @@
 
 namespace spliced::dbus {
 
-inline constexpr std::size_t kMaxRows = 1000;  // ended jobs in a list, and as objects
-
 // "/org/spliced/job/…", with the id as sd_bus_path_encode(3) has it.
 [[nodiscard]] std::string job_path(const std::string& id);
 // 0 to 1; what is not known any more counts as done.
 [[nodiscard]] double job_progress(const job::JobSummary& job);
 
-// The objects of jobs on the bus, with their properties and the signals of ObjectManager and Properties. They are what
-// the newest list of jobs says, whatever happened since the one before. Bus thread only; may throw sdbus::Error.
+// The objects of jobs on the bus, with their properties and the signals of ObjectManager and Properties. Bus thread
+// only; may throw sdbus::Error.
 class JobObjects {
  public:
   struct Hooks {
@@ -33,13 +31,13 @@ class JobObjects {
 
   struct How {
     bool announce = true;  // with signals
-    bool progress = true;  // of jobs that are in the same state as before, too
+    bool progress = true;  // of a job that is in the same state as before, too
   };
-  // `jobs`: newest first.
-  void sync(const std::vector<job::JobSummary>& jobs, How how);
+  void show(const job::JobSummary& job, How how);
+  void remove(const std::string& id);
+  [[nodiscard]] std::vector<std::string> running() const;  // ids of those that have not ended
   // The jobs that write or trim and have not ended, in words; "" for none.
   [[nodiscard]] std::string destroying_jobs() const;
-  [[nodiscard]] bool any_running() const;
 
  private:
   // What is shown, in the types of the bus.

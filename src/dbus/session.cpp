@@ -18,6 +18,7 @@ using access::Scope;
 namespace {
 
 constexpr std::size_t kMaxDefinition = 1 << 20;        // bytes of a job definition, as over HTTP
+constexpr std::size_t kMaxRows = 1000;                 // jobs in one answer
 constexpr std::size_t kMaxId = 64;                     // bytes
 constexpr std::uint64_t kBusLimit = 2'000'000;         // microseconds that the bus itself has to answer
 constexpr util::Nanos kProgressPause = util::kSecond;  // between two looks at jobs that run
@@ -93,7 +94,7 @@ BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
       inhibitor_(*connection_, setup.log) {
   register_manager();
   root_->addObjectManager();
-  sync_jobs({.announce = false});
+  for (const auto& job : setup.service.list({})) jobs_.show(job, {.announce = false});
   // The objects first: whoever sees the name may call at once.
   connection_->requestName(kName);
 }
@@ -234,7 +235,8 @@ void BusAdapter::Session::turn_down(const Call& call, const util::Error& error) 
 
 void BusAdapter::Session::reply(const Call& call, const Outcome& outcome) {
   // Whoever knows the id finds the object, and whoever changed a job sees it changed.
-  if (call.method.deed || std::holds_alternative<JobObject>(outcome)) sync_jobs({.progress = false});
+  if (const auto* created = std::get_if<JobId>(&outcome)) refresh(created->id, false);
+  if (!call.work.job.empty()) refresh(call.work.job, false);
   if (call.message.doesntExpectReply()) return;
   auto reply = call.message.createReply();
   if (const auto* id = std::get_if<JobId>(&outcome)) {
@@ -251,15 +253,40 @@ void BusAdapter::Session::reply(const Call& call, const Outcome& outcome) {
   reply.send();
 }
 
-void BusAdapter::Session::sync_jobs(JobObjects::How how) {
-  jobs_.sync(setup_.service.list({}), how);
-  if (how.progress) last_progress_ = util::system_clock().now();
+// One job alone: with many it is asked often.
+void BusAdapter::Session::refresh(const std::string& job, bool progress) {
+  const auto summary = setup_.service.wait(job, 0);  // not at all
+  if (summary) {
+    jobs_.show(*summary, {.progress = progress});
+  } else if (summary.error().code == util::Errc::not_found) {
+    gone_.push_back(job);
+    remove_gone();
+  }
 }
 
-void BusAdapter::Session::show(const std::vector<job::StateChange>& changes, bool forgotten) {
-  const bool due = jobs_.any_running() && util::system_clock().now() - last_progress_ >= kProgressPause;
-  if (!changes.empty() || forgotten || due) sync_jobs({.progress = due});
-  for (const auto& change : changes) {
+// An object must not go while a call of it is being handled: by then its job may have been forgotten by another.
+void BusAdapter::Session::remove_gone() {
+  if (processing_) return;
+  for (const auto& id : std::exchange(gone_, {})) jobs_.remove(id);
+}
+
+bool BusAdapter::Session::process() {
+  processing_ = true;
+  const bool more = connection_->processPendingRequest();  // where it throws, the session ends
+  processing_ = false;
+  return more;
+}
+
+void BusAdapter::Session::show(const News& news) {
+  for (const auto& change : news.changes) refresh(change.job_id, false);
+  gone_.insert(gone_.end(), news.forgotten.begin(), news.forgotten.end());
+  remove_gone();
+  const util::Nanos now = util::system_clock().now();
+  if (now - last_progress_ >= kProgressPause) {
+    last_progress_ = now;
+    for (const auto& id : jobs_.running()) refresh(id, true);
+  }
+  for (const auto& change : news.changes) {
     manager_->emitSignal("JobStateChanged")
         .onInterface(kManager)
         .withArguments(change.job_id, std::string(job::state_name(change.state)), verdict_of(change.verdict));

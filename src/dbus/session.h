@@ -23,10 +23,10 @@ class BusAdapter::Session {
   Session(const BusSetup& setup, BusAdapter& adapter);
 
   // Handles what has arrived; false when there is nothing left.
-  [[nodiscard]] bool process() { return connection_->processPendingRequest(); }
+  [[nodiscard]] bool process();
   [[nodiscard]] sdbus::IConnection::PollData poll_data() const { return connection_->getEventLoopPollData(); }
-  // In every round: the signals of these changes, and the objects as the jobs are. `forgotten`: some are no more.
-  void show(const std::vector<job::StateChange>& changes, bool forgotten);
+  // In every round: the objects of these jobs as they are now, and the signals of their changes.
+  void show(const News& news);
   void answer(Answer answer);
   [[nodiscard]] Inhibitor& inhibitor() { return inhibitor_; }
 
@@ -62,7 +62,8 @@ class BusAdapter::Session {
   void finish(Call call, Outcome outcome);
   void turn_down(const Call& call, const util::Error& error);
   void reply(const Call& call, const Outcome& outcome);
-  void sync_jobs(JobObjects::How how);
+  void refresh(const std::string& job, bool progress);
+  void remove_gone();
 
   const BusSetup& setup_;
   BusAdapter& adapter_;
@@ -73,6 +74,8 @@ class BusAdapter::Session {
   JobObjects jobs_;
   Inhibitor inhibitor_;
   util::Nanos last_progress_ = 0;
+  bool processing_ = false;
+  std::vector<std::string> gone_;        // jobs whose objects are to be removed once nothing is being processed
   std::map<std::uint64_t, Call> calls_;  // whose errands are under way, by ticket
 };
 

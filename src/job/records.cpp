@@ -242,7 +242,7 @@ util::Status JobService::Impl::forget(const std::string& id, const access::Princ
     forgotten = std::move(*found);
     jobs_.erase(found);
   }
-  if (forgotten_listener_) forgotten_listener_();
+  if (forgotten_listener_) forgotten_listener_({id});
   if (keeper_.erase(id)) return {};
   return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
 }

@@ -119,7 +119,7 @@ bool JobService::stop_all(Nanos limit) {
 void JobService::on_state_change(std::function<void(const StateChange&)> listener) {
   impl_->listener_ = std::move(listener);
 }
-void JobService::on_forgotten(std::function<void()> listener) {
+void JobService::on_forgotten(std::function<void(const std::vector<std::string>&)> listener) {
   impl_->forgotten_listener_ = std::move(listener);
 }
 

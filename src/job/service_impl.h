@@ -39,7 +39,7 @@ class JobService::Impl {
 
   ServiceSetup setup_;
   std::function<void(const StateChange&)> listener_;
-  std::function<void()> forgotten_listener_;
+  std::function<void(const std::vector<std::string>&)> forgotten_listener_;
 
   void look_at_targets() const { watch_.look(setup_.clock.now()); }
 

@@ -212,7 +212,7 @@ void JobService::Impl::deliver(std::vector<Change> changes, const std::vector<st
     if (listener_) listener_(change);
   }
   for (const auto& id : forgotten) (void)keeper_.erase(id);
-  if (!forgotten.empty() && forgotten_listener_) forgotten_listener_();
+  if (!forgotten.empty() && forgotten_listener_) forgotten_listener_(forgotten);
 }
 
 // The last figures of a job replace its workers, who have memory, before the state directory is waited for.

@@ -106,8 +106,9 @@ class JobService {
   // Called after each change of a job's state, from one thread at a time, without any lock held. Set before the first
   // job; must not call back into the service in a way that waits.
   void on_state_change(std::function<void(const StateChange&)> listener);
-  // Called after jobs were forgotten, from any thread, without any lock held; otherwise as on_state_change.
-  void on_forgotten(std::function<void()> listener);
+  // Called with the ids of jobs that were forgotten, from any thread, without any lock held; otherwise as
+  // on_state_change.
+  void on_forgotten(std::function<void(const std::vector<std::string>&)> listener);
 
   // Whether the supervisor has been round within `limit`.
   [[nodiscard]] bool alive(util::Nanos limit) const;
