@@ -52,8 +52,8 @@ std::string transport_of(const std::string& resolved, const std::string& name) {
   return "";
 }
 
-// SCSI and ATA disks tell it in a page of vital product data alone: four bytes, the last two of them the length, and the
-// number in ASCII, padded on either side. "" when there is none.
+// SCSI and ATA disks tell it in a page of vital product data alone: four bytes, the last two of them the length, and
+// the number in ASCII, padded on either side. "" when there is none.
 std::string read_serial_page(const std::string& path) {
   constexpr std::size_t kHeader = 4;
   const auto page = read_text(path);

@@ -19,7 +19,7 @@ namespace {
 std::vector<int> locks;
 
 sdbus::UnixFd inhibit(const std::string& what, const std::string& who, const std::string& why,
-                       const std::string& mode) {
+                      const std::string& mode) {
   int fds[2] = {-1, -1};
   if (::pipe2(fds, O_CLOEXEC) != 0) throw sdbus::Error("org.freedesktop.DBus.Error.Failed", "pipe");
   locks.push_back(fds[0]);
