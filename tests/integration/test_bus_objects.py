@@ -100,6 +100,23 @@ class Objects(OnABus):
             self.assertNotIn(b"RUNNING", raw.answer(look)[1])
             daemon.wait(job)
 
+    def test_a_job_is_forgotten_while_others_cancel_it(self):
+        """Whoever comes too late is told so; nobody calls an object that is no more."""
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        (daemon.dir / "file").write_bytes(bytes(4096))
+        for _ in range(150 if SLOW == 1 else 40):
+            job = daemon.run(targets=[str(daemon.dir / "file")], workload={"rw": "read", "bs": "4k", "direct": False})["id"]
+            path = self.invoke("GetJob", "s", job)[0]
+            calls = [raw.send(NAME, path, JOB, "Cancel") for _ in range(4)]
+            calls.append(raw.send(NAME, path, JOB, "Forget"))
+            calls += [raw.send(NAME, path, JOB, "Cancel") for _ in range(60)]
+            answers = {raw.answer(call)[0] for call in calls}
+            self.assertLessEqual(answers, {None, "org.spliced.Error.NotFound", "org.freedesktop.DBus.Error.UnknownObject"})
+        self.assertEqual([PATH], list(self.objects()))
+        self.assertEqual(1, daemon.text().count("connected to the bus"))
+
     def test_what_is_refused_for_want_of_a_thread_is_not_done_later(self):
         Bus(self, self.address)
         daemon = self.connected(self.start())
