@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -234,11 +235,14 @@ void BusAdapter::Session::turn_down(const Call& call, const util::Error& error) 
 }
 
 void BusAdapter::Session::reply(const Call& call, const Outcome& outcome) {
-  // Whoever knows the id finds the object, and whoever changed a job sees it changed.
+  if (!call.message.doesntExpectReply()) send_reply(call.message, outcome);
+  // Before the next message: whoever knows the id finds the object, and whoever changed a job sees it changed.
   if (const auto* created = std::get_if<JobId>(&outcome)) refresh(created->id, false);
   if (!call.work.job.empty()) refresh(call.work.job, false);
-  if (call.message.doesntExpectReply()) return;
-  auto reply = call.message.createReply();
+}
+
+void BusAdapter::Session::send_reply(const sdbus::MethodCall& call, const Outcome& outcome) {
+  auto reply = call.createReply();
   if (const auto* id = std::get_if<JobId>(&outcome)) {
     reply << id->id;
   } else if (const auto* object = std::get_if<JobObject>(&outcome)) {
@@ -264,10 +268,21 @@ void BusAdapter::Session::refresh(const std::string& job, bool progress) {
   }
 }
 
-// An object must not go while a call of it is being handled: by then its job may have been forgotten by another.
+// An object must not go while a call of it is being handled, or has no answer yet: sd-bus compares the answer with what
+// the object says of its methods. By then its job may have been forgotten by another.
 void BusAdapter::Session::remove_gone() {
   if (processing_) return;
-  for (const auto& id : std::exchange(gone_, {})) jobs_.remove(id);
+  std::vector<std::string> later;
+  for (const auto& id : std::exchange(gone_, {})) {
+    const bool called =
+        std::any_of(calls_.begin(), calls_.end(), [&](auto& call) { return call.second.work.job == id; });
+    if (called) {
+      later.push_back(id);
+    } else {
+      jobs_.remove(id);
+    }
+  }
+  gone_.insert(gone_.end(), later.begin(), later.end());
 }
 
 bool BusAdapter::Session::process() {

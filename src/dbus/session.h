@@ -62,6 +62,7 @@ class BusAdapter::Session {
   void finish(Call call, Outcome outcome);
   void turn_down(const Call& call, const util::Error& error);
   void reply(const Call& call, const Outcome& outcome);
+  static void send_reply(const sdbus::MethodCall& call, const Outcome& outcome);
   void refresh(const std::string& job, bool progress);
   void remove_gone();
 
@@ -75,7 +76,7 @@ class BusAdapter::Session {
   Inhibitor inhibitor_;
   util::Nanos last_progress_ = 0;
   bool processing_ = false;
-  std::vector<std::string> gone_;        // jobs whose objects are to be removed once nothing is being processed
+  std::vector<std::string> gone_;        // jobs whose objects are to be removed once nobody calls them
   std::map<std::uint64_t, Call> calls_;  // whose errands are under way, by ticket
 };
 
