@@ -117,6 +117,22 @@ class Objects(OnABus):
         self.assertEqual([PATH], list(self.objects()))
         self.assertEqual(1, daemon.text().count("connected to the bus"))
 
+    def test_several_forget_one_job(self):
+        """Each has an answer, though the object goes meanwhile, and the connection stays."""
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        raw = RawBus(self, self.address.removeprefix("unix:path="))
+        (daemon.dir / "file").write_bytes(bytes(4096))
+        for _ in range(60 if SLOW == 1 else 15):
+            jobs = [daemon.run(targets=[str(daemon.dir / "file")], workload={"rw": "read", "bs": "4k", "direct": False})["id"]
+                    for _ in range(5)]
+            paths = [self.invoke("GetJob", "s", job)[0] for job in jobs]
+            calls = [raw.send(NAME, path, JOB, "Forget") for path in paths for _ in range(3)]
+            calls += [raw.send(NAME, PATH, NAME, "ListJobs") for _ in range(30)]
+            answers = [raw.answer(call)[0] for call in calls]
+            self.assertEqual(35, answers.count(None), answers)
+        self.assertEqual(1, daemon.text().count("connected to the bus"))
+
     def test_what_is_refused_for_want_of_a_thread_is_not_done_later(self):
         Bus(self, self.address)
         daemon = self.connected(self.start())
