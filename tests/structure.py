@@ -111,7 +111,7 @@ def check_self(complain):
     """The checks above must notice what they are for."""
     found = []
     fake = ROOT / "src" / "engine" / "splice_engine.cpp"
-    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/host.h"\n'}
+    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/block_topology.h"\n'}
 
     class Fake:
         def relative_to(self, root):

@@ -59,7 +59,7 @@ std::uint64_t sum(const Array& values) {
   return total;
 }
 
-Json setting_of(const engine::Setting& setting) {
+Json setting_of(const engine::PipeSetting& setting) {
   return {{"pipe_size_bytes", setting.pipe_size}, {"batch", setting.batch}};
 }
 

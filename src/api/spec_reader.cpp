@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "fields.h"
+#include "json_object_reader.h"
 #include "strict_json.h"
 
 namespace spliced::api {
@@ -27,7 +27,7 @@ bool parse_decimal(std::string_view text, double& out) {
   return std::from_chars(text.data(), text.data() + text.size(), out).ec == std::errc();
 }
 
-void read_amount(Fields& fields, const char* key, Amount& out) {
+void read_amount(JsonObjectReader& fields, const char* key, Amount& out) {
   const json* value = fields.find(key);
   if (value == nullptr) return;
   if (value->is_string()) {
@@ -45,7 +45,7 @@ void read_amount(Fields& fields, const char* key, Amount& out) {
   fields.read_size(key, out.bytes);
 }
 
-void read_mode(Fields& fields, workload::Mode& out) {
+void read_mode(JsonObjectReader& fields, workload::Mode& out) {
   const json* value = fields.find("rw");
   if (value != nullptr && *value == "readwrite") {
     out = workload::Mode::rw;
@@ -55,7 +55,7 @@ void read_mode(Fields& fields, workload::Mode& out) {
 }
 
 // "uniform" (fio's "random" too), "zipf:1.2", "pareto:0.2", "normal:10".
-void read_distribution(Fields& fields, Distribution& out) {
+void read_distribution(JsonObjectReader& fields, Distribution& out) {
   constexpr const char* kKey = "random_distribution";
   const json* value = fields.find(kKey);
   if (value == nullptr) return;
@@ -73,7 +73,7 @@ void read_distribution(Fields& fields, Distribution& out) {
   fields.wrong(kKey, "\"uniform\", \"zipf:θ\", \"pareto:h\" or \"normal:σ\"", *value);
 }
 
-void read_workload(Fields& fields, job::JobSpec& spec) {
+void read_workload(JsonObjectReader& fields, job::JobSpec& spec) {
   workload::WorkloadSpec& w = spec.workload;
   read_mode(fields, w.rw);
   fields.read("rwmixread", w.rwmixread);
@@ -98,7 +98,7 @@ void read_workload(Fields& fields, job::JobSpec& spec) {
 }
 
 // A number, or "auto" for 0.
-void read_size_or_auto(Fields& fields, const char* key, std::uint64_t& out) {
+void read_size_or_auto(JsonObjectReader& fields, const char* key, std::uint64_t& out) {
   const json* value = fields.find(key);
   if (value == nullptr || *value == "auto") return;
   std::uint64_t given = 1;
@@ -107,7 +107,7 @@ void read_size_or_auto(Fields& fields, const char* key, std::uint64_t& out) {
   if (given == 0) fields.error(key, "0 is given; \"auto\" or a number above 0 is expected");
 }
 
-void read_engine(Fields& fields, job::EngineSpec& engine) {
+void read_engine(JsonObjectReader& fields, job::EngineSpec& engine) {
   const json* path = fields.find("read_path");
   if (path != nullptr && *path != "auto") {
     engine::ReadPath pinned = engine::ReadPath::copy;
@@ -119,16 +119,16 @@ void read_engine(Fields& fields, job::EngineSpec& engine) {
   fields.read("gift", engine.gift);
 }
 
-void read_job(Fields& fields, job::JobSpec& spec) {
+void read_job(JsonObjectReader& fields, job::JobSpec& spec) {
   fields.read("name", spec.name);
   fields.read("targets", spec.targets);
-  fields.nested("workload", [&](Fields& inner) { read_workload(inner, spec); });
-  fields.nested("engine", [&](Fields& inner) { read_engine(inner, spec.engine); });
-  fields.nested("error_policy", [&](Fields& inner) {
+  fields.nested("workload", [&](JsonObjectReader& inner) { read_workload(inner, spec); });
+  fields.nested("engine", [&](JsonObjectReader& inner) { read_engine(inner, spec.engine); });
+  fields.nested("error_policy", [&](JsonObjectReader& inner) {
     inner.read("max_errors", spec.error_policy.max_errors);
     inner.read_duration("stall_timeout", spec.error_policy.stall_timeout);
   });
-  fields.nested("criteria", [&](Fields& inner) { inner.read("max_io_errors", spec.criteria.max_io_errors); });
+  fields.nested("criteria", [&](JsonObjectReader& inner) { inner.read("max_io_errors", spec.criteria.max_io_errors); });
   fields.read("destructive", spec.destructive);
   fields.read("allow_in_use", spec.allow_in_use);
   fields.read("overwrite_signatures", spec.overwrite_signatures);
@@ -161,7 +161,7 @@ tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
   }
   job::JobSpec spec;
   SpecError refused;
-  Fields fields(*document, "", refused.errors);
+  JsonObjectReader fields(*document, "", refused.errors);
   read_job(fields, spec);
   fields.finish();
   add_checks(spec, refused.errors);

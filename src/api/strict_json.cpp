@@ -18,7 +18,7 @@ struct Rejected {
 };
 
 // Follows the parser through the text: knows the keys of each open object and the way to the current place.
-class Watch {
+class DuplicateKeyDetector {
  public:
   bool operator()(int depth, json::parse_event_t event, const json& value) {
     switch (event) {
@@ -87,15 +87,15 @@ util::Result<json> parse_strict(std::string_view text, const JsonText& kind) {
   // The parser takes a NUL for the end of the text.
   if (text.find('\0') != text.npos) return reject("", fmt::format("{} contains a NUL byte", kind.name));
   if (text.empty()) return reject("", fmt::format("{} is empty; a JSON object is expected", kind.name));
-  Watch watch;
+  DuplicateKeyDetector detector;
   try {
     return json::parse(
-        text, [&](int depth, json::parse_event_t event, json& value) { return watch(depth, event, value); }, true,
+        text, [&](int depth, json::parse_event_t event, json& value) { return detector(depth, event, value); }, true,
         kind.comments);
   } catch (const Rejected& rejected) {
-    return reject(watch.pointer(), rejected.detail);
+    return reject(detector.pointer(), rejected.detail);
   } catch (const json::exception& error) {
-    return reject(watch.pointer(), readable(error.what()));
+    return reject(detector.pointer(), readable(error.what()));
   }
 }
 

@@ -60,9 +60,9 @@ App::App(Config config, util::Logger& log, InheritedSockets sockets)
       log_(log),
       sockets_(std::move(sockets)),
       reloaded_at_(std::chrono::system_clock::now()),
-      gate_(device::AllowList(config_.allow), device::HostPaths{}) {
+      admission_(device::AllowList(config_.allow), device::HostPaths{}) {
   log_.set_level(config_.log_level);
-  gate_.protect(own_files(config_));
+  admission_.protect(own_files(config_));
 }
 
 App::~App() = default;
@@ -92,8 +92,8 @@ Status App::open_store() {
   auto store = job::open_sqlite_store(state_dir_->database());
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
-  service_ = std::make_unique<job::JobService>(
-      job::ServiceSetup{util::system_clock(), log_, gate_, *store_, job::splice_engines(), &api::job_document, {}});
+  service_ = std::make_unique<job::JobService>(job::ServiceSetup{
+      util::system_clock(), log_, admission_, *store_, job::splice_engines(), &api::job_document, {}});
   return service_->restore();
 }
 
@@ -107,7 +107,7 @@ Status App::set_aside(const util::Error& damage) {
            {{util::kMessageIdKey, std::string(util::message::kStateSetAside)}});
   auto own = own_files(config_);
   own.push_back(real_path(set_aside_));
-  gate_.protect(std::move(own));
+  admission_.protect(std::move(own));
   return {};
 }
 
@@ -151,8 +151,8 @@ std::vector<std::string> App::not_ready() const {
     reasons.push_back(fmt::format("the records of jobs have been waiting for {} s", delay / util::kSecond));
   }
   if (auto trouble = state_watch_->trouble(); !trouble.empty()) reasons.push_back(std::move(trouble));
-  if (const auto status = gate_.can_open(); !status) reasons.push_back(status.error().message);
-  for (auto& spot : gate_.blind_spots()) reasons.push_back(std::move(spot));
+  if (const auto status = admission_.can_open(); !status) reasons.push_back(status.error().message);
+  for (auto& spot : admission_.blind_spots()) reasons.push_back(std::move(spot));
   return reasons;
 }
 
@@ -244,7 +244,7 @@ Status App::apply(const util::Result<Config>& next) {
   }
   if (auto status = doors_.apply(*next); !status) return status;
   log_.set_level(next->log_level);
-  gate_.set_allow_list(device::AllowList(next->allow));
+  admission_.set_allow_list(device::AllowList(next->allow));
   const auto texts = [](const std::vector<http::Address>& addresses) {
     std::string out;
     for (const auto& address : addresses) out += address.text() + " ";

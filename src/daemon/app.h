@@ -67,7 +67,7 @@ class App {
   std::string set_aside_;  // where a damaged database was put; "" for none
   std::unique_ptr<StateWatch> state_watch_;
   std::unique_ptr<job::JobStore> store_;
-  device::Gate gate_;
+  device::TargetAdmission admission_;
   std::unique_ptr<job::JobService> service_;
   metrics::HttpMetrics http_metrics_;
   std::unique_ptr<metrics::Exporter> exporter_;

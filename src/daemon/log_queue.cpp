@@ -49,7 +49,7 @@ void QueuedLogger::write(LogLevel level, std::string_view message, std::span<con
 
 void QueuedLogger::run() {
   util::name_this_thread("log");
-  util::prefer_this_thread();
+  util::raise_priority();
   util::accept_wake_signal();
   std::unique_lock lock(mutex_);
   for (;;) {

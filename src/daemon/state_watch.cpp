@@ -34,7 +34,7 @@ std::string StateWatch::trouble() const {
 
 void StateWatch::run(const std::stop_token& stop) {
   util::name_this_thread("state");
-  util::prefer_this_thread();
+  util::raise_priority();
   while (!stop.stop_requested()) {
     look();
     last_look_ = util::system_clock().now();

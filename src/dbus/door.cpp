@@ -83,11 +83,12 @@ util::Result<access::Principal> Door::allow(const access::Admission& admission, 
                         access::scope_name(who.scope)));
 }
 
-void Door::ask(const Caller& caller, access::Scope scope, const char* call, std::function<void(const Grant&)> then) {
+void Door::ask(const Caller& caller, access::Scope scope, const char* call,
+               std::function<void(const ResourceGrant&)> then) {
   if (!caller.uid) return then({});
   const uid_t uid = *caller.uid;
   polkit_.ask({caller.sender, uid, scope, call, caller.interactive}, [=](Polkit::Answer answer) {
-    Grant grant{std::nullopt, answer == Polkit::Answer::too_many};
+    ResourceGrant grant{std::nullopt, answer == Polkit::Answer::too_many};
     if (answer == Polkit::Answer::yes) grant.principal = access::Principal{fmt::format("uid:{}", uid), scope};
     then(grant);
   });

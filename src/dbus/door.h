@@ -38,12 +38,12 @@ class Door {
   [[nodiscard]] static util::Result<access::Principal> allow(const access::Admission& admission, access::Scope needed,
                                                              const char* call);
   // Where that was refused: what polkit gives for this one call.
-  struct Grant {
+  struct ResourceGrant {
     std::optional<access::Principal> principal;  // with the scope
     bool too_many = false;                       // it is being asked about too much already
   };
   // `then`: see Polkit::ask.
-  void ask(const Caller& caller, access::Scope scope, const char* call, std::function<void(const Grant&)> then);
+  void ask(const Caller& caller, access::Scope scope, const char* call, std::function<void(const ResourceGrant&)> then);
   void sweep() { polkit_.sweep(); }  // in every round of the bus
 
  private:

@@ -56,7 +56,7 @@ JobObjects::JobObjects(sdbus::IConnection& connection, Hooks hooks)
 void JobObjects::show(const job::JobSummary& job, How how) {
   const auto found = entries_.find(job.id);
   if (found == entries_.end()) {
-    add(job, how.announce);
+    add(job, how.with_signals);
   } else if (!found->second->shown.over) {
     update(*found->second, shown_of(job), how.progress);
   }
@@ -91,12 +91,12 @@ JobObjects::Shown JobObjects::shown_of(const job::JobSummary& job) {
   return shown;
 }
 
-void JobObjects::add(const job::JobSummary& job, bool announce) {
+void JobObjects::add(const job::JobSummary& job, bool with_signals) {
   auto entry = std::make_unique<Entry>();
   entry->shown = shown_of(job);
   entry->object = sdbus::createObject(connection_, job_path(job.id));
   publish(*entry);
-  if (announce) entry->object->emitInterfacesAddedSignal();
+  if (with_signals) entry->object->emitInterfacesAddedSignal();
   entries_.emplace(job.id, std::move(entry));
 }
 

@@ -30,8 +30,8 @@ class JobObjects {
   JobObjects(sdbus::IConnection& connection, Hooks hooks);
 
   struct How {
-    bool announce = true;  // with signals
-    bool progress = true;  // of a job that is in the same state as before, too
+    bool with_signals = true;  // with signals
+    bool progress = true;      // of a job that is in the same state as before, too
   };
   void show(const job::JobSummary& job, How how);
   void remove(const std::string& id);
@@ -56,7 +56,7 @@ class JobObjects {
   };
 
   [[nodiscard]] static Shown shown_of(const job::JobSummary& job);
-  void add(const job::JobSummary& job, bool announce);
+  void add(const job::JobSummary& job, bool with_signals);
   void publish(Entry& entry);
   static void update(Entry& entry, Shown next, bool progress);
 

@@ -95,7 +95,7 @@ BusAdapter::Session::Session(const BusSetup& setup, BusAdapter& adapter)
       inhibitor_(*connection_, setup.log) {
   register_manager();
   root_->addObjectManager();
-  for (const auto& job : setup.service.list({})) jobs_.show(job, {.announce = false});
+  for (const auto& job : setup.service.list({})) jobs_.show(job, {.with_signals = false});
   // The objects first: whoever sees the name may call at once.
   connection_->requestName(kName);
 }
@@ -175,7 +175,7 @@ void BusAdapter::Session::authorize(Call call, Scope scope, util::Error otherwis
   call.asked = scope;
   const auto shared = std::make_shared<Call>(std::move(call));
   door_.ask(shared->caller, scope, shared->method.name,
-            [this, shared, otherwise = std::move(otherwise)](const Door::Grant& grant) {
+            [this, shared, otherwise = std::move(otherwise)](const Door::ResourceGrant& grant) {
               guarded([&] {
                 if (grant.principal) return perform(std::move(*shared), *grant.principal);
                 turn_down(*shared, grant.too_many ? too_many_questions() : otherwise);

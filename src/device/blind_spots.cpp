@@ -19,7 +19,7 @@ std::string sentence(const BlockNode& block) {
 }
 
 // Whether a loop device whose backing is only known by its path may write to `node`.
-bool may_write_to(const BlockNode& loop, const NodeId& node, const HostView& host) {
+bool may_write_to(const BlockNode& loop, const NodeId& node, const BlockTopology& host) {
   if (node.block) {
     if (!loop.backing_path.starts_with("/dev/") || loop.backing_path.starts_with("/dev/shm/")) return false;
     const BlockNode* named = host.find(loop.backing_path.substr(5));
@@ -30,7 +30,7 @@ bool may_write_to(const BlockNode& loop, const NodeId& node, const HostView& hos
   return !place || place->device == node.device || host.file_system_of(node.device) == "unknown";
 }
 
-bool concerns(const BlockNode& loop, const std::vector<NodeId>& stack, const HostView& host) {
+bool concerns(const BlockNode& loop, const std::vector<NodeId>& stack, const BlockTopology& host) {
   return std::any_of(stack.begin(), stack.end(), [&](const NodeId& node) {
     return node == block_id(loop.number) || may_write_to(loop, node, host);
   });
@@ -38,7 +38,7 @@ bool concerns(const BlockNode& loop, const std::vector<NodeId>& stack, const Hos
 
 }  // namespace
 
-std::vector<std::string> find_blind_spots(const NodeId& target, const HostView& host) {
+std::vector<std::string> find_blind_spots(const NodeId& target, const BlockTopology& host) {
   std::vector<std::string> spots = host.blind_spots;
   const std::vector<NodeId> stack = stack_of(target, host);
   for (const auto& block : host.blocks) {

@@ -22,8 +22,8 @@ using util::Reason;
 void check_uses(const Case& c, Refusals& refusals) {
   if (is_shared(c.access)) return;
   const TargetFacts& facts = c.target.facts;
-  for (auto& use : find_uses(facts.id, c.host, c.target.where)) refusals.push_back(std::move(use));
-  for (auto& use : find_possible_uses(facts.path, c.host)) refusals.push_back(std::move(use));
+  for (auto& use : find_holders(facts.id, c.host, c.target.where)) refusals.push_back(std::move(use));
+  for (auto& use : find_possible_holders(facts.path, c.host)) refusals.push_back(std::move(use));
 }
 
 // What cannot be read may be what would refuse the target.
@@ -37,7 +37,7 @@ void check_blind_spots(const Case& c, Refusals& refusals) {
 }
 
 // Zones are to be written in order, and a trim of them is a reset.
-void check_zoned(const BlockNode& node, const HostView& host, Refusals& refusals) {
+void check_zoned(const BlockNode& node, const BlockTopology& host, Refusals& refusals) {
   if (node.zoned) refusals.push_back({zoned_refusal(node, host), Reason::zoned});
   if (!node.zoned_unknown.empty()) {
     refusals.push_back(

@@ -8,7 +8,7 @@ namespace spliced::device {
 struct Case {
   const Resolved& target;
   const Access& access;
-  const HostView& host;
+  const BlockTopology& host;
   const Machine& machine;
   const AllowList& allow;
   const std::vector<std::string>& own;  // files of the daemon itself

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "overlay.h"
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 namespace spliced::device {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 #include "spliced/device/lookout.h"
 
 namespace spliced::device {

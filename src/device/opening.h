@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "resolve.h"
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 
 namespace spliced::device {
 

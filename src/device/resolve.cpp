@@ -42,19 +42,19 @@ const char* kind_name(mode_t mode) {
 }
 
 // Of the disk below a file system.
-std::uint32_t sector_of(dev_t device, const HostView& host) {
+std::uint32_t sector_of(dev_t device, const BlockTopology& host) {
   const BlockNode* disk = host.find(device);
   return disk != nullptr ? disk->logical_block : 512;
 }
 
 // The mount that an open file or directory lies on: by its id, for btrfs has numbers that no mount has.
-const MountPoint* mount_of(const UniqueFd& handle, const HostView& host) {
+const MountPoint* mount_of(const UniqueFd& handle, const BlockTopology& host) {
   struct statx sx {};
   if (::statx(handle.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) != 0) return nullptr;
   return (sx.stx_mask & STATX_MNT_ID) != 0 ? host.mount(static_cast<int>(sx.stx_mnt_id)) : nullptr;
 }
 
-std::string file_system_of(const UniqueFd& handle, dev_t device, const HostView& host) {
+std::string file_system_of(const UniqueFd& handle, dev_t device, const BlockTopology& host) {
   if (const MountPoint* mount = mount_of(handle, host)) return mount->type;
   const std::string type = host.file_system_of(device);
   struct statfs fs {};
@@ -62,7 +62,7 @@ std::string file_system_of(const UniqueFd& handle, dev_t device, const HostView&
   return type;
 }
 
-void describe_direct_io(const UniqueFd& handle, dev_t device, const HostView& host, TargetFacts& facts) {
+void describe_direct_io(const UniqueFd& handle, dev_t device, const BlockTopology& host, TargetFacts& facts) {
   DirectIoFacts known;
   known.file_system = facts.file_system;
   known.sector = sector_of(device, host);
@@ -80,7 +80,7 @@ void describe_direct_io(const UniqueFd& handle, dev_t device, const HostView& ho
 }
 
 // Only where all data of the file system lies on them, and the kernel counts what they do.
-std::vector<dev_t> disks_below(const UniqueFd& handle, dev_t device, const HostView& host) {
+std::vector<dev_t> disks_below(const UniqueFd& handle, dev_t device, const BlockTopology& host) {
   constexpr std::array<std::string_view, 6> on_its_number{"ext2", "ext3", "ext4", "xfs", "vfat", "exfat"};
   const MountPoint* mount = mount_of(handle, host);
   struct statx sx {};
@@ -100,7 +100,7 @@ std::vector<dev_t> disks_below(const UniqueFd& handle, dev_t device, const HostV
   return counted ? disks : std::vector<dev_t>();
 }
 
-void describe_file(Resolved& out, const struct stat& st, const HostView& host) {
+void describe_file(Resolved& out, const struct stat& st, const BlockTopology& host) {
   TargetFacts& facts = out.facts;
   facts.size = static_cast<std::uint64_t>(st.st_size);
   facts.file_system = file_system_of(out.handle, st.st_dev, host);
@@ -111,7 +111,7 @@ void describe_file(Resolved& out, const struct stat& st, const HostView& host) {
 
 // By mount and path, and by each directory on the way, as far as that is on one file system: a layer ends where another
 // one is mounted.
-Whereabouts whereabouts(const std::string& path, const MountPoint* mount, const HostView& host) {
+Whereabouts whereabouts(const std::string& path, const MountPoint* mount, const BlockTopology& host) {
   Whereabouts where;
   where.place = host.place_of(path);
   if (mount != nullptr && where.place) where.place->device = mount->device;
@@ -125,7 +125,7 @@ Whereabouts whereabouts(const std::string& path, const MountPoint* mount, const 
   return where;
 }
 
-void describe_block(const struct stat& st, const HostView& host, TargetFacts& facts) {
+void describe_block(const struct stat& st, const BlockTopology& host, TargetFacts& facts) {
   facts.block_device = true;
   facts.id = facts.whole = block_id(st.st_rdev);
   const BlockNode* node = host.find(st.st_rdev);
@@ -141,7 +141,8 @@ void describe_block(const struct stat& st, const HostView& host, TargetFacts& fa
 
 // Below /dev there are devices, and those that are not there are no files to create, be it a devtmpfs or, in a
 // container, any directory. /dev/shm is a place for files.
-bool is_for_devices(const std::string& directory, const struct stat& st, const HostView& host, const HostPaths& paths) {
+bool is_for_devices(const std::string& directory, const struct stat& st, const BlockTopology& host,
+                    const HostPaths& paths) {
   const std::string dev = real_path(paths.dev);
   const auto below = [&](const std::string& root) { return directory == root || directory.starts_with(root + "/"); };
   if (dev.empty() || below(dev + "/shm")) return false;
@@ -154,7 +155,7 @@ bool is_for_devices(const std::string& directory, const struct stat& st, const H
   return mounted && at.st_dev == st.st_dev;
 }
 
-util::Result<Resolved> resolve_missing(const std::string& path, const HostView& host, const Machine& machine) {
+util::Result<Resolved> resolve_missing(const std::string& path, const BlockTopology& host, const Machine& machine) {
   const auto slash = path.rfind('/');
   const std::string parent = real_path(slash == 0 ? "/" : path.substr(0, slash));
   const std::string name = path.substr(slash + 1);
@@ -191,7 +192,7 @@ util::Result<Resolved> resolve_missing(const std::string& path, const HostView& 
 
 }  // namespace
 
-util::Result<Resolved> resolve(const std::string& path, const HostView& host, const Machine& machine,
+util::Result<Resolved> resolve(const std::string& path, const BlockTopology& host, const Machine& machine,
                                std::vector<Refusal>& refusals) {
   if (path.empty() || path[0] != '/') return fail(Errc::invalid, fmt::format("\"{}\" is not an absolute path", path));
   if (path.size() >= PATH_MAX || path.find('\0') != path.npos) return fail(Errc::invalid, "the path is too long");

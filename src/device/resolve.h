@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "open_path.h"
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 #include "spliced/device/usage.h"
 
 namespace spliced::device {
@@ -15,7 +15,7 @@ struct Resolved {
 };
 
 // What `path` is, following symbolic links once; refusals of kind (directory, FIFO, …) go to `refusals`.
-[[nodiscard]] util::Result<Resolved> resolve(const std::string& path, const HostView& host, const Machine& machine,
+[[nodiscard]] util::Result<Resolved> resolve(const std::string& path, const BlockTopology& host, const Machine& machine,
                                              std::vector<Refusal>& refusals);
 
 }  // namespace spliced::device

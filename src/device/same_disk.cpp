@@ -16,7 +16,7 @@ bool tells_apart(const std::string& wwn) {
 
 }  // namespace
 
-SameDisk::SameDisk(const HostView& host) {
+SameDisk::SameDisk(const BlockTopology& host) {
   std::map<std::string, dev_t> disks;
   for (const auto& node : host.blocks) {
     if (node.is_partition() || !tells_apart(node.info.wwn)) continue;

@@ -2,7 +2,7 @@
 #pragma once
 #include <map>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 namespace spliced::device {
 
@@ -10,7 +10,7 @@ namespace spliced::device {
 // stands for all of them; any other node, and any file, stands for itself.
 class SameDisk {
  public:
-  explicit SameDisk(const HostView& host);
+  explicit SameDisk(const BlockTopology& host);
   [[nodiscard]] NodeId operator()(const NodeId& node) const;
 
  private:

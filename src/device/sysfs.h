@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 namespace spliced::device {
 

@@ -28,7 +28,7 @@ constexpr std::size_t kMaxUses = 256;  // of one node; more reasons than anybody
 // Who uses what, filled from the top of every device stack down to the disks and files below.
 class UseMap {
  public:
-  UseMap(const HostView& host, const SameDisk& same) : host_(host), same_(same) {
+  UseMap(const BlockTopology& host, const SameDisk& same) : host_(host), same_(same) {
     for (const auto& mount : host.mounts) mark_mount(mount);
     for (const auto& swap : host.swaps)
       mark(swap.node, {fmt::format("swap area {}", swap.path), Reason::swap, NodeId{}, false});
@@ -81,14 +81,14 @@ class UseMap {
     if (block->backing) mark(*block->backing, below);
   }
 
-  const HostView& host_;
+  const BlockTopology& host_;
   const SameDisk& same_;
   std::map<NodeId, std::vector<Use>> uses_;
 };
 
 class Search {
  public:
-  Search(const HostView& host, const NodeId& target, const Whereabouts& where)
+  Search(const BlockTopology& host, const NodeId& target, const Whereabouts& where)
       : host_(host), same_(host), map_(host, same_), target_(same_(target)) {
     collect(target_, "");
     if (!target.block) collect_layers(where, "");
@@ -152,7 +152,7 @@ class Search {
     if (visited_.insert(id).second) collect_below(*disk, prefix);
   }
 
-  const HostView& host_;
+  const BlockTopology& host_;
   const SameDisk same_;
   const UseMap map_;
   const NodeId target_;
@@ -162,11 +162,11 @@ class Search {
 
 }  // namespace
 
-std::vector<Refusal> find_uses(const NodeId& target, const HostView& host, const Whereabouts& where) {
+std::vector<Refusal> find_holders(const NodeId& target, const BlockTopology& host, const Whereabouts& where) {
   return Search(host, target, where).found();
 }
 
-std::vector<NodeId> stack_of(const NodeId& target, const HostView& host) {
+std::vector<NodeId> stack_of(const NodeId& target, const BlockTopology& host) {
   const SameDisk same(host);
   std::vector<NodeId> stack{same(target)};
   const auto add = [&](const NodeId& any) {
@@ -185,7 +185,7 @@ std::vector<NodeId> stack_of(const NodeId& target, const HostView& host) {
   return stack;
 }
 
-std::vector<Refusal> find_possible_uses(const std::string& path, const HostView& host) {
+std::vector<Refusal> find_possible_holders(const std::string& path, const BlockTopology& host) {
   std::vector<Refusal> out;
   for (const auto& mount : host.mounts) {
     if (mount.source || mount.source_path.empty() || mount.source_path != path) continue;

@@ -62,7 +62,7 @@ void settle_zoned(std::vector<BlockNode>& nodes) {
   }
 }
 
-std::string zoned_refusal(const BlockNode& node, const HostView& host) {
+std::string zoned_refusal(const BlockNode& node, const BlockTopology& host) {
   const BlockNode* disk = node.is_partition() ? host.find(node.whole) : nullptr;
   const std::string on = disk == nullptr ? "" : fmt::format("lies on {}, which ", disk->name);
   return fmt::format(

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 namespace spliced::device {
 
@@ -14,6 +14,6 @@ void read_zoned(const std::string& disk, BlockNode& node);
 void settle_zoned(std::vector<BlockNode>& nodes);
 
 // "sdb is a host-managed zoned disk (55,880 zones of 256 MiB): ...", of the disk or a partition of it.
-[[nodiscard]] std::string zoned_refusal(const BlockNode& node, const HostView& host);
+[[nodiscard]] std::string zoned_refusal(const BlockNode& node, const BlockTopology& host);
 
 }  // namespace spliced::device

@@ -23,11 +23,11 @@ struct Context {
 inline constexpr util::Nanos kLongCall = util::kSecond / 10'000;
 
 // Whether `next` is not to go on. One that has begun is finished when only the time is up.
-[[nodiscard]] inline bool to_end_before(const Context& ctx, const Transfer& next) {
+[[nodiscard]] inline bool should_stop_before(const Context& ctx, const Transfer& next) {
   return ctx.retry.stopping() || (next.moved == 0 && ctx.watch.over());
 }
 
-[[nodiscard]] inline bool to_end_after(const Context& ctx, util::Nanos call) {
+[[nodiscard]] inline bool should_stop_after(const Context& ctx, util::Nanos call) {
   return call > kLongCall && (ctx.retry.stopping() || ctx.watch.over());
 }
 

@@ -63,7 +63,7 @@ std::size_t ReadPaths::run(std::span<Transfer> group) {
 // do.
 CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
   count_ = 0;
-  if (to_end_before(ctx_, group.front())) return kNotBegun;
+  if (should_stop_before(ctx_, group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const int from = ctx_.config.fd;
   const int into = ctx_.pipe.write_end();
@@ -88,7 +88,7 @@ CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
     if (bytes < want) count_short(ctx_, transfer);
     if (transfer.moved < transfer.length) break;  // the pipe may be full
     slots -= std::min(slots, need);
-    stop = to_end_after(ctx_, time);
+    stop = should_stop_after(ctx_, time);
   }
   if (count_ > 0) worked_ = true;
   return got;

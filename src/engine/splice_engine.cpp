@@ -44,7 +44,7 @@ class SpliceEngine::Impl {
     write_pipe_.close();
   }
 
-  void tune(Direction direction, const Setting& setting) {
+  void tune(Direction direction, const PipeSetting& setting) {
     config_.settings[index_of(direction)] = setting;
     (direction == Direction::read ? read_pipe_ : write_pipe_).want(setting.pipe_size);
   }
@@ -114,7 +114,7 @@ std::size_t SpliceEngine::run(std::span<Transfer> transfers, util::Nanos until) 
 void SpliceEngine::release() {
   impl_->release();
 }
-void SpliceEngine::tune(Direction direction, const Setting& setting) {
+void SpliceEngine::tune(Direction direction, const PipeSetting& setting) {
   impl_->tune(direction, setting);
 }
 const EngineCounters& SpliceEngine::counters() const {

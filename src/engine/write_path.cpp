@@ -30,7 +30,7 @@ std::size_t WritePath::run(std::span<Transfer> group) {
 
 // How many bytes are in the pipe now, at least one; or why there are none.
 CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
-  if (to_end_before(ctx_, group.front())) return kNotBegun;
+  if (should_stop_before(ctx_, group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const Filling filling = gather(group);
   CallResult got = put(filling);
@@ -119,7 +119,7 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
     bytes -= moved;
     if (transfer.moved < transfer.length) continue;
     transfer.outcome = Outcome::done;
-    stop = to_end_after(ctx_, stamp(transfer)) && bytes > 0;
+    stop = should_stop_after(ctx_, stamp(transfer)) && bytes > 0;
     ++ended;
   }
   return ended;

@@ -73,7 +73,7 @@ class ListenerImpl final : public Listener {
     running_ = true;
     thread_ = std::jthread([this] {
       util::name_this_thread(config_.name + "-io");
-      util::prefer_this_thread();
+      util::raise_priority();
       loop_.run();
       running_ = false;
     });

@@ -55,7 +55,7 @@ bool BoundedPool::shutdown(util::Nanos limit) {
 
 void BoundedPool::work() {
   util::name_this_thread(name_);
-  util::prefer_this_thread();
+  util::raise_priority();
   std::unique_lock lock(mutex_);
   for (;;) {
     ready_.wait(lock, [&] { return stopping_ || !queue_.empty(); });

@@ -42,7 +42,7 @@ std::uint64_t descriptors_of(const JobSpec& spec) {
   return kTargetDescriptors + kWorkerDescriptors * spec.workload.workers;
 }
 
-std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
+std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant) {
   const auto& w = spec.workload;
   const std::size_t batch = std::min(largest_batch(settings_to_try(spec, grant)), engine::kMaxBatch);
   const std::uint64_t each =
@@ -54,7 +54,7 @@ std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant) {
 // Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
 // gets half of what is left at most, so that the next one finds something, too; and so it is with memory for the blocks
 // that pass a pipe together.
-Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers, std::uint64_t pipes) {
+Reservation reserve(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers, std::uint64_t pipes) {
   const auto& rw = spec.workload.rw;
   Reservation out;
   out.threads = spec.targets.size() * spec.workload.workers;
@@ -66,7 +66,7 @@ Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t
   while (out.grant.batch_limit > util::kPageSize && buffer_bytes(spec, out.grant) > buffers_left / 2) {
     out.grant.batch_limit /= 2;
   }
-  Grant generous = out.grant;
+  ResourceGrant generous = out.grant;
   generous.payload_pages = util::Pages::huge;
   if (spec.workload.bs >= kHugeFrom && buffer_bytes(spec, generous) <= buffers_left / kHugeShare) out.grant = generous;
   out.buffers = buffer_bytes(spec, out.grant);
@@ -116,7 +116,7 @@ ServiceLimits Budget::within(std::uint64_t memory) const {
 util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound) {
   if (auto status = check_counts(spec); !status) return tl::unexpected(status.error());
   const std::uint64_t left = bound ? memory_left(*bound) : 0;
-  Reservation out = book(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
+  Reservation out = reserve(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
   if (taken_.buffers + out.buffers > limits_.buffer_bytes) {
     return fail(Errc::exhausted,
                 fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}",

@@ -25,7 +25,7 @@ struct Reservation {
   std::uint64_t buffers = 0;  // bytes
   std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
-  Grant grant;
+  ResourceGrant grant;
   std::optional<std::size_t> first_cpu;  // see DevicePlan
 };
 
@@ -42,15 +42,15 @@ inline constexpr std::size_t kReadWindow = 16 * 1024;
 }
 
 // The most that the buffers of a job take, bytes.
-[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const Grant& grant);
+[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant);
 
 // The descriptors of each of a job's devices, which has a table of its own for them.
 [[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
 
 // What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for
 // the caller to see.
-[[nodiscard]] Reservation book(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
-                               std::uint64_t pipes);
+[[nodiscard]] Reservation reserve(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
+                                  std::uint64_t pipes);
 
 // Keeps the books of all running jobs. Not thread-safe.
 class Budget {

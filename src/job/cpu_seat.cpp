@@ -12,7 +12,7 @@ namespace {
 
 constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
-// Somewhere to move to, and a way to see that others want to be where it is.
+// Somewhere to move to, and a means to see that others want to be where it is.
 bool usable(util::ThreadCpus* cpus) {
   return cpus != nullptr && cpus->allowed().size() > 1 && cpus->times();
 }
@@ -23,7 +23,7 @@ CpuSeat::CpuSeat(CpuSeats& seats, util::ThreadCpus* cpus)
     : seats_(seats), cpus_(cpus), due_(usable(cpus) ? 0 : kNever) {}
 
 void CpuSeat::note(Nanos now, std::uint64_t bytes, Nanos time) {
-  if (trial_) return go_on_comparing(now, bytes, time);
+  if (comparison_) return go_on_comparing(now, bytes, time);
   if (now >= compare_at_) return compare();
   if (kept_) look(now);
   due_ = kept_ ? std::min(now + kLook, compare_at_) : compare_at_;
@@ -31,20 +31,20 @@ void CpuSeat::note(Nanos now, std::uint64_t bytes, Nanos time) {
 
 void CpuSeat::compare() {
   if (kept_) patience_ = kSoon;  // it lasted
-  trial_.emplace(kWays, kWorthwhile);
-  take(trial_->way());
+  comparison_.emplace(kWays, kWorthwhile);
+  take(comparison_->candidate());
   due_ = 0;
 }
 
 void CpuSeat::go_on_comparing(Nanos now, std::uint64_t bytes, Nanos time) {
-  const std::size_t before = trial_->way();
-  bytes != 0 ? trial_->note(bytes, time) : trial_->note_failure(time);
-  if (!trial_->ended()) {
-    if (trial_->way() != before) take(trial_->way());
+  const std::size_t before = comparison_->candidate();
+  bytes != 0 ? comparison_->add_sample(bytes, time) : comparison_->add_failure(time);
+  if (!comparison_->ended()) {
+    if (comparison_->candidate() != before) take(comparison_->candidate());
     return;
   }
-  take(trial_->best().value_or(be_moved));
-  trial_.reset();
+  take(comparison_->best().value_or(be_moved));
+  comparison_.reset();
   compare_at_ = now + kLate;
   due_ = now + kLook;
   share_until(now);  // the next look counts from here

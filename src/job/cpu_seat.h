@@ -13,8 +13,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "comparison.h"
 #include "spliced/util/cpus.h"
-#include "trial.h"
 
 namespace spliced::job {
 
@@ -50,7 +50,7 @@ class CpuSeat {
   CpuSeat& operator=(const CpuSeat&) = delete;
 
   // Whether note() wants to know how long the I/O takes.
-  [[nodiscard]] bool comparing() const { return trial_.has_value(); }
+  [[nodiscard]] bool comparing() const { return comparison_.has_value(); }
   // Whether note() has something to do.
   [[nodiscard]] bool due(util::Nanos now) const { return now >= due_; }
   // I/O ended at `now`. If comparing: how many bytes it moved, 0 if it failed, in what time.
@@ -68,7 +68,7 @@ class CpuSeat {
 
   void compare();
   void go_on_comparing(util::Nanos now, std::uint64_t bytes, util::Nanos time);
-  void take(std::size_t way) { way == keep_it ? keep() : leave(); }
+  void take(std::size_t candidate) { candidate == keep_it ? keep() : leave(); }
   void keep();
   void leave();
   bool keep(std::size_t cpu);
@@ -81,7 +81,7 @@ class CpuSeat {
   util::Nanos compare_at_ = 0;
   util::Nanos patience_ = kSoon;
   std::optional<std::size_t> kept_;
-  std::optional<Trial> trial_;
+  std::optional<Comparison> comparison_;
   util::Nanos looked_ = 0;
   util::ThreadCpus::Times times_;  // then
   int crowded_ = 0;                // looks in a row

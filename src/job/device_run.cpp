@@ -70,10 +70,10 @@ T DeviceRun::on_target_thread(std::function<T()> task) {
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
                                                            const JobSpec& spec, DevicePlan plan,
-                                                           std::shared_ptr<StartLine> gate,
+                                                           std::shared_ptr<StartBarrier> barrier,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
-  const auto status = run->on_target_thread<util::Status>([run, gate] { return run->create_workers(gate); });
+  const auto status = run->on_target_thread<util::Status>([run, barrier] { return run->create_workers(barrier); });
   if (!status) return tl::unexpected(util::with_context(status.error(), run->facts().path));
   return run;
 }
@@ -82,7 +82,7 @@ void DeviceRun::keep_target() {
   plan_.target.thread->post([open = plan_.target.open] { open->keep(); });
 }
 
-util::Status DeviceRun::create_workers(const std::shared_ptr<StartLine>& gate) {
+util::Status DeviceRun::create_workers(const std::shared_ptr<StartBarrier>& barrier) {
   prepare_tuning();
   for (unsigned i = 0; i < spec_.workload.workers; ++i) {
     auto worker = Worker::create({spec_,
@@ -90,7 +90,7 @@ util::Status DeviceRun::create_workers(const std::shared_ptr<StartLine>& gate) {
                                   i,
                                   thread_name(facts().name, i),
                                   *this,
-                                  gate,
+                                  barrier,
                                   environment_.clock,
                                   environment_.engines,
                                   environment_.seats,

@@ -48,7 +48,8 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   // `on_change` is called when everything was given back, from the target's thread, and when the device has failed.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment,
                                                                        const std::string& job_id, const JobSpec& spec,
-                                                                       DevicePlan plan, std::shared_ptr<StartLine> gate,
+                                                                       DevicePlan plan,
+                                                                       std::shared_ptr<StartBarrier> barrier,
                                                                        std::function<void()> on_change);
 
   // The job began: a file that was created for it stays.
@@ -102,7 +103,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
             std::function<void()> on_change);
   void prepare_tuning();
-  [[nodiscard]] util::Status create_workers(const std::shared_ptr<StartLine>& gate);
+  [[nodiscard]] util::Status create_workers(const std::shared_ptr<StartBarrier>& barrier);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
   [[nodiscard]] util::Status launch_workers();

@@ -34,12 +34,13 @@ HeldTarget::~HeldTarget() {
   (void)device::Answer<bool>(*thread, [] { return true; }).wait(util::system_clock().now() + kGiveBack);
 }
 
-HoldInProgress begin_to_hold(device::Gate& gate, const std::string& path, const TargetRequest& request) {
-  const auto claim = [&gate, path, request](const device::DeviceThreadPtr& thread) -> Result<HeldTarget> {
+HoldInProgress begin_to_hold(device::TargetAdmission& admission, const std::string& path,
+                             const TargetRequest& request) {
+  const auto claim = [&admission, path, request](const device::DeviceThreadPtr& thread) -> Result<HeldTarget> {
     // Another name of the same device does not lead to a second look at it.
-    const auto right = gate.look_alone(path, request.until);
+    const auto right = admission.look_alone(path, request.until);
     if (!right) return tl::unexpected(right.error());
-    auto target = gate.claim(path, request.access, request.job_id, *request.host);
+    auto target = admission.claim(path, request.access, request.job_id, *request.host);
     if (!target) return tl::unexpected(target.error());
     HeldTarget held;
     held.facts = target->facts;
@@ -48,18 +49,21 @@ HoldInProgress begin_to_hold(device::Gate& gate, const std::string& path, const 
     held.open = device::keep_on(thread, std::move(*target));
     return held;
   };
-  return {gate.lookout(), path, request.until, claim};
+  return {admission.lookout(), path, request.until, claim};
 }
 
-StepInProgress begin_to_create(device::Gate& gate, const HeldTarget& target, const TargetRequest& request) {
-  return begin_step(target, [&gate, request](device::OpenTarget& open) {
-    return gate.create(open, request.access, request.job_id, *request.host);
+StepInProgress begin_to_create(device::TargetAdmission& admission, const HeldTarget& target,
+                               const TargetRequest& request) {
+  return begin_step(target, [&admission, request](device::OpenTarget& open) {
+    return admission.create(open, request.access, request.job_id, *request.host);
   });
 }
 
-StepInProgress begin_to_confirm(device::Gate& gate, const HeldTarget& target, const TargetRequest& request) {
-  return begin_step(
-      target, [&gate, request](device::OpenTarget& open) { return gate.confirm(open, request.access, *request.host); });
+StepInProgress begin_to_confirm(device::TargetAdmission& admission, const HeldTarget& target,
+                                const TargetRequest& request) {
+  return begin_step(target, [&admission, request](device::OpenTarget& open) {
+    return admission.confirm(open, request.access, *request.host);
+  });
 }
 
 util::Status end_step(StepInProgress& step, HeldTarget& target, Nanos until) {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 
 namespace spliced::job {
 
@@ -28,13 +28,14 @@ struct HeldTarget {
 struct TargetRequest {
   device::Access access;
   std::string job_id;
-  std::shared_ptr<const device::HostView> host;
+  std::shared_ptr<const device::BlockTopology> host;
   util::Nanos until = 0;
 };
 
 using HoldInProgress = device::Look<HeldTarget>;
-// Gate::claim() of `path`.
-[[nodiscard]] HoldInProgress begin_to_hold(device::Gate& gate, const std::string& path, const TargetRequest& request);
+// TargetAdmission::claim() of `path`.
+[[nodiscard]] HoldInProgress begin_to_hold(device::TargetAdmission& admission, const std::string& path,
+                                           const TargetRequest& request);
 
 // What a step found out.
 struct Found {
@@ -42,10 +43,10 @@ struct Found {
   std::uint64_t safety_read_bytes = 0;
 };
 using StepInProgress = device::Answer<util::Result<Found>>;
-// Gate::create() and Gate::confirm().
-[[nodiscard]] StepInProgress begin_to_create(device::Gate& gate, const HeldTarget& target,
+// TargetAdmission::create() and TargetAdmission::confirm().
+[[nodiscard]] StepInProgress begin_to_create(device::TargetAdmission& admission, const HeldTarget& target,
                                              const TargetRequest& request);
-[[nodiscard]] StepInProgress begin_to_confirm(device::Gate& gate, const HeldTarget& target,
+[[nodiscard]] StepInProgress begin_to_confirm(device::TargetAdmission& admission, const HeldTarget& target,
                                               const TargetRequest& request);
 // The outcome of a step. Without an error `target` tells what the step found.
 [[nodiscard]] util::Status end_step(StepInProgress& step, HeldTarget& target, util::Nanos until);

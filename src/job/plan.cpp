@@ -185,10 +185,10 @@ constexpr util::Nanos kTurn = util::kSecond / 10;
 
 class Planner {
  public:
-  Planner(device::Gate& gate, const JobSpec& spec, const std::string& job_id)
-      : gate_(gate),
+  Planner(device::TargetAdmission& admission, const JobSpec& spec, const std::string& job_id)
+      : admission_(admission),
         spec_(spec),
-        request_{access_for(spec), job_id, std::make_shared<device::HostView>(gate.host()),
+        request_{access_for(spec), job_id, std::make_shared<device::BlockTopology>(admission.host()),
                  util::system_clock().now() + device::Lookout::kLimit},
         judge_(spec.workload, request_.access),
         devices_(spec.targets.size()) {}
@@ -215,7 +215,7 @@ class Planner {
     looks.reserve(spec_.targets.size());
     std::vector<std::size_t> late;
     for (std::size_t i = 0; i < spec_.targets.size(); ++i) {
-      looks.push_back(begin_to_hold(gate_, spec_.targets[i], request_));
+      looks.push_back(begin_to_hold(admission_, spec_.targets[i], request_));
       auto held = looks[i].poll(std::min(request_.until, util::system_clock().now() + kTurn));
       held ? accept(i, std::move(*held)) : late.push_back(i);
     }
@@ -236,22 +236,22 @@ class Planner {
     for (std::size_t i = 0; i < devices_.size(); ++i) {
       DevicePlan& device = *devices_[i];
       if (device.target.facts.exists) continue;
-      auto step = begin_to_create(gate_, device.target, request_);
+      auto step = begin_to_create(admission_, device.target, request_);
       if (auto status = end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
       device.range = judge_.range_on(device.target.facts, errors_);
     }
   }
 
   void confirm_all() {
-    request_.host = std::make_shared<device::HostView>(gate_.host());
+    request_.host = std::make_shared<device::BlockTopology>(admission_.host());
     std::vector<StepInProgress> steps;
-    for (const auto& device : devices_) steps.push_back(begin_to_confirm(gate_, device->target, request_));
+    for (const auto& device : devices_) steps.push_back(begin_to_confirm(admission_, device->target, request_));
     for (std::size_t i = 0; i < steps.size(); ++i) {
       if (auto status = end_step(steps[i], devices_[i]->target, request_.until); !status) refuse(i, status.error());
     }
   }
 
-  device::Gate& gate_;
+  device::TargetAdmission& admission_;
   const JobSpec& spec_;
   TargetRequest request_;
   Judge judge_;
@@ -261,24 +261,25 @@ class Planner {
 
 }  // namespace
 
-util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id) {
+util::Result<JobPlan> make_plan(device::TargetAdmission& admission, const JobSpec& spec, const std::string& job_id) {
   if (auto errors = check_spec(spec); !errors.empty()) {
     return tl::unexpected(combine(std::move(errors)));
   }
-  return Planner(gate, spec, job_id).run();
+  return Planner(admission, spec, job_id).run();
 }
 
 namespace {
 
 using Inspecting = device::Look<device::Inspection>;
 
-Inspecting begin_to_inspect(const device::Gate& gate, const std::string& path, const device::Access& access,
-                            const std::shared_ptr<const device::HostView>& host, util::Nanos until) {
-  return {gate.lookout(), path, until,
-          [&gate, path, access, host, until](const auto&) -> util::Result<device::Inspection> {
-            const auto right = gate.look_alone(path, until);
+Inspecting begin_to_inspect(const device::TargetAdmission& admission, const std::string& path,
+                            const device::Access& access, const std::shared_ptr<const device::BlockTopology>& host,
+                            util::Nanos until) {
+  return {admission.lookout(), path, until,
+          [&admission, path, access, host, until](const auto&) -> util::Result<device::Inspection> {
+            const auto right = admission.look_alone(path, until);
             if (!right) return tl::unexpected(right.error());
-            return gate.inspect(path, access, *host);
+            return admission.inspect(path, access, *host);
           }};
 }
 
@@ -292,15 +293,15 @@ device::Inspection inspection_of(const std::string& path, util::Result<device::I
   return {facts, {{text, util::reason_of(result.error())}}};
 }
 
-std::vector<device::Inspection> inspect_all(const device::Gate& gate, const JobSpec& spec,
+std::vector<device::Inspection> inspect_all(const device::TargetAdmission& admission, const JobSpec& spec,
                                             const device::Access& access) {
-  const auto host = std::make_shared<const device::HostView>(gate.host());
+  const auto host = std::make_shared<const device::BlockTopology>(admission.host());
   const util::Nanos until = util::system_clock().now() + device::Lookout::kLimit;
   std::vector<Inspecting> looks;
   std::vector<std::optional<util::Result<device::Inspection>>> results;
   looks.reserve(spec.targets.size());
   for (const auto& path : spec.targets) {
-    looks.push_back(begin_to_inspect(gate, path, access, host, until));
+    looks.push_back(begin_to_inspect(admission, path, access, host, until));
     results.push_back(looks.back().poll(std::min(until, util::system_clock().now() + kTurn)));
   }
   std::vector<device::Inspection> out;
@@ -313,14 +314,14 @@ std::vector<device::Inspection> inspect_all(const device::Gate& gate, const JobS
 
 }  // namespace
 
-PlanReport report_plan(const device::Gate& gate, const JobSpec& spec) {
+PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& spec) {
   PlanReport report;
   report.errors = check_spec(spec);
   if (!report.errors.empty()) return report;
   device::Access access = access_for(spec);
   access.try_to_open = true;
   Judge judge(spec.workload, access);
-  for (auto& inspection : inspect_all(gate, spec, access)) {
+  for (auto& inspection : inspect_all(admission, spec, access)) {
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
     entry.refusals = std::move(inspection.refusals);

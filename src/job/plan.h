@@ -10,7 +10,7 @@
 namespace spliced::job {
 
 // What a job may take where it leaves the choice.
-struct Grant {
+struct ResourceGrant {
   std::uint64_t pipe_limit = kMaxAutoPipe;   // bytes of a pipe
   std::uint64_t batch_limit = kMaxAutoPipe;  // bytes of the blocks of a batch
   util::Pages payload_pages = util::Pages::small;
@@ -20,7 +20,7 @@ struct Grant {
 struct DevicePlan {
   HeldTarget target;
   workload::BlockRange range;
-  Grant grant;
+  ResourceGrant grant;
   std::optional<std::size_t> first_cpu;  // of the first worker, the others follow; none: wherever the kernel likes
 };
 
@@ -33,10 +33,11 @@ struct JobPlan {
 // were created go with the plan, too, unless OpenTarget::keep() is called.
 // The error lists everything that is wrong, each with its pointer; a target that does not answer within
 // device::Lookout::kLimit is one of those things.
-[[nodiscard]] util::Result<JobPlan> make_plan(device::Gate& gate, const JobSpec& spec, const std::string& job_id);
+[[nodiscard]] util::Result<JobPlan> make_plan(device::TargetAdmission& admission, const JobSpec& spec,
+                                              const std::string& job_id);
 
 // The same walk without claiming, creating or changing anything, with the same bound.
-[[nodiscard]] PlanReport report_plan(const device::Gate& gate, const JobSpec& spec);
+[[nodiscard]] PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& spec);
 
 // The range of `spec` on a target, or what is wrong with it. All of what is asked for or an error, but for percentages
 // other than 100: those are cut to what can be addressed.

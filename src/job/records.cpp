@@ -57,7 +57,7 @@ util::Status JobService::Impl::restore() {
       record.state = State::interrupted;
       record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
       record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
-      keeper_.put(record);
+      write_behind_.put(record);
     }
     auto job = std::make_shared<Job>();
     job->id = record.id;
@@ -83,7 +83,7 @@ JobView JobService::Impl::view(const JobPtr& job) const {
     const std::lock_guard lock(mutex_);
     out = view_of_locked(*job);
   }
-  if (is_final(out.head.state) && !out.device) out.stored = keeper_.document(out.head.id);
+  if (is_final(out.head.state) && !out.device) out.stored = write_behind_.document(out.head.id);
   return out;
 }
 
@@ -243,7 +243,7 @@ util::Status JobService::Impl::forget(const std::string& id, const access::Princ
     jobs_.erase(found);
   }
   if (forgotten_listener_) forgotten_listener_({id});
-  if (keeper_.erase(id)) return {};
+  if (write_behind_.erase(id)) return {};
   return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
 }
 

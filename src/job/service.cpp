@@ -20,7 +20,7 @@ namespace {
 constexpr Nanos kOverviewPatience = util::kSecond / 4;  // with one disk
 constexpr Nanos kOverviewLimit = 2 * util::kSecond;     // with all
 
-DeviceStatus status_of(const device::Gate& gate, const device::BlockNode& node,
+DeviceStatus status_of(const device::TargetAdmission& admission, const device::BlockNode& node,
                        const std::optional<device::Inspection>& inspection) {
   DeviceStatus status;
   status.facts = inspection ? inspection->facts : facts_of(node);
@@ -29,27 +29,28 @@ DeviceStatus status_of(const device::Gate& gate, const device::BlockNode& node,
   if (inspection) {
     for (const auto& refusal : inspection->refusals) status.refusals.push_back(refusal.text);
   }
-  status.job = gate.job_holding(device::block_id(node.number), device::block_id(node.whole));
+  status.job = admission.job_holding(device::block_id(node.number), device::block_id(node.whole));
   return status;
 }
 
-std::vector<DeviceStatus> look_over(const device::Gate& gate, const std::vector<device::BlockNode>& nodes,
-                                    const std::shared_ptr<const device::HostView>& host) {
+std::vector<DeviceStatus> look_over(const device::TargetAdmission& admission,
+                                    const std::vector<device::BlockNode>& nodes,
+                                    const std::shared_ptr<const device::BlockTopology>& host) {
   device::Access access;
   access.destructive = true;
   access.signatures_last = true;
   const auto paths = std::make_shared<std::vector<std::string>>();
   for (const auto& node : nodes) paths->push_back("/dev/" + node.name);
   const auto answers = device::ask_each<std::optional<device::Inspection>>(
-      gate.lookout(), *paths,
-      [&gate, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
-        const auto right = gate.look_alone((*paths)[i], util::system_clock().now() + kOverviewPatience);
-        return right ? std::optional(gate.inspect((*paths)[i], access, *host)) : std::nullopt;
+      admission.lookout(), *paths,
+      [&admission, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
+        const auto right = admission.look_alone((*paths)[i], util::system_clock().now() + kOverviewPatience);
+        return right ? std::optional(admission.inspect((*paths)[i], access, *host)) : std::nullopt;
       },
       kOverviewPatience, util::system_clock().now() + kOverviewLimit);
   std::vector<DeviceStatus> out;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    out.push_back(status_of(gate, nodes[i], answers[i].value_or(std::nullopt)));
+    out.push_back(status_of(admission, nodes[i], answers[i].value_or(std::nullopt)));
   }
   return out;
 }
@@ -66,7 +67,7 @@ Result<JobSnapshot> JobService::submit(const JobSpec& spec, const access::Princi
   return impl_->submit(spec, who);
 }
 PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
-  PlanReport report = report_plan(impl_->setup_.gate, spec);
+  PlanReport report = report_plan(impl_->setup_.admission, spec);
   if (const auto allowed = may_submit(spec, who); !allowed) {
     report.errors.push_back({"/destructive", allowed.error().message, util::Reason::forbidden});
   }
@@ -124,18 +125,18 @@ void JobService::on_forgotten(std::function<void(const std::vector<std::string>&
 }
 
 std::vector<DeviceStatus> JobService::devices() const {
-  const auto host = std::make_shared<const device::HostView>(impl_->setup_.gate.host());
+  const auto host = std::make_shared<const device::BlockTopology>(impl_->setup_.admission.host());
   std::vector<device::BlockNode> nodes;
   std::copy_if(host->blocks.begin(), host->blocks.end(), std::back_inserter(nodes),
                [](const device::BlockNode& node) { return node.size != 0; });
-  return look_over(impl_->setup_.gate, nodes, host);
+  return look_over(impl_->setup_.admission, nodes, host);
 }
 
 Result<DeviceStatus> JobService::device(const std::string& name) const {
-  const auto host = std::make_shared<const device::HostView>(impl_->setup_.gate.host());
+  const auto host = std::make_shared<const device::BlockTopology>(impl_->setup_.admission.host());
   const device::BlockNode* node = host->find(name);
   if (node == nullptr) return util::fail(util::Errc::not_found, fmt::format("there is no block device {}", name));
-  return look_over(impl_->setup_.gate, {*node}, host).front();
+  return look_over(impl_->setup_.admission, {*node}, host).front();
 }
 
 const engine::Capabilities& JobService::capabilities() const {

@@ -43,10 +43,10 @@ constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(),
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
-      keeper_(setup_.store, setup_.log),
+      write_behind_(setup_.store, setup_.log),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
-      watch_(setup_.gate, ledger_),
+      watch_(setup_.admission, registry_),
       budget_(setup_.limits),
       last_round_(setup_.clock.now()),
       last_recording_(last_round_.load()),
@@ -63,7 +63,7 @@ JobService::Impl::~Impl() {
   changes_.clear();
   jobs_.clear();
   lingering_.clear();
-  (void)setup_.gate.lookout().threads().wait_until_free(device::Lookout::kLimit);
+  (void)setup_.admission.lookout().threads().wait_until_free(device::Lookout::kLimit);
 }
 
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
@@ -79,7 +79,8 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   const std::string id = new_id();
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
-  const auto gate = std::make_shared<StartLine>(setup_.clock);  // workers may still be leaving it when this returns
+  const auto barrier =
+      std::make_shared<StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
   auto job = std::make_shared<Job>();
   job->id = id;
   job->spec = spec;
@@ -87,16 +88,16 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   job->reservation = *reservation;
   job->created_at = std::chrono::system_clock::now();
   const auto begin = [&]() -> Result<JobSnapshot> {
-    auto plan = make_plan(setup_.gate, spec, id);
+    auto plan = make_plan(setup_.admission, spec, id);
     if (!plan) return tl::unexpected(plan.error());
     for (std::size_t i = 0; i < plan->devices.size(); ++i) {
       plan->devices[i].grant = reservation->grant;
       if (reservation->first_cpu) plan->devices[i].first_cpu = *reservation->first_cpu + i * spec.workload.workers;
     }
-    auto runs = create_runs(id, std::move(*plan), gate);
+    auto runs = create_runs(id, std::move(*plan), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);
-    return launch(job, *gate);
+    return launch(job, *barrier);
   };
   Result<JobSnapshot> snapshot = fail(Errc::internal, "the job did not begin");
   try {
@@ -104,64 +105,65 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   } catch (const std::exception& error) {
     snapshot = fail(Errc::internal, error.what());
   }
-  if (!snapshot) abandon(job, *gate, *reservation);
+  if (!snapshot) abandon(job, *barrier, *reservation);
   return snapshot;
 }
 
 // Takes back a job that did not come to run.
-void JobService::Impl::abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation) {
-  gate.abort();
+void JobService::Impl::abandon(const JobPtr& job, StartBarrier& barrier, const Reservation& reservation) {
+  barrier.abort();
   const std::lock_guard lock(mutex_);
   std::erase(jobs_, job);
-  for (const auto& run : job->runs) ledger_.settle(run, false, setup_.clock.now());
+  for (const auto& run : job->runs) registry_.settle(run, false, setup_.clock.now());
   job->runs.clear();  // joins
   budget_.give_back(reservation);
 }
 
-Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(const std::string& id, JobPlan plan,
-                                                                              const std::shared_ptr<StartLine>& gate) {
+Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
+    const std::string& id, JobPlan plan, const std::shared_ptr<StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
-  if (!ledger_.make_room_for(names)) {
-    return fail(Errc::exhausted, fmt::format("jobs run on {} devices; that is the limit", Ledger::kMaxDevices));
+  if (!registry_.make_room_for(names)) {
+    return fail(Errc::exhausted,
+                fmt::format("jobs run on {} devices; that is the limit", DeviceTotalsRegistry::kMaxDevices));
   }
   std::vector<std::shared_ptr<DeviceRun>> runs;
   for (auto& device : plan.devices) {
-    auto run = DeviceRun::create(environment_, id, plan.spec, std::move(device), gate, [this] { wake(); });
+    auto run = DeviceRun::create(environment_, id, plan.spec, std::move(device), barrier, [this] { wake(); });
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
   return runs;
 }
 
-Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartLine& gate) {
+Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartBarrier& barrier) {
   std::size_t workers = 0;
   for (const auto& run : job->runs) {
     if (auto status = run->start_workers(); !status) return tl::unexpected(status.error());
     workers += run->worker_count();
   }
-  gate.await(workers);  // not under the lock
+  barrier.await(workers);  // not under the lock
   for (const auto& run : job->runs) {
     run->keep_target();
-    ledger_.attach(run);
+    registry_.attach(run);
   }
   {
     const std::lock_guard lock(mutex_);
     job->sequence = ++last_sequence_;
     jobs_.push_back(job);
   }
-  keeper_.put(record_of(view(job)));
+  write_behind_.put(record_of(view(job)));
   {
     const std::lock_guard lock(mutex_);
-    const Nanos start = gate.set(workers);
+    const Nanos start = barrier.set(workers);
     for (const auto& run : job->runs) run->began(start);
     job->started_at = std::chrono::system_clock::now();
     job->started_now = setup_.clock.now();
     job->transition(State::running);
-    announce(*job);
+    publish_state(*job);
     if (job->cancel_requested) stop(*job, State::cancelled);
   }
-  gate.let_go();
+  barrier.let_go();
   wake();
   return show(job);
 }
@@ -191,7 +193,7 @@ void JobService::Impl::stop(Job& job, State becomes) {
   job.stop_state = becomes;
   job.transition(State::stopping);
   for (const auto& run : job.runs) run->request_stop();
-  announce(job);
+  publish_state(job);
 }
 
 Result<JobSummary> JobService::Impl::cancel(const std::string& id, const access::Principal& who) {
@@ -209,8 +211,8 @@ Result<JobSummary> JobService::Impl::cancel(const std::string& id, const access:
 
 Telemetry JobService::Impl::telemetry() const {
   Telemetry out;
-  out.devices = ledger_.read(setup_.clock.now());
-  out.departed = ledger_.departed();
+  out.devices = registry_.read(setup_.clock.now());
+  out.departed = registry_.departed();
   const std::lock_guard lock(mutex_);
   for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
   out.finished = finished_;
@@ -220,7 +222,7 @@ Telemetry JobService::Impl::telemetry() const {
 // The recorder comes round every second; when it has not, it is the recorder that is behind.
 Nanos JobService::Impl::record_delay() {
   const Nanos silent = setup_.clock.now() - last_recording_ - kRecorderPause;
-  return std::max({Nanos{0}, silent, keeper_.delay()});
+  return std::max({Nanos{0}, silent, write_behind_.delay()});
 }
 
 void JobService::Impl::begin_shutdown() {
@@ -231,7 +233,7 @@ void JobService::Impl::begin_shutdown() {
 
 // Threads that look at devices, or close them.
 bool JobService::Impl::wait_for_threads(Nanos limit) {
-  device::DeviceThreads& threads = setup_.gate.lookout().threads();
+  device::DeviceThreads& threads = setup_.admission.lookout().threads();
   if (threads.wait_until_free(limit)) return true;
   for (const auto& [what, since] : threads.held_for(0)) {
     setup_.log.log(util::LogLevel::error,
@@ -246,8 +248,8 @@ bool JobService::Impl::stop_all(Nanos limit) {
   const Nanos end = util::system_clock().now() + limit;
   bool all_left = stop_jobs(limit);
   all_left = wait_for_threads(std::max<Nanos>(end - util::system_clock().now(), kLeastWait)) && all_left;
-  if (keeper_.left() > 0) keeper_.retry();
-  if (const std::size_t left = keeper_.left(); left > 0) {
+  if (write_behind_.pending() > 0) write_behind_.retry();
+  if (const std::size_t left = write_behind_.pending(); left > 0) {
     setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));
   }
   return all_left;
@@ -270,7 +272,7 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
   const std::vector<Change> changes = changes_;  // of jobs that did end; the recorder may be stuck, too
   lock.unlock();
   for (const auto& change : changes) {
-    if (change.record) keeper_.put(record_of(*change.record));
+    if (change.record) write_behind_.put(record_of(*change.record));
   }
   for (const auto& job : jobs) {
     JobView shown = view(job);
@@ -278,7 +280,7 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
     shown.head.state = State::interrupted;
     shown.head.reason = "the daemon was stopped while a device did not answer";
     shown.head.ended_at = std::chrono::system_clock::now();
-    keeper_.put(record_of(shown));
+    write_behind_.put(record_of(shown));
   }
   return false;
 }

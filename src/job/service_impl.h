@@ -6,12 +6,12 @@
 #include <mutex>
 #include <thread>
 
+#include "device_totals_registry.h"
 #include "job.h"
-#include "keeper.h"
-#include "ledger.h"
 #include "pause_watch.h"
 #include "spliced/job/service.h"
 #include "target_watch.h"
+#include "write_behind.h"
 
 namespace spliced::job {
 
@@ -32,7 +32,7 @@ class JobService::Impl {
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
   bool wait_for_threads(util::Nanos limit);
   bool accepting() const { return accepting_; }
-  std::size_t unrecorded() const { return keeper_.left(); }
+  std::size_t unrecorded() const { return write_behind_.pending(); }
   util::Nanos record_delay();
   void begin_shutdown();
   bool stop_all(util::Nanos limit);
@@ -68,11 +68,11 @@ class JobService::Impl {
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
-  void abandon(const JobPtr& job, StartLine& gate, const Reservation& reservation);
+  void abandon(const JobPtr& job, StartBarrier& barrier, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
-                                                                    const std::shared_ptr<StartLine>& gate);
-  util::Result<JobSnapshot> launch(const JobPtr& job, StartLine& gate);
-  void announce(const Job& job);
+                                                                    const std::shared_ptr<StartBarrier>& barrier);
+  util::Result<JobSnapshot> launch(const JobPtr& job, StartBarrier& barrier);
+  void publish_state(const Job& job);
   void stop(Job& job, State becomes);
   bool stop_jobs(util::Nanos limit);
   [[nodiscard]] JobPtr find(const std::string& id) const;
@@ -85,8 +85,8 @@ class JobService::Impl {
   void wake();
 
   void supervise(const std::stop_token& stop);
-  void round();
-  [[nodiscard]] static bool visit(const Watched& job, util::Nanos now);
+  void tick();
+  [[nodiscard]] static bool poll_job(const Watched& job, util::Nanos now);
   void finalize(const Watched& over, util::Nanos now);
   void visit_lingering(util::Nanos now);
   void sweep_ledger(util::Nanos now);
@@ -100,7 +100,7 @@ class JobService::Impl {
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   void checkpoint(const JobPtr& job);
 
-  mutable RecordKeeper keeper_;
+  mutable WriteBehind write_behind_;
   TuningMemory tuning_;
   CpuSeats seats_;
   PauseWatch pauses_;
@@ -109,7 +109,7 @@ class JobService::Impl {
   std::mutex wake_mutex_;
   std::condition_variable wake_;
   bool woken_ = false;
-  Ledger ledger_;
+  DeviceTotalsRegistry registry_;
   mutable TargetWatch watch_;
   mutable std::mutex mutex_;  // guards everything down to `budget_`
   mutable std::condition_variable_any changed_;

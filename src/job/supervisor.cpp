@@ -31,9 +31,9 @@ void JobService::Impl::wake() {
 
 void JobService::Impl::supervise(const std::stop_token& stop) {
   util::name_this_thread("supervisor");
-  util::prefer_this_thread();
+  util::raise_priority();
   while (!stop.stop_requested()) {
-    round();
+    tick();
     std::unique_lock lock(wake_mutex_);
     wake_.wait_for(lock, kRound, [&] { return woken_ || stop.stop_requested(); });
     woken_ = false;
@@ -41,10 +41,10 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
 }
 
 // Looking at four thousand workers takes a while as well: the lock is held for taking down whom to look at.
-void JobService::Impl::round() {
+void JobService::Impl::tick() {
   const Nanos now = setup_.clock.now();
   last_round_ = now;
-  if (const Nanos pause = pauses_.note_round(now); pause != 0) {
+  if (const Nanos pause = pauses_.note_tick(now); pause != 0) {
     setup_.log.log(
         util::LogLevel::warning,
         fmt::format("the daemon did not run for {:.1f} s: deadlines are moved, and what spans that time is in "
@@ -62,7 +62,7 @@ void JobService::Impl::round() {
   }
   forgotten.clear();
   for (const Watched& job : watched) {
-    if (visit(job, now)) finalize(job, now);
+    if (poll_job(job, now)) finalize(job, now);
   }
   visit_lingering(now);
   sweep_ledger(now);
@@ -72,12 +72,12 @@ void JobService::Impl::round() {
 void JobService::Impl::sweep_ledger(Nanos now) {
   if (now - last_sweep_ < kSweepInterval) return;
   last_sweep_ = now;
-  const auto present = setup_.gate.block_names();
-  ledger_.sweep(now, {present.begin(), present.end()});
+  const auto present = setup_.admission.block_names();
+  registry_.sweep(now, {present.begin(), present.end()});
 }
 
 // Whether the job is over.
-bool JobService::Impl::visit(const Watched& job, Nanos now) {
+bool JobService::Impl::poll_job(const Watched& job, Nanos now) {
   for (const auto& run : job.runs) {
     run->check_stall(now);
     run->sample(now);
@@ -95,12 +95,12 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
   const WallTime ended = std::chrono::system_clock::now();
   for (const auto& run : over.runs) {
     if (run->finished()) {
-      ledger_.settle(run, run->failed(), now);
+      registry_.settle(run, run->failed(), now);
     } else {
       stuck.push_back(run);
     }
     ends.push_back(run->end());
-    ledger_.conclude(run->facts().name, ends.back().verdict, ended);
+    registry_.conclude(run->facts().name, ends.back().verdict, ended);
   }
   const std::lock_guard lock(mutex_);
   Job& job = *over.job;
@@ -114,7 +114,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
   job.ended_at = ended;
   job.conclude(ends);
   ++finished_[static_cast<std::size_t>(job.state)][static_cast<std::size_t>(job.verdict)];
-  announce(job);
+  publish_state(job);
   changes_.back().ended = over.job;
 }
 
@@ -127,7 +127,7 @@ void JobService::Impl::visit_lingering(Nanos now) {
       if (run->finished()) back.push_back(run);
     }
   }
-  for (const auto& run : back) ledger_.settle(run, true, now);
+  for (const auto& run : back) registry_.settle(run, true, now);
   if (back.empty()) return;
   const std::lock_guard lock(mutex_);
   std::erase_if(lingering_, [&](const auto& run) { return std::find(back.begin(), back.end(), run) != back.end(); });
@@ -151,7 +151,7 @@ std::vector<JobService::Impl::JobPtr> JobService::Impl::forget_oldest() {
 }
 
 // Called with the lock held, which puts the records of a job in order: a job may end before its submitter sees it run.
-void JobService::Impl::announce(const Job& job) {
+void JobService::Impl::publish_state(const Job& job) {
   Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}, {}};
   if (job.state != State::stopping) change.record = view_of_locked(job);
   change.log_line = fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
@@ -163,7 +163,7 @@ void JobService::Impl::announce(const Job& job) {
 // A thread of its own: neither a slow state directory nor a slow reader of the log holds up the supervisor.
 void JobService::Impl::record_changes(const std::stop_token& stop) {
   util::name_this_thread("recorder");
-  util::prefer_this_thread();
+  util::raise_priority();
   std::unique_lock lock(mutex_);
   Nanos last_checkpoint = setup_.clock.now();
   auto next_try = std::chrono::steady_clock::now();
@@ -178,7 +178,7 @@ void JobService::Impl::record_changes(const std::stop_token& stop) {
     lock.unlock();
     deliver(std::move(changes), forgotten);
     if (std::chrono::steady_clock::now() >= next_try) {
-      if (keeper_.left() > 0) keeper_.retry();
+      if (write_behind_.pending() > 0) write_behind_.retry();
       next_try = std::chrono::steady_clock::now() + kRecorderRound;
     }
     lock.lock();
@@ -202,7 +202,7 @@ void JobService::Impl::deliver(std::vector<Change> changes, const std::vector<st
     if (ended) {
       record_end(ended, *record);
     } else if (record) {
-      keeper_.put(record_of(*record));
+      write_behind_.put(record_of(*record));
     }
     record.reset();  // it holds on to the job's workers
     setup_.log.log(util::LogLevel::notice, log_line,
@@ -211,7 +211,7 @@ void JobService::Impl::deliver(std::vector<Change> changes, const std::vector<st
                     {"STATE", std::string(state_name(change.state))}});
     if (listener_) listener_(change);
   }
-  for (const auto& id : forgotten) (void)keeper_.erase(id);
+  for (const auto& id : forgotten) (void)write_behind_.erase(id);
   if (!forgotten.empty() && forgotten_listener_) forgotten_listener_(forgotten);
 }
 
@@ -234,7 +234,7 @@ void JobService::Impl::record_end(const JobPtr& job, const JobView& end) {
     std::swap(job->spec, spec);
   }
   runs.clear();  // without the lock: it joins
-  keeper_.put(record);
+  write_behind_.put(record);
   keep_recent(job, bytes);
 }
 
@@ -273,7 +273,7 @@ std::deque<JobService::Impl::JobPtr> JobService::Impl::running_jobs() const {
 // until this is over: only then is it recorded, and can the job be forgotten.
 void JobService::Impl::checkpoint(const JobPtr& job) {
   const JobView shown = view(job);
-  if (!is_final(shown.head.state)) keeper_.put(record_of(shown));
+  if (!is_final(shown.head.state)) write_behind_.put(record_of(shown));
 }
 
 }  // namespace spliced::job

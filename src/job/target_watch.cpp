@@ -47,7 +47,7 @@ void TargetWatch::look(util::Nanos now) {
   const std::shared_ptr<void> done(nullptr, [this](void*) { looking_ = false; });
   if (now < next_) return;
   const util::Nanos begun = util::now();
-  const auto known = ledger_.idle();
+  const auto known = registry_.idle();
   look_at_devices(known, now);
   look_at_files(known);
   next_ = now + std::max(kInterval, kRest * (util::now() - begun));
@@ -55,16 +55,16 @@ void TargetWatch::look(util::Nanos now) {
 
 void TargetWatch::look_at_devices(const std::vector<device::TargetFacts>& known, util::Nanos now) {
   std::map<std::string, device::TargetFacts> present;
-  for (const auto& node : gate_.block_nodes()) {
+  for (const auto& node : admission_.block_nodes()) {
     if (node.size != 0) present.emplace(node.name, facts_of(node));  // a loop device without a file has no size
   }
   for (const auto& facts : known) {
     if (!facts.block_device) continue;
     const auto found = present.find(facts.name);
-    ledger_.follow(facts.name, found == present.end() ? std::nullopt : std::optional(found->second));
+    registry_.follow(facts.name, found == present.end() ? std::nullopt : std::optional(found->second));
   }
   for (const auto& [name, facts] : present) {
-    if (gate_.allows(facts.path)) ledger_.introduce(facts, now);
+    if (admission_.allows(facts.path)) registry_.register_device(facts, now);
   }
 }
 
@@ -79,13 +79,13 @@ void TargetWatch::look_at_files(const std::vector<device::TargetFacts>& known) {
   if (files.empty()) return;
   const auto shared = std::make_shared<const std::vector<std::string>>(paths);
   const auto sights = device::ask_each<Sight>(
-      gate_.lookout(), paths, [shared](std::size_t i) { return sight_of((*shared)[i]); }, kPatience,
+      admission_.lookout(), paths, [shared](std::size_t i) { return sight_of((*shared)[i]); }, kPatience,
       util::system_clock().now() + kLimit);
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (!sights[i] || !sights[i]->told) continue;
     files[i].id = files[i].whole = sights[i]->id;
     files[i].size = sights[i]->size;
-    ledger_.follow(files[i].name, sights[i]->there ? std::optional(files[i]) : std::nullopt);
+    registry_.follow(files[i].name, sights[i]->there ? std::optional(files[i]) : std::nullopt);
   }
 }
 

@@ -2,17 +2,17 @@
 #pragma once
 #include <atomic>
 
-#include "ledger.h"
-#include "spliced/device/gate.h"
+#include "device_totals_registry.h"
+#include "spliced/device/target_admission.h"
 
 namespace spliced::job {
 
 // What is known of a disk without asking it.
 [[nodiscard]] device::TargetFacts facts_of(const device::BlockNode& node);
 
-// Keeps what the ledger says of targets that nothing runs on true: disks come, grow and go, and so do files. Looks when
-// it is asked to, not more often than every kInterval, and where there are thousands of disks for a small part of the
-// time only. Thread-safe.
+// Keeps what the registry says of targets that nothing runs on true: disks come, grow and go, and so do files. Looks
+// when it is asked to, not more often than every kInterval, and where there are thousands of disks for a small part of
+// the time only. Thread-safe.
 class TargetWatch {
  public:
   static constexpr util::Nanos kInterval = util::kSecond / 2;
@@ -21,7 +21,8 @@ class TargetWatch {
   static constexpr util::Nanos kLimit = util::kSecond / 25;      // and with all of them
 
   // Both must outlive it.
-  TargetWatch(const device::Gate& gate, Ledger& ledger) : gate_(gate), ledger_(ledger) {}
+  TargetWatch(const device::TargetAdmission& admission, DeviceTotalsRegistry& registry)
+      : admission_(admission), registry_(registry) {}
 
   // Devices by sysfs, which does not wait for a disk; files by stat(2), on threads for what may not answer: one that
   // does not within the bounds stays as it was. `now`: of the monotonic clock.
@@ -31,8 +32,8 @@ class TargetWatch {
   void look_at_devices(const std::vector<device::TargetFacts>& known, util::Nanos now);
   void look_at_files(const std::vector<device::TargetFacts>& known);
 
-  const device::Gate& gate_;
-  Ledger& ledger_;
+  const device::TargetAdmission& admission_;
+  DeviceTotalsRegistry& registry_;
   std::atomic<bool> looking_{false};  // the others go on with what is known
   util::Nanos next_ = 0;              // of the one who looks
 };

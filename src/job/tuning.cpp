@@ -12,7 +12,7 @@
 namespace spliced::job {
 
 using engine::Direction;
-using engine::Setting;
+using engine::PipeSetting;
 
 namespace {
 
@@ -39,10 +39,10 @@ std::uint64_t pipe_for(std::uint64_t bytes, std::uint64_t limit) {
   return std::min(limit, std::bit_ceil(std::clamp(bytes, kPipes.front(), kPipes.back())));
 }
 
-std::vector<Setting> settings_of_pipe(const JobSpec& spec, const Grant& grant) {
+std::vector<PipeSetting> settings_of_pipe(const JobSpec& spec, const ResourceGrant& grant) {
   const std::uint64_t pipe = spec.engine.pipe_size;
   if (spec.engine.batch != 0) return {{pipe, spec.engine.batch}};
-  std::vector<Setting> settings{{pipe, 1}};
+  std::vector<PipeSetting> settings{{pipe, 1}};
   // Every block of a batch that is written has a buffer: a large pipe alone does not ask for that many.
   const std::size_t most = may_batch(spec) ? blocks_in(std::min(pipe, grant.batch_limit), spec) : 1;
   for (std::size_t batch = kBatchStep; batch <= most; batch *= kBatchStep) settings.push_back({pipe, batch});
@@ -50,7 +50,7 @@ std::vector<Setting> settings_of_pipe(const JobSpec& spec, const Grant& grant) {
 }
 
 // Where pipes have become small there may be room for less than the job asks for.
-Setting setting_of_batch(const JobSpec& spec, std::uint64_t limit) {
+PipeSetting setting_of_batch(const JobSpec& spec, std::uint64_t limit) {
   const std::uint64_t bs = std::clamp<std::uint64_t>(spec.workload.bs, 1, kMaxBlock);
   const std::uint64_t blocks = std::min<std::uint64_t>(spec.engine.batch, engine::kMaxBatch);
   const std::uint64_t pipe = pipe_for(bs * blocks, limit);
@@ -58,16 +58,16 @@ Setting setting_of_batch(const JobSpec& spec, std::uint64_t limit) {
 }
 
 // With what there was to choose from: a choice made when pipes were scarce is not one for other times.
-std::string list_of(const std::vector<Setting>& settings) {
+std::string list_of(const std::vector<PipeSetting>& settings) {
   std::string out;
-  for (const Setting& setting : settings) out += fmt::format("{}x{},", setting.pipe_size, setting.batch);
+  for (const PipeSetting& setting : settings) out += fmt::format("{}x{},", setting.pipe_size, setting.batch);
   return out;
 }
 
 // A device that is set up anew under its old number gets a new sequence number (since Linux 5.15), so that nothing is
 // remembered of the one that it was before. Files share what their file system does.
 std::string key_for(Direction direction, const JobSpec& spec, const DevicePlan& plan,
-                    const std::vector<Setting>& settings) {
+                    const std::vector<PipeSetting>& settings) {
   const auto& facts = plan.target.facts;
   std::uint64_t sequence = 0;
   if (facts.block_device && ::ioctl(plan.target.open->fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
@@ -82,12 +82,12 @@ std::string key_for(Direction direction, const JobSpec& spec, const DevicePlan& 
 
 // One block at a time through a pipe of a block, which makes it one system call, and through smaller ones, which keep
 // what passes in the cache; then as many blocks as each pipe holds.
-std::vector<Setting> settings_to_try(const JobSpec& spec, const Grant& grant) {
+std::vector<PipeSetting> settings_to_try(const JobSpec& spec, const ResourceGrant& grant) {
   if (spec.engine.pipe_size != 0) return settings_of_pipe(spec, grant);
   const std::uint64_t granted = std::bit_floor(std::max(grant.pipe_limit, kLeastPipe));
   if (spec.engine.batch > 1) return {setting_of_batch(spec, granted)};
   const std::uint64_t whole = pipe_for(spec.workload.bs, granted);
-  std::vector<Setting> settings{{whole, 1}};
+  std::vector<PipeSetting> settings{{whole, 1}};
   for (auto pipe = kPipes.rbegin(); pipe != kPipes.rend(); ++pipe) {
     if (*pipe < whole) settings.push_back({*pipe, 1});
   }
@@ -100,8 +100,8 @@ std::vector<Setting> settings_to_try(const JobSpec& spec, const Grant& grant) {
   return settings;
 }
 
-std::size_t largest_batch(const std::vector<Setting>& settings) {
-  const auto larger = [](const Setting& a, const Setting& b) { return a.batch < b.batch; };
+std::size_t largest_batch(const std::vector<PipeSetting>& settings) {
+  const auto larger = [](const PipeSetting& a, const PipeSetting& b) { return a.batch < b.batch; };
   return std::max_element(settings.begin(), settings.end(), larger)->batch;
 }
 

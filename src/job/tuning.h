@@ -17,8 +17,8 @@ namespace spliced::job {
 
 // The settings worth trying for one direction of a job, the one to fall back to first. They keep to the grant, unless
 // the job itself asks for more.
-[[nodiscard]] std::vector<engine::Setting> settings_to_try(const JobSpec& spec, const Grant& grant);
-[[nodiscard]] std::size_t largest_batch(const std::vector<engine::Setting>& settings);
+[[nodiscard]] std::vector<engine::PipeSetting> settings_to_try(const JobSpec& spec, const ResourceGrant& grant);
+[[nodiscard]] std::size_t largest_batch(const std::vector<engine::PipeSetting>& settings);
 
 // What is known of devices that earlier jobs ran on. Thread-safe.
 class TuningMemory {
@@ -41,18 +41,18 @@ class Tuning {
 
   // Any thread.
   [[nodiscard]] bool settled() const { return settled_.load(std::memory_order_acquire); }
-  [[nodiscard]] engine::Setting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
+  [[nodiscard]] engine::PipeSetting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
   [[nodiscard]] TuningSnapshot snapshot() const;
-  [[nodiscard]] const std::vector<engine::Setting>& settings() const { return settings_; }
+  [[nodiscard]] const std::vector<engine::PipeSetting>& settings() const { return settings_; }
   [[nodiscard]] std::size_t largest_batch() const;
 
   // All workers go along with what is tried: what is best for one may not be when all do it.
-  void try_out(std::size_t way) { chosen_.store(way, std::memory_order_relaxed); }
+  void try_out(std::size_t candidate) { chosen_.store(candidate, std::memory_order_relaxed); }
   // Ends the choice: with none, it is the first setting, and nothing is remembered. `nanos_per_byte` by setting.
   void settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
 
  private:
-  const std::vector<engine::Setting> settings_;
+  const std::vector<engine::PipeSetting> settings_;
   const std::string key_;
   TuningMemory& memory_;
   std::atomic<std::size_t> chosen_{0};

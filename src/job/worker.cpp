@@ -106,17 +106,17 @@ Worker::Worker(const Setup& setup)
       first_cpu_(setup.plan.first_cpu),
       name_(setup.thread_name),
       owner_(setup.owner),
-      gate_(setup.gate),
+      barrier_(setup.barrier),
       clock_(setup.clock),
       seats_(setup.seats),
       pauses_(setup.pauses) {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    lane.tuning = setup.tunings[i];
-    if (lane.tuning == nullptr) continue;
-    lane.settled = lane.tuning->settled();
-    lane.batch = lane.tuning->setting().batch;
-    if (!lane.settled && index_ == 0) lane.trial = std::make_unique<Trial>(lane.tuning->settings().size());
+  for (std::size_t i = 0; i < directions_.size(); ++i) {
+    DirectionState& state = directions_[i];
+    state.tuning = setup.tunings[i];
+    if (state.tuning == nullptr) continue;
+    state.settled = state.tuning->settled();
+    state.batch = state.tuning->setting().batch;
+    if (!state.settled && index_ == 0) state.comparison = std::make_unique<Comparison>(state.tuning->settings().size());
   }
 }
 
@@ -137,11 +137,11 @@ void Worker::wake() {
 
 void Worker::run(const std::stop_token& stop) {
   util::name_this_thread(name_);
-  util::unprefer_this_thread();
+  util::restore_priority();
   util::accept_wake_signal();
   if (first_cpu_) util::stay_on_cpu(*first_cpu_ + index_);
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
-  if (const Nanos start = gate_->wait(); start != 0) drive(stop, start);
+  if (const Nanos start = barrier_->wait(); start != 0) drive(stop, start);
   engine_->release();
   finished_.store(true, std::memory_order_release);
   owner_.on_exit();
@@ -195,10 +195,11 @@ Nanos Worker::due(const workload::Pacer& pacer, const workload::Request& request
   return pacer.paced() && util::op_class(request.op) != util::OpClass::sync ? pacer.due() : 0;
 }
 
-// The requests that go to the engine together: `first` and those after it that go the same way and are due as well.
+// The requests that go to the engine together: `first` and those after it that go in the same direction and are due as
+// well.
 void Worker::gather(workload::Pacer& pacer, workload::Request first, Nanos first_due, Nanos now) {
-  const Lane* lane = lane_of(first.op);
-  const std::size_t batch = lane == nullptr ? 1 : lane->batch;
+  const DirectionState* state = state_of(first.op);
+  const std::size_t batch = state == nullptr ? 1 : state->batch;
   count_ = 0;
   add(pacer, first, first_due, batch);
   workload::Request request;
@@ -226,8 +227,8 @@ void Worker::add(workload::Pacer& pacer, const workload::Request& request, Nanos
   if (when != 0) pacer.issued(request.length);
 }
 
-Worker::Lane* Worker::lane_of(Op op) {
-  return op == Op::read ? &lanes_[0] : op == Op::write ? &lanes_[1] : nullptr;
+Worker::DirectionState* Worker::state_of(Op op) {
+  return op == Op::read ? &directions_[0] : op == Op::write ? &directions_[1] : nullptr;
 }
 
 // false when the job is to end before `when`.
@@ -243,12 +244,12 @@ bool Worker::wait_until(const std::stop_token& stop, Nanos when) {
 
 // Whether what is done next decides how the rest is done.
 bool Worker::trying(Op op) {
-  const Lane* lane = lane_of(op);
-  return lane != nullptr && !lane->settled;
+  const DirectionState* state = state_of(op);
+  return state != nullptr && !state->settled;
 }
 
 bool Worker::settled() const {
-  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.settled; });
+  return std::all_of(directions_.begin(), directions_.end(), [](const DirectionState& state) { return state.settled; });
 }
 
 // Does what was gathered, up to what is the end of the job: an error too many, `until`. `began`: with the making of the
@@ -262,34 +263,34 @@ Nanos Worker::perform(Nanos until, Nanos began) {
   } while (ended < count_ && transfers_[ended - 1].outcome != Outcome::stopped);
   count_ = ended;
   const Op op = transfers_[0].op;
-  if (trying(op)) adapt(op == Op::read ? Direction::read : Direction::write, *lane_of(op), began);
+  if (trying(op)) adapt(op == Op::read ? Direction::read : Direction::write, *state_of(op), began);
   return transfers_[ended - 1].ended;
 }
 
-// Goes on with the trial, or goes along with the worker that has it.
-void Worker::adapt(Direction direction, Lane& lane, Nanos began) {
-  const auto use = [&](const engine::Setting& setting) {
-    lane.batch = setting.batch;
+// Goes on with the comparison, or goes along with the worker that has it.
+void Worker::adapt(Direction direction, DirectionState& state, Nanos began) {
+  const auto use = [&](const engine::PipeSetting& setting) {
+    state.batch = setting.batch;
     engine_->tune(direction, setting);
   };
-  if (!lane.trial) {
-    lane.settled = lane.tuning->settled();
-    return use(lane.tuning->setting());
+  if (!state.comparison) {
+    state.settled = state.tuning->settled();
+    return use(state.tuning->setting());
   }
-  Trial& trial = *lane.trial;
-  const std::size_t before = trial.way();
+  Comparison& comparison = *state.comparison;
+  const std::size_t before = comparison.candidate();
   const std::uint64_t bytes = moved_if_done();
   const Nanos time = transfers_[count_ - 1].ended - began;
-  bytes != 0 ? trial.note(bytes, time) : trial.note_failure(time);
-  if (trial.ended()) {
-    lane.tuning->settle(trial.best(), trial.nanos_per_byte());
-    lane.trial.reset();
-    lane.settled = true;
-    return use(lane.tuning->setting());
+  bytes != 0 ? comparison.add_sample(bytes, time) : comparison.add_failure(time);
+  if (comparison.ended()) {
+    state.tuning->settle(comparison.best(), comparison.nanos_per_byte());
+    state.comparison.reset();
+    state.settled = true;
+    return use(state.tuning->setting());
   }
-  if (trial.way() == before) return;
-  lane.tuning->try_out(trial.way());
-  use(lane.tuning->setting());
+  if (comparison.candidate() == before) return;
+  state.tuning->try_out(comparison.candidate());
+  use(state.tuning->setting());
 }
 
 // What syncs moves nothing, and says nothing of how fast the rest is.

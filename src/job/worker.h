@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "comparison.h"
 #include "cpu_seat.h"
 #include "live_counters.h"
 #include "pause_watch.h"
@@ -18,8 +19,7 @@
 #include "spliced/verify/payload.h"
 #include "spliced/workload/generator.h"
 #include "spliced/workload/pacer.h"
-#include "start_line.h"
-#include "trial.h"
+#include "start_barrier.h"
 #include "tuning.h"
 
 namespace spliced::job {
@@ -37,9 +37,9 @@ class WorkerOwner {
 // written, matters.
 [[nodiscard]] ErrorClass classify_failure(const engine::Transfer& transfer, int fd);
 
-// One thread that drives one device: generator → pacer → payload → engine → counters. What is due and goes the same way
-// is handed to the engine together, as many blocks as the tuning says. The first worker of a device tries settings out;
-// the others follow what it finds.
+// One thread that drives one device: generator → pacer → payload → engine → counters. What is due and goes in the same
+// direction is handed to the engine together, as many blocks as the tuning says. The first worker of a device tries
+// settings out; the others follow what it finds.
 class Worker {
  public:
   struct Setup {
@@ -48,7 +48,7 @@ class Worker {
     unsigned index;
     std::string thread_name;
     WorkerOwner& owner;
-    std::shared_ptr<StartLine> gate;
+    std::shared_ptr<StartBarrier> barrier;
     util::Clock& clock;
     const EngineFactory& engines;
     CpuSeats& seats;                                   // outlives it
@@ -71,9 +71,9 @@ class Worker {
 
  private:
   // One direction of data.
-  struct Lane {
+  struct DirectionState {
     Tuning* tuning = nullptr;
-    std::unique_ptr<Trial> trial;  // of the worker that tries settings out, as long as it does
+    std::unique_ptr<Comparison> comparison;  // of the worker that tries settings out, as long as it does
     std::size_t batch = 1;
     bool settled = true;
   };
@@ -89,10 +89,10 @@ class Worker {
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
   [[nodiscard]] util::Nanos perform(util::Nanos until, util::Nanos began);
   void record(const engine::Transfer& transfer, util::Nanos due);
-  [[nodiscard]] Lane* lane_of(util::Op op);
+  [[nodiscard]] DirectionState* state_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);
   [[nodiscard]] bool settled() const;
-  void adapt(engine::Direction direction, Lane& lane, util::Nanos began);
+  void adapt(engine::Direction direction, DirectionState& state, util::Nanos began);
   void tell(CpuSeat& seat, util::Nanos now, util::Nanos began) const;
   [[nodiscard]] std::uint64_t moved_if_done() const;
 
@@ -102,7 +102,7 @@ class Worker {
   util::PageBuffer read_buffer_;
   util::Nanos deadline_ = 0;
   std::stop_source stop_;
-  std::array<Lane, engine::kDirections> lanes_;
+  std::array<DirectionState, engine::kDirections> directions_;
   std::optional<workload::Request> held_;              // drawn, but not to go with those before it
   std::size_t count_ = 0;                              // of the two arrays that follow
   std::array<util::Nanos, engine::kMaxBatch> dues_{};  // 0: not paced
@@ -116,7 +116,7 @@ class Worker {
   const std::optional<std::size_t> first_cpu_;
   const std::string name_;
   WorkerOwner& owner_;
-  const std::shared_ptr<StartLine> gate_;
+  const std::shared_ptr<StartBarrier> barrier_;
   util::Clock& clock_;
   CpuSeats& seats_;
   const PauseWatch& pauses_;

@@ -13,13 +13,13 @@ void name_this_thread(std::string_view name) {
   ::pthread_setname_np(::pthread_self(), std::string(name.substr(0, 15)).c_str());
 }
 
-void prefer_this_thread() {
+void raise_priority() {
   constexpr int kNice = -15;  // some thirty times the share of a worker (sched(7))
   // On Linux the nice value belongs to the thread.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
 }
 
-void unprefer_this_thread() {
+void restore_priority() {
   const int ordinary = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::getpid()));
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ordinary);
 }

@@ -158,9 +158,9 @@ void plan_1000_devices(benchmark::State& state) {
     spec.targets.push_back(dir / fmt::format("t{}", i));
     std::ofstream(spec.targets.back()) << std::string(4096, 'x');
   }
-  device::Gate gate(device::AllowList({dir.string() + "/"}), device::HostPaths{});
+  device::TargetAdmission admission(device::AllowList({dir.string() + "/"}), device::HostPaths{});
   for (auto _ : state) {
-    auto plan = job::make_plan(gate, spec, "job");
+    auto plan = job::make_plan(admission, spec, "job");
     if (!plan) {
       state.SkipWithError(plan.error().message.c_str());
       break;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 #include "spliced/device/system_calls.h"
 #include "spliced/util/result.h"
 #include "spliced/util/unique_fd.h"

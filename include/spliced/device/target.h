@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 #include "spliced/util/reason.h"
 
 namespace spliced::device {

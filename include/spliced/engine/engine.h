@@ -51,10 +51,10 @@ struct alignas(64) Transfer {
 static_assert(sizeof(Transfer) == 64);
 
 // How the data of one direction goes through the pipe.
-struct Setting {
+struct PipeSetting {
   std::size_t pipe_size = 65536;  // bytes wanted; what was obtained is in the counters
   std::size_t batch = 1;          // transfers that may share a filling of the pipe, at most kMaxBatch
-  bool operator==(const Setting&) const = default;
+  bool operator==(const PipeSetting&) const = default;
 };
 inline constexpr std::size_t kMaxBatch = 64;
 
@@ -69,7 +69,7 @@ class Engine {
   // Gives back what run() opened. Called by the thread that calls run(), after the last run.
   virtual void release() = 0;
   // From the next run() on. Called by the thread that calls run().
-  virtual void tune(Direction direction, const Setting& setting) = 0;
+  virtual void tune(Direction direction, const PipeSetting& setting) = 0;
   [[nodiscard]] virtual const EngineCounters& counters() const = 0;
 };
 

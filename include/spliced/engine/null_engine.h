@@ -10,7 +10,7 @@ class NullEngine final : public Engine {
   explicit NullEngine(util::Clock& clock) : clock_(clock) {}
   [[nodiscard]] std::size_t run(std::span<Transfer> transfers, util::Nanos until) override;
   void release() override {}
-  void tune(Direction, const Setting&) override {}
+  void tune(Direction, const PipeSetting&) override {}
   [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
 
  private:

@@ -14,8 +14,8 @@ struct SpliceConfig {
   bool block_device = false;  // trim by BLKDISCARD; otherwise by punching holes
   bool pinned = false;        // `read_path` must work: no downgrade
   ReadPath read_path = ReadPath::map;
-  std::array<Setting, kDirections> settings;  // to begin with, by Direction
-  bool gift = false;                          // SPLICE_F_GIFT when memory goes into the pipe
+  std::array<PipeSetting, kDirections> settings;  // to begin with, by Direction
+  bool gift = false;                              // SPLICE_F_GIFT when memory goes into the pipe
   // Bytes, at least 1. A longer read goes through the first so many bytes of its buffer again and again, and its data
   // is not kept: for a caller that does not look at it, and wants it to take little memory and stay in the CPU's cache.
   std::size_t read_window = std::numeric_limits<std::size_t>::max();
@@ -34,7 +34,7 @@ class SpliceEngine final : public Engine {
   ~SpliceEngine() override;
   [[nodiscard]] std::size_t run(std::span<Transfer> transfers, util::Nanos until) override;
   void release() override;
-  void tune(Direction direction, const Setting& setting) override;
+  void tune(Direction direction, const PipeSetting& setting) override;
   [[nodiscard]] const EngineCounters& counters() const override;
 
  private:

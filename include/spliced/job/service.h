@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "spliced/access/principal.h"
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/engine_factory.h"
 #include "spliced/job/snapshot.h"
@@ -42,7 +42,7 @@ struct ServiceLimits {
 struct ServiceSetup {
   util::Clock& clock;
   util::Logger& log;
-  device::Gate& gate;
+  device::TargetAdmission& admission;
   JobStore& store;
   EngineFactory engines = splice_engines();
   // How a job is written into the store (the form is the API's affair).

@@ -76,12 +76,12 @@ inline constexpr std::array<std::string_view, 6> kTuningSourceNames{"untried",  
                                                                     "measured", "remembered", "inconclusive"};
 
 struct TriedSetting {
-  engine::Setting setting;
+  engine::PipeSetting setting;
   double bytes_per_second = 0;  // of one worker, while it was tried
 };
 struct TuningSnapshot {
   engine::Direction direction = engine::Direction::read;
-  engine::Setting setting;
+  engine::PipeSetting setting;
   TuningSource source = TuningSource::untried;
   std::vector<TriedSetting> tried;
 };
@@ -212,7 +212,8 @@ struct DepartedTotals {
 };
 
 struct Telemetry {
-  std::vector<DeviceTelemetry> devices;  // those that run, or have lately, and the machine's own; see Ledger
+  std::vector<DeviceTelemetry>
+      devices;  // those that run, or have lately, and the machine's own; see DeviceTotalsRegistry
   DepartedTotals departed;
   std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
   std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict

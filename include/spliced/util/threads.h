@@ -12,9 +12,9 @@ void name_this_thread(std::string_view name);
 
 // Lets this thread run before the workers, where the system permits it (setpriority(2), CAP_SYS_NICE): what watches and
 // answers must have its turn when there are many more workers than CPUs. Threads inherit it.
-void prefer_this_thread();
+void raise_priority();
 // Takes that back: the nice value of the main thread.
-void unprefer_this_thread();
+void restore_priority();
 
 // Blocks every signal in the calling thread and so in the threads that it starts later.
 void block_all_signals();

@@ -39,16 +39,16 @@ std::string text_of(const Admission& admission) {
 
 class DoorkeeperTest : public ::testing::Test {
  protected:
-  void change(RemoteRules remote) { keeper_.change({kOwn, kGroup, kReaders}, std::move(remote)); }
-  std::string admit(const Credentials& shown) { return text_of(keeper_.admit(shown)); }
+  void change(RemoteRules remote) { write_behind_.change({kOwn, kGroup, kReaders}, std::move(remote)); }
+  std::string admit(const Credentials& shown) { return text_of(write_behind_.admit(shown)); }
   std::string admit(const LocalPeer& local) {
     Credentials shown;
     shown.local = local;
-    const std::string text = text_of(keeper_.admit(shown));
-    EXPECT_EQ(text, text_of(keeper_.admit(local)));
+    const std::string text = text_of(write_behind_.admit(shown));
+    EXPECT_EQ(text, text_of(write_behind_.admit(local)));
     return text;
   }
-  Doorkeeper keeper_;
+  Doorkeeper write_behind_;
 };
 
 TEST_F(DoorkeeperTest, OfThisMachineRootItselfAndItsGroupMayDoEverything) {
@@ -64,14 +64,14 @@ TEST_F(DoorkeeperTest, OfThisMachineRootItselfAndItsGroupMayDoEverything) {
 }
 
 TEST_F(DoorkeeperTest, AGroupThatDoesNotExistHasNoMembers) {
-  keeper_.change({kOwn, std::nullopt, std::nullopt}, {});
+  write_behind_.change({kOwn, std::nullopt, std::nullopt}, {});
   EXPECT_EQ(admit(peer(1000, {kGroup, kReaders, 0})), "forbidden");
 }
 
 TEST_F(DoorkeeperTest, NobodyComesInBeforeThereAreRules) {
-  EXPECT_EQ(text_of(keeper_.admit(token("Bearer x"))), "unknown");
-  EXPECT_EQ(text_of(keeper_.admit(token(""))), "unknown");
-  EXPECT_EQ(text_of(keeper_.admit(peer(1000))), "forbidden");
+  EXPECT_EQ(text_of(write_behind_.admit(token("Bearer x"))), "unknown");
+  EXPECT_EQ(text_of(write_behind_.admit(token(""))), "unknown");
+  EXPECT_EQ(text_of(write_behind_.admit(peer(1000))), "forbidden");
 }
 
 TEST_F(DoorkeeperTest, TokensOpenTheDoorOfTcpAlone) {
@@ -84,7 +84,7 @@ TEST_F(DoorkeeperTest, TokensOpenTheDoorOfTcpAlone) {
     EXPECT_EQ(admit(token(wrong)), "unknown") << wrong;
   }
   EXPECT_EQ(admit(token("Bearer token-of-a-far-year")), "token:far read");
-  EXPECT_NE(keeper_.admit(token("Bearer expired-token")).error().why.find("has expired"), std::string::npos);
+  EXPECT_NE(write_behind_.admit(token("Bearer expired-token")).error().why.find("has expired"), std::string::npos);
   Credentials local;
   local.local = peer(1000);
   local.authorization = "Bearer ci-token-of-some-length";
@@ -138,8 +138,8 @@ TEST_F(DoorkeeperTest, ATokenThatIsShownCountsBeforeTheCertificate) {
 
 TEST_F(DoorkeeperTest, AtLoopbackDoorsItMayBeThatNobodyIsAsked) {
   change({{}, false, {}, true});
-  EXPECT_EQ(text_of(keeper_.admit(token(""), true)), "anonymous destroy");
-  EXPECT_EQ(text_of(keeper_.admit(token("Bearer whatever"), true)), "anonymous destroy");
+  EXPECT_EQ(text_of(write_behind_.admit(token(""), true)), "anonymous destroy");
+  EXPECT_EQ(text_of(write_behind_.admit(token("Bearer whatever"), true)), "anonymous destroy");
   EXPECT_EQ(admit(token("")), "unknown") << "at a door on another address";
   EXPECT_EQ(admit(peer(1000)), "forbidden") << "of a Unix socket it is known who comes";
 }

@@ -35,7 +35,7 @@ class ServiceTest : public ::testing::Test {
   void restart(job::ServiceLimits limits = {}) {
     stop();
     service_ = std::make_unique<job::JobService>(
-        job::ServiceSetup{util::system_clock(), log_, gate_, *store_,
+        job::ServiceSetup{util::system_clock(), log_, admission_, *store_,
                           [](const engine::SpliceConfig&, util::Clock& clock, std::stop_token) {
                             return std::make_unique<engine::NullEngine>(clock);
                           },
@@ -84,8 +84,8 @@ class ServiceTest : public ::testing::Test {
   TempDir dir_;
   util::NullLogger log_;
   std::unique_ptr<job::JobStore> store_ = job::make_null_store();
-  device::Gate gate_{device::AllowList({dir_.path() + "/"}),
-                     device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
+  device::TargetAdmission admission_{device::AllowList({dir_.path() + "/"}),
+                                     device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
   std::unique_ptr<job::JobService> service_;
 };
 

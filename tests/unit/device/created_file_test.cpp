@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that are made for a job, as the gate makes and removes them.
+// Files that are made for a job, as TargetAdmission makes and removes them.
 #include "spliced/device/created_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "gate_fixture.h"
+#include "admission_fixture.h"
 
 namespace spliced::device {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using testing::contains;
 using util::Errc;
 
-struct CreatedFileTest : testing::GateFixture {};
+struct CreatedFileTest : testing::AdmissionFixture {};
 INSTANTIATE_TEST_SUITE_P(All, CreatedFileTest, testing::openat2_answers(), testing::openat2_name);
 
 // Who owns an allowed directory can put a link in its place at any time.
@@ -36,7 +36,7 @@ TEST_P(CreatedFileTest, AFileIsCreatedAndRemovedAgain) {
   Access access = writing();
   access.create_bytes = 12288;
   {
-    auto target = gate.open(dir / "new", access, "job-1");
+    auto target = admission.open(dir / "new", access, "job-1");
     ASSERT_TRUE(target) << all_of(target.error());
     EXPECT_EQ(target->facts.size, 12288U);
     EXPECT_TRUE(target->facts.exists);
@@ -53,7 +53,7 @@ TEST_P(CreatedFileTest, ACreatedFileThatIsKeptStays) {
   Access access = writing();
   access.create_bytes = 4096;
   {
-    auto target = gate.open(dir / "new", access, "job-1");
+    auto target = admission.open(dir / "new", access, "job-1");
     ASSERT_TRUE(target) << all_of(target.error());
     OpenTarget moved = std::move(*target);
     moved.keep();
@@ -81,7 +81,7 @@ TEST_P(CreatedFileTest, ACreatedFileIsRemovedWhereItWasMade) {
   Access access = writing();
   access.create_bytes = 4096;
   {
-    auto target = gate.open(dir / "sub/new", access, "job-1");
+    auto target = admission.open(dir / "sub/new", access, "job-1");
     ASSERT_TRUE(target) << all_of(target.error());
     swap.now();
   }
@@ -93,7 +93,7 @@ TEST_P(CreatedFileTest, AnotherFileOfTheSameNameIsNotRemoved) {
   Access access = writing();
   access.create_bytes = 4096;
   {
-    auto target = gate.open(dir / "new", access, "job-1");
+    auto target = admission.open(dir / "new", access, "job-1");
     ASSERT_TRUE(target) << all_of(target.error());
     std::filesystem::rename(dir / "new", dir / "old");
     dir.file("new", 1);
@@ -107,10 +107,10 @@ TEST_P(CreatedFileTest, NothingIsCreatedWhereADirectoryWasSwapped) {
   std::filesystem::remove(swap.outside / "new");
   Access access = writing();
   access.create_bytes = 4096;
-  auto target = gate.claim(dir / "sub/new", access, "job-1", gate.host());
+  auto target = admission.claim(dir / "sub/new", access, "job-1", admission.host());
   ASSERT_TRUE(target) << all_of(target.error());
   swap.now();
-  const auto status = gate.create(*target, access, "job-1", gate.host());
+  const auto status = admission.create(*target, access, "job-1", admission.host());
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Errc::conflict);
   EXPECT_FALSE(swap.outside.has("new"));
@@ -124,7 +124,7 @@ TEST_P(CreatedFileTest, AFileIsCreatedWithFallocateOrElseFtruncate) {
       asked = bytes;
       return error;
     };
-    Gate other{AllowList({dir.path() + "/"}), host.paths(), calls};
+    TargetAdmission other{AllowList({dir.path() + "/"}), host.paths(), calls};
     Access access = writing();
     access.create_bytes = 1 << 30;
     auto target = other.claim(dir / "new", access, "job-1", other.host());
@@ -138,7 +138,7 @@ TEST_P(CreatedFileTest, AFileIsCreatedWithFallocateOrElseFtruncate) {
 
 TEST_P(CreatedFileTest, AFullFileSystemLeavesNothing) {
   calls.allocate = [](int, std::uint64_t) { return ENOSPC; };
-  Gate other{AllowList({dir.path() + "/"}), host.paths(), calls};
+  TargetAdmission other{AllowList({dir.path() + "/"}), host.paths(), calls};
   Access access = writing();
   access.create_bytes = 4096;
   auto target = other.open(dir / "new", access, "job-1");
@@ -149,7 +149,7 @@ TEST_P(CreatedFileTest, AFullFileSystemLeavesNothing) {
 
 // As in a container, where /dev is an ordinary directory.
 TEST_P(CreatedFileTest, BelowDevNothingIsCreatedWhateverItIs) {
-  gate.set_allow_list(AllowList({"/"}));
+  admission.set_allow_list(AllowList({"/"}));
   host.root().directory("dev/sub");
   host.root().directory("dev/shm/sub");
   const std::string link = dir.link("link", host.root() / "dev");

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 #include "temp_dir.h"
 
 namespace spliced::testing {

@@ -41,7 +41,7 @@ struct FakeMachine {
   }
   [[nodiscard]] std::vector<std::string> uses(const device::NodeId& node) const {
     std::vector<std::string> texts;
-    for (const auto& use : device::find_uses(node, host)) texts.push_back(use.text);
+    for (const auto& use : device::find_holders(node, host)) texts.push_back(use.text);
     return texts;
   }
   [[nodiscard]] std::vector<std::string> uses(const std::string& name) const {
@@ -52,7 +52,7 @@ struct FakeMachine {
     const auto all = uses(name);
     return std::find(all.begin(), all.end(), reason) != all.end();
   }
-  device::HostView host;
+  device::BlockTopology host;
 };
 
 // LVM over crypt over a partition.

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "gate_fixture.h"
+#include "admission_fixture.h"
 
 namespace spliced::device {
 namespace {

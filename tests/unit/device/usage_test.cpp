@@ -22,8 +22,8 @@ TEST(FindUses, AnIdleMachineIsFree) {
 
 TEST(FindUses, AnUnknownDeviceAndAFileNobodyUsesAreFree) {
   const FakeMachine machine;
-  EXPECT_TRUE(find_uses(block_id(makedev(99, 9)), machine.host).empty());
-  EXPECT_TRUE(find_uses(file_id(1), machine.host).empty());
+  EXPECT_TRUE(find_holders(block_id(makedev(99, 9)), machine.host).empty());
+  EXPECT_TRUE(find_holders(file_id(1), machine.host).empty());
 }
 
 TEST(FindUses, AMountedDiskIsUsed) {
@@ -73,7 +73,7 @@ TEST(FindUses, ASwapFileIsUsedAndOtherFilesAreNot) {
   FakeMachine machine;
   machine.host.swaps.push_back({file_id(7), "/swapfile"});
   EXPECT_EQ(machine.uses(file_id(7)), std::vector<std::string>{"swap area /swapfile"});
-  EXPECT_TRUE(find_uses(file_id(8), machine.host).empty());
+  EXPECT_TRUE(find_holders(file_id(8), machine.host).empty());
 }
 
 TEST(FindUses, SaysInAWordWhatEachUseIs) {
@@ -81,7 +81,7 @@ TEST(FindUses, SaysInAWordWhatEachUseIs) {
   machine.host.swaps.push_back({block_id(makedev(8, 2)), "/dev/sda2"});
   machine.stack("dm-0", makedev(253, 0), {"sdb"});
   machine.mount(makedev(8, 1), "/boot");
-  const auto reason = [&](dev_t number) { return find_uses(block_id(number), machine.host).at(0).reason; };
+  const auto reason = [&](dev_t number) { return find_holders(block_id(number), machine.host).at(0).reason; };
   EXPECT_EQ(reason(makedev(8, 1)), util::Reason::mounted);
   EXPECT_EQ(reason(makedev(8, 2)), util::Reason::swap);
   EXPECT_EQ(reason(makedev(8, 16)), util::Reason::held);
@@ -223,7 +223,7 @@ TEST(FindUses, AMountedPartitionOfALoopDeviceBlocksTheFile) {
   machine.loop("loop0", makedev(7, 0), file_id(5));
   machine.partition("loop0p1", makedev(259, 0), makedev(7, 0));
   machine.mount(makedev(259, 0), "/image");
-  EXPECT_FALSE(find_uses(file_id(5), machine.host).empty());
+  EXPECT_FALSE(find_holders(file_id(5), machine.host).empty());
   EXPECT_FALSE(machine.is_free("loop0"));
 }
 

@@ -14,7 +14,7 @@ constexpr std::size_t kCount = 8;
 class Batch : public EngineRig {
  protected:
   Batch() {
-    for (Setting& setting : config.settings) setting = {65536, 16};
+    for (PipeSetting& setting : config.settings) setting = {65536, 16};
     use(ReadPath::copy);
   }
 
@@ -85,7 +85,7 @@ TEST_F(Batch, DiscardedReadsLeaveTogether) {
 
 TEST_F(Batch, NoMoreGoesInThanThereAreSlots) {
   for (const Op op : {Op::write, Op::read}) {
-    config.settings = {Setting{65536, 64}, Setting{65536, 64}};
+    config.settings = {PipeSetting{65536, 64}, PipeSetting{65536, 64}};
     engine_.reset();
     sys.forget_calls();
     auto transfers = row(op, 20);
@@ -197,7 +197,7 @@ TEST_F(Batch, NothingBeginsWhenTheTimeIsUp) {
 }
 
 TEST_F(Batch, ABlockThatHasBegunIsFinishedWhenTheTimeIsUp) {
-  config.settings = {Setting{16384, 2}, Setting{16384, 2}};
+  config.settings = {PipeSetting{16384, 2}, PipeSetting{16384, 2}};
   for (const Op op : {Op::write, Op::read}) {
     auto transfers = row(op, 2, 65536);
     EXPECT_EQ(engine().run(transfers, clock.now() + 2), 2U);

@@ -83,7 +83,7 @@ class Storm {
     config_.read_path = static_cast<ReadPath>(random_.below(4));
     config_.pinned = random_.below(4) == 0;
     if (random_.below(2) == 0) config_.read_window = 512 * (1 + random_.below(64));
-    for (Setting& setting : config_.settings) setting = draw_setting();
+    for (PipeSetting& setting : config_.settings) setting = draw_setting();
     engine_ = std::make_unique<SpliceEngine>(config_, sys_, clock_, stop_.get_token());
     for (std::size_t i = 0; i < kTransfers; ++i) buffers_.push_back(make_buffer(kMaxBytes + 2 * kGuard));
   }
@@ -134,7 +134,7 @@ class Storm {
     }
   }
 
-  Setting draw_setting() {
+  PipeSetting draw_setting() {
     return {std::size_t{4096} << random_.below(8), random_.below(3) == 0 ? 1 : 1 + random_.below(kMaxBatch)};
   }
 

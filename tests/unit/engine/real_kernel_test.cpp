@@ -125,7 +125,7 @@ TEST_P(RealReadPath, ABlockLargerThanTheWindowEndsWithItsLastBytesThere) {
   constexpr std::size_t kWindow = 12288;
   constexpr std::size_t kLength = 400'000;
   config.read_window = kWindow;
-  for (Setting& setting : config.settings) setting.pipe_size = 262144;
+  for (PipeSetting& setting : config.settings) setting.pipe_size = 262144;
   const auto buffer = make_buffer(kWindow);
   const Transfer transfer = run(Op::read, 1536, kLength, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
@@ -187,7 +187,7 @@ TEST_F(RealKernel, AtMostOneDowngradeOfEachKindInManyReads) {
 TEST_F(RealKernel, WritesOfEverySizeThroughPipesOfEverySize) {
   for (const std::size_t pipe : {4096U, 65536U, 1U << 20}) {
     engine_.reset();
-    for (Setting& setting : config.settings) setting.pipe_size = pipe;
+    for (PipeSetting& setting : config.settings) setting.pipe_size = pipe;
     for (const std::size_t length : {512U, 4096U, 69632U, 300032U}) {
       const auto buffer = make_filled(length, pipe + length);
       const Transfer transfer = run(Op::write, 512, length, buffer);

@@ -123,7 +123,7 @@ class EngineRig : public ::testing::Test {
     config.pinned = pinned;
   }
   void use_pipes_of(std::size_t bytes) {
-    for (Setting& setting : config.settings) setting.pipe_size = bytes;
+    for (PipeSetting& setting : config.settings) setting.pipe_size = bytes;
   }
   // Every run ends with empty pipes, whatever happened in it.
   void run(std::span<Transfer> transfers) {

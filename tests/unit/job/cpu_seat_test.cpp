@@ -84,7 +84,7 @@ TEST_F(CpuSeatTest, IsMovedWhereThatIsFaster) {
 TEST_F(CpuSeatTest, IsMovedWhereItCannotTell) {
   failing = true;
   CpuSeat seat(seats, &cpus);
-  work(seat, cpus, Trial::kPatience + util::kSecond, 150'000);
+  work(seat, cpus, Comparison::kPatience + util::kSecond, 150'000);
   EXPECT_FALSE(seat.comparing());
   EXPECT_FALSE(cpus.bound);
 }

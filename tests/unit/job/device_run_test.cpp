@@ -40,7 +40,7 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
   EXPECT_EQ(snapshot.progress, 1.0);
   EXPECT_EQ(snapshot.eta_seconds, 0.0);
   EXPECT_TRUE(snapshot.has_read);
-  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "");
+  EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "");
   EXPECT_TRUE(await([&] { return changes == 1; }));  // told by the last worker on its way out
 }
 
@@ -51,23 +51,23 @@ TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
   begin(*run);
   EXPECT_FALSE(run->finished());
   EXPECT_EQ(run->worker_count(), 2U);
-  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "job-1");
+  EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "job-1");
   run->request_stop();
   EXPECT_TRUE(await([&] { return run->finished(); }));
-  EXPECT_EQ(gate.job_holding(run->facts().id, run->facts().whole), "");
+  EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "");
   EXPECT_EQ(run->outcome(State::cancelled), State::cancelled);
   EXPECT_EQ(run->outcome(State::interrupted), State::interrupted);
 }
 
 TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {
   const device::NodeId id = create(reading({path}))->facts().id;
-  EXPECT_EQ(gate.job_holding(id, id), "");
+  EXPECT_EQ(admission.job_holding(id, id), "");
 }
 
 TEST_F(DeviceRunTest, AnAbortedStartDoesNothing) {
   const auto run = create(reading({path}));
   ASSERT_TRUE(run->start_workers());
-  start_line->abort();
+  start_barrier->abort();
   EXPECT_TRUE(await([&] { return run->finished(); }));
   EXPECT_EQ(run->snapshot(clock.now(), State::failed).ops[0].operations, 0U);
 }

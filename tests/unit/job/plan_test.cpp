@@ -18,7 +18,7 @@ using util::Errc;
 
 struct MakePlan : testing::ServiceFixture {
   util::Error refusal(const JobSpec& spec) {
-    auto plan = make_plan(gate, spec, "job-1");
+    auto plan = make_plan(admission, spec, "job-1");
     EXPECT_FALSE(plan);
     return plan ? util::Error{} : plan.error();
   }
@@ -27,13 +27,13 @@ struct MakePlan : testing::ServiceFixture {
 };
 
 TEST_F(MakePlan, OpensEveryTarget) {
-  auto plan = make_plan(gate, reading({first, second}), "job-1");
+  auto plan = make_plan(admission, reading({first, second}), "job-1");
   ASSERT_TRUE(plan);
   ASSERT_EQ(plan->devices.size(), 2U);
   EXPECT_EQ(plan->devices[0].range.size, 8192U);
   EXPECT_EQ(plan->devices[1].range.size, 4096U);
   EXPECT_TRUE(plan->devices[1].target.open);
-  EXPECT_EQ(gate.job_holding(plan->devices[0].target.facts.id, plan->devices[0].target.facts.id), "job-1");
+  EXPECT_EQ(admission.job_holding(plan->devices[0].target.facts.id, plan->devices[0].target.facts.id), "job-1");
 }
 
 TEST_F(MakePlan, ASpecThatIsWrongTouchesNothing) {
@@ -55,7 +55,7 @@ TEST_F(MakePlan, OneRefusedTargetRefusesAll) {
   EXPECT_EQ(error.details.front().pointer, "/targets/2");
   EXPECT_EQ(error.details.back().pointer, "/targets/3");
   EXPECT_FALSE(dir.has("new"));
-  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+  EXPECT_TRUE(make_plan(admission, reading({first}), "job-2"));
 }
 
 TEST_F(MakePlan, ARangeThatDoesNotFitRefusesAll) {
@@ -65,7 +65,7 @@ TEST_F(MakePlan, ARangeThatDoesNotFitRefusesAll) {
   EXPECT_EQ(error.code, Errc::invalid);
   EXPECT_EQ(error.details.at(0).pointer, "/workload/size");
   EXPECT_FALSE(dir.has("new"));
-  EXPECT_TRUE(make_plan(gate, reading({second}), "job-2"));
+  EXPECT_TRUE(make_plan(admission, reading({second}), "job-2"));
 }
 
 TEST_F(MakePlan, ACreatedFileHoldsOffsetAndSizeAndStaysWhenItIsKept) {
@@ -73,14 +73,14 @@ TEST_F(MakePlan, ACreatedFileHoldsOffsetAndSizeAndStaysWhenItIsKept) {
   spec.workload.offset = {false, 4096, 0};
   spec.workload.size = {false, 8192, 0};
   {
-    auto plan = make_plan(gate, spec, "job-1");
+    auto plan = make_plan(admission, spec, "job-1");
     ASSERT_TRUE(plan);
     EXPECT_EQ(plan->devices[0].target.facts.size, 12288U);
     EXPECT_EQ(plan->devices[0].range.offset, 4096U);
   }
   EXPECT_FALSE(dir.has("new"));
   {
-    auto plan = make_plan(gate, spec, "job-2");
+    auto plan = make_plan(admission, spec, "job-2");
     ASSERT_TRUE(plan);
     plan->devices[0].target.open->keep();
   }
@@ -99,7 +99,7 @@ TEST_F(MakePlan, OneFileUnderTwoNamesIsRefused) {
   EXPECT_EQ(error.code, Errc::invalid);
   EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
   EXPECT_TRUE(contains(error.details[0].detail, "another target of this job")) << error.details[0].detail;
-  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+  EXPECT_TRUE(make_plan(admission, reading({first}), "job-2"));
 }
 
 TEST_F(MakePlan, ANewFileUnderTwoNamesIsRefused) {
@@ -110,7 +110,7 @@ TEST_F(MakePlan, ANewFileUnderTwoNamesIsRefused) {
   EXPECT_EQ(error.code, Errc::invalid);
   EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
   EXPECT_FALSE(dir.has("sub/new"));
-  EXPECT_FALSE(report_plan(gate, spec).accepted());
+  EXPECT_FALSE(report_plan(admission, spec).accepted());
 }
 
 // A name in the directory would be seen by others, and its blocks missed by them, for however short a time.
@@ -136,7 +136,7 @@ TEST_F(MakePlan, AFileThatDoesNotFitOnItsFileSystemIsRefusedAndToldBefore) {
   const util::Error error = refusal(spec);
   EXPECT_EQ(error.code, Errc::invalid);
   EXPECT_TRUE(contains(error.message, "are free on its file system")) << error.message;
-  EXPECT_FALSE(report_plan(gate, spec).accepted());
+  EXPECT_FALSE(report_plan(admission, spec).accepted());
 }
 
 TEST_F(MakePlan, FilesThatDoNotFitTogetherAreRefused) {
@@ -149,7 +149,7 @@ TEST_F(MakePlan, FilesThatDoNotFitTogetherAreRefused) {
   EXPECT_EQ(error.details.at(0).pointer, "/targets/1");
   EXPECT_TRUE(contains(error.message, "other targets of this job")) << error.message;
   EXPECT_FALSE(dir.has("one"));
-  const PlanReport report = report_plan(gate, spec);
+  const PlanReport report = report_plan(admission, spec);
   EXPECT_TRUE(report.targets.at(0).refusals.empty());
   EXPECT_FALSE(report.targets.at(1).refusals.empty());
 }
@@ -161,7 +161,7 @@ TEST_F(ReportPlan, SaysWhatWouldHappenAndTouchesNothing) {
   spec.workload.size = {false, 4096, 0};
   spec.workload.rate = 1024;
   spec.workload.loops = 2;
-  const PlanReport report = report_plan(gate, spec);
+  const PlanReport report = report_plan(admission, spec);
   EXPECT_TRUE(report.accepted());
   ASSERT_EQ(report.targets.size(), 2U);
   EXPECT_FALSE(report.targets[0].facts.exists);
@@ -169,28 +169,28 @@ TEST_F(ReportPlan, SaysWhatWouldHappenAndTouchesNothing) {
   EXPECT_EQ(report.targets[1].range.size, 4096U);
   EXPECT_DOUBLE_EQ(report.targets[1].estimated_seconds.value(), 8.0);
   EXPECT_FALSE(dir.has("new"));
-  EXPECT_TRUE(make_plan(gate, reading({first}), "job-2"));
+  EXPECT_TRUE(make_plan(admission, reading({first}), "job-2"));
 }
 
 TEST_F(ReportPlan, EstimatesTheSlowestLimit) {
   JobSpec spec = reading({first});
-  EXPECT_FALSE(report_plan(gate, spec).targets.at(0).estimated_seconds);
+  EXPECT_FALSE(report_plan(admission, spec).targets.at(0).estimated_seconds);
   spec.workload.runtime = 3600 * util::kSecond;
-  EXPECT_FALSE(report_plan(gate, spec).targets.at(0).estimated_seconds) << "a limit is no estimate";
+  EXPECT_FALSE(report_plan(admission, spec).targets.at(0).estimated_seconds) << "a limit is no estimate";
   spec.workload.rate = 8192;
   spec.workload.rate_iops = 1;
-  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 2.0);
+  EXPECT_DOUBLE_EQ(report_plan(admission, spec).targets.at(0).estimated_seconds.value(), 2.0);
   spec.workload.runtime = util::kSecond;
-  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 1.0);
+  EXPECT_DOUBLE_EQ(report_plan(admission, spec).targets.at(0).estimated_seconds.value(), 1.0);
   spec.workload.time_based = true;
   spec.workload.runtime = 30 * util::kSecond;
-  EXPECT_DOUBLE_EQ(report_plan(gate, spec).targets.at(0).estimated_seconds.value(), 30.0);
+  EXPECT_DOUBLE_EQ(report_plan(admission, spec).targets.at(0).estimated_seconds.value(), 30.0);
 }
 
 TEST_F(ReportPlan, GivesEachTargetItsOwnAnswer) {
   JobSpec spec = reading({first, "/outside", second, dir.link("again", first)});
   spec.workload.size = {false, 8192, 0};
-  const PlanReport report = report_plan(gate, spec);
+  const PlanReport report = report_plan(admission, spec);
   EXPECT_FALSE(report.accepted());
   ASSERT_EQ(report.targets.size(), 4U);
   EXPECT_TRUE(report.targets[0].refusals.empty());
@@ -203,14 +203,14 @@ TEST_F(ReportPlan, AFileThatAnotherHoldsIsRefusedAsByTheJobItself) {
   const util::UniqueFd other(::open(first.c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_EQ(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
   const JobSpec spec = writing({first});
-  const PlanReport report = report_plan(gate, spec);
+  const PlanReport report = report_plan(admission, spec);
   ASSERT_EQ(report.targets.at(0).refusals.size(), 1U);
   const util::Error error = refusal(spec);
   EXPECT_EQ(error.details.at(0).detail, first + " " + report.targets[0].refusals[0].text);
   EXPECT_EQ(error.details[0].reason, report.targets[0].refusals[0].reason);
   EXPECT_EQ(error.details[0].reason, util::Reason::busy);
   ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
-  EXPECT_TRUE(report_plan(gate, spec).accepted());
+  EXPECT_TRUE(report_plan(admission, spec).accepted());
   EXPECT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0) << "the look left a lock";
 }
 
@@ -218,11 +218,11 @@ TEST_F(ReportPlan, OneNewFileUnderTwoNamesOfItsDirectoryIsOne) {
   JobSpec spec = writing({dir / "new", dir.link("other", dir.path()) + "/new"});
   spec.workload.size = {false, 4096, 0};
   EXPECT_EQ(refusal(spec).details.at(0).reason, util::Reason::named_twice);
-  EXPECT_EQ(report_plan(gate, spec).targets.at(1).refusals.at(0).reason, util::Reason::named_twice);
+  EXPECT_EQ(report_plan(admission, spec).targets.at(1).refusals.at(0).reason, util::Reason::named_twice);
 }
 
 TEST_F(ReportPlan, ASpecThatIsWrongIsReportedAsAWhole) {
-  const PlanReport report = report_plan(gate, JobSpec{});
+  const PlanReport report = report_plan(admission, JobSpec{});
   EXPECT_FALSE(report.accepted());
   EXPECT_TRUE(report.targets.empty());
   EXPECT_EQ(report.errors.at(0).pointer, "/targets");

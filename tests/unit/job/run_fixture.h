@@ -16,19 +16,19 @@ struct RunFixture : ServiceFixture {
   std::atomic<int> changes{0};
 
   std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {
-    auto plan = job::make_plan(gate, spec, "job-1");
+    auto plan = job::make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
-    start_line = std::make_shared<job::StartLine>(clock);
-    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_line,
+    start_barrier = std::make_shared<job::StartBarrier>(clock);
+    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_barrier,
                                       [this] { ++changes; });
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }
   void begin(job::DeviceRun& run) {
     EXPECT_TRUE(run.start_workers());
-    run.began(start_line->set(run.worker_count()));
-    start_line->let_go();
+    run.began(start_barrier->set(run.worker_count()));
+    start_barrier->let_go();
   }
   std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {
     auto run = create(spec);
@@ -37,7 +37,7 @@ struct RunFixture : ServiceFixture {
     return run;
   }
 
-  std::shared_ptr<job::StartLine> start_line;
+  std::shared_ptr<job::StartBarrier> start_barrier;
 };
 
 }  // namespace spliced::testing

@@ -66,7 +66,7 @@ struct ServiceFixture : ::testing::Test {
              util::Clock& its_clock = util::system_clock()) {
     // A test's clock jumps, which is no pause unless the test says so.
     if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;
-    service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, gate, store, std::move(engines),
+    service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, admission, store, std::move(engines),
                                                                   document, limits, [this] { return memory_bound; }});
   }
   // Submits a job that must be accepted; its id.
@@ -105,7 +105,7 @@ struct ServiceFixture : ::testing::Test {
 
   FakeHost host;
   TempDir dir;
-  device::Gate gate{device::AllowList({dir.path() + "/"}), host.paths()};
+  device::TargetAdmission admission{device::AllowList({dir.path() + "/"}), host.paths()};
   util::NullLogger log;
   MemoryStore store;
   FakeSyscalls sys;

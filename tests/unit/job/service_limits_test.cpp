@@ -362,7 +362,7 @@ TEST_F(JobServiceLimits, ADeviceNeedsDescriptorsForItsWorkers) {
 TEST_F(JobServiceLimits, DevicesThatAreIdleForAnHourLeaveTheTelemetry) {
   host.block("sda", "8:0", 100);
   host.block("sda/sda1", "8:1", 50);
-  gate.set_allow_list(device::AllowList({dir.path() + "/", "/dev/sda*"}));
+  admission.set_allow_list(device::AllowList({dir.path() + "/", "/dev/sda*"}));
   start(null_engines(), {}, clock);
   service->look_at_targets();
   (void)run(reading({first}));

@@ -323,7 +323,7 @@ TEST_F(JobServiceTest, DevicesThatMayBeUsedAreIntroduced) {
   host.block("fakedisk0", "8:0", 2048);
   host.block("fakedisk1", "8:16", 2048);
   host.block("fakedisk2", "8:32", 0);
-  gate.set_allow_list(device::AllowList({"/dev/fakedisk[02]"}));
+  admission.set_allow_list(device::AllowList({"/dev/fakedisk[02]"}));
   start(null_engines());
   service->look_at_targets();
   const auto devices = service->telemetry().devices;

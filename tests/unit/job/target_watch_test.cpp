@@ -18,16 +18,16 @@ struct TargetWatchTest : testing::RunFixture {
   std::optional<DeviceTelemetry> after_look(const std::string& name) {
     clock.advance(60 * util::kSecond);
     watch.look(clock.now());
-    for (auto& device : ledger.read(clock.now())) {
+    for (auto& device : registry.read(clock.now())) {
       if (device.facts.name == name) return device;
     }
     return std::nullopt;
   }
 
   testing::FakeHost disks;
-  device::Gate allowing{device::AllowList(), disks.paths()};
-  Ledger ledger;
-  TargetWatch watch{allowing, ledger};
+  device::TargetAdmission allowing{device::AllowList(), disks.paths()};
+  DeviceTotalsRegistry registry;
+  TargetWatch watch{allowing, registry};
 };
 
 TEST_F(TargetWatchTest, DisksComeGrowGoAndReturn) {
@@ -54,17 +54,17 @@ TEST_F(TargetWatchTest, LooksNowAndThenOnly) {
   ASSERT_TRUE(after_look("sda"));
   disks.attribute("sda", "size", "300");
   watch.look(clock.now());
-  EXPECT_EQ(ledger.read(clock.now()).at(0).facts.size, 100U * 512);
+  EXPECT_EQ(registry.read(clock.now()).at(0).facts.size, 100U * 512);
 }
 
 TEST_F(TargetWatchTest, WhatRunsStaysAsTheJobFoundIt) {
   const std::string path = dir.file("target", 40'960);
   const auto run = finished_run(testing::reading({path}));
-  ledger.attach(run);
+  registry.attach(run);
   std::filesystem::remove(path);
   EXPECT_FALSE(after_look(path)->gone);
   EXPECT_EQ(after_look(path)->facts.size, 40'960U);
-  ledger.settle(run, false, clock.now());
+  registry.settle(run, false, clock.now());
   EXPECT_TRUE(after_look(path)->gone);
   EXPECT_EQ(after_look(path)->totals.ops[0].operations, 10U);
 }
@@ -72,8 +72,8 @@ TEST_F(TargetWatchTest, WhatRunsStaysAsTheJobFoundIt) {
 TEST_F(TargetWatchTest, AFileThatCannotBeAskedStaysAsItWas) {
   const std::string path = dir.write("sub/target", std::string(40'960, 'x'));
   const auto run = finished_run(testing::reading({path}));
-  ledger.attach(run);
-  ledger.settle(run, false, clock.now());
+  registry.attach(run);
+  registry.settle(run, false, clock.now());
   std::filesystem::remove_all(dir / "sub");
   std::filesystem::create_symlink(dir / "sub", dir / "sub");  // ELOOP
   EXPECT_FALSE(after_look(path)->gone);
@@ -83,9 +83,9 @@ TEST_F(TargetWatchTest, AFileThatCannotBeAskedStaysAsItWas) {
 TEST_F(TargetWatchTest, WhatWasSaidOfOneIsNotSaidOfItsSuccessor) {
   const std::string path = dir.file("target", 40'960);
   const auto run = finished_run(testing::reading({path}));
-  ledger.attach(run);
-  ledger.settle(run, true, clock.now());
-  ledger.conclude(path, Verdict::pass, std::chrono::system_clock::now());
+  registry.attach(run);
+  registry.settle(run, true, clock.now());
+  registry.conclude(path, Verdict::pass, std::chrono::system_clock::now());
   EXPECT_EQ(after_look(path)->last_verdict, Verdict::pass);
   std::filesystem::rename(dir.file("other", 40'960), path);
   const auto successor = after_look(path);
@@ -104,7 +104,7 @@ TEST_F(TargetWatchTest, AnotherSequenceOrNameOfTheDriveIsAnotherDisk) {
   disks.attribute("sda", "device/wwid", "naa.1");
   ASSERT_TRUE(after_look("sda"));
   for (const auto& [attribute, value] : {std::pair("diskseq", "8"), std::pair("device/wwid", "naa.2")}) {
-    ledger.conclude("sda", Verdict::pass, std::chrono::system_clock::now());
+    registry.conclude("sda", Verdict::pass, std::chrono::system_clock::now());
     EXPECT_EQ(after_look("sda")->last_verdict, Verdict::pass);
     disks.attribute("sda", attribute, value);
     EXPECT_EQ(after_look("sda")->last_verdict, Verdict::none) << attribute;

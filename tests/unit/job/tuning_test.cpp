@@ -7,11 +7,11 @@ namespace spliced::job {
 namespace {
 
 using engine::Direction;
-using engine::Setting;
+using engine::PipeSetting;
 using testing::await;
 using testing::reading;
 using testing::writing;
-using Settings = std::vector<Setting>;
+using Settings = std::vector<PipeSetting>;
 
 constexpr std::size_t kKiB = 1024;
 
@@ -95,7 +95,7 @@ TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
 
 struct TuningTest : testing::RunFixture {
   DevicePlan plan_of(const JobSpec& spec) {
-    auto plan = make_plan(gate, spec, "job-1");
+    auto plan = make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     return std::move(plan->devices.at(0));
   }
@@ -109,17 +109,17 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
     Tuning found(Direction::read, spec, plan, RunFixture::tuning);
     EXPECT_FALSE(found.settled());
     EXPECT_EQ(found.snapshot().source, TuningSource::untried);
-    EXPECT_EQ(found.setting(), (Setting{65536, 1}));
+    EXPECT_EQ(found.setting(), (PipeSetting{65536, 1}));
     found.settle(3, {3, 2, 1.5, 1});
     EXPECT_TRUE(found.settled());
-    EXPECT_EQ(found.setting(), (Setting{262144, 64}));
+    EXPECT_EQ(found.setting(), (PipeSetting{262144, 64}));
     EXPECT_EQ(found.snapshot().source, TuningSource::measured);
     EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
   }
   const DevicePlan plan = plan_of(spec);
   const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
   EXPECT_TRUE(again.settled());
-  EXPECT_EQ(again.setting(), (Setting{262144, 64}));
+  EXPECT_EQ(again.setting(), (PipeSetting{262144, 64}));
   EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
   EXPECT_EQ(again.snapshot().tried.size(), 4U);
 }

@@ -64,9 +64,9 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   void on_exit() override { exited = true; }
 
   void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
-    auto plan = make_plan(gate, spec, "job-1");
+    auto plan = make_plan(admission, spec, "job-1");
     ASSERT_TRUE(plan);
-    const auto start_line = std::make_shared<StartLine>(clock);
+    const auto start_barrier = std::make_shared<StartBarrier>(clock);
     const EngineFactory engines = faulty_engines();
     TuningMemory memory;
     CpuSeats seats;
@@ -85,7 +85,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                0,
                                "test",
                                *this,
-                               start_line,
+                               start_barrier,
                                clock,
                                engines,
                                seats,
@@ -96,8 +96,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     });
     ASSERT_TRUE(worker);
     driven = worker->get();
-    (void)start_line->set(1);
-    start_line->let_go();
+    (void)start_barrier->set(1);
+    start_barrier->let_go();
     if (meanwhile) meanwhile(**worker);
     ASSERT_TRUE(testing::await([&] { return exited.load(); }));
     completed = (*worker)->completed();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -16,8 +16,8 @@ namespace {
 
 using testing::FakeHost;
 
-TEST(HostView, FindsBlocksByNumberAndByName) {
-  HostView host;
+TEST(BlockTopology, FindsBlocksByNumberAndByName) {
+  BlockTopology host;
   BlockNode node;
   node.name = "sda";
   node.number = makedev(8, 0);
@@ -29,8 +29,8 @@ TEST(HostView, FindsBlocksByNumberAndByName) {
   EXPECT_EQ(host.find(std::string("sd")), nullptr);
 }
 
-TEST(HostView, NamesTheFileSystemOfADeviceNumber) {
-  HostView host;
+TEST(BlockTopology, NamesTheFileSystemOfADeviceNumber) {
+  BlockTopology host;
   host.mounts.push_back({makedev(8, 1), std::nullopt, "/", "xfs"});
   EXPECT_EQ(host.file_system_of(makedev(8, 1)), "xfs");
   EXPECT_EQ(host.file_system_of(makedev(8, 2)), "unknown");
@@ -43,7 +43,7 @@ TEST(NodeId, ABlockDeviceIsNotTheFileSystemOnIt) {
 
 TEST(ReadHost, AnEmptyOrMissingMachineHasNothing) {
   const testing::TempDir dir;
-  const HostView host = read_host({dir / "sys", dir / "proc", dir / "dev"});
+  const BlockTopology host = read_host({dir / "sys", dir / "proc", dir / "dev"});
   EXPECT_TRUE(host.blocks.empty());
   EXPECT_TRUE(host.mounts.empty());
   EXPECT_TRUE(host.swaps.empty());
@@ -91,7 +91,7 @@ TEST(ReadHost, ReadsTheZonesOfADisk) {
   fake.attribute("sdb", "queue/max_open_zones", "128");
   fake.attribute("sdb", "queue/zone_write_granularity", "4096");
   fake.attribute("sdc", "queue/zoned", "host-aware");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   EXPECT_FALSE(host.find(std::string("sda"))->zoned);
   EXPECT_FALSE(host.find(std::string("sdc"))->zoned);
   for (const char* name : {"sdb", "sdb1"}) {
@@ -113,7 +113,7 @@ TEST(ReadHost, WhetherADiskIsZonedMayNotBeKnown) {
   fake.block("sdc", "8:32", 2000);
   std::filesystem::remove(fake.root() / "sys/block/sda/queue/zoned");
   fake.attribute("sdb", "queue/zoned", "drive-in");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   EXPECT_EQ(host.find(std::string("sda"))->zoned_unknown, "sda has no queue/zoned in sysfs, which others have");
   EXPECT_TRUE(testing::contains(host.find(std::string("sdb"))->zoned_unknown, "/queue/zoned says \"drive-in\""));
   EXPECT_EQ(host.find(std::string("sdc"))->zoned_unknown, "");
@@ -132,7 +132,7 @@ TEST(ReadHost, PlacesAPathByTheLongestMountOfItsOwnNamespace) {
       "20 1 8:1 / / rw - ext4 /dev/x rw\n21 20 8:2 /a/b /data rw - ext4 /dev/x rw\n"
       "22 20 8:3 / /data2 rw - ext4 /dev/x rw\n");
   fake.mount_in_process(7, "mnt:[2]", "23 20 8:9 / /data/sub rw - ext4 /dev/x rw\n");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   const auto inside = [&](const std::string& path) { return host.place_of(path)->inside; };
   EXPECT_EQ(inside("/data/sub/file"), "/a/b/sub/file");
   EXPECT_EQ(inside("/data"), "/a/b");
@@ -151,7 +151,7 @@ TEST(ReadHost, FindsTheLayersOfAnOverlayInAnyNamespace) {
       7, "mnt:[2]",
       "30 1 8:1 /lib /lib rw - ext4 /dev/x rw\n"
       "31 1 0:50 / /merged rw - overlay overlay rw,lowerdir=/lib/a:/lib/b,upperdir=/lib/u,workdir=/w\n");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.layers.size(), 4U);
   EXPECT_EQ(host.layers[2].role, "upper");
   EXPECT_EQ(host.layers[2].merged, "/merged");
@@ -166,7 +166,7 @@ TEST(ReadHost, AnOverlayIsNoLayerOfItself) {
   fake.mountinfo(
       "31 1 0:50 / / rw - overlay overlay rw,lowerdir=/,upperdir=/run/u,workdir=/run/w\n"
       "32 31 0:51 / /run rw - tmpfs none rw\n");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.layers.size(), 2U);
   EXPECT_EQ(host.layers[0].role, "upper");
 }
@@ -176,7 +176,7 @@ TEST(ReadHost, KnowsTheDisksOfABtrfs) {
   fake.root().write("sys/fs/btrfs/0-1/devices/sda/dev", "8:0\n");
   fake.root().write("sys/fs/btrfs/0-1/devices/sdb/dev", "8:16\n");
   fake.root().directory("sys/fs/btrfs/features");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   EXPECT_EQ(host.pool_of(makedev(8, 16)).size(), 2U);
   EXPECT_EQ(host.pool_of(makedev(8, 32)), std::vector<dev_t>{makedev(8, 32)});
 }
@@ -199,7 +199,7 @@ TEST(ReadHost, ReadsADiskAndItsPartitions) {
   fake.attribute("sda", "queue/logical_block_size", "4096");
   fake.attribute("sda", "queue/rotational", "1");
   fake.block("sda/sda1", "8:1", 100);
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.blocks.size(), 2U);
   const BlockNode* disk = host.find(std::string("sda"));
   const BlockNode* part = host.find(std::string("sda1"));
@@ -222,7 +222,7 @@ TEST(ReadHost, KnowsReadOnlyDevicesAndTheDefaultSector) {
   FakeHost fake;
   fake.block("sr0", "11:0", 8);
   fake.attribute("sr0", "ro", "1");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.blocks.size(), 1U);
   EXPECT_TRUE(host.blocks[0].read_only);
   EXPECT_EQ(host.blocks[0].logical_block, 512U);
@@ -277,7 +277,7 @@ TEST(ReadHost, LeavesOutWhatHasNoDeviceNumber) {
   fake.root().directory("sys/block/empty");
   fake.root().directory("sys/block/sda/queue");  // a directory that is no partition
   fake.root().write("sys/block/sda/sda9/partition", "9\n");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.blocks.size(), 1U);
   EXPECT_EQ(host.blocks[0].name, "sda");
 }
@@ -290,7 +290,7 @@ TEST(ReadHost, FindsTheFileBehindALoopDevice) {
   fake.block("loop1", "7:1", 0);
   fake.block("loop2", "7:2", 0);
   fake.attribute("loop2", "loop/backing_file", fake.root() / "gone");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   struct stat st {};
   ASSERT_EQ(::stat(image.c_str(), &st), 0);
   ASSERT_TRUE(host.find(std::string("loop0"))->backing);
@@ -303,7 +303,7 @@ TEST(ReadHost, ReadsMountsWithTheirEscapes) {
   FakeHost fake;
   fake.mount("8:1", "/with\\040space", "ext4", "/dev/does-not-exist");
   fake.mount("0:40", "/pool", "btrfs", "none");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.mounts.size(), 2U);
   EXPECT_EQ(host.mounts[0].device, makedev(8, 1));
   EXPECT_EQ(host.mounts[0].target, "/with space");
@@ -316,7 +316,7 @@ TEST(ReadHost, ReadsMountsWithTheirEscapes) {
 TEST(ReadHost, ASourceThatIsAFileIsNoBlockDevice) {
   FakeHost fake;
   fake.mount("8:1", "/image", "ext4", fake.root().file("image", 1));
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_TRUE(host.mounts.at(0).source);
   EXPECT_FALSE(host.mounts[0].source->block);
 }
@@ -329,7 +329,7 @@ TEST(ReadHost, ReadsTheMountsOfEveryNamespaceOnce) {
   fake.mount_in_process(20, "mnt:[2]", own + FakeHost::mount_line("8:16", "/in-a-container", "xfs", "/dev/y"));
   fake.mount_in_process(30, "mnt:[2]", FakeHost::mount_line("8:32", "/never-read", "xfs", "/dev/z"));
   fake.root().write("proc/not-a-process/mountinfo", FakeHost::mount_line("8:48", "/neither", "xfs", "/dev/z"));
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   const auto at = [&](const std::string& target) {
     return std::count_if(host.mounts.begin(), host.mounts.end(), [&](auto& m) { return m.target == target; });
   };
@@ -342,7 +342,7 @@ TEST(ReadHost, ReadsTheMountsOfEveryNamespaceOnce) {
 TEST(ReadHost, SurvivesABrokenMountinfo) {
   FakeHost fake;
   fake.root().write("proc/self/mountinfo", "this is not a mount\n\n36 35\n");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   EXPECT_TRUE(host.mounts.empty());
   EXPECT_EQ(host.blind_spots.size(), 1U);
 }
@@ -357,7 +357,7 @@ TEST(ReadHost, ReadsSwapFiles) {
   const std::string file = fake.root().file("swapfile", 1);
   fake.swap(file);
   fake.swap(fake.root() / "gone");
-  const HostView host = read_host(fake.paths());
+  const BlockTopology host = read_host(fake.paths());
   ASSERT_EQ(host.swaps.size(), 2U);
   EXPECT_EQ(host.swaps[0].path, file);
   EXPECT_EQ(host.swaps[0].node.inode, inode_of(file));

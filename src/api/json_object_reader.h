@@ -15,9 +15,9 @@ namespace spliced::api {
 
 // Reads the members of one JSON object into variables. A member that is absent leaves its variable as it is; one that
 // is wrong, or that nobody asked for, becomes an error with its pointer. All errors are gathered.
-class Fields {
+class JsonObjectReader {
  public:
-  Fields(const nlohmann::json& object, std::string pointer, std::vector<util::FieldError>& errors);
+  JsonObjectReader(const nlohmann::json& object, std::string pointer, std::vector<util::FieldError>& errors);
 
   void read(const char* key, bool& out);
   void read(const char* key, std::string& out);
@@ -36,7 +36,7 @@ class Fields {
     const nlohmann::json* value = find(key);
     if (value == nullptr) return;
     if (!value->is_object()) return wrong(key, "an object", *value);
-    Fields fields(*value, at(key), errors_);
+    JsonObjectReader fields(*value, at(key), errors_);
     read(fields);
     fields.finish();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "spliced/device/host.h"
+#include "spliced/device/block_topology.h"
 
 #include <fmt/format.h>
 #include <libmount/libmount.h>
@@ -69,7 +69,7 @@ Table parse(const std::string& mountinfo) {
 }
 
 // All mounts of the namespace of one process; those that are not `seen` in another one go to `view` as well.
-std::vector<MountPoint> add_mounts(const std::string& mountinfo, bool own, Seen& seen, HostView& view) {
+std::vector<MountPoint> add_mounts(const std::string& mountinfo, bool own, Seen& seen, BlockTopology& view) {
   std::vector<MountPoint> all;
   const Table table = parse(mountinfo);
   for_each_entry(table.get(), [&](libmnt_fs* entry) {
@@ -94,7 +94,8 @@ bool is_process(const std::string& name) {
   return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
 }
 
-void read_namespace(const std::string& process, bool own, Seen& seen, HostView& view, std::vector<Overlay>& overlays) {
+void read_namespace(const std::string& process, bool own, Seen& seen, BlockTopology& view,
+                    std::vector<Overlay>& overlays) {
   const auto mountinfo = read_text(process + "/mountinfo");
   if (mountinfo) {
     const auto mounts = std::make_shared<std::vector<MountPoint>>(add_mounts(*mountinfo, own, seen, view));
@@ -111,7 +112,7 @@ void read_namespace(const std::string& process, bool own, Seen& seen, HostView& 
 
 // One mountinfo per mount namespace: a disk that is mounted in a container only is mounted all the same.
 // Returns the overlays among the mounts.
-std::vector<Overlay> read_mounts(const HostPaths& paths, HostView& view) {
+std::vector<Overlay> read_mounts(const HostPaths& paths, BlockTopology& view) {
   std::vector<Overlay> overlays;
   Seen seen;
   std::set<std::string> namespaces;
@@ -130,7 +131,7 @@ std::vector<Overlay> read_mounts(const HostPaths& paths, HostView& view) {
 }
 
 // A kernel without swap has no such file; one with swap always writes a heading into it.
-void read_swaps(const HostPaths& paths, HostView& view) {
+void read_swaps(const HostPaths& paths, BlockTopology& view) {
   const std::string file = paths.proc + "/swaps";
   const auto text = read_text(file);
   if (!text && text.error().sys_errno == ENOENT) return;
@@ -149,7 +150,7 @@ void read_swaps(const HostPaths& paths, HostView& view) {
 constexpr util::Nanos kPatience = util::kSecond / 10;  // with one of them
 constexpr util::Nanos kLimit = util::kSecond / 2;      // with all
 
-void add_layers(HostView& view, std::vector<Overlay> overlays, Lookout& lookout) {
+void add_layers(BlockTopology& view, std::vector<Overlay> overlays, Lookout& lookout) {
   const auto list = std::make_shared<const std::vector<Overlay>>(std::move(overlays));
   std::vector<std::string> keys;
   for (const auto& overlay : *list) keys.push_back("the layers of " + overlay.root + overlay.merged);
@@ -175,7 +176,7 @@ std::map<std::string, NodeId> find_nodes(const std::set<std::string>& paths, Loo
   return nodes;
 }
 
-void add_nodes(HostView& view, Lookout& lookout) {
+void add_nodes(BlockTopology& view, Lookout& lookout) {
   std::set<std::string> paths;
   for (const auto& mount : view.mounts) {
     if (!mount.source_path.empty()) paths.insert(mount.source_path);
@@ -201,42 +202,42 @@ std::string node_path(std::string kernel_name) {
   return "/dev/" + kernel_name;
 }
 
-const BlockNode* HostView::find(dev_t number) const {
+const BlockNode* BlockTopology::find(dev_t number) const {
   for (const auto& node : blocks) {
     if (node.number == number) return &node;
   }
   return nullptr;
 }
 
-const BlockNode* HostView::find(const std::string& name) const {
+const BlockNode* BlockTopology::find(const std::string& name) const {
   for (const auto& node : blocks) {
     if (node.name == name) return &node;
   }
   return nullptr;
 }
 
-std::string HostView::file_system_of(dev_t device) const {
+std::string BlockTopology::file_system_of(dev_t device) const {
   for (const auto& mount : mounts) {
     if (mount.device == device) return mount.type;
   }
   return "unknown";
 }
 
-std::vector<dev_t> HostView::pool_of(dev_t disk) const {
+std::vector<dev_t> BlockTopology::pool_of(dev_t disk) const {
   for (const auto& pool : pools) {
     if (std::find(pool.begin(), pool.end(), disk) != pool.end()) return pool;
   }
   return {disk};
 }
 
-const MountPoint* HostView::mount(int id) const {
+const MountPoint* BlockTopology::mount(int id) const {
   for (const auto& mount : mounts) {
     if (mount.own && mount.id == id) return &mount;
   }
   return nullptr;
 }
 
-std::optional<Place> HostView::place_of(const std::string& path) const {
+std::optional<Place> BlockTopology::place_of(const std::string& path) const {
   return place_in(mounts, path, [](const MountPoint& mount) { return mount.own; });
 }
 
@@ -244,8 +245,8 @@ HostReader::HostReader(HostPaths paths, Lookout& lookout)
     : paths_(std::move(paths)), lookout_(lookout), loops_(std::make_unique<LoopBackings>(lookout)) {}
 HostReader::~HostReader() = default;
 
-HostView HostReader::read() const {
-  HostView view;
+BlockTopology HostReader::read() const {
+  BlockTopology view;
   view.blocks = read_block_nodes(paths_, view.blind_spots);
   view.pools = read_pools(paths_);
   std::vector<Overlay> overlays = read_mounts(paths_, view);
@@ -256,7 +257,7 @@ HostView HostReader::read() const {
   return view;
 }
 
-HostView read_host(const HostPaths& paths) {
+BlockTopology read_host(const HostPaths& paths) {
   Lookout lookout;
   return HostReader(paths, lookout).read();
 }

@@ -50,23 +50,23 @@ struct OpenTarget {
 };
 
 // Decides which targets may be touched, and opens them. Thread-safe. Blocks on the disk while it looks for signatures.
-class Gate {
+class TargetAdmission {
  public:
-  Gate(AllowList allow, HostPaths paths, SystemCalls calls = kernel_calls());
+  TargetAdmission(AllowList allow, HostPaths paths, SystemCalls calls = kernel_calls());
 
   // Looks, and says everything that is in the way. Opens devices for reading only, creates nothing and claims nothing
   // for longer than an instant.
-  [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const HostView& host) const;
+  [[nodiscard]] Inspection inspect(const std::string& path, const Access& access, const BlockTopology& host) const;
 
   // Inspects, claims for `job` and opens; a file that does not exist is left for create(). To be confirmed before it is
   // used. Any refusal: nothing stays behind. Many targets share one view of the host, which takes milliseconds to make.
   [[nodiscard]] util::Result<OpenTarget> claim(const std::string& path, const Access& access, const std::string& job,
-                                               const HostView& host);
+                                               const BlockTopology& host);
   // Brings the file of a claim() that found none into being, claims and opens it; does nothing to any other.
   [[nodiscard]] util::Status create(OpenTarget& target, const Access& access, const std::string& job,
-                                    const HostView& host);
+                                    const BlockTopology& host);
   // Inspects once more, under the claim, with a view of the host that is newer than the claim.
-  [[nodiscard]] util::Status confirm(OpenTarget& target, const Access& access, const HostView& host) const;
+  [[nodiscard]] util::Status confirm(OpenTarget& target, const Access& access, const BlockTopology& host) const;
   // All three for one target.
   [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
 
@@ -79,7 +79,7 @@ class Gate {
   }
   // The job that holds an existing target, or what it stands on or carries.
   [[nodiscard]] std::string job_holding(const TargetFacts& facts) const { return claims_.holder_of(facts.stack); }
-  [[nodiscard]] HostView host() const { return reader_.read(); }
+  [[nodiscard]] BlockTopology host() const { return reader_.read(); }
   [[nodiscard]] std::vector<std::string> block_names() const { return list_block_names(machine_.paths); }
   [[nodiscard]] std::vector<BlockNode> block_nodes() const { return list_block_nodes(machine_.paths); }
   // What of the machine cannot be read: while it cannot, every target that would be written is refused. Reads the
@@ -89,7 +89,7 @@ class Gate {
   [[nodiscard]] util::Status can_open() const;
 
   // Where targets are looked at: claim(), create(), confirm() and inspect() may wait for a target, so they are called
-  // on threads of this. Must be free before the gate goes.
+  // on threads of this. Must be free before it is destroyed.
   [[nodiscard]] Lookout& lookout() const { return lookout_; }
   // The right to look at what `path` leads to, whatever its name: at a device that does not answer, one thread waits.
   // May wait itself, until `until`; see Looks.
@@ -97,14 +97,14 @@ class Gate {
 
  private:
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,
-                                       const HostView& host) const;
+                                       const BlockTopology& host) const;
   [[nodiscard]] Inspection inspect_at(CreatedFile& place, const std::string& job, const std::string& path,
-                                      const Access& access, const HostView& host) const;
-  [[nodiscard]] std::optional<Refusal> lock_disk(const TargetFacts& facts, const Access& access, const HostView& host,
-                                                 util::UniqueFd& out) const;
-  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host);
+                                      const Access& access, const BlockTopology& host) const;
+  [[nodiscard]] std::optional<Refusal> lock_disk(const TargetFacts& facts, const Access& access,
+                                                 const BlockTopology& host, util::UniqueFd& out) const;
+  [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const BlockTopology& host);
   [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
-                                  const HostView& host);
+                                  const BlockTopology& host);
   [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);
 
   mutable std::mutex mutex_;  // guards allow_

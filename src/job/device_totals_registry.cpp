@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ledger.h"
+#include "device_totals_registry.h"
 
 #include <algorithm>
 #include <iterator>
@@ -7,7 +7,7 @@
 
 namespace spliced::job {
 
-void Ledger::Record::became_another() {
+void DeviceTotalsRegistry::Record::became_another() {
   last_failed = false;
   last_verdict = Verdict::none;
   last_end.reset();
@@ -16,7 +16,7 @@ void Ledger::Record::became_another() {
 }
 
 // Called with the lock held, as all that is private here.
-Ledger::Records::iterator Ledger::forget(Records::iterator record) {
+DeviceTotalsRegistry::Records::iterator DeviceTotalsRegistry::forget(Records::iterator record) {
   if (record->second.totals) {
     for (const OpTotals& op : record->second.totals->ops) {
       departed_.bytes += op.bytes;
@@ -28,7 +28,7 @@ Ledger::Records::iterator Ledger::forget(Records::iterator record) {
 }
 
 // Devices of this machine go last: they are known without having run.
-bool Ledger::forget_idle(std::size_t count, const std::vector<std::string>& but_these) {
+bool DeviceTotalsRegistry::forget_idle(std::size_t count, const std::vector<std::string>& but_these) {
   const std::set<std::string> kept(but_these.begin(), but_these.end());
   std::vector<Records::iterator> idle;
   for (auto record = records_.begin(); record != records_.end(); ++record) {
@@ -37,23 +37,23 @@ bool Ledger::forget_idle(std::size_t count, const std::vector<std::string>& but_
   if (idle.size() < count) return false;
   const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
   std::partial_sort(idle.begin(), last, idle.end(), [](auto& a, auto& b) {
-    return std::pair(a->second.introduced, a->second.idle_since) <
-           std::pair(b->second.introduced, b->second.idle_since);
+    return std::pair(a->second.registered, a->second.idle_since) <
+           std::pair(b->second.registered, b->second.idle_since);
   });
   std::for_each(idle.begin(), last, [&](auto& record) { forget(record); });
   return true;
 }
 
-void Ledger::introduce(const device::TargetFacts& facts, util::Nanos now) {
+void DeviceTotalsRegistry::register_device(const device::TargetFacts& facts, util::Nanos now) {
   const std::lock_guard lock(mutex_);
   if (records_.size() >= kMaxDevices && !records_.contains(facts.name)) return;
   const auto [record, is_new] = records_.try_emplace(facts.name);
   if (record->second.runs.empty()) record->second.facts = facts;
-  record->second.introduced = true;
+  record->second.registered = true;
   if (is_new) record->second.idle_since = now;
 }
 
-void Ledger::follow(const std::string& name, const std::optional<device::TargetFacts>& found) {
+void DeviceTotalsRegistry::follow(const std::string& name, const std::optional<device::TargetFacts>& found) {
   const std::lock_guard lock(mutex_);
   const auto record = records_.find(name);
   if (record == records_.end() || !record->second.runs.empty()) return;
@@ -62,7 +62,7 @@ void Ledger::follow(const std::string& name, const std::optional<device::TargetF
   if (found) record->second.facts = *found;
 }
 
-std::vector<device::TargetFacts> Ledger::idle() const {
+std::vector<device::TargetFacts> DeviceTotalsRegistry::idle() const {
   const std::lock_guard lock(mutex_);
   std::vector<device::TargetFacts> out;
   for (const auto& [name, record] : records_) {
@@ -71,7 +71,7 @@ std::vector<device::TargetFacts> Ledger::idle() const {
   return out;
 }
 
-bool Ledger::make_room_for(const std::vector<std::string>& names) {
+bool DeviceTotalsRegistry::make_room_for(const std::vector<std::string>& names) {
   const std::lock_guard lock(mutex_);
   const auto unknown = std::count_if(names.begin(), names.end(), [&](auto& name) { return !records_.contains(name); });
   const std::size_t wanted = records_.size() + static_cast<std::size_t>(unknown);
@@ -79,7 +79,7 @@ bool Ledger::make_room_for(const std::vector<std::string>& names) {
 }
 
 // Others may have come in since room was made. Where all that is known runs, the table is one longer.
-void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
+void DeviceTotalsRegistry::attach(const std::shared_ptr<DeviceRun>& run) {
   const std::lock_guard lock(mutex_);
   const std::string& name = run->facts().name;
   if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
@@ -90,7 +90,7 @@ void Ledger::attach(const std::shared_ptr<DeviceRun>& run) {
   record.runs.push_back(run);
 }
 
-void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
+void DeviceTotalsRegistry::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
   auto totals = std::make_shared<DeviceTotals>();
   run->add_to(*totals);
   DeviceTelemetry last;
@@ -107,7 +107,7 @@ void Ledger::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Na
   record.idle_since = now;
 }
 
-void Ledger::conclude(const std::string& name, Verdict verdict, WallTime ended) {
+void DeviceTotalsRegistry::conclude(const std::string& name, Verdict verdict, WallTime ended) {
   const std::lock_guard lock(mutex_);
   const auto found = records_.find(name);
   if (found == records_.end()) return;
@@ -115,22 +115,22 @@ void Ledger::conclude(const std::string& name, Verdict verdict, WallTime ended) 
   found->second.last_end = ended;
 }
 
-void Ledger::sweep(util::Nanos now, const std::set<std::string>& present) {
+void DeviceTotalsRegistry::sweep(util::Nanos now, const std::set<std::string>& present) {
   const std::lock_guard lock(mutex_);
   for (auto record = records_.begin(); record != records_.end();) {
     const auto& [name, known] = *record;
     const bool stays =
-        !known.runs.empty() || now - known.idle_since < kIdleLimit || (known.introduced && present.contains(name));
+        !known.runs.empty() || now - known.idle_since < kIdleLimit || (known.registered && present.contains(name));
     record = stays ? std::next(record) : forget(record);
   }
 }
 
-DepartedTotals Ledger::departed() const {
+DepartedTotals DeviceTotalsRegistry::departed() const {
   const std::lock_guard lock(mutex_);
   return departed_;
 }
 
-std::vector<Ledger::Record> Ledger::records() const {
+std::vector<DeviceTotalsRegistry::Record> DeviceTotalsRegistry::records() const {
   const std::lock_guard lock(mutex_);
   std::vector<Record> out;
   out.reserve(records_.size());
@@ -138,7 +138,7 @@ std::vector<Ledger::Record> Ledger::records() const {
   return out;
 }
 
-std::vector<DeviceTelemetry> Ledger::read(util::Nanos now) const {
+std::vector<DeviceTelemetry> DeviceTotalsRegistry::read(util::Nanos now) const {
   const std::vector<Record> known = records();
   std::vector<DeviceTelemetry> out;
   out.reserve(known.size());

@@ -9,9 +9,9 @@
 namespace spliced::job {
 
 // Lets all workers of a job begin at the same instant, or none of them.
-class StartLine {
+class StartBarrier {
  public:
-  explicit StartLine(util::Clock& clock) : clock_(clock) {}
+  explicit StartBarrier(util::Clock& clock) : clock_(clock) {}
 
   // Called by each worker: waits for let_go() or abort(). The instant of the start, 0 after an abort.
   [[nodiscard]] util::Nanos wait() {
@@ -21,7 +21,7 @@ class StartLine {
     changed_.wait(lock, [&] { return gone_; });
     return start_;
   }
-  // Called by whoever started the workers: waits until `workers` of them are at the gate.
+  // Called by whoever started the workers: waits until `workers` of them are at the barrier.
   void await(std::size_t workers) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_ == workers; });

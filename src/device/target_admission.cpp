@@ -10,7 +10,7 @@
 
 #include "checks.h"
 #include "opening.h"
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 #include "spliced/device/usage.h"
 
 namespace spliced::device {
@@ -69,38 +69,38 @@ bool is_same_thing(const TargetFacts& now, const TargetFacts& then) {
          now.info.serial == then.info.serial;
 }
 
-void Gate::set_allow_list(AllowList allow) {
+void TargetAdmission::set_allow_list(AllowList allow) {
   const std::lock_guard lock(mutex_);
   allow_ = std::move(allow);
 }
 
-bool Gate::allows(std::string_view path) const {
+bool TargetAdmission::allows(std::string_view path) const {
   const std::lock_guard lock(mutex_);
   return allow_.allows(path);
 }
 
-Gate::Gate(AllowList allow, HostPaths paths, SystemCalls calls)
+TargetAdmission::TargetAdmission(AllowList allow, HostPaths paths, SystemCalls calls)
     : allow_(std::move(allow)), machine_({std::move(paths), std::move(calls)}), reader_(machine_.paths, lookout_) {}
 
-util::Status Gate::can_open() const {
+util::Status TargetAdmission::can_open() const {
   const util::UniqueFd root = open_without_links(machine_.calls, "/", O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!root) return util::fail_errno("no path can be opened on this system: open /", errno);
   if (reopen(root, O_RDONLY | O_DIRECTORY)) return {};
   return util::fail_errno("no target can be opened on this system: open through /proc/thread-self/fd", errno);
 }
 
-Inspection Gate::inspect(const std::string& path, const Access& access, const HostView& host) const {
+Inspection TargetAdmission::inspect(const std::string& path, const Access& access, const BlockTopology& host) const {
   return inspect_for("", path, access, host);
 }
 
-Inspection Gate::inspect_for(const std::string& job, const std::string& path, const Access& access,
-                             const HostView& host) const {
+Inspection TargetAdmission::inspect_for(const std::string& job, const std::string& path, const Access& access,
+                                        const BlockTopology& host) const {
   CreatedFile place;
   return inspect_at(place, job, path, access, host);
 }
 
-Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const std::string& path, const Access& access,
-                            const HostView& host) const {
+Inspection TargetAdmission::inspect_at(CreatedFile& place, const std::string& job, const std::string& path,
+                                       const Access& access, const BlockTopology& host) const {
   std::vector<Refusal> refusals;
   auto target = resolve(path, host, machine_, refusals);
   if (!target) {
@@ -130,7 +130,7 @@ Inspection Gate::inspect_at(CreatedFile& place, const std::string& job, const st
   return {target->facts, std::move(refusals)};
 }
 
-util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nanos until) const {
+util::Result<Looks::Ticket> TargetAdmission::look_alone(const std::string& path, util::Nanos until) const {
   struct stat st {};
   if (::stat(path.c_str(), &st) != 0) return lookout_.looks().begin("missing " + path, path, until);
   const auto key = S_ISBLK(st.st_mode) ? fmt::format("device {}:{}", major(st.st_rdev), minor(st.st_rdev))
@@ -138,7 +138,7 @@ util::Result<Looks::Ticket> Gate::look_alone(const std::string& path, util::Nano
   return lookout_.looks().begin(key, path, until);
 }
 
-util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
+util::Status TargetAdmission::take_claim(OpenTarget& target, const std::string& job) {
   std::string holder;
   if (claims_.take(target.facts.stack, job, target.claim, holder)) return {};
   return tl::unexpected(
@@ -146,8 +146,8 @@ util::Status Gate::take_claim(OpenTarget& target, const std::string& job) {
 }
 
 // Who changes a partition holds the disk's lock; there may be several of ours, of which one has it.
-std::optional<Refusal> Gate::lock_disk(const TargetFacts& facts, const Access& access, const HostView& host,
-                                       util::UniqueFd& out) const {
+std::optional<Refusal> TargetAdmission::lock_disk(const TargetFacts& facts, const Access& access,
+                                                  const BlockTopology& host, util::UniqueFd& out) const {
   if (!facts.exists || !facts.block_device || facts.id == facts.whole || is_shared(access)) return std::nullopt;
   const BlockNode* disk = host.find(facts.whole.device);
   if (disk == nullptr) return std::nullopt;
@@ -166,7 +166,7 @@ std::optional<Refusal> Gate::lock_disk(const TargetFacts& facts, const Access& a
   return refusal;
 }
 
-util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, const HostView& host) {
+util::Status TargetAdmission::claim_in_kernel(OpenTarget& target, const Access& access, const BlockTopology& host) {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
@@ -183,7 +183,7 @@ util::Status Gate::claim_in_kernel(OpenTarget& target, const Access& access, con
 }
 
 // Checks of use and of signatures once more, now that nobody else can begin to use the target.
-util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostView& host) const {
+util::Status TargetAdmission::confirm(OpenTarget& target, const Access& access, const BlockTopology& host) const {
   std::vector<Refusal> refusals;
   auto again = resolve(target.facts.path, host, machine_, refusals);
   if (!again) return tl::unexpected(again.error());
@@ -201,7 +201,7 @@ util::Status Gate::confirm(OpenTarget& target, const Access& access, const HostV
   return {};
 }
 
-util::Result<OpenTarget> Gate::open(const std::string& path, const Access& access, const std::string& job) {
+util::Result<OpenTarget> TargetAdmission::open(const std::string& path, const Access& access, const std::string& job) {
   auto target = claim(path, access, job, host());
   if (!target) return target;
   if (auto status = create(*target, access, job, host()); !status) return tl::unexpected(status.error());
@@ -209,8 +209,8 @@ util::Result<OpenTarget> Gate::open(const std::string& path, const Access& acces
   return target;
 }
 
-util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& access, const std::string& job,
-                                     const HostView& host) {
+util::Result<OpenTarget> TargetAdmission::claim(const std::string& path, const Access& access, const std::string& job,
+                                                const BlockTopology& host) {
   OpenTarget target;
   std::vector<Refusal> refusals;
   if (auto first = resolve(path, host, machine_, refusals)) target.facts = first->facts;
@@ -224,7 +224,8 @@ util::Result<OpenTarget> Gate::claim(const std::string& path, const Access& acce
   return target;
 }
 
-util::Status Gate::create(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
+util::Status TargetAdmission::create(OpenTarget& target, const Access& access, const std::string& job,
+                                     const BlockTopology& host) {
   if (target.facts.exists) return {};
   if (auto made = target.created.create(machine_.calls, access.create_bytes); !made) return made;
   const Inspection fresh = inspect_for(job, target.facts.given, access, host);
@@ -237,7 +238,8 @@ util::Status Gate::create(OpenTarget& target, const Access& access, const std::s
   return take(target, access, job, host);
 }
 
-util::Status Gate::take(OpenTarget& target, const Access& access, const std::string& job, const HostView& host) {
+util::Status TargetAdmission::take(OpenTarget& target, const Access& access, const std::string& job,
+                                   const BlockTopology& host) {
   if (auto status = take_claim(target, job); !status) return status;
   return claim_in_kernel(target, access, host);
 }

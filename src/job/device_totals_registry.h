@@ -15,13 +15,13 @@ namespace spliced::job {
 // reader takes the totals and the runs that are not in them under one lock, and sums up without it, as histograms take
 // their time. What has been idle for long leaves, and begins at 0 should it come back. Thread-safe; never looks at a
 // device.
-class Ledger {
+class DeviceTotalsRegistry {
  public:
   static constexpr std::size_t kMaxDevices = 4096;
   static constexpr util::Nanos kIdleLimit = 3600 * util::kSecond;
 
   // Makes a block device of this machine known, with all its counters at 0, unless the table is full.
-  void introduce(const device::TargetFacts& facts, util::Nanos now);
+  void register_device(const device::TargetFacts& facts, util::Nanos now);
   // What was found at the place of a target that nothing runs on: its facts as they are now, or that it is gone.
   void follow(const std::string& name, const std::optional<device::TargetFacts>& found);
   // The targets that nothing runs on, as they were last seen.
@@ -34,7 +34,7 @@ class Ledger {
   void settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
   // What a run on that device came to; its counts may come in later.
   void conclude(const std::string& name, Verdict verdict, WallTime ended);
-  // Lets go what has been idle for kIdleLimit, but for devices that were introduced and are among `present` still.
+  // Lets go what has been idle for kIdleLimit, but for devices that were registered and are among `present` still.
   void sweep(util::Nanos now, const std::set<std::string>& present);
   [[nodiscard]] std::vector<DeviceTelemetry> read(util::Nanos now) const;
   // The counts of all that have left.
@@ -45,7 +45,7 @@ class Ledger {
     device::TargetFacts facts;
     std::shared_ptr<const DeviceTotals> totals;    // never changed, but replaced: readers go on with it; null for none
     std::vector<std::shared_ptr<DeviceRun>> runs;  // not settled yet; the newest last
-    bool introduced = false;
+    bool registered = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;
     bool gone = false;  // as far as is known

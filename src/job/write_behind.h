@@ -17,9 +17,9 @@ namespace spliced::job {
 // The store, for a service that goes on when it cannot write: what it did not take is kept, the newest of each job,
 // until it does; documents up to kKeptBytes in all, beyond that only what a list tells of the job. Thread-safe. put(),
 // erase() and retry() may block on the disk that holds the store; once it fails, only retry() does.
-class RecordKeeper {
+class WriteBehind {
  public:
-  RecordKeeper(JobStore& store, util::Logger& log) : store_(store), log_(log) {}
+  WriteBehind(JobStore& store, util::Logger& log) : store_(store), log_(log) {}
 
   void put(const StoredJob& record);
   // false: it is to be tried again.
@@ -31,7 +31,7 @@ class RecordKeeper {
   // What there is of the job's document: that which is kept, else the store's. Does not block; reading it may.
   [[nodiscard]] Pieces document(const std::string& id);
   // How many jobs the store has not taken in their newest state. Does not block.
-  [[nodiscard]] std::size_t left() const { return count_.load(); }
+  [[nodiscard]] std::size_t pending() const { return count_.load(); }
   // For how long the oldest of them has been waiting; 0 without any.
   [[nodiscard]] util::Nanos delay();
 
@@ -47,14 +47,14 @@ class RecordKeeper {
   void flush(const std::string& id);
   void keep_document(const std::string& id);
   // Called with the lock held.
-  void note(const std::string& id, std::uint64_t change, const util::Status& status);
+  void report_outcome(const std::string& id, std::uint64_t change, const util::Status& status);
 
   JobStore& store_;
   util::Logger& log_;
   std::mutex mutex_;  // guards the rest, for moments
   std::condition_variable written_;
   std::set<std::string> writing_;  // jobs: of each, one write after the other; none waits for another job's
-  std::map<std::string, Entry> left_;
+  std::map<std::string, Entry> pending_;
   std::size_t kept_bytes_ = 0;
   std::string last_tried_;
   bool failing_ = false;

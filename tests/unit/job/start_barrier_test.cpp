@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/start_line.h"
+#include "job/start_barrier.h"
 
 #include <gtest/gtest.h>
 
@@ -15,13 +15,13 @@ namespace {
 
 struct StartLineTest : ::testing::Test {
   util::Nanos open(std::size_t workers) {
-    const util::Nanos start = gate.set(workers);
-    gate.let_go();
+    const util::Nanos start = barrier.set(workers);
+    barrier.let_go();
     return start;
   }
 
   testing::FakeClock clock;
-  StartLine gate{clock};
+  StartBarrier barrier{clock};
 };
 
 TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
@@ -29,7 +29,7 @@ TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
   util::Nanos opened = 0;
   {
     std::vector<std::jthread> threads;
-    for (auto& start : starts) threads.emplace_back([&] { start = gate.wait(); });
+    for (auto& start : starts) threads.emplace_back([&] { start = barrier.wait(); });
     opened = open(starts.size());
   }
   EXPECT_EQ(opened, clock.now());
@@ -38,13 +38,13 @@ TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
 
 TEST_F(StartLineTest, OpeningWaitsForTheLastOne) {
   std::atomic<bool> opened{false};
-  std::jthread first([&] { (void)gate.wait(); });
+  std::jthread first([&] { (void)barrier.wait(); });
   std::jthread opener([&] {
     open(2);
     opened = true;
   });
   EXPECT_FALSE(opened);
-  std::jthread second([&] { (void)gate.wait(); });
+  std::jthread second([&] { (void)barrier.wait(); });
   EXPECT_TRUE(testing::await([&] { return opened.load(); }));
 }
 
@@ -56,15 +56,15 @@ TEST_F(StartLineTest, NobodyGoesBeforeTheWordIsGiven) {
     std::vector<std::jthread> threads;
     for (auto& one : early) {
       threads.emplace_back([&] {
-        (void)gate.wait();
+        (void)barrier.wait();
         one = !let;
       });
     }
-    (void)gate.set(early.size());
-    threads.emplace_back([&] { (void)gate.wait(); });  // it wakes the others
-    gate.await(early.size() + 1);
+    (void)barrier.set(early.size());
+    threads.emplace_back([&] { (void)barrier.wait(); });  // it wakes the others
+    barrier.await(early.size() + 1);
     let = true;
-    gate.let_go();
+    barrier.let_go();
   }
   EXPECT_EQ(early, (std::array<bool, 2>{}));
 }
@@ -72,18 +72,18 @@ TEST_F(StartLineTest, NobodyGoesBeforeTheWordIsGiven) {
 TEST_F(StartLineTest, NobodyStartsAfterAnAbort) {
   std::atomic<util::Nanos> start{-1};
   {
-    std::jthread waiting([&] { start = gate.wait(); });
-    gate.abort();
+    std::jthread waiting([&] { start = barrier.wait(); });
+    barrier.abort();
   }
   EXPECT_EQ(start, 0);
-  EXPECT_EQ(gate.wait(), 0);  // whoever comes late
+  EXPECT_EQ(barrier.wait(), 0);  // whoever comes late
 }
 
 TEST_F(StartLineTest, AnAbortAfterTheStartChangesNothing) {
   const util::Nanos opened = open(0);
   clock.advance(5);
-  gate.abort();
-  EXPECT_EQ(gate.wait(), opened);
+  barrier.abort();
+  EXPECT_EQ(barrier.wait(), opened);
 }
 
 }  // namespace

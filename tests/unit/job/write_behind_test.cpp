@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/keeper.h"
+#include "job/write_behind.h"
 
 #include <future>
 
@@ -28,29 +28,29 @@ struct KeeperTest : testing::ServiceFixture {
     }
     std::vector<std::string> lines;
   } lines;
-  RecordKeeper keeper{store, lines};
+  WriteBehind write_behind{store, lines};
 };
 
 TEST_F(KeeperTest, WritesAtOnce) {
-  keeper.put(record("a", State::running));
+  write_behind.put(record("a", State::running));
   EXPECT_EQ(stored_state("a"), State::running);
-  EXPECT_TRUE(keeper.erase("a"));
+  EXPECT_TRUE(write_behind.erase("a"));
   EXPECT_FALSE(store.find("a"));
-  EXPECT_EQ(keeper.left(), 0U);
+  EXPECT_EQ(write_behind.pending(), 0U);
   EXPECT_TRUE(lines.lines.empty());
 }
 
 TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
   store.broken = true;
-  keeper.put(record("a", State::running));
-  keeper.put(record("b", State::succeeded));
-  keeper.put(record("a", State::failed));
-  EXPECT_EQ(keeper.left(), 2U);
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 2U);
+  write_behind.put(record("a", State::running));
+  write_behind.put(record("b", State::succeeded));
+  write_behind.put(record("a", State::failed));
+  EXPECT_EQ(write_behind.pending(), 2U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 2U);
   store.broken = false;
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 0U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 0U);
   EXPECT_EQ(stored_state("a"), State::failed);
   EXPECT_EQ(stored_state("b"), State::succeeded);
   ASSERT_EQ(lines.lines.size(), 2U);  // not one for every try
@@ -58,75 +58,75 @@ TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
 }
 
 TEST_F(KeeperTest, KnowsForHowLongTheOldestHasBeenWaiting) {
-  keeper.put(record("a", State::running));
-  EXPECT_EQ(keeper.delay(), 0);
+  write_behind.put(record("a", State::running));
+  EXPECT_EQ(write_behind.delay(), 0);
   store.broken = true;
-  keeper.put(record("a", State::failed));
-  ASSERT_TRUE(await([&] { return keeper.delay() > util::kSecond / 20; }));
-  const util::Nanos before = keeper.delay();
-  keeper.put(record("b", State::running));
-  EXPECT_GE(keeper.delay(), before);  // the newer one is not what it is about
+  write_behind.put(record("a", State::failed));
+  ASSERT_TRUE(await([&] { return write_behind.delay() > util::kSecond / 20; }));
+  const util::Nanos before = write_behind.delay();
+  write_behind.put(record("b", State::running));
+  EXPECT_GE(write_behind.delay(), before);  // the newer one is not what it is about
   store.broken = false;
-  keeper.retry();
-  EXPECT_EQ(keeper.delay(), 0);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.delay(), 0);
 }
 
 TEST_F(KeeperTest, AnEndThatIsKeptStays) {
   store.broken = true;
-  keeper.put(record("a", State::succeeded));
-  keeper.put(record("a", State::running));
+  write_behind.put(record("a", State::succeeded));
+  write_behind.put(record("a", State::running));
   store.broken = false;
-  keeper.retry();
+  write_behind.retry();
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
 TEST_F(KeeperTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
-  keeper.put(record("a", State::running));
+  write_behind.put(record("a", State::running));
   store.broken = true;
-  keeper.put(record("a", State::succeeded));
-  EXPECT_FALSE(keeper.erase("a"));
-  keeper.put(record("a", State::running));
+  write_behind.put(record("a", State::succeeded));
+  EXPECT_FALSE(write_behind.erase("a"));
+  write_behind.put(record("a", State::running));
   store.broken = false;
-  keeper.retry();
+  write_behind.retry();
   EXPECT_FALSE(store.find("a"));
 }
 
 // Or a store that fails for days would cost memory without end.
 TEST_F(KeeperTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
   store.broken = true;
-  keeper.put(record("a", State::pending));
-  keeper.put(record("a", State::succeeded));
-  EXPECT_TRUE(keeper.erase("a"));
-  EXPECT_EQ(keeper.left(), 0U);
+  write_behind.put(record("a", State::pending));
+  write_behind.put(record("a", State::succeeded));
+  EXPECT_TRUE(write_behind.erase("a"));
+  EXPECT_EQ(write_behind.pending(), 0U);
 }
 
 TEST_F(KeeperTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
   store.broken = true;
-  for (const char* id : {"a", "b", "c"}) keeper.put(record(id, State::succeeded));
+  for (const char* id : {"a", "b", "c"}) write_behind.put(record(id, State::succeeded));
   store.broken = false;
   store.refused = "a";
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 1U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 1U);
   EXPECT_TRUE(store.find("c"));
-  keeper.put(record("d", State::pending));
+  write_behind.put(record("d", State::pending));
   EXPECT_EQ(lines.lines.size(), 1U);  // it is not over yet
   store.refused.clear();
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 0U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 0U);
   EXPECT_EQ(lines.lines.size(), 2U);
 }
 
 TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   store.broken = true;
-  keeper.put(record("a", State::running));
+  write_behind.put(record("a", State::running));
   store.broken = false;
   store.before_put = [&](const StoredJob& job) {
-    if (job.state == State::running) keeper.put(record("a", State::succeeded));
+    if (job.state == State::running) write_behind.put(record("a", State::succeeded));
   };
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 1U);
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 0U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 1U);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 0U);
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
@@ -138,13 +138,13 @@ TEST_F(KeeperTest, DocumentsThatWaitAreTextsAndCanBeRead) {
     ++made;
     return testing::pieces_of("long story", 3);
   };
-  keeper.put(job);
-  EXPECT_EQ(testing::text_of(keeper.document("a")), "long story");
+  write_behind.put(job);
+  EXPECT_EQ(testing::text_of(write_behind.document("a")), "long story");
   store.broken = false;
-  keeper.retry();
+  write_behind.retry();
   EXPECT_EQ(store.text("a"), "long story");
   EXPECT_EQ(made, 1) << "what it was made of may be gone later";
-  EXPECT_EQ(testing::text_of(keeper.document("a")), "long story");
+  EXPECT_EQ(testing::text_of(write_behind.document("a")), "long story");
 }
 
 TEST_F(KeeperTest, DocumentsThatWaitAreKeptUpToALimit) {
@@ -152,21 +152,21 @@ TEST_F(KeeperTest, DocumentsThatWaitAreKeptUpToALimit) {
   const auto put = [&](const std::string& id, std::size_t bytes) {
     StoredJob job = record(id, State::succeeded);
     job.document = testing::document_of(std::string(bytes, 'x'));
-    keeper.put(job);
+    write_behind.put(job);
   };
-  put("a", RecordKeeper::kKeptBytes - 10);
+  put("a", WriteBehind::kKeptBytes - 10);
   put("b", 20);
   put("c", 5);
   store.broken = false;
-  keeper.retry();
-  EXPECT_EQ(keeper.left(), 0U);
-  EXPECT_EQ(store.text("a").size(), RecordKeeper::kKeptBytes - 10);
+  write_behind.retry();
+  EXPECT_EQ(write_behind.pending(), 0U);
+  EXPECT_EQ(store.text("a").size(), WriteBehind::kKeptBytes - 10);
   EXPECT_EQ(stored_state("b"), State::succeeded);
   EXPECT_EQ(store.text("b"), "");
   EXPECT_EQ(store.text("c").size(), 5U);
   store.broken = true;
-  put("d", RecordKeeper::kKeptBytes);  // all of it is free again
-  EXPECT_EQ(testing::text_of(keeper.document("d")).size(), RecordKeeper::kKeptBytes);
+  put("d", WriteBehind::kKeptBytes);  // all of it is free again
+  EXPECT_EQ(testing::text_of(write_behind.document("d")).size(), WriteBehind::kKeptBytes);
 }
 
 TEST_F(KeeperTest, NobodyWaitsForTheDocumentOfAnotherJob) {
@@ -175,11 +175,11 @@ TEST_F(KeeperTest, NobodyWaitsForTheDocumentOfAnotherJob) {
     valve.pass();
     return testing::pieces_of("at last");
   };
-  auto writing = std::async(std::launch::async, [&] { keeper.put(slow); });
+  auto writing = std::async(std::launch::async, [&] { write_behind.put(slow); });
   ASSERT_TRUE(await_blocked());
-  keeper.put(record("a", State::succeeded));
+  write_behind.put(record("a", State::succeeded));
   EXPECT_EQ(stored_state("a"), State::succeeded);
-  EXPECT_TRUE(keeper.erase("a"));
+  EXPECT_TRUE(write_behind.erase("a"));
   valve.open();
   writing.get();
   EXPECT_EQ(store.text("slow"), "at last");

@@ -92,7 +92,7 @@ struct SwapArea {
   std::string path;
 };
 
-struct HostView {
+struct BlockTopology {
   std::vector<BlockNode> blocks;
   std::vector<MountPoint> mounts;  // of every mount namespace that can be read
   std::vector<SwapArea> swaps;
@@ -129,7 +129,7 @@ class HostReader {
   // sysfs, every mountinfo and swaps. What cannot be read is left out and told in `blind_spots`. Takes some
   // milliseconds, and up to a second and a half when the files of loop devices or of mounts and the layers of overlays
   // do not answer: that is then told as unknown.
-  [[nodiscard]] HostView read() const;
+  [[nodiscard]] BlockTopology read() const;
 
  private:
   const HostPaths paths_;
@@ -138,7 +138,7 @@ class HostReader {
 };
 
 // Reads it once, with threads of its own, for which it waits.
-[[nodiscard]] HostView read_host(const HostPaths& paths = {});
+[[nodiscard]] BlockTopology read_host(const HostPaths& paths = {});
 
 // The names of all block devices, partitions among them. Reads directories of sysfs alone, opens no device.
 [[nodiscard]] std::vector<std::string> list_block_names(const HostPaths& paths = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keeper.h"
+#include "write_behind.h"
 #include "spliced/util/message_id.h"
 
 #include <fmt/format.h>
@@ -34,19 +34,19 @@ Pieces read(const std::shared_ptr<const std::string>& text) {
 
 }  // namespace
 
-void RecordKeeper::put(const StoredJob& record) {
+void WriteBehind::put(const StoredJob& record) {
   bool failing = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto known = left_.find(record.id);
+    const auto known = pending_.find(record.id);
     // As in the store itself: what is forgotten or has ended stays so.
-    if (known != left_.end() && (known->second.erased || known->second.record.ended_at)) return;
-    Entry& entry = left_[record.id];
-    if (known == left_.end()) entry.stored = record.state != State::pending;  // the first record there is of a job
+    if (known != pending_.end() && (known->second.erased || known->second.record.ended_at)) return;
+    Entry& entry = pending_[record.id];
+    if (known == pending_.end()) entry.stored = record.state != State::pending;  // the first record there is of a job
     kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record = record;
     ++entry.change;
-    count_ = left_.size();
+    count_ = pending_.size();
     failing = failing_;
   }
   if (!failing) flush(record.id);
@@ -54,67 +54,67 @@ void RecordKeeper::put(const StoredJob& record) {
 }
 
 // A document holds on to the workers that it tells of; what has to wait is kept as a text.
-void RecordKeeper::keep_document(const std::string& id) {
+void WriteBehind::keep_document(const std::string& id) {
   Document document;
   std::uint64_t change = 0;
   std::size_t room = 0;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = left_.find(id);
-    if (found == left_.end() || !found->second.record.document || found->second.bytes != 0) return;
+    const auto found = pending_.find(id);
+    if (found == pending_.end() || !found->second.record.document || found->second.bytes != 0) return;
     document = found->second.record.document;
     change = found->second.change;
     room = kKeptBytes - std::min(kept_bytes_, kKeptBytes);
   }
   const auto text = text_of(document, room);
   const std::lock_guard lock(mutex_);
-  const auto found = left_.find(id);
-  if (found == left_.end() || found->second.change != change) return;
+  const auto found = pending_.find(id);
+  if (found == pending_.end() || found->second.change != change) return;
   found->second.record.document = nullptr;
   if (text) found->second.record.document = [text] { return read(text); };
   found->second.bytes = text ? text->size() : 0;
   kept_bytes_ += found->second.bytes;
 }
 
-Pieces RecordKeeper::document(const std::string& id) {
+Pieces WriteBehind::document(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
-    const auto found = left_.find(id);
-    if (found != left_.end() && found->second.record.document) return found->second.record.document();
+    const auto found = pending_.find(id);
+    if (found != pending_.end() && found->second.record.document) return found->second.record.document();
   }
   return store_.document(id);
 }
 
-bool RecordKeeper::erase(const std::string& id) {
+bool WriteBehind::erase(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
-    Entry& entry = left_[id];
+    Entry& entry = pending_[id];
     entry.erased = true;
     ++entry.change;
     kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record.document = nullptr;
-    if (!entry.stored) left_.erase(id);
-    count_ = left_.size();
-    if (failing_) return !left_.contains(id);
+    if (!entry.stored) pending_.erase(id);
+    count_ = pending_.size();
+    if (failing_) return !pending_.contains(id);
   }
   flush(id);
   const std::lock_guard lock(mutex_);
-  return !left_.contains(id);
+  return !pending_.contains(id);
 }
 
-util::Nanos RecordKeeper::delay() {
+util::Nanos WriteBehind::delay() {
   const util::Nanos now = util::system_clock().now();
   const std::lock_guard lock(mutex_);
   util::Nanos longest = 0;
-  for (const auto& [id, entry] : left_) longest = std::max(longest, now - entry.since);
+  for (const auto& [id, entry] : pending_) longest = std::max(longest, now - entry.since);
   return longest;
 }
 
-void RecordKeeper::retry() {
+void WriteBehind::retry() {
   std::vector<std::string> ids;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, entry] : left_) ids.push_back(id);
+    for (const auto& [id, entry] : pending_) ids.push_back(id);
     // Where the last time ended: one that fails slowly does not keep the others from their turn.
     std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), last_tried_), ids.end());
   }
@@ -125,11 +125,11 @@ void RecordKeeper::retry() {
   }
 }
 
-void RecordKeeper::flush(const std::string& id) {
+void WriteBehind::flush(const std::string& id) {
   std::unique_lock lock(mutex_);
   written_.wait(lock, [&] { return !writing_.contains(id); });
-  const auto found = left_.find(id);
-  if (found == left_.end()) return;  // another thread has written it
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;  // another thread has written it
   const Entry entry = found->second;
   last_tried_ = id;
   writing_.insert(id);
@@ -138,26 +138,26 @@ void RecordKeeper::flush(const std::string& id) {
   lock.lock();
   writing_.erase(id);
   written_.notify_all();
-  note(id, entry.change, status);
+  report_outcome(id, entry.change, status);
 }
 
 // Logged when it begins and when it is over, not for every try.
-void RecordKeeper::note(const std::string& id, std::uint64_t change, const util::Status& status) {
-  const auto found = left_.find(id);
-  if (found != left_.end() && status) {
+void WriteBehind::report_outcome(const std::string& id, std::uint64_t change, const util::Status& status) {
+  const auto found = pending_.find(id);
+  if (found != pending_.end() && status) {
     found->second.stored = true;
     if (found->second.change == change) {
       kept_bytes_ -= found->second.bytes;
-      left_.erase(found);
+      pending_.erase(found);
     }
   }
-  count_ = left_.size();
+  count_ = pending_.size();
   if (!status && !failing_) {
     failing_ = true;
     log_.log(util::LogLevel::error,
              fmt::format("{}; what is not recorded is kept and tried again", status.error().message),
              {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}, {"JOB_ID", id}});
-  } else if (failing_ && left_.empty()) {
+  } else if (failing_ && pending_.empty()) {
     failing_ = false;
     log_.log(util::LogLevel::notice, "the state directory takes records again");
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fake_host.h"
-#include "spliced/device/gate.h"
+#include "spliced/device/target_admission.h"
 
 namespace spliced::testing {
 
@@ -22,9 +22,9 @@ inline device::SystemCalls calls_with_openat2(int error) {
   return calls;
 }
 
-// A gate over files in a directory of its own, on a machine without disks, mounts and swap; the parameter is the errno
-// that openat2(2) is refused with.
-struct GateFixture : ::testing::TestWithParam<int> {
+// A TargetAdmission over files in a directory of its own, on a machine without disks, mounts and swap; the parameter is
+// the errno that openat2(2) is refused with.
+struct AdmissionFixture : ::testing::TestWithParam<int> {
   [[nodiscard]] static std::string all_of(const util::Error& error) {
     std::string text = error.message;
     for (const auto& detail : error.details) text += "\n" + detail.detail;
@@ -32,7 +32,7 @@ struct GateFixture : ::testing::TestWithParam<int> {
   }
   // What opening `path` is refused with; "" when it is not refused.
   [[nodiscard]] std::string refusal(const std::string& path, const device::Access& access) {
-    auto opened = gate.open(path, access, "refused-job");
+    auto opened = admission.open(path, access, "refused-job");
     if (opened) return "";
     code = opened.error().code;
     return all_of(opened.error());
@@ -51,7 +51,7 @@ struct GateFixture : ::testing::TestWithParam<int> {
   FakeHost host;
   TempDir dir;
   device::SystemCalls calls = calls_with_openat2(GetParam());
-  device::Gate gate{device::AllowList({dir.path() + "/"}), host.paths(), calls};
+  device::TargetAdmission admission{device::AllowList({dir.path() + "/"}), host.paths(), calls};
   util::Errc code = util::Errc::internal;
 };
 

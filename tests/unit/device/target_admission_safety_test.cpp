@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is on a target and who uses it, as the gate judges it.
+// What is on a target and who uses it, as TargetAdmission judges it.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "gate_fixture.h"
+#include "admission_fixture.h"
 #include "signatures.h"
 
 namespace spliced::device {
@@ -12,7 +12,7 @@ namespace {
 
 using testing::contains;
 
-struct GateSafetyTest : testing::GateFixture {
+struct GateSafetyTest : testing::AdmissionFixture {
   std::string ext2 = dir.write("ext2", testing::ext2_image());
   std::string swap = dir.write("swap", testing::swap_image());
 };
@@ -50,21 +50,21 @@ TEST_P(GateSafetyTest, ARefusedTargetIsUnchanged) {
 
 TEST_P(GateSafetyTest, WhatBecameAFileSystemAfterTheClaimIsRefused) {
   const std::string path = dir.file("target", testing::ext2_image().size());
-  auto target = gate.claim(path, writing(), "job-1", gate.host());
+  auto target = admission.claim(path, writing(), "job-1", admission.host());
   ASSERT_TRUE(target) << all_of(target.error());
-  ASSERT_TRUE(gate.confirm(*target, writing(), gate.host()));
+  ASSERT_TRUE(admission.confirm(*target, writing(), admission.host()));
   dir.write("target", testing::ext2_image());
-  const auto status = gate.confirm(*target, writing(), gate.host());
+  const auto status = admission.confirm(*target, writing(), admission.host());
   ASSERT_FALSE(status);
   EXPECT_TRUE(contains(all_of(status.error()), "carries a signature: ext2")) << all_of(status.error());
 }
 
 TEST_P(GateSafetyTest, WhatCameIntoUseAfterTheClaimIsRefused) {
   const std::string path = dir.file("target", 8192);
-  auto target = gate.claim(path, writing(), "job-1", gate.host());
+  auto target = admission.claim(path, writing(), "job-1", admission.host());
   ASSERT_TRUE(target) << all_of(target.error());
   host.swap(path);
-  const auto status = gate.confirm(*target, writing(), gate.host());
+  const auto status = admission.confirm(*target, writing(), admission.host());
   ASSERT_FALSE(status);
   EXPECT_TRUE(contains(all_of(status.error()), "swap area " + path)) << all_of(status.error());
 }
@@ -97,9 +97,9 @@ TEST_P(GateSafetyTest, EverythingInTheWayIsSaidAtOnce) {
   host.swap(swap);
   host.block("loop0", "7:0", 16);
   host.attribute("loop0", "loop/backing_file", swap);
-  const Inspection inspection = gate.inspect(swap, writing(), gate.host());
+  const Inspection inspection = admission.inspect(swap, writing(), admission.host());
   EXPECT_EQ(inspection.refusals.size(), 3U);
-  auto opened = gate.open(swap, writing(), "job-1");
+  auto opened = admission.open(swap, writing(), "job-1");
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().details.size(), 3U);
 }
@@ -108,8 +108,8 @@ TEST_P(GateSafetyTest, AnOverviewLooksForSignaturesLast) {
   host.swap(swap);
   Access access = writing();
   access.signatures_last = true;
-  EXPECT_EQ(gate.inspect(swap, access, gate.host()).refusals.size(), 1U);
-  EXPECT_EQ(gate.inspect(ext2, access, gate.host()).refusals.size(), 1U);
+  EXPECT_EQ(admission.inspect(swap, access, admission.host()).refusals.size(), 1U);
+  EXPECT_EQ(admission.inspect(ext2, access, admission.host()).refusals.size(), 1U);
 }
 
 TEST_P(GateSafetyTest, WhereSignaturesCannotBeReadTheWayIsNamed) {
@@ -118,7 +118,7 @@ TEST_P(GateSafetyTest, WhereSignaturesCannotBeReadTheWayIsNamed) {
     ++looks;
     return util::fail(util::Errc::system, "4096 bytes at offset 65536 cannot be read: Input/output error", EIO);
   };
-  Gate blind{AllowList({dir.path() + "/"}), host.paths(), calls};
+  TargetAdmission blind{AllowList({dir.path() + "/"}), host.paths(), calls};
   auto opened = blind.open(swap, writing(), "job-1");
   ASSERT_FALSE(opened);
   EXPECT_TRUE(contains(opened.error().message, "4096 bytes at offset 65536 cannot be read: Input/output error"));
@@ -146,11 +146,11 @@ TEST_P(GateSafetyTest, WithoutSysfsOrMountsNothingIsWritten) {
     EXPECT_EQ(refusal(file, shared), "");
     EXPECT_NE(refusal(dir / "new", create), "");
     EXPECT_FALSE(dir.has("new"));
-    EXPECT_TRUE(contains(gate.blind_spots().at(0), path));
+    EXPECT_TRUE(contains(admission.blind_spots().at(0), path));
     std::filesystem::rename(path + ".hidden", path);
   }
   EXPECT_EQ(refusal(file, writing()), "");
-  EXPECT_TRUE(gate.blind_spots().empty());
+  EXPECT_TRUE(admission.blind_spots().empty());
 }
 
 TEST_P(GateSafetyTest, ALoopDeviceOverAnUnknownFileMayBeOverAnyOnItsFileSystem) {
@@ -158,11 +158,11 @@ TEST_P(GateSafetyTest, ALoopDeviceOverAnUnknownFileMayBeOverAnyOnItsFileSystem) 
   host.block("loop0", "7:0", 16);
   host.attribute("loop0", "loop/backing_file", "/gone/image");
   EXPECT_TRUE(contains(refusal(file, writing()), "cannot be told which file or disk loop0 writes to (/gone/image"));
-  EXPECT_EQ(gate.inspect(file, writing(), gate.host()).refusals.at(0).reason, util::Reason::unknown_use);
+  EXPECT_EQ(admission.inspect(file, writing(), admission.host()).refusals.at(0).reason, util::Reason::unknown_use);
   host.mountinfo("2000000020 1 0:4711 / /gone rw - nfs server:/ rw\n2000000021 1 " +
                  testing::FakeHost::number_of(file) + " / / rw - testfs none rw\n");
   EXPECT_EQ(refusal(file, writing()), "") << "it lies elsewhere";
-  EXPECT_TRUE(gate.blind_spots().empty()) << "it concerns some targets, not all";
+  EXPECT_TRUE(admission.blind_spots().empty()) << "it concerns some targets, not all";
 }
 
 TEST_P(GateSafetyTest, AFileInALayerOfAnOverlayIsInUse) {
@@ -184,12 +184,12 @@ TEST_P(GateSafetyTest, AFileInALayerOfAnOverlayIsInUse) {
 // Through another mount of the same file system, only the inode of the directory tells.
 TEST_P(GateSafetyTest, ALayerIsKnownByItsInodeToo) {
   const std::string file = dir.write("lower/deep/img", std::string(8192, 'x'));
-  HostView view = gate.host();
+  BlockTopology view = admission.host();
   struct stat st {};
   ASSERT_EQ(::stat((dir / "lower").c_str(), &st), 0);
   view.layers.push_back({"/other/lower", "lower", "/merged", std::nullopt, NodeId{false, st.st_dev, st.st_ino}});
-  EXPECT_EQ(gate.inspect(file, writing(), view).refusals.size(), 1U);
-  EXPECT_EQ(gate.inspect(ext2, writing(), view).refusals.size(), 1U) << "its signature alone";
+  EXPECT_EQ(admission.inspect(file, writing(), view).refusals.size(), 1U);
+  EXPECT_EQ(admission.inspect(ext2, writing(), view).refusals.size(), 1U) << "its signature alone";
 }
 
 // A layer holds what is on its own file system, not what is mounted below it.
@@ -199,24 +199,24 @@ TEST_P(GateSafetyTest, WhatIsMountedInALayerIsNotInIt) {
   ASSERT_EQ(::stat("/", &root), 0);
   if (::stat("/dev/shm", &shm) != 0 || shm.st_dev == root.st_dev) GTEST_SKIP() << "nothing is mounted at /dev/shm";
   const testing::TempDir mounted("/dev/shm");
-  gate.set_allow_list(AllowList({mounted.path() + "/"}));
+  admission.set_allow_list(AllowList({mounted.path() + "/"}));
   const std::string file = mounted.file("img", 8192);
-  HostView view = gate.host();
+  BlockTopology view = admission.host();
   view.layers.push_back({"/", "lower", "/merged", std::nullopt, NodeId{false, root.st_dev, root.st_ino}});
-  EXPECT_TRUE(gate.inspect(file, writing(), view).refusals.empty());
+  EXPECT_TRUE(admission.inspect(file, writing(), view).refusals.empty());
 }
 
 TEST_P(GateSafetyTest, AFileThatIsWrittenIsNotToBeHadThroughALoopDevice) {
   const std::string image = dir.file("image", 8192);
-  auto first = gate.open(image, writing(), "job-1");
+  auto first = admission.open(image, writing(), "job-1");
   ASSERT_TRUE(first) << all_of(first.error());
   host.block("loop0", "7:0", 16);
   host.attribute("loop0", "loop/backing_file", image);
-  const HostView view = gate.host();
+  const BlockTopology view = admission.host();
   const auto stack = stack_of(block_id(view.find(std::string("loop0"))->number), view);
   TargetFacts loop;
   loop.stack = stack;
-  EXPECT_EQ(gate.job_holding(loop), "job-1");
+  EXPECT_EQ(admission.job_holding(loop), "job-1");
 }
 
 // A node for a disk that only exists in the fake sysfs.
@@ -234,15 +234,15 @@ TEST_P(GateDeviceTest, ANodeOpensNoDeviceThatIsNotAllowed) {
   if (path.empty()) GTEST_SKIP() << "may not make device nodes";
   Access access = writing();
   access.no_signatures = true;
-  const auto reasons = [&] { return gate.inspect(path, access, gate.host()).refusals; };
+  const auto reasons = [&] { return admission.inspect(path, access, admission.host()).refusals; };
   ASSERT_EQ(reasons().size(), 1U);
   EXPECT_TRUE(contains(reasons()[0].text, "leads to /dev/sdx, which is outside the --allow patterns"));
-  gate.set_allow_list(AllowList({dir.path() + "/", "/dev/sd*"}));
+  admission.set_allow_list(AllowList({dir.path() + "/", "/dev/sd*"}));
   EXPECT_TRUE(reasons().empty());
 }
 
 TEST_P(GateDeviceTest, AHostManagedDiskIsOnlyRead) {
-  gate.set_allow_list(AllowList({"/"}));
+  admission.set_allow_list(AllowList({"/"}));
   host.block("sdx", "8:240", 2000);
   host.block("sdx/sdx1", "8:241", 1000);
   host.attribute("sdx", "queue/zoned", "host-managed");
@@ -253,12 +253,14 @@ TEST_P(GateDeviceTest, AHostManagedDiskIsOnlyRead) {
   if (part.empty()) GTEST_SKIP() << "may not make device nodes";
   Access access = writing();
   access.overwrite_signatures = {"all"};
-  const auto reason = [&](const std::string& path) { return gate.inspect(path, access, gate.host()).refusals.at(0); };
+  const auto reason = [&](const std::string& path) {
+    return admission.inspect(path, access, admission.host()).refusals.at(0);
+  };
   const std::string what = "is a host-managed zoned disk (55,880 zones of 256 MiB): only reading is offered";
   EXPECT_TRUE(contains(reason(disk).text, what)) << reason(disk).text;
   EXPECT_TRUE(contains(reason(part).text, "lies on sdx, which " + what)) << reason(part).text;
   EXPECT_EQ(reason(disk).reason, util::Reason::zoned);
-  const Inspection read = gate.inspect(disk, reading(), gate.host());
+  const Inspection read = admission.inspect(disk, reading(), admission.host());
   EXPECT_TRUE(read.refusals.empty());
   ASSERT_TRUE(read.facts.zoned);
   EXPECT_EQ(read.facts.zoned->zones, 55880U);
@@ -267,15 +269,15 @@ TEST_P(GateDeviceTest, AHostManagedDiskIsOnlyRead) {
 }
 
 TEST_P(GateDeviceTest, TwoPathsToOneDiskAreOneDisk) {
-  gate.set_allow_list(AllowList({"/"}));
+  admission.set_allow_list(AllowList({"/"}));
   for (const char* name : {"sdx", "sdy"}) host.block(name, name == std::string("sdx") ? "8:240" : "65:0", 2000);
   for (const char* name : {"sdx", "sdy"}) host.attribute(name, "device/wwid", "naa.5000c500a1b2c3d4");
   const std::string one = node("one", 8, 240);
   const std::string two = node("two", 65, 0);
   if (two.empty()) GTEST_SKIP() << "may not make device nodes";
-  const HostView view = gate.host();
-  const TargetFacts a = gate.inspect(one, reading(), view).facts;
-  const TargetFacts b = gate.inspect(two, reading(), view).facts;
+  const BlockTopology view = admission.host();
+  const TargetFacts a = admission.inspect(one, reading(), view).facts;
+  const TargetFacts b = admission.inspect(two, reading(), view).facts;
   EXPECT_NE(a.id, b.id);
   EXPECT_TRUE(share_a_disk(a, b));
 }

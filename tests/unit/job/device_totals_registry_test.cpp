@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/ledger.h"
+#include "job/device_totals_registry.h"
 
 #include <fmt/format.h>
 
@@ -16,14 +16,14 @@ using testing::reading;
 
 struct LedgerTest : testing::RunFixture {
   DeviceTelemetry only() {
-    auto devices = ledger.read(clock.now());
+    auto devices = registry.read(clock.now());
     EXPECT_EQ(devices.size(), 1U);
     return devices.empty() ? DeviceTelemetry{} : devices.front();
   }
   std::uint64_t operations() { return only().totals.ops[0].operations; }
 
   std::string path = dir.file("target", 40'960);
-  Ledger ledger;
+  DeviceTotalsRegistry registry;
 };
 
 device::TargetFacts named(const std::string& name) {
@@ -33,9 +33,9 @@ device::TargetFacts named(const std::string& name) {
 }
 
 TEST_F(LedgerTest, AnIntroducedDeviceIsKnownWithNothingDone) {
-  EXPECT_TRUE(ledger.read(clock.now()).empty());
-  ledger.introduce(named("sda"), clock.now());
-  ledger.introduce(named("sda"), clock.now());
+  EXPECT_TRUE(registry.read(clock.now()).empty());
+  registry.register_device(named("sda"), clock.now());
+  registry.register_device(named("sda"), clock.now());
   const DeviceTelemetry device = only();
   EXPECT_EQ(device.facts.name, "sda");
   EXPECT_EQ(device.activity, DeviceActivity::idle);
@@ -46,10 +46,10 @@ TEST_F(LedgerTest, AnIntroducedDeviceIsKnownWithNothingDone) {
 
 TEST_F(LedgerTest, CountsARunBeforeAndAfterItIsSettled) {
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
+  registry.attach(run);
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().job_id, "job-1");
-  ledger.settle(run, false, clock.now());
+  registry.settle(run, false, clock.now());
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().job_id, "");
   EXPECT_EQ(only().activity, DeviceActivity::idle);
@@ -60,7 +60,7 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
   std::uint64_t before = 0;
   for (int i = 1; i <= 3; ++i) {
     const auto run = create(reading({path}));
-    ledger.attach(run);
+    registry.attach(run);
     EXPECT_EQ(operations(), before);
     begin(*run);
     ASSERT_TRUE(testing::await([&] {
@@ -69,7 +69,7 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
       before = now;
       return run->finished();
     }));
-    ledger.settle(run, false, clock.now());
+    registry.settle(run, false, clock.now());
     EXPECT_EQ(operations(), 10U * static_cast<unsigned>(i));
     before = operations();
   }
@@ -77,7 +77,7 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
 
 TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
   constexpr unsigned kRuns = 20;
-  ledger.introduce(named(path), clock.now());
+  registry.register_device(named(path), clock.now());
   std::atomic<bool> over{false};
   std::thread reader([&] {
     for (std::uint64_t before = 0; !over;) {
@@ -88,8 +88,8 @@ TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
   });
   for (unsigned i = 0; i < kRuns; ++i) {
     const auto run = finished_run(reading({path}));
-    ledger.attach(run);
-    ledger.settle(run, false, clock.now());
+    registry.attach(run);
+    registry.settle(run, false, clock.now());
   }
   over = true;
   reader.join();
@@ -98,13 +98,13 @@ TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
 
 TEST_F(LedgerTest, ARunThatFailedShowsUntilTheNextOne) {
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
-  ledger.settle(run, true, clock.now());
+  registry.attach(run);
+  registry.settle(run, true, clock.now());
   EXPECT_EQ(only().activity, DeviceActivity::failed);
   const auto next = finished_run(reading({path}));
-  ledger.attach(next);
+  registry.attach(next);
   EXPECT_EQ(only().activity, DeviceActivity::running);
-  ledger.settle(next, false, clock.now());
+  registry.settle(next, false, clock.now());
   EXPECT_EQ(only().activity, DeviceActivity::idle);
 }
 
@@ -112,9 +112,9 @@ TEST_F(LedgerTest, KeepsDevicesApart) {
   const std::string other = dir.file("other", 8192);
   const auto run = finished_run(reading({path}));
   const auto second = finished_run(reading({other}));
-  ledger.attach(run);
-  ledger.attach(second);
-  const auto devices = ledger.read(clock.now());
+  registry.attach(run);
+  registry.attach(second);
+  const auto devices = registry.read(clock.now());
   ASSERT_EQ(devices.size(), 2U);
   EXPECT_EQ(devices[0].facts.name, other);
   EXPECT_EQ(devices[0].totals.ops[0].operations, 2U);
@@ -124,34 +124,34 @@ TEST_F(LedgerTest, KeepsDevicesApart) {
 struct FullLedger : LedgerTest {
   // All but `room` places are taken, by disk0, disk1, and so on: the higher the number, the later.
   void fill(std::size_t room = 0) {
-    for (std::size_t i = 0; i < Ledger::kMaxDevices - room; ++i) {
-      ledger.introduce(named(fmt::format("disk{}", i)), clock.now());
+    for (std::size_t i = 0; i < DeviceTotalsRegistry::kMaxDevices - room; ++i) {
+      registry.register_device(named(fmt::format("disk{}", i)), clock.now());
       clock.advance(1);
     }
   }
   std::set<std::string> names() {
     std::set<std::string> out;
-    for (const auto& device : ledger.read(clock.now())) out.insert(device.facts.name);
+    for (const auto& device : registry.read(clock.now())) out.insert(device.facts.name);
     return out;
   }
 };
 
 TEST_F(FullLedger, HasABoundedNumberOfDevices) {
   fill(2);
-  EXPECT_TRUE(ledger.make_room_for({"one", "two", "disk0"}));
-  EXPECT_EQ(names().size(), Ledger::kMaxDevices - 2) << "there was room";
-  ledger.introduce(named("one"), clock.now());
-  ledger.introduce(named("two"), clock.now());
-  ledger.introduce(named("three"), clock.now());
-  EXPECT_EQ(names().size(), Ledger::kMaxDevices);
+  EXPECT_TRUE(registry.make_room_for({"one", "two", "disk0"}));
+  EXPECT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices - 2) << "there was room";
+  registry.register_device(named("one"), clock.now());
+  registry.register_device(named("two"), clock.now());
+  registry.register_device(named("three"), clock.now());
+  EXPECT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices);
   EXPECT_FALSE(names().contains("three"));
 }
 
 TEST_F(FullLedger, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
   fill();
-  EXPECT_TRUE(ledger.make_room_for({"one", "two", "disk0", "disk2"}));
+  EXPECT_TRUE(registry.make_room_for({"one", "two", "disk0", "disk2"}));
   const auto left = names();
-  EXPECT_EQ(left.size(), Ledger::kMaxDevices - 2);
+  EXPECT_EQ(left.size(), DeviceTotalsRegistry::kMaxDevices - 2);
   EXPECT_FALSE(left.contains("disk1"));
   EXPECT_FALSE(left.contains("disk3"));
   for (const char* kept : {"disk0", "disk2", "disk4"}) EXPECT_TRUE(left.contains(kept)) << kept;
@@ -160,24 +160,24 @@ TEST_F(FullLedger, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
 TEST_F(FullLedger, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
   fill(1);
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
-  ledger.settle(run, false, clock.now());
-  ASSERT_EQ(names().size(), Ledger::kMaxDevices);
-  EXPECT_TRUE(ledger.make_room_for({"one"}));
+  registry.attach(run);
+  registry.settle(run, false, clock.now());
+  ASSERT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices);
+  EXPECT_TRUE(registry.make_room_for({"one"}));
   EXPECT_FALSE(names().contains(path));
   EXPECT_TRUE(names().contains("disk0"));
 }
 
 TEST_F(FullLedger, WhatRunsNeverLeaves) {
   const auto run = finished_run(reading({path}));  // but not settled
-  ledger.attach(run);
+  registry.attach(run);
   fill(1);
   std::vector<std::string> all;
-  for (std::size_t i = 0; i < Ledger::kMaxDevices; ++i) all.push_back(fmt::format("new{}", i));
-  EXPECT_FALSE(ledger.make_room_for(all));
-  EXPECT_EQ(names().size(), Ledger::kMaxDevices) << "nothing is let go in vain";
+  for (std::size_t i = 0; i < DeviceTotalsRegistry::kMaxDevices; ++i) all.push_back(fmt::format("new{}", i));
+  EXPECT_FALSE(registry.make_room_for(all));
+  EXPECT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices) << "nothing is let go in vain";
   all.pop_back();
-  EXPECT_TRUE(ledger.make_room_for(all));
+  EXPECT_TRUE(registry.make_room_for(all));
   EXPECT_EQ(names(), std::set<std::string>{path});
   EXPECT_EQ(operations(), 10U);
 }
@@ -186,8 +186,8 @@ TEST_F(FullLedger, WhatRunsNeverLeaves) {
 TEST_F(FullLedger, StaysBoundedWhenARunComesIntoAFullTable) {
   fill();
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
-  EXPECT_EQ(names().size(), Ledger::kMaxDevices);
+  registry.attach(run);
+  EXPECT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices);
   EXPECT_TRUE(names().contains(path));
   EXPECT_FALSE(names().contains("disk0"));
 }
@@ -195,28 +195,28 @@ TEST_F(FullLedger, StaysBoundedWhenARunComesIntoAFullTable) {
 struct SweptLedger : FullLedger {
   void run_once(bool failed = false) {
     const auto run = finished_run(reading({path}));
-    ledger.attach(run);
-    ledger.settle(run, failed, clock.now());
+    registry.attach(run);
+    registry.settle(run, failed, clock.now());
   }
   void sweep_after(util::Nanos time, const std::set<std::string>& present = {}) {
     clock.advance(time);
-    ledger.sweep(clock.now(), present);
+    registry.sweep(clock.now(), present);
   }
 };
 
 TEST_F(SweptLedger, WhatHasNotRunForAnHourLeaves) {
   run_once(true);
-  sweep_after(Ledger::kIdleLimit - 1);
+  sweep_after(DeviceTotalsRegistry::kIdleLimit - 1);
   EXPECT_EQ(operations(), 10U);
   sweep_after(1);
   EXPECT_TRUE(names().empty());
-  EXPECT_EQ(ledger.departed().operations, 10U);
-  EXPECT_EQ(ledger.departed().bytes, 40'960U);
+  EXPECT_EQ(registry.departed().operations, 10U);
+  EXPECT_EQ(registry.departed().bytes, 40'960U);
 }
 
 TEST_F(SweptLedger, WhatComesBackBeginsAtZero) {
   run_once();
-  sweep_after(Ledger::kIdleLimit);
+  sweep_after(DeviceTotalsRegistry::kIdleLimit);
   run_once();
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().activity, DeviceActivity::idle);
@@ -224,28 +224,28 @@ TEST_F(SweptLedger, WhatComesBackBeginsAtZero) {
 
 TEST_F(SweptLedger, EachRunIsAnotherHour) {
   run_once();
-  sweep_after(Ledger::kIdleLimit / 2);
+  sweep_after(DeviceTotalsRegistry::kIdleLimit / 2);
   run_once();
-  sweep_after(Ledger::kIdleLimit / 2);
+  sweep_after(DeviceTotalsRegistry::kIdleLimit / 2);
   EXPECT_EQ(operations(), 20U);
 }
 
 TEST_F(SweptLedger, DisksOfTheMachineStayAsLongAsTheyAreSeen) {
-  ledger.introduce(named("sda"), clock.now());
-  ledger.introduce(named("sdb"), clock.now());
+  registry.register_device(named("sda"), clock.now());
+  registry.register_device(named("sdb"), clock.now());
   run_once();
-  sweep_after(Ledger::kIdleLimit, {"sda", "sdb", path});
+  sweep_after(DeviceTotalsRegistry::kIdleLimit, {"sda", "sdb", path});
   EXPECT_EQ(names(), (std::set<std::string>{"sda", "sdb"}));
-  sweep_after(Ledger::kIdleLimit, {"sda"});
+  sweep_after(DeviceTotalsRegistry::kIdleLimit, {"sda"});
   EXPECT_EQ(names(), std::set<std::string>{"sda"});
 }
 
 TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
-  sweep_after(100 * Ledger::kIdleLimit);
+  registry.attach(run);
+  sweep_after(100 * DeviceTotalsRegistry::kIdleLimit);
   EXPECT_EQ(operations(), 10U);
-  ledger.settle(run, false, clock.now());
+  registry.settle(run, false, clock.now());
   sweep_after(0);
   EXPECT_EQ(operations(), 10U) << "its hour begins when it ends";
 }
@@ -253,19 +253,19 @@ TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
 // The job was refused after its runs had been made.
 TEST_F(LedgerTest, ARunThatWasNeverAttachedLeavesNothing) {
   const auto run = finished_run(reading({path}));
-  ledger.settle(run, true, clock.now());
-  EXPECT_TRUE(ledger.read(clock.now()).empty());
+  registry.settle(run, true, clock.now());
+  EXPECT_TRUE(registry.read(clock.now()).empty());
 }
 
 // A worker gives its claim back before the supervisor settles its run: the next job on the device can come in between.
 TEST_F(LedgerTest, ARunThatIsNotSettledYetCountsBesideTheNext) {
   const auto run = finished_run(reading({path}));
-  ledger.attach(run);
+  registry.attach(run);
   EXPECT_EQ(operations(), 10U);
   const auto next = create(reading({path}));
-  ledger.attach(next);
+  registry.attach(next);
   EXPECT_EQ(operations(), 10U);
-  ledger.settle(run, false, clock.now());
+  registry.settle(run, false, clock.now());
   EXPECT_EQ(operations(), 10U);
 }
 

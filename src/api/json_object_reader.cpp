@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fields.h"
+#include "json_object_reader.h"
 
 #include <cmath>
 #include <limits>
@@ -30,32 +30,32 @@ std::string quote(const json& value) {
   return text.size() > kMax ? text.substr(0, kMax) + "…" : text;
 }
 
-Fields::Fields(const json& object, std::string pointer, std::vector<util::FieldError>& errors)
+JsonObjectReader::JsonObjectReader(const json& object, std::string pointer, std::vector<util::FieldError>& errors)
     : object_(object), pointer_(std::move(pointer)), errors_(errors) {}
 
-const json* Fields::find(const char* key) {
+const json* JsonObjectReader::find(const char* key) {
   known_.insert(key);
   const auto found = object_.find(key);
   return found == object_.end() ? nullptr : &*found;
 }
 
-void Fields::wrong(const char* key, std::string_view expected, const json& found) {
+void JsonObjectReader::wrong(const char* key, std::string_view expected, const json& found) {
   error(key, fmt::format("{} is given; {} is expected", quote(found), expected));
 }
 
-void Fields::read(const char* key, bool& out) {
+void JsonObjectReader::read(const char* key, bool& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   value->is_boolean() ? void(out = value->get<bool>()) : wrong(key, "true or false", *value);
 }
 
-void Fields::read(const char* key, std::string& out) {
+void JsonObjectReader::read(const char* key, std::string& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   value->is_string() ? void(out = value->get<std::string>()) : wrong(key, "a string", *value);
 }
 
-void Fields::read(const char* key, std::vector<std::string>& out) {
+void JsonObjectReader::read(const char* key, std::vector<std::string>& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   if (!value->is_array()) return wrong(key, "an array of strings", *value);
@@ -71,7 +71,7 @@ void Fields::read(const char* key, std::vector<std::string>& out) {
   }
 }
 
-void Fields::read(const char* key, std::uint64_t& out) {
+void JsonObjectReader::read(const char* key, std::uint64_t& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -80,14 +80,14 @@ void Fields::read(const char* key, std::uint64_t& out) {
   out = *number;
 }
 
-void Fields::read_seed(const char* key, std::uint64_t& out) {
+void JsonObjectReader::read_seed(const char* key, std::uint64_t& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   const auto number = whole_number(*value);
   number ? void(out = *number) : wrong(key, "a whole number from 0 to 2^64-1", *value);
 }
 
-void Fields::read(const char* key, unsigned& out) {
+void JsonObjectReader::read(const char* key, unsigned& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   const auto number = whole_number(*value);
@@ -97,7 +97,7 @@ void Fields::read(const char* key, unsigned& out) {
   out = static_cast<unsigned>(*number);
 }
 
-void Fields::read_size(const char* key, std::uint64_t& out) {
+void JsonObjectReader::read_size(const char* key, std::uint64_t& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   if (!value->is_string()) return read(key, out);
@@ -105,7 +105,7 @@ void Fields::read_size(const char* key, std::uint64_t& out) {
   size ? void(out = *size) : error(key, size.error().message);
 }
 
-void Fields::read_duration(const char* key, util::Nanos& out) {
+void JsonObjectReader::read_duration(const char* key, util::Nanos& out) {
   const json* value = find(key);
   if (value == nullptr) return;
   if (!value->is_string() && !value->is_number()) return wrong(key, "a duration such as \"30s\"", *value);
@@ -114,7 +114,7 @@ void Fields::read_duration(const char* key, util::Nanos& out) {
   duration ? void(out = *duration) : error(key, duration.error().message);
 }
 
-void Fields::finish() {
+void JsonObjectReader::finish() {
   for (const auto& [key, value] : object_.items()) {
     if (known_.contains(key)) continue;
     const std::string hint = key_hint(pointer_, key);
