@@ -30,7 +30,7 @@ constexpr const char* kKindOf<bool> = "true or false";
 
 // A value of the file goes where the command line left room for it.
 template <class T>
-Status take(const json& file, const char* key, std::optional<T>& out) {
+Status read_key(const json& file, const char* key, std::optional<T>& out) {
   const auto found = file.find(key);
   if (found == file.end() || out) return {};
   try {
@@ -61,7 +61,7 @@ Status merge_file(const std::string& path, CommandLine& into) {
     }
   }
   for (const Key& key : keys()) {
-    const auto status = std::visit([&](auto member) { return take(file, key.name, into.*member); }, key.member);
+    const auto status = std::visit([&](auto member) { return read_key(file, key.name, into.*member); }, key.member);
     if (!status) return tl::unexpected(util::with_context(status.error(), "--config " + path));
   }
   return {};
@@ -150,7 +150,7 @@ Status read_tls(const CommandLine& from, Config& config) {
 }
 
 // What systemd has put aside for this service (LoadCredential= of systemd.exec(5)), where nothing else was said.
-void take_credentials(CommandLine& into) {
+void fill_in_credentials(CommandLine& into) {
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
   if (directory == nullptr) return;
   const std::pair<const char*, CommandLine::Text CommandLine::*> known[] = {
@@ -214,7 +214,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   if (merged.config_file) {
     if (auto status = merge_file(*merged.config_file, merged); !status) return tl::unexpected(status.error());
   }
-  take_credentials(merged);
+  fill_in_credentials(merged);
   Config config;
   config.file = merged.config_file.value_or("");
   config.state_dir = merged.state_dir.value_or(default_state_dir());

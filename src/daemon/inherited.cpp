@@ -9,7 +9,7 @@
 
 namespace spliced::daemon {
 
-util::Result<InheritedSockets> InheritedSockets::take() {
+util::Result<InheritedSockets> InheritedSockets::adopt() {
   InheritedSockets out;
   const int count = ::sd_listen_fds(1);
   if (count < 0) return util::fail_errno("sockets of systemd", -count);

@@ -11,7 +11,7 @@ namespace spliced::daemon {
 class InheritedSockets {
  public:
   // Takes them over; to be called once, before there are threads. Error: one that is no stream socket which listens.
-  [[nodiscard]] static util::Result<InheritedSockets> take();
+  [[nodiscard]] static util::Result<InheritedSockets> adopt();
 
   // The one that listens on this address, which is the caller's from now on; invalid if there is none.
   [[nodiscard]] util::UniqueFd claim(const http::Address& address);

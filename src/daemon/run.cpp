@@ -131,7 +131,7 @@ util::Status check(const Config& config) {
 
 util::Status serve(Config config, const CommandLine& command_line, QueuedLogger& log) {
   ExitDeadline deadline(log);  // outlives the application, whose destructor waits for threads
-  auto sockets = InheritedSockets::take();
+  auto sockets = InheritedSockets::adopt();
   if (!sockets) return tl::unexpected(sockets.error());
   App app(std::move(config), log, std::move(*sockets));
   Notifier systemd;

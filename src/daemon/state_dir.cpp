@@ -69,7 +69,7 @@ bool move(const util::UniqueFd& directory, const std::string& from, const std::s
   return errno == ENOENT;
 }
 
-std::string stamp(std::chrono::system_clock::time_point when) {
+std::string timestamp(std::chrono::system_clock::time_point when) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
@@ -128,7 +128,7 @@ Status StateDir::prepare_database() {
 }
 
 util::Result<std::string> StateDir::set_aside(std::chrono::system_clock::time_point now) {
-  const std::string first = fmt::format("{}.damaged-{}", kDatabase, stamp(now));
+  const std::string first = fmt::format("{}.damaged-{}", kDatabase, timestamp(now));
   std::string name = first;
   for (int i = 2; i < kMaxNames; ++i) {
     // Last the database itself: if we are interrupted, what is left is still damaged.

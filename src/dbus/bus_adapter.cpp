@@ -96,7 +96,7 @@ BusAdapter::News BusAdapter::take_news() {
   return std::exchange(news_, {});
 }
 
-void BusAdapter::note_state(bool connected, const std::string& reason) {
+void BusAdapter::set_state(bool connected, const std::string& reason) {
   connected_ = connected;
   if (connected) {
     setup_.log.log(util::LogLevel::info, "connected to the bus");
@@ -112,13 +112,13 @@ void BusAdapter::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     try {
       Session session(setup_, *this);
-      note_state(true, "");
+      set_state(true, "");
       next_pause = kFirstPause;
       serve(stop, session);
     } catch (const sdbus::Error& error) {
-      note_state(false, fmt::format("{} ({})", error.getMessage(), error.getName()));
+      set_state(false, fmt::format("{} ({})", error.getMessage(), error.getName()));
     } catch (const std::exception& error) {
-      note_state(false, error.what());
+      set_state(false, error.what());
     }
     connected_ = false;
     pause(stop, next_pause);

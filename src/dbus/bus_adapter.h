@@ -57,7 +57,7 @@ class BusAdapter {
   void post(Answer answer);
   [[nodiscard]] std::vector<Answer> take_answers();
   void wake() const;
-  void note_state(bool connected, const std::string& reason);
+  void set_state(bool connected, const std::string& reason);
 
   const BusSetup setup_;
   util::UniqueFd wake_fd_;

@@ -7,7 +7,7 @@
 
 namespace spliced::dbus {
 
-bool Errands::take(std::function<void()> errand) {
+bool Errands::post(std::function<void()> errand) {
   const std::lock_guard lock(mutex_);
   if (stopped_ || waiting_.size() >= kQueue) return false;
   if (threads_.size() < kThreads && busy_ + waiting_.size() >= threads_.size()) grow();

@@ -23,7 +23,7 @@ class Errands {
   Errands& operator=(const Errands&) = delete;
 
   // false: too many are waiting, the system has no thread for it, or it was stopped. `errand` must not throw.
-  [[nodiscard]] bool take(std::function<void()> errand);
+  [[nodiscard]] bool post(std::function<void()> errand);
   // Drops those that wait, and waits for those that are under way. false: they take longer than `limit`.
   [[nodiscard]] bool stop(util::Nanos limit);
 

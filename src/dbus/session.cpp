@@ -198,7 +198,7 @@ void BusAdapter::Session::perform(Call call, const access::Principal& who) {
   };
   if (!call.method.waits) return finish(std::move(call), errand());
   const std::uint64_t ticket = adapter_.next_ticket_++;
-  if (!adapter_.errands_.take([&adapter = adapter_, ticket, errand] { adapter.post({ticket, errand()}); })) {
+  if (!adapter_.errands_.post([&adapter = adapter_, ticket, errand] { adapter.post({ticket, errand()}); })) {
     return turn_down(call,
                      {util::Errc::exhausted,
                       "too many calls wait for disks to answer, or the system has no thread to give; try again later",

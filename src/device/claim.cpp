@@ -35,7 +35,7 @@ const ClaimTable::Entry* ClaimTable::find(const Stack& stack) const {
   return nullptr;
 }
 
-bool ClaimTable::take(const Stack& stack, const std::string& job, Claim& out, std::string& holder) {
+bool ClaimTable::acquire(const Stack& stack, const std::string& job, Claim& out, std::string& holder) {
   Claim taken;
   {
     const std::lock_guard lock(mutex_);
@@ -56,7 +56,7 @@ std::string ClaimTable::holder_of(const Stack& stack) const {
   return entry != nullptr ? entry->job : "";
 }
 
-void ClaimTable::note_lock(const NodeId& target, const NodeId& disk) {
+void ClaimTable::record_lock(const NodeId& target, const NodeId& disk) {
   const std::lock_guard lock(mutex_);
   for (auto& entry : entries_) {
     if (entry.stack.front() == target) entry.locked = disk;

@@ -79,11 +79,11 @@ DeviceThreadPtr DeviceThreads::lend(const std::string& what) {
   lent_.emplace_back(std::move(idle_.back()), what);
   idle_.pop_back();
   thread->post([what] { util::name_this_thread(what.substr(what.rfind('/') + 1)); });
-  return {thread, [this](DeviceThread* back) { take_back(back); }};
+  return {thread, [this](DeviceThread* back) { reclaim(back); }};
 }
 
 // Behind what is still to be done, which may be this thread's own last task.
-void DeviceThreads::take_back(DeviceThread* thread) {
+void DeviceThreads::reclaim(DeviceThread* thread) {
   thread->post([this, thread] { retire(thread); });
 }
 

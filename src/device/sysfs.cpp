@@ -139,7 +139,7 @@ std::vector<BlockNode> read_block_nodes(const HostPaths& paths, std::vector<std:
       if (number) nodes.push_back(read_node({part, directory, *number, disk, *whole}, blind_spots));
     }
   }
-  settle_zoned(nodes);
+  clear_unknown_zones(nodes);
   return nodes;
 }
 

@@ -138,9 +138,9 @@ util::Result<Looks::Ticket> TargetAdmission::look_alone(const std::string& path,
   return lookout_.looks().begin(key, path, until);
 }
 
-util::Status TargetAdmission::take_claim(OpenTarget& target, const std::string& job) {
+util::Status TargetAdmission::acquire_claim(OpenTarget& target, const std::string& job) {
   std::string holder;
-  if (claims_.take(target.facts.stack, job, target.claim, holder)) return {};
+  if (claims_.acquire(target.facts.stack, job, target.claim, holder)) return {};
   return tl::unexpected(
       refusal_error(target.facts.given, {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
 }
@@ -178,7 +178,7 @@ util::Status TargetAdmission::claim_in_kernel(OpenTarget& target, const Access& 
   if (auto refusal = lock_disk(again->facts, access, host, target.disk)) {
     return tl::unexpected(refusal_error(target.facts.given, {*refusal}));
   }
-  if (target.disk) claims_.note_lock(target.facts.id, target.facts.whole);
+  if (target.disk) claims_.record_lock(target.facts.id, target.facts.whole);
   return {};
 }
 
@@ -220,7 +220,7 @@ util::Result<OpenTarget> TargetAdmission::claim(const std::string& path, const A
   target.facts = inspection.facts;
   target.safety_read_bytes = bytes_read_by_kernel(target.facts, machine_.paths) - before;
   if (!target.facts.exists) return target;
-  if (auto status = take(target, access, job, host); !status) return tl::unexpected(status.error());
+  if (auto status = claim_existing(target, access, job, host); !status) return tl::unexpected(status.error());
   return target;
 }
 
@@ -235,12 +235,12 @@ util::Status TargetAdmission::create(OpenTarget& target, const Access& access, c
                         fmt::format("{} became another target while it was created", target.facts.given));
   }
   target.facts = fresh.facts;
-  return take(target, access, job, host);
+  return claim_existing(target, access, job, host);
 }
 
-util::Status TargetAdmission::take(OpenTarget& target, const Access& access, const std::string& job,
-                                   const BlockTopology& host) {
-  if (auto status = take_claim(target, job); !status) return status;
+util::Status TargetAdmission::claim_existing(OpenTarget& target, const Access& access, const std::string& job,
+                                             const BlockTopology& host) {
+  if (auto status = acquire_claim(target, job); !status) return status;
   return claim_in_kernel(target, access, host);
 }
 

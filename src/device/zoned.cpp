@@ -54,7 +54,7 @@ void read_zoned(const std::string& disk, BlockNode& node) {
                      number_in(queue + "zone_write_granularity")};
 }
 
-void settle_zoned(std::vector<BlockNode>& nodes) {
+void clear_unknown_zones(std::vector<BlockNode>& nodes) {
   const bool any = std::any_of(nodes.begin(), nodes.end(), [](auto& node) { return node.zoned_unknown != kMissing; });
   for (auto& node : nodes) {
     if (node.zoned_unknown != kMissing) continue;

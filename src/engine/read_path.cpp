@@ -43,7 +43,7 @@ bool ReadPaths::prepare(Transfer& transfer) {
 std::size_t ReadPaths::run(std::span<Transfer> group) {
   const bool alone = group.size() == 1;
   if (!prepare(group.front())) {
-    stamp(group.first(1), alone);
+    charge_time(group.first(1), alone);
     return 1;
   }
   std::size_t ended = 0;
@@ -51,8 +51,8 @@ std::size_t ReadPaths::run(std::span<Transfer> group) {
     const std::span<Transfer> rest = group.subspan(ended);
     const CallResult last = fill(rest, alone);
     const std::size_t drained = drain();
-    const std::size_t more = settle(rest, last, drained);
-    if (!alone || more > 0) stamp(rest.first(more), alone);
+    const std::size_t more = assign_outcomes(rest, last, drained);
+    if (!alone || more > 0) charge_time(rest.first(more), alone);
     ended += more;
   } while (ended < group.size() && (ended == 0 || group[ended - 1].outcome == Outcome::done));
   return ended;
@@ -100,7 +100,7 @@ std::size_t ReadPaths::drain() {
   std::size_t piece = 0;
   std::size_t done = 0;
   while (piece < count_) {
-    const CallResult got = take(piece, done);
+    const CallResult got = move_out(piece, done);
     if (got.ok() && got.value > 0) {
       done += static_cast<std::size_t>(got.value);
       while (piece < count_ && done >= pieces_[piece].bytes) done -= pieces_[piece++].bytes;
@@ -123,7 +123,7 @@ std::size_t ReadPaths::drain() {
 }
 
 // From `done` bytes into `piece` on.
-CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
+CallResult ReadPaths::move_out(std::size_t piece, std::size_t done) {
   const Piece& first = pieces_[piece];
   const std::size_t position = first.position + done;
   const std::size_t left = first.bytes - done;
@@ -135,7 +135,7 @@ CallResult ReadPaths::take(std::size_t piece, std::size_t done) {
     }
     case ReadPath::copy: {
       const iovec into = place(*first.transfer, position, left);
-      if (piece + 1 < count_ || into.iov_len < left) return take_copy(piece, done);
+      if (piece + 1 < count_ || into.iov_len < left) return move_out_together(piece, done);
       return ctx_.retry([&] { return ctx_.sys.vmsplice(from, &into, 1, 0); });
     }
     case ReadPath::read: {
@@ -159,7 +159,7 @@ iovec ReadPaths::place(const Transfer& transfer, std::size_t position, std::size
 }
 
 // All pieces in one call, as far as it takes so many parts; neighbours in memory are one.
-CallResult ReadPaths::take_copy(std::size_t piece, std::size_t done) {
+CallResult ReadPaths::move_out_together(std::size_t piece, std::size_t done) {
   std::array<iovec, kMaxBatch> parts;
   std::size_t count = 0;
   std::size_t left = 0;  // of the piece: no other may follow before it
@@ -196,7 +196,7 @@ bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int er
 }
 
 // Tells which transfers at the front of `group` have ended, and how. How many there are.
-std::size_t ReadPaths::settle(std::span<Transfer> group, const CallResult& last, std::size_t drained) {
+std::size_t ReadPaths::assign_outcomes(std::span<Transfer> group, const CallResult& last, std::size_t drained) {
   std::size_t ended = 0;
   while (ended < drained && group[ended].moved == group[ended].length) finish(group[ended++], Outcome::done);
   if (drained < count_) {
@@ -218,7 +218,7 @@ void ReadPaths::finish(Transfer& transfer, Outcome outcome) {
 }
 
 // The time since the last reading belongs to all that were in the pipe; with none there, to the one that failed.
-void ReadPaths::stamp(std::span<Transfer> ended, bool alone) {
+void ReadPaths::charge_time(std::span<Transfer> ended, bool alone) {
   const util::Nanos time = ctx_.watch.lap();
   if (alone || count_ == 0) {
     ended.front().spent += time;

@@ -36,17 +36,17 @@ class ReadPaths {
   [[nodiscard]] bool prepare(Transfer& transfer);
   [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
   [[nodiscard]] std::size_t drain();
-  [[nodiscard]] CallResult take(std::size_t piece, std::size_t done);
-  [[nodiscard]] CallResult take_copy(std::size_t piece, std::size_t done);
+  [[nodiscard]] CallResult move_out(std::size_t piece, std::size_t done);
+  [[nodiscard]] CallResult move_out_together(std::size_t piece, std::size_t done);
   // That takes all of the data; nullptr where it goes through a window of its beginning.
   [[nodiscard]] std::byte* buffer_of(const Transfer& transfer) const {
     return transfer.length <= ctx_.config.read_window ? transfer.buffer : nullptr;
   }
   [[nodiscard]] iovec place(const Transfer& transfer, std::size_t position, std::size_t bytes) const;
   [[nodiscard]] bool downgrade(const Transfer& transfer, std::size_t position, int error);
-  std::size_t settle(std::span<Transfer> group, const CallResult& last, std::size_t drained);
+  std::size_t assign_outcomes(std::span<Transfer> group, const CallResult& last, std::size_t drained);
   void finish(Transfer& transfer, Outcome outcome);
-  void stamp(std::span<Transfer> ended, bool alone);
+  void charge_time(std::span<Transfer> ended, bool alone);
 
   Context ctx_;
   std::byte* mapping_ = nullptr;

@@ -14,12 +14,12 @@ class Stopwatch {
   // `until` 0: the time is never up.
   void start(util::Nanos until) {
     until_ = until;
-    note(clock_.now());
+    set(clock_.now());
   }
   // The time since the last reading.
   [[nodiscard]] util::Nanos lap() {
     const util::Nanos before = last_;
-    note(clock_.now());
+    set(clock_.now());
     return last_ - before;
   }
   [[nodiscard]] util::Nanos last() const { return last_; }
@@ -28,7 +28,7 @@ class Stopwatch {
   void stop() { counters_.active_since.store(0, std::memory_order_relaxed); }
 
  private:
-  void note(util::Nanos now) {
+  void set(util::Nanos now) {
     last_ = now;
     counters_.active_since.store(now, std::memory_order_relaxed);
   }

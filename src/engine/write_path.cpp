@@ -20,7 +20,7 @@ std::size_t WritePath::run(std::span<Transfer> group) {
     const CallResult filled = fill(rest, alone);
     if (!filled.ok()) {
       give_up_memory(ctx_, rest.front(), filled);
-      stamp(rest.front());
+      charge_time(rest.front());
       return ended + 1;
     }
     ended += flush(rest, static_cast<std::size_t>(filled.value));
@@ -109,7 +109,7 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
       } else {
         give_up_splice(ctx_, transfer, got, worked_);
       }
-      stamp(transfer);
+      charge_time(transfer);
       return ended + 1;
     }
     worked_ = true;
@@ -119,14 +119,14 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
     bytes -= moved;
     if (transfer.moved < transfer.length) continue;
     transfer.outcome = Outcome::done;
-    stop = should_stop_after(ctx_, stamp(transfer)) && bytes > 0;
+    stop = should_stop_after(ctx_, charge_time(transfer)) && bytes > 0;
     ++ended;
   }
   return ended;
 }
 
 // The time since the last reading of the clock.
-util::Nanos WritePath::stamp(Transfer& transfer) {
+util::Nanos WritePath::charge_time(Transfer& transfer) {
   const util::Nanos time = ctx_.watch.lap();
   transfer.spent += time;
   transfer.ended = ctx_.watch.last();

@@ -28,7 +28,7 @@ class WritePath {
   [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
   [[nodiscard]] CallResult put(const Filling& filling);
   [[nodiscard]] std::size_t flush(std::span<Transfer> group, std::size_t bytes);
-  util::Nanos stamp(Transfer& transfer);
+  util::Nanos charge_time(Transfer& transfer);
 
   Context ctx_;
   bool vmsplice_ = true;

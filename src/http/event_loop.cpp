@@ -73,7 +73,7 @@ void EventLoop::run() {
       break;
     }
     for (int i = 0; i < count; ++i) on_event(events[i].data.u64, events[i].events);
-    take_made();
+    deliver_made();
     for (const std::uint64_t id : deadlines_.take_due(util::now())) {
       if (Connection* connection = find(id)) on_deadline(*connection);
     }
@@ -255,7 +255,7 @@ void EventLoop::put(Made made) {
   [[maybe_unused]] const auto put = ::write(wake_.get(), &one, sizeof one);
 }
 
-void EventLoop::take_made() {
+void EventLoop::deliver_made() {
   std::vector<Made> made;
   {
     const std::lock_guard lock(mutex_);

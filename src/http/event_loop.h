@@ -61,14 +61,14 @@ class EventLoop {
   void on_event(std::uint64_t id, std::uint32_t events);
   void on_deadline(Connection& connection);
   void on_made(Made& made);
-  void take_made();
+  void deliver_made();
   void begin_end();
 
   // The way of one request. Each of these may close the connection: whoever calls one looks at it no more.
   void receive(Connection& connection);
   void on_end_of_input(Connection& connection);
   // Whether more of the request is awaited.
-  [[nodiscard]] bool take(Connection& connection, std::string_view bytes);
+  [[nodiscard]] bool feed(Connection& connection, std::string_view bytes);
   [[nodiscard]] std::optional<Response> admit(Connection& connection);
   [[nodiscard]] std::optional<Response> identify(Connection& connection, std::string_view head);
   void on_broken(Connection& connection);

@@ -172,7 +172,7 @@ std::string header_value(std::string_view head, std::string_view name) {
   return {};
 }
 
-std::optional<Response> HeadGuard::take(std::string_view more) {
+std::optional<Response> HeadGuard::feed(std::string_view more) {
   if (!has_head()) more = skip_empty_lines(more);
   const std::size_t from = bytes_.size() < 3 ? 0 : bytes_.size() - 3;
   bytes_.append(more);

@@ -23,7 +23,7 @@ inline constexpr util::Nanos kResponseTime = 10 * util::kSecond;  // for a clien
 class HeadGuard {
  public:
   // The next bytes that came. A refusal is the answer to the request; nothing may be added after it.
-  [[nodiscard]] std::optional<Response> take(std::string_view more);
+  [[nodiscard]] std::optional<Response> feed(std::string_view more);
 
   [[nodiscard]] bool empty() const { return bytes_.empty(); }
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }

@@ -65,7 +65,7 @@ class ListenerImpl final : public Listener {
   }
 
   util::Status start(util::UniqueFd inherited) {
-    auto listening = inherited            ? take_over(std::move(inherited))
+    auto listening = inherited            ? adopt(std::move(inherited))
                      : address_.is_unix() ? listen_on_unix()
                                           : listen_on_tcp(address_);
     if (!listening) return tl::unexpected(listening.error());
@@ -96,7 +96,7 @@ class ListenerImpl final : public Listener {
   }
 
  private:
-  static util::Result<util::UniqueFd> take_over(util::UniqueFd socket) {
+  static util::Result<util::UniqueFd> adopt(util::UniqueFd socket) {
     const int flags = ::fcntl(socket.get(), F_GETFL);
     if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) return util::fail_errno("socket", errno);
     return socket;

@@ -61,7 +61,7 @@ void EventLoop::receive(Connection& connection) {
         return answer(connection, problem(400, "this port takes HTTPS; ask with https://"));
       case Connection::Input::end: return on_end_of_input(connection);
       case Connection::Input::some:
-        if (got > 0 && !take(connection, {chunk, got})) return;
+        if (got > 0 && !feed(connection, {chunk, got})) return;
     }
   }
   count(connection);
@@ -80,11 +80,11 @@ void EventLoop::on_end_of_input(Connection& connection) {
   answer(connection, problem(400, "the request is incomplete"));
 }
 
-bool EventLoop::take(Connection& connection, std::string_view bytes) {
+bool EventLoop::feed(Connection& connection, std::string_view bytes) {
   if (connection.guard.empty() && unfinished_.erase({false, connection.id}) > 0) {
     unfinished_.emplace(true, connection.id);
   }
-  auto refusal = connection.guard.take(bytes);
+  auto refusal = connection.guard.feed(bytes);
   count(connection);
   connection.exchange->method = method_label(connection.guard.method());
   connection.form.head_only = connection.exchange->method == "HEAD";

@@ -129,11 +129,11 @@ util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::option
                     "{} bytes, {} are in use, running jobs have {} reserved, and {} are kept for the daemon",
                     out.memory(), left, bound->path, bound->limit, bound->used, taken_.memory(), kOwnMemory));
   }
-  take(out);
+  add(out);
   return out;
 }
 
-void Budget::take(Reservation& reservation) {
+void Budget::add(Reservation& reservation) {
   ++running_;
   taken_.threads += reservation.threads;
   if (taken_.threads >= kWorkersPerCpu * std::max(1U, std::thread::hardware_concurrency())) {

@@ -67,7 +67,7 @@ class Budget {
   [[nodiscard]] util::Status check_counts(const JobSpec& spec) const;
   [[nodiscard]] std::uint64_t memory_left(const util::MemoryBound& bound) const;
   [[nodiscard]] ServiceLimits within(std::uint64_t memory) const;
-  void take(Reservation& reservation);
+  void add(Reservation& reservation);
 
   const ServiceLimits limits_;
   std::size_t running_ = 0;  // jobs

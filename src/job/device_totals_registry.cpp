@@ -90,7 +90,7 @@ void DeviceTotalsRegistry::attach(const std::shared_ptr<DeviceRun>& run) {
   record.runs.push_back(run);
 }
 
-void DeviceTotalsRegistry::settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
+void DeviceTotalsRegistry::add_ended(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
   auto totals = std::make_shared<DeviceTotals>();
   run->add_to(*totals);
   DeviceTelemetry last;

@@ -31,7 +31,7 @@ class DeviceTotalsRegistry {
   [[nodiscard]] bool make_room_for(const std::vector<std::string>& names);
   void attach(const std::shared_ptr<DeviceRun>& run);
   // Adds the counts of a run whose workers have all left. Does nothing for one that was not attached.
-  void settle(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
+  void add_ended(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
   // What a run on that device came to; its counts may come in later.
   void conclude(const std::string& name, Verdict verdict, WallTime ended);
   // Lets go what has been idle for kIdleLimit, but for devices that were registered and are among `present` still.

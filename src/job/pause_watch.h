@@ -16,7 +16,7 @@ class PauseWatch {
   explicit PauseWatch(util::Nanos now, util::Nanos overdue = kOverdue) : overdue_(overdue), last_round_(now) {}
 
   // Called by the supervisor in every round. How long the pause was that has just ended; 0 when there was none.
-  util::Nanos note_tick(util::Nanos now) {
+  util::Nanos tick(util::Nanos now) {
     const util::Nanos last = last_round_.load(std::memory_order_relaxed);
     const bool paused = now - last > overdue_;
     if (paused) {

@@ -114,7 +114,7 @@ void JobService::Impl::abandon(const JobPtr& job, StartBarrier& barrier, const R
   barrier.abort();
   const std::lock_guard lock(mutex_);
   std::erase(jobs_, job);
-  for (const auto& run : job->runs) registry_.settle(run, false, setup_.clock.now());
+  for (const auto& run : job->runs) registry_.add_ended(run, false, setup_.clock.now());
   job->runs.clear();  // joins
   budget_.give_back(reservation);
 }

@@ -44,7 +44,7 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
 void JobService::Impl::tick() {
   const Nanos now = setup_.clock.now();
   last_round_ = now;
-  if (const Nanos pause = pauses_.note_tick(now); pause != 0) {
+  if (const Nanos pause = pauses_.tick(now); pause != 0) {
     setup_.log.log(
         util::LogLevel::warning,
         fmt::format("the daemon did not run for {:.1f} s: deadlines are moved, and what spans that time is in "
@@ -95,7 +95,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
   const WallTime ended = std::chrono::system_clock::now();
   for (const auto& run : over.runs) {
     if (run->finished()) {
-      registry_.settle(run, run->failed(), now);
+      registry_.add_ended(run, run->failed(), now);
     } else {
       stuck.push_back(run);
     }
@@ -127,7 +127,7 @@ void JobService::Impl::visit_lingering(Nanos now) {
       if (run->finished()) back.push_back(run);
     }
   }
-  for (const auto& run : back) registry_.settle(run, true, now);
+  for (const auto& run : back) registry_.add_ended(run, true, now);
   if (back.empty()) return;
   const std::lock_guard lock(mutex_);
   std::erase_if(lingering_, [&](const auto& run) { return std::find(back.begin(), back.end(), run) != back.end(); });

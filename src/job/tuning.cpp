@@ -125,7 +125,7 @@ Tuning::Tuning(Direction direction, const JobSpec& spec, const DevicePlan& plan,
   if (settings_.size() == 1) {
     const bool asked = spec.engine.pipe_size != 0 && spec.engine.batch != 0;
     result_.source = asked ? TuningSource::job : TuningSource::only_choice;
-    settled_ = true;
+    decided_ = true;
     return;
   }
   const auto known = memory.find(key_);
@@ -135,7 +135,7 @@ Tuning::Tuning(Direction direction, const JobSpec& spec, const DevicePlan& plan,
   chosen_ = static_cast<std::size_t>(at - settings_.begin());
   result_ = *known;
   result_.source = TuningSource::remembered;
-  settled_ = true;
+  decided_ = true;
 }
 
 TuningSnapshot Tuning::snapshot() const {
@@ -147,7 +147,7 @@ std::size_t Tuning::largest_batch() const {
   return job::largest_batch(settings_);
 }
 
-void Tuning::settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte) {
+void Tuning::decide(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte) {
   const std::lock_guard lock(mutex_);
   result_.setting = settings_[chosen.value_or(0)];
   result_.source = chosen ? TuningSource::measured : TuningSource::inconclusive;
@@ -156,7 +156,7 @@ void Tuning::settle(std::optional<std::size_t> chosen, const std::vector<double>
   }
   if (chosen) memory_.put(key_, result_);
   chosen_.store(chosen.value_or(0), std::memory_order_relaxed);
-  settled_.store(true, std::memory_order_release);
+  decided_.store(true, std::memory_order_release);
 }
 
 }  // namespace spliced::job

@@ -40,7 +40,7 @@ class Tuning {
   Tuning(engine::Direction direction, const JobSpec& spec, const DevicePlan& plan, TuningMemory& memory);
 
   // Any thread.
-  [[nodiscard]] bool settled() const { return settled_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool decided() const { return decided_.load(std::memory_order_acquire); }
   [[nodiscard]] engine::PipeSetting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
   [[nodiscard]] TuningSnapshot snapshot() const;
   [[nodiscard]] const std::vector<engine::PipeSetting>& settings() const { return settings_; }
@@ -49,14 +49,14 @@ class Tuning {
   // All workers go along with what is tried: what is best for one may not be when all do it.
   void try_out(std::size_t candidate) { chosen_.store(candidate, std::memory_order_relaxed); }
   // Ends the choice: with none, it is the first setting, and nothing is remembered. `nanos_per_byte` by setting.
-  void settle(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
+  void decide(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
 
  private:
   const std::vector<engine::PipeSetting> settings_;
   const std::string key_;
   TuningMemory& memory_;
   std::atomic<std::size_t> chosen_{0};
-  std::atomic<bool> settled_{false};
+  std::atomic<bool> decided_{false};
   mutable std::mutex mutex_;  // guards result_
   TuningSnapshot result_;
 };

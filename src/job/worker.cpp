@@ -114,9 +114,9 @@ Worker::Worker(const Setup& setup)
     DirectionState& state = directions_[i];
     state.tuning = setup.tunings[i];
     if (state.tuning == nullptr) continue;
-    state.settled = state.tuning->settled();
+    state.decided = state.tuning->decided();
     state.batch = state.tuning->setting().batch;
-    if (!state.settled && index_ == 0) state.comparison = std::make_unique<Comparison>(state.tuning->settings().size());
+    if (!state.decided && index_ == 0) state.comparison = std::make_unique<Comparison>(state.tuning->settings().size());
   }
 }
 
@@ -161,7 +161,7 @@ void Worker::drive(const std::stop_token& stop, Nanos start) {
     const Nanos began = trying(request.op) || seat.comparing() ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
     now = perform(deadline_, began);
-    if (seat.due(now) && settled()) [[unlikely]]
+    if (seat.due(now) && decided()) [[unlikely]]
       tell(seat, now, began);
     if (spec_.workload.thinktime != 0 && !think(stop, pacer, now)) break;
   }
@@ -245,11 +245,11 @@ bool Worker::wait_until(const std::stop_token& stop, Nanos when) {
 // Whether what is done next decides how the rest is done.
 bool Worker::trying(Op op) {
   const DirectionState* state = state_of(op);
-  return state != nullptr && !state->settled;
+  return state != nullptr && !state->decided;
 }
 
-bool Worker::settled() const {
-  return std::all_of(directions_.begin(), directions_.end(), [](const DirectionState& state) { return state.settled; });
+bool Worker::decided() const {
+  return std::all_of(directions_.begin(), directions_.end(), [](const DirectionState& state) { return state.decided; });
 }
 
 // Does what was gathered, up to what is the end of the job: an error too many, `until`. `began`: with the making of the
@@ -274,7 +274,7 @@ void Worker::adapt(Direction direction, DirectionState& state, Nanos began) {
     engine_->tune(direction, setting);
   };
   if (!state.comparison) {
-    state.settled = state.tuning->settled();
+    state.decided = state.tuning->decided();
     return use(state.tuning->setting());
   }
   Comparison& comparison = *state.comparison;
@@ -283,9 +283,9 @@ void Worker::adapt(Direction direction, DirectionState& state, Nanos began) {
   const Nanos time = transfers_[count_ - 1].ended - began;
   bytes != 0 ? comparison.add_sample(bytes, time) : comparison.add_failure(time);
   if (comparison.ended()) {
-    state.tuning->settle(comparison.best(), comparison.nanos_per_byte());
+    state.tuning->decide(comparison.best(), comparison.nanos_per_byte());
     state.comparison.reset();
-    state.settled = true;
+    state.decided = true;
     return use(state.tuning->setting());
   }
   if (comparison.candidate() == before) return;

@@ -75,7 +75,7 @@ class Worker {
     Tuning* tuning = nullptr;
     std::unique_ptr<Comparison> comparison;  // of the worker that tries settings out, as long as it does
     std::size_t batch = 1;
-    bool settled = true;
+    bool decided = true;
   };
 
   explicit Worker(const Setup& setup);
@@ -91,7 +91,7 @@ class Worker {
   void record(const engine::Transfer& transfer, util::Nanos due);
   [[nodiscard]] DirectionState* state_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);
-  [[nodiscard]] bool settled() const;
+  [[nodiscard]] bool decided() const;
   void adapt(engine::Direction direction, DirectionState& state, util::Nanos began);
   void tell(CpuSeat& seat, util::Nanos now, util::Nanos began) const;
   [[nodiscard]] std::uint64_t moved_if_done() const;

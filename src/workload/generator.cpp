@@ -63,7 +63,7 @@ class Generator::Impl {
     if (!endless_draw_ && cursor_ == share_.count && !next_pass()) return false;
     const std::uint64_t block = pick(cursor_++);
     out = {direction(), range_.start_of(block), range_.length_of(block)};
-    if (out.op == Op::write) note_write(out);
+    if (out.op == Op::write) track_write(out);
     return true;
   }
 
@@ -112,7 +112,7 @@ class Generator::Impl {
     return random_.below(100) < spec_.rwmixread ? Op::read : Op::write;
   }
 
-  void note_write(const Request& write) {
+  void track_write(const Request& write) {
     wrote_ = true;
     if (!syncs_) return;
     ++writes_;

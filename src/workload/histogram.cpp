@@ -10,7 +10,7 @@ void Histogram::merge(const Histogram& other) {
   for (std::size_t i = 0; i < other.counts_.size(); ++i) {
     if (other.counts_[i] != 0) add(i, other.counts_[i]);
   }
-  note(other.sum_, other.max_);
+  add_sums(other.sum_, other.max_);
 }
 
 double Histogram::quantile_seconds(double quantile) const {
@@ -43,7 +43,7 @@ void LiveHistogram::add_to(Histogram& out) const {
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     if (const std::uint64_t n = counts_[i].get(); n != 0) out.add(i, n);
   }
-  out.note(sum_.get(), max_.get());
+  out.add_sums(sum_.get(), max_.get());
 }
 
 }  // namespace spliced::workload

@@ -43,11 +43,11 @@ class ClaimTable {
   // Two targets exclude each other when one stands on the other: a disk and its partitions, a loop device and its file.
   // Two that only stand on the same one, as two partitions of a disk do, don't. On conflict `holder` is set to the job
   // in the way and false is returned.
-  [[nodiscard]] bool take(const Stack& stack, const std::string& job, Claim& out, std::string& holder);
+  [[nodiscard]] bool acquire(const Stack& stack, const std::string& job, Claim& out, std::string& holder);
   // The job that holds the target or what excludes it, or "".
   [[nodiscard]] std::string holder_of(const Stack& stack) const;
   // Which disk's lock (flock(2)) the holder of a claimed target has; and whether the holder of another one has that.
-  void note_lock(const NodeId& target, const NodeId& disk);
+  void record_lock(const NodeId& target, const NodeId& disk);
   [[nodiscard]] bool is_locked(const NodeId& disk, const NodeId& but_for) const;
 
  private:

@@ -75,7 +75,7 @@ class DeviceThreads {
   [[nodiscard]] bool wait_until_free(util::Nanos limit);
 
  private:
-  void take_back(DeviceThread* thread);
+  void reclaim(DeviceThread* thread);
   void retire(DeviceThread* thread);
 
   mutable std::mutex mutex_;

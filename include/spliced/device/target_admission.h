@@ -103,9 +103,9 @@ class TargetAdmission {
   [[nodiscard]] std::optional<Refusal> lock_disk(const TargetFacts& facts, const Access& access,
                                                  const BlockTopology& host, util::UniqueFd& out) const;
   [[nodiscard]] util::Status claim_in_kernel(OpenTarget& target, const Access& access, const BlockTopology& host);
-  [[nodiscard]] util::Status take(OpenTarget& target, const Access& access, const std::string& job,
-                                  const BlockTopology& host);
-  [[nodiscard]] util::Status take_claim(OpenTarget& target, const std::string& job);
+  [[nodiscard]] util::Status claim_existing(OpenTarget& target, const Access& access, const std::string& job,
+                                            const BlockTopology& host);
+  [[nodiscard]] util::Status acquire_claim(OpenTarget& target, const std::string& job);
 
   mutable std::mutex mutex_;  // guards allow_
   AllowList allow_;

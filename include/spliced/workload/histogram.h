@@ -43,7 +43,7 @@ class Histogram {
     counts_[bucket] += n;
     count_ += n;
   }
-  void note(std::uint64_t sum_nanos, std::uint64_t max_nanos) {
+  void add_sums(std::uint64_t sum_nanos, std::uint64_t max_nanos) {
     sum_ += sum_nanos;
     if (max_nanos > max_) max_ = max_nanos;
   }

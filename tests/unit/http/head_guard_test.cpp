@@ -27,7 +27,7 @@ int check_field(const std::string& field) {
 // The status of the refusal when `text` comes in pieces of `piece` bytes; 0 for none.
 int feed(HeadGuard& guard, std::string_view text, std::size_t piece = 4096) {
   for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
-    if (const auto refusal = guard.take(text.substr(0, piece))) return refusal->status;
+    if (const auto refusal = guard.feed(text.substr(0, piece))) return refusal->status;
   }
   return 0;
 }

@@ -49,7 +49,7 @@ TEST_F(LedgerTest, CountsARunBeforeAndAfterItIsSettled) {
   registry.attach(run);
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().job_id, "job-1");
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().job_id, "");
   EXPECT_EQ(only().activity, DeviceActivity::idle);
@@ -69,7 +69,7 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
       before = now;
       return run->finished();
     }));
-    registry.settle(run, false, clock.now());
+    registry.add_ended(run, false, clock.now());
     EXPECT_EQ(operations(), 10U * static_cast<unsigned>(i));
     before = operations();
   }
@@ -89,7 +89,7 @@ TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
   for (unsigned i = 0; i < kRuns; ++i) {
     const auto run = finished_run(reading({path}));
     registry.attach(run);
-    registry.settle(run, false, clock.now());
+    registry.add_ended(run, false, clock.now());
   }
   over = true;
   reader.join();
@@ -99,12 +99,12 @@ TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
 TEST_F(LedgerTest, ARunThatFailedShowsUntilTheNextOne) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
-  registry.settle(run, true, clock.now());
+  registry.add_ended(run, true, clock.now());
   EXPECT_EQ(only().activity, DeviceActivity::failed);
   const auto next = finished_run(reading({path}));
   registry.attach(next);
   EXPECT_EQ(only().activity, DeviceActivity::running);
-  registry.settle(next, false, clock.now());
+  registry.add_ended(next, false, clock.now());
   EXPECT_EQ(only().activity, DeviceActivity::idle);
 }
 
@@ -161,7 +161,7 @@ TEST_F(FullLedger, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
   fill(1);
   const auto run = finished_run(reading({path}));
   registry.attach(run);
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   ASSERT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices);
   EXPECT_TRUE(registry.make_room_for({"one"}));
   EXPECT_FALSE(names().contains(path));
@@ -196,7 +196,7 @@ struct SweptLedger : FullLedger {
   void run_once(bool failed = false) {
     const auto run = finished_run(reading({path}));
     registry.attach(run);
-    registry.settle(run, failed, clock.now());
+    registry.add_ended(run, failed, clock.now());
   }
   void sweep_after(util::Nanos time, const std::set<std::string>& present = {}) {
     clock.advance(time);
@@ -245,7 +245,7 @@ TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
   registry.attach(run);
   sweep_after(100 * DeviceTotalsRegistry::kIdleLimit);
   EXPECT_EQ(operations(), 10U);
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   sweep_after(0);
   EXPECT_EQ(operations(), 10U) << "its hour begins when it ends";
 }
@@ -253,7 +253,7 @@ TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
 // The job was refused after its runs had been made.
 TEST_F(LedgerTest, ARunThatWasNeverAttachedLeavesNothing) {
   const auto run = finished_run(reading({path}));
-  registry.settle(run, true, clock.now());
+  registry.add_ended(run, true, clock.now());
   EXPECT_TRUE(registry.read(clock.now()).empty());
 }
 
@@ -265,7 +265,7 @@ TEST_F(LedgerTest, ARunThatIsNotSettledYetCountsBesideTheNext) {
   const auto next = create(reading({path}));
   registry.attach(next);
   EXPECT_EQ(operations(), 10U);
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   EXPECT_EQ(operations(), 10U);
 }
 

@@ -13,20 +13,20 @@ struct PauseWatchTest : ::testing::Test {
 };
 
 TEST_F(PauseWatchTest, ARoundInTimeTellsOfNone) {
-  EXPECT_EQ(watch.note_tick(101 * kSecond), 0);
+  EXPECT_EQ(watch.tick(101 * kSecond), 0);
   EXPECT_EQ(watch.resumed_at(), 0);
   EXPECT_FALSE(watch.spans(90 * kSecond, 101 * kSecond));
 }
 
 TEST_F(PauseWatchTest, ARoundThatIsOverdueTellsOfOne) {
-  EXPECT_EQ(watch.note_tick(107 * kSecond), 7 * kSecond);
+  EXPECT_EQ(watch.tick(107 * kSecond), 7 * kSecond);
   EXPECT_EQ(watch.resumed_at(), 107 * kSecond);
-  EXPECT_EQ(watch.note_tick(107 * kSecond + 1), 0);
+  EXPECT_EQ(watch.tick(107 * kSecond + 1), 0);
 }
 
 TEST_F(PauseWatchTest, WhatOverlapsThePauseSpansIt) {
-  (void)watch.note_tick(107 * kSecond);
-  (void)watch.note_tick(108 * kSecond);
+  (void)watch.tick(107 * kSecond);
+  (void)watch.tick(108 * kSecond);
   EXPECT_TRUE(watch.spans(99 * kSecond, 108 * kSecond));
   EXPECT_TRUE(watch.spans(106 * kSecond, 107 * kSecond + 1));
   EXPECT_FALSE(watch.spans(98 * kSecond, 100 * kSecond)) << "it had ended before";

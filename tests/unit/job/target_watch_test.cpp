@@ -64,7 +64,7 @@ TEST_F(TargetWatchTest, WhatRunsStaysAsTheJobFoundIt) {
   std::filesystem::remove(path);
   EXPECT_FALSE(after_look(path)->gone);
   EXPECT_EQ(after_look(path)->facts.size, 40'960U);
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   EXPECT_TRUE(after_look(path)->gone);
   EXPECT_EQ(after_look(path)->totals.ops[0].operations, 10U);
 }
@@ -73,7 +73,7 @@ TEST_F(TargetWatchTest, AFileThatCannotBeAskedStaysAsItWas) {
   const std::string path = dir.write("sub/target", std::string(40'960, 'x'));
   const auto run = finished_run(testing::reading({path}));
   registry.attach(run);
-  registry.settle(run, false, clock.now());
+  registry.add_ended(run, false, clock.now());
   std::filesystem::remove_all(dir / "sub");
   std::filesystem::create_symlink(dir / "sub", dir / "sub");  // ELOOP
   EXPECT_FALSE(after_look(path)->gone);
@@ -84,7 +84,7 @@ TEST_F(TargetWatchTest, WhatWasSaidOfOneIsNotSaidOfItsSuccessor) {
   const std::string path = dir.file("target", 40'960);
   const auto run = finished_run(testing::reading({path}));
   registry.attach(run);
-  registry.settle(run, true, clock.now());
+  registry.add_ended(run, true, clock.now());
   registry.conclude(path, Verdict::pass, std::chrono::system_clock::now());
   EXPECT_EQ(after_look(path)->last_verdict, Verdict::pass);
   std::filesystem::rename(dir.file("other", 40'960), path);

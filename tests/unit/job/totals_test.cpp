@@ -32,7 +32,7 @@ DeviceTotals sample(std::uint64_t n) {
     op.operations = 2 * n;
     op.errors.fill(n);
     op.latency.add(10, n);
-    op.latency.note(10 * n, 10);
+    op.latency.add_sums(10 * n, 10);
   }
   for (auto& row : totals.engine.fallbacks) row.fill(n);
   totals.engine.retries.fill(n);

@@ -107,18 +107,18 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
   {
     const DevicePlan plan = plan_of(spec);
     Tuning found(Direction::read, spec, plan, RunFixture::tuning);
-    EXPECT_FALSE(found.settled());
+    EXPECT_FALSE(found.decided());
     EXPECT_EQ(found.snapshot().source, TuningSource::untried);
     EXPECT_EQ(found.setting(), (PipeSetting{65536, 1}));
-    found.settle(3, {3, 2, 1.5, 1});
-    EXPECT_TRUE(found.settled());
+    found.decide(3, {3, 2, 1.5, 1});
+    EXPECT_TRUE(found.decided());
     EXPECT_EQ(found.setting(), (PipeSetting{262144, 64}));
     EXPECT_EQ(found.snapshot().source, TuningSource::measured);
     EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
   }
   const DevicePlan plan = plan_of(spec);
   const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
-  EXPECT_TRUE(again.settled());
+  EXPECT_TRUE(again.decided());
   EXPECT_EQ(again.setting(), (PipeSetting{262144, 64}));
   EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
   EXPECT_EQ(again.snapshot().tried.size(), 4U);
@@ -128,31 +128,31 @@ TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
   const JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
-    Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(2, {3, 2, 1, 4});
-    EXPECT_FALSE(Tuning(Direction::write, spec, plan, RunFixture::tuning).settled());
+    Tuning(Direction::read, spec, plan, RunFixture::tuning).decide(2, {3, 2, 1, 4});
+    EXPECT_FALSE(Tuning(Direction::write, spec, plan, RunFixture::tuning).decided());
   }
   JobSpec other = spec;
   other.workload.bs = 8192;
   {
     const DevicePlan plan = plan_of(other);
-    EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).settled());
+    EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).decided());
   }
   other = spec;
   other.workload.workers = 2;
   const DevicePlan plan = plan_of(other);
-  EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).settled());
+  EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).decided());
 }
 
 TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
   JobSpec spec = reading({path});
   spec.workload.bs = 1 << 20;
   DevicePlan plan = plan_of(spec);
-  Tuning(Direction::read, spec, plan, RunFixture::tuning).settle(0, {1, 2, 3, 4});
-  EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
+  Tuning(Direction::read, spec, plan, RunFixture::tuning).decide(0, {1, 2, 3, 4});
+  EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).decided());
   plan.grant.pipe_limit = 262144;
   Tuning scarce(Direction::read, spec, plan, RunFixture::tuning);
-  EXPECT_FALSE(scarce.settled());
-  scarce.settle(1, {3, 1, 2});
+  EXPECT_FALSE(scarce.decided());
+  scarce.decide(1, {3, 1, 2});
   plan.grant.pipe_limit = kMaxAutoPipe;
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().pipe_size, 1U << 20)
       << "what was found while pipes were scarce is for such times";
@@ -162,11 +162,11 @@ TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
   const JobSpec spec = reading({path});
   const DevicePlan plan = plan_of(spec);
   Tuning slow(Direction::read, spec, plan, RunFixture::tuning);
-  slow.settle(std::nullopt, {3, 2, 0, 0});
-  EXPECT_TRUE(slow.settled());
+  slow.decide(std::nullopt, {3, 2, 0, 0});
+  EXPECT_TRUE(slow.decided());
   EXPECT_EQ(slow.setting(), slow.settings()[0]);
   EXPECT_EQ(slow.snapshot().source, TuningSource::inconclusive);
-  EXPECT_FALSE(Tuning(Direction::read, spec, plan, RunFixture::tuning).settled());
+  EXPECT_FALSE(Tuning(Direction::read, spec, plan, RunFixture::tuning).decided());
 }
 
 TEST_F(TuningTest, ChoicesThatAreNone) {
