@@ -75,7 +75,9 @@ constexpr std::array kGroups{
           "steadystate_duration steadystate_ramp_time steadystate_check_interval latency_target latency_window "
           "latency_percentile flow flow_id flow_watermark flow_sleep",
           "what must be met is said in /criteria, which knows max_io_errors alone"},
-    Group{"cpus_allowed cpumask cpus_allowed_policy numa_cpu_nodes numa_mem_policy", "workers cannot be bound to CPUs"},
+    Group{"cpumask cpus_allowed_policy numa_cpu_nodes",
+          "use /workload/cpus_allowed, a list of CPUs that all workers share"},
+    Group{"numa_mem_policy", "memory is where the kernel puts it; workers can be bound by /workload/cpus_allowed"},
     Group{"sync atomic", "writes cannot be made synchronous; see /workload/fsync and fdatasync"},
     Group{"verify do_verify verify_only verify_state_load verify_backlog verify_backlog_batch verify_interval "
           "verify_offset verify_async verify_async_cpus verify_state_save verify_write_sequence verify_header_seed "
@@ -107,7 +109,7 @@ constexpr std::array kGroups{
 
 // The objects of a job definition, and their keys.
 constexpr std::array kHomes{
-    Group{"rw rwmixread bs offset size runtime time_based loops workers direct rate rate_iops thinktime seed "
+    Group{"rw rwmixread bs offset size runtime time_based loops workers direct cpus_allowed rate rate_iops thinktime seed "
           "random_distribution fsync fdatasync sync_file_range end_fsync payload",
           "/workload"},
     Group{"read_path pipe_size batch gift", "/engine"},

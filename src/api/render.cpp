@@ -17,6 +17,11 @@ Json time_or_null(const std::optional<job::WallTime>& when) {
   return util::format_time(*when);
 }
 
+Json number_or_null(const std::optional<double>& value) {
+  if (!value) return nullptr;
+  return *value;
+}
+
 Json text_or_null(std::string_view text) {
   if (text.empty()) return nullptr;
   return text;
@@ -183,6 +188,7 @@ Json render_run(const DeviceSnapshot& device) {
           {"offset_bytes", device.range.offset},
           {"size_bytes", device.range.size},
           {"io", io},
+          {"cpu_wait_seconds", number_or_null(device.cpu_wait_seconds)},
           {"splice", splice_of(device)},
           {"errors", errors_of(device)},
           {"errors_omitted", device.errors_omitted},
@@ -251,8 +257,6 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
       refused.push_back(refusal.text);
       reasons.push_back(http::problem_type(util::reason_name(refusal.reason)));
     }
-    Json estimate = nullptr;
-    if (entry.estimated_seconds) estimate = *entry.estimated_seconds;
     targets.push_back({{"target", entry.facts.given},
                        {"device", entry.facts.name},
                        {"path", entry.facts.path},
@@ -263,7 +267,7 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
                        {"size_bytes", entry.range.size},
                        {"blocks", entry.range.size == 0 ? 0 : entry.range.count()},
                        {"workers", spec.workload.workers},
-                       {"estimated_seconds", estimate},
+                       {"estimated_seconds", number_or_null(entry.estimated_seconds)},
                        {"refusals", refused},
                        {"reasons", reasons},
                        {"errors", field_errors(entry.errors)}});

@@ -37,6 +37,11 @@ std::string distribution(const workload::Distribution& value) {
   return fmt::format("{}:{}", name, decimal(value.parameter));
 }
 
+Json cpus(const util::CpuList& list) {
+  if (list.empty()) return nullptr;
+  return util::format_cpu_list(list);
+}
+
 Json workload_of(const job::JobSpec& spec) {
   const workload::WorkloadSpec& w = spec.workload;
   return {{"rw", workload::kModeNames[static_cast<std::size_t>(w.rw)]},
@@ -49,6 +54,7 @@ Json workload_of(const job::JobSpec& spec) {
           {"loops", w.loops},
           {"workers", w.workers},
           {"direct", w.direct},
+          {"cpus_allowed", cpus(w.cpus_allowed)},
           {"rate", format_size(w.rate)},
           {"rate_iops", w.rate_iops},
           {"thinktime", format_duration(w.thinktime)},

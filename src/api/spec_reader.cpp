@@ -73,6 +73,16 @@ void read_distribution(JsonObjectReader& fields, Distribution& out) {
   fields.wrong(kKey, "\"uniform\", \"zipf:θ\", \"pareto:h\" or \"normal:σ\"", *value);
 }
 
+// null, as it is shown, for none.
+void read_cpus(JsonObjectReader& fields, util::CpuList& out) {
+  constexpr const char* kKey = "cpus_allowed";
+  const json* value = fields.find(kKey);
+  if (value == nullptr || value->is_null()) return;
+  if (!value->is_string()) return fields.wrong(kKey, "a list of CPUs such as \"0-3,7\"", *value);
+  auto list = util::parse_cpu_list(value->get<std::string>());
+  list ? out = std::move(*list), void() : fields.error(kKey, list.error().message);
+}
+
 void read_workload(JsonObjectReader& fields, job::JobSpec& spec) {
   workload::WorkloadSpec& w = spec.workload;
   read_mode(fields, w.rw);
@@ -85,6 +95,7 @@ void read_workload(JsonObjectReader& fields, job::JobSpec& spec) {
   fields.read("loops", w.loops);
   fields.read("workers", w.workers);
   fields.read("direct", w.direct);
+  read_cpus(fields, w.cpus_allowed);
   fields.read_size("rate", w.rate);
   fields.read("rate_iops", w.rate_iops);
   fields.read_duration("thinktime", w.thinktime);

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
-#include <utility>
 
 #include "spliced/util/descriptors.h"
 #include "spliced/verify/payload.h"
@@ -54,7 +52,8 @@ std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant) {
 // Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
 // gets half of what is left at most, so that the next one finds something, too; and so it is with memory for the blocks
 // that pass a pipe together.
-Reservation reserve(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers, std::uint64_t pipes) {
+Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
+                             std::uint64_t pipes) {
   const auto& rw = spec.workload.rw;
   Reservation out;
   out.threads = spec.targets.size() * spec.workload.workers;
@@ -116,7 +115,7 @@ ServiceLimits Budget::within(std::uint64_t memory) const {
 util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound) {
   if (auto status = check_counts(spec); !status) return tl::unexpected(status.error());
   const std::uint64_t left = bound ? memory_left(*bound) : 0;
-  Reservation out = reserve(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
+  Reservation out = plan_reservation(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
   if (taken_.buffers + out.buffers > limits_.buffer_bytes) {
     return fail(Errc::exhausted,
                 fmt::format("running jobs have {} bytes of buffers and this one needs {}; the limit is {}",
@@ -133,12 +132,9 @@ util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::option
   return out;
 }
 
-void Budget::add(Reservation& reservation) {
+void Budget::add(const Reservation& reservation) {
   ++running_;
   taken_.threads += reservation.threads;
-  if (taken_.threads >= kWorkersPerCpu * std::max(1U, std::thread::hardware_concurrency())) {
-    reservation.first_cpu = std::exchange(next_cpu_, next_cpu_ + reservation.threads);
-  }
   taken_.buffers += reservation.buffers;
   taken_.pipes += reservation.pipes;
 }

@@ -26,12 +26,7 @@ struct Reservation {
   std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
   ResourceGrant grant;
-  std::optional<std::size_t> first_cpu;  // see DevicePlan
 };
-
-// From so many workers for each CPU on they are dealt out to the CPUs. The kernel leaves some CPUs with more of them
-// than others for seconds, and equal devices get shares that are up to twice as large as others.
-inline constexpr std::size_t kWorkersPerCpu = 16;
 
 // Nobody looks at what is read: all reads of a worker go through the same buffer, of a block or this many bytes. It
 // stays in a first-level cache (32 KiB and more) next to what is copied; twice as much did not. An engine that takes
@@ -49,8 +44,8 @@ inline constexpr std::size_t kReadWindow = 16 * 1024;
 
 // What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for
 // the caller to see.
-[[nodiscard]] Reservation reserve(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
-                                  std::uint64_t pipes);
+[[nodiscard]] Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
+                                           std::uint64_t pipes);
 
 // Keeps the books of all running jobs. Not thread-safe.
 class Budget {
@@ -67,12 +62,11 @@ class Budget {
   [[nodiscard]] util::Status check_counts(const JobSpec& spec) const;
   [[nodiscard]] std::uint64_t memory_left(const util::MemoryBound& bound) const;
   [[nodiscard]] ServiceLimits within(std::uint64_t memory) const;
-  void add(Reservation& reservation);
+  void add(const Reservation& reservation);
 
   const ServiceLimits limits_;
   std::size_t running_ = 0;  // jobs
-  std::size_t next_cpu_ = 0;
-  Reservation taken_;  // by all of them
+  Reservation taken_;        // by all of them
 };
 
 }  // namespace spliced::job

@@ -93,7 +93,6 @@ util::Status DeviceRun::create_workers(const std::shared_ptr<StartBarrier>& barr
                                   barrier,
                                   environment_.clock,
                                   environment_.engines,
-                                  environment_.seats,
                                   environment_.pauses,
                                   {tunings_[0].get(), tunings_[1].get()}});
     if (!worker) return tl::unexpected(worker.error());
@@ -181,6 +180,11 @@ void DeviceRun::on_error(const Transfer& transfer, ErrorClass error_class) {
   } else if (total > spec_.error_policy.max_errors) {
     fail(fmt::format("{} errors, {} allowed; the last: {}", total, spec_.error_policy.max_errors, entry.message));
   }
+}
+
+void DeviceRun::on_refusal(const std::string& what) {
+  unmeasured_ = true;
+  fail(fmt::format("not the device's doing: {}", what));
 }
 
 void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {

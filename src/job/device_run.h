@@ -20,7 +20,6 @@ struct Environment {
   util::Logger& log;
   EngineFactory engines;
   TuningMemory& tuning;
-  CpuSeats& seats;
   const PauseWatch& pauses;
 };
 
@@ -84,6 +83,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
 
   void on_error(const engine::Transfer& transfer, ErrorClass error_class) override;
+  void on_refusal(const std::string& what) override;
   void on_exit() override;
 
  private:

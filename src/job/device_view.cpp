@@ -96,6 +96,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
     op.latency = summarize(totals.ops[i].latency);
   }
   out.engine = totals.engine;
+  if (totals.cpu_wait_known) out.cpu_wait_seconds = static_cast<double>(totals.cpu_wait) / 1e9;
   out.has_read = workload::reads(spec_.workload.rw);
   for (const auto& worker : workers_) {
     const auto& counters = worker->engine_counters();

@@ -42,6 +42,8 @@ struct alignas(64) LiveOp {
 
 struct WorkerCounters {
   std::array<LiveOp, util::kOpClasses> ops;
+  util::Tally cpu_wait;  // nanoseconds in which the worker was ready to run and had no CPU
+  std::atomic<bool> cpu_wait_known{false};
 
   // Of blocks that were tried, with or without success: the measure of progress.
   [[nodiscard]] std::uint64_t visited_bytes() const {
@@ -63,6 +65,8 @@ struct WorkerCounters {
       for (std::size_t e = 0; e < kErrorClasses; ++e) out.ops[i].errors[e] += ops[i].errors[e].get();
       ops[i].latency.add_to(out.ops[i].latency);
     }
+    out.cpu_wait += cpu_wait.get();
+    out.cpu_wait_known = out.cpu_wait_known || cpu_wait_known.load(std::memory_order_relaxed);
   }
 };
 

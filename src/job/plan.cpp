@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -97,6 +98,25 @@ class Judge {
   NewFiles files_;
   std::vector<device::TargetFacts> seen_;
 };
+
+// What this host does not have, whatever the targets.
+std::vector<FieldError> check_host(const JobSpec& spec) {
+  const util::CpuList here = util::allowed_cpus();
+  util::CpuList missing;
+  std::set_difference(spec.workload.cpus_allowed.begin(), spec.workload.cpus_allowed.end(), here.begin(), here.end(),
+                      std::back_inserter(missing));
+  if (missing.empty()) return {};
+  return {{"/workload/cpus_allowed",
+           fmt::format("\"{}\" names {}, where this daemon may not run; it may on {}",
+                       util::format_cpu_list(spec.workload.cpus_allowed), util::format_cpu_list(missing),
+                       util::format_cpu_list(here)),
+           Reason::out_of_range}};
+}
+
+std::vector<FieldError> check(const JobSpec& spec) {
+  auto errors = check_spec(spec);
+  return errors.empty() ? check_host(spec) : errors;
+}
 
 std::string target_pointer(std::size_t index) {
   return fmt::format("/targets/{}", index);
@@ -262,7 +282,7 @@ class Planner {
 }  // namespace
 
 util::Result<JobPlan> make_plan(device::TargetAdmission& admission, const JobSpec& spec, const std::string& job_id) {
-  if (auto errors = check_spec(spec); !errors.empty()) {
+  if (auto errors = check(spec); !errors.empty()) {
     return tl::unexpected(combine(std::move(errors)));
   }
   return Planner(admission, spec, job_id).run();
@@ -316,7 +336,7 @@ std::vector<device::Inspection> inspect_all(const device::TargetAdmission& admis
 
 PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& spec) {
   PlanReport report;
-  report.errors = check_spec(spec);
+  report.errors = check(spec);
   if (!report.errors.empty()) return report;
   device::Access access = access_for(spec);
   access.try_to_open = true;

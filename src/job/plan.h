@@ -21,7 +21,6 @@ struct DevicePlan {
   HeldTarget target;
   workload::BlockRange range;
   ResourceGrant grant;
-  std::optional<std::size_t> first_cpu;  // of the first worker, the others follow; none: wherever the kernel likes
 };
 
 struct JobPlan {

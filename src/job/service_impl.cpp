@@ -45,7 +45,7 @@ JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
       write_behind_(setup_.store, setup_.log),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
-      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, seats_, pauses_},
+      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_},
       watch_(setup_.admission, registry_),
       budget_(setup_.limits),
       last_round_(setup_.clock.now()),
@@ -90,10 +90,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.admission, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (std::size_t i = 0; i < plan->devices.size(); ++i) {
-      plan->devices[i].grant = reservation->grant;
-      if (reservation->first_cpu) plan->devices[i].first_cpu = *reservation->first_cpu + i * spec.workload.workers;
-    }
+    for (DevicePlan& device : plan->devices) device.grant = reservation->grant;
     auto runs = create_runs(id, std::move(*plan), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);

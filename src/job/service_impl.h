@@ -102,7 +102,6 @@ class JobService::Impl {
 
   mutable WriteBehind write_behind_;
   TuningMemory tuning_;
-  CpuSeats seats_;
   PauseWatch pauses_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.

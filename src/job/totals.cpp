@@ -56,6 +56,8 @@ void EngineTotals::add(const engine::EngineCounters& live) {
 
 void DeviceTotals::merge(const DeviceTotals& other) {
   for (std::size_t i = 0; i < util::kOpClasses; ++i) asked_for[i] = asked_for[i] || other.asked_for[i];
+  cpu_wait += other.cpu_wait;
+  cpu_wait_known = cpu_wait_known || other.cpu_wait_known;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i].bytes += other.ops[i].bytes;
     ops[i].operations += other.ops[i].operations;

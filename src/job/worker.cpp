@@ -2,12 +2,14 @@
 #include "worker.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <span>
 
@@ -24,6 +26,8 @@ using util::Nanos;
 using util::Op;
 
 namespace {
+
+constexpr Nanos kCpuLook = util::kSecond;  // between two looks at how long the worker waited for its CPU
 
 engine::SpliceConfig engine_config(const Worker::Setup& setup) {
   const JobSpec& spec = setup.spec;
@@ -47,6 +51,10 @@ std::uint64_t size_now(int fd) {
   std::uint64_t bytes = static_cast<std::uint64_t>(st.st_size);
   if (S_ISBLK(st.st_mode) && ::ioctl(fd, BLKGETSIZE64, &bytes) != 0) return 0;
   return bytes;
+}
+
+std::string cannot_bind(const util::CpuList& cpus, int error) {
+  return fmt::format("cpus_allowed \"{}\": {}", util::format_cpu_list(cpus), util::errno_text(error));
 }
 
 // A disk that has given up writing becomes read-only, and then its writes are not permitted.
@@ -103,12 +111,10 @@ Worker::Worker(const Setup& setup)
       spec_(setup.spec),
       fd_(setup.plan.target.open->fd.get()),
       index_(setup.index),
-      first_cpu_(setup.plan.first_cpu),
       name_(setup.thread_name),
       owner_(setup.owner),
       barrier_(setup.barrier),
       clock_(setup.clock),
-      seats_(setup.seats),
       pauses_(setup.pauses) {
   for (std::size_t i = 0; i < directions_.size(); ++i) {
     DirectionState& state = directions_[i];
@@ -139,9 +145,11 @@ void Worker::run(const std::stop_token& stop) {
   util::name_this_thread(name_);
   util::restore_priority();
   util::accept_wake_signal();
-  if (first_cpu_) util::stay_on_cpu(*first_cpu_ + index_);
+  const int unbound = spec_.workload.cpus_allowed.empty() ? 0 : util::run_on_cpus(spec_.workload.cpus_allowed);
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
-  if (const Nanos start = barrier_->wait(); start != 0) drive(stop, start);
+  const Nanos start = barrier_->wait();
+  if (start != 0 && unbound == 0) drive(stop, start);
+  if (start != 0 && unbound != 0) owner_.on_refusal(cannot_bind(spec_.workload.cpus_allowed, unbound));
   engine_->release();
   finished_.store(true, std::memory_order_release);
   owner_.on_exit();
@@ -150,26 +158,45 @@ void Worker::run(const std::stop_token& stop) {
 void Worker::drive(const std::stop_token& stop, Nanos start) {
   workload::Pacer pacer(spec_.workload, generator_.part(), start);
   deadline_ = spec_.workload.runtime == 0 ? 0 : start + spec_.workload.runtime;
-  // With a rate, most of the time is waiting, and how late the I/O begins is not in what could be compared.
-  const auto cpus = pacer.paced() ? nullptr : util::cpus_of_this_thread();
-  CpuSeat seat(seats_, cpus.get());
+  begin_cpu_wait(start);
   workload::Request request;
   Nanos now = start;
   while (!stop.stop_requested() && (deadline_ == 0 || now < deadline_) && next(request)) {
     const Nanos first_due = due(pacer, request);
     if (first_due > now && !wait_until(stop, first_due)) break;
-    const Nanos began = trying(request.op) || seat.comparing() ? clock_.now() : 0;
+    const Nanos began = trying(request.op) ? clock_.now() : 0;
     gather(pacer, request, first_due, std::max(now, first_due));
     now = perform(deadline_, began);
-    if (seat.due(now) && decided()) [[unlikely]]
-      tell(seat, now, began);
+    if (now >= next_cpu_look_) [[unlikely]]
+      add_cpu_wait(now);
     if (spec_.workload.thinktime != 0 && !think(stop, pacer, now)) break;
   }
   completed_ = !stop.stop_requested();
-  if (!completed_ || !generator_.last(request)) return;
-  count_ = 0;
-  add(pacer, request, 0, 1);
-  (void)perform(0, 0);
+  if (completed_ && generator_.last(request)) {
+    count_ = 0;
+    add(pacer, request, 0, 1);
+    (void)perform(0, 0);
+  }
+  add_cpu_wait(clock_.now());
+}
+
+void Worker::begin_cpu_wait(Nanos now) {
+  const auto times = util::scheduler_times();
+  if (!times) {
+    next_cpu_look_ = std::numeric_limits<Nanos>::max();
+    return;
+  }
+  waited_before_ = times->waited;
+  next_cpu_look_ = now + kCpuLook;
+  counters_.cpu_wait_known.store(true, std::memory_order_relaxed);
+}
+
+void Worker::add_cpu_wait(Nanos now) {
+  if (next_cpu_look_ == std::numeric_limits<Nanos>::max()) return;
+  next_cpu_look_ = now + kCpuLook;
+  if (const auto times = util::scheduler_times()) {
+    counters_.cpu_wait.set(static_cast<std::uint64_t>(std::max<Nanos>(0, times->waited - waited_before_)));
+  }
 }
 
 bool Worker::next(workload::Request& out) {
@@ -248,10 +275,6 @@ bool Worker::trying(Op op) {
   return state != nullptr && !state->decided;
 }
 
-bool Worker::decided() const {
-  return std::all_of(directions_.begin(), directions_.end(), [](const DirectionState& state) { return state.decided; });
-}
-
 // Does what was gathered, up to what is the end of the job: an error too many, `until`. `began`: with the making of the
 // data. When the last of the operations ended.
 Nanos Worker::perform(Nanos until, Nanos began) {
@@ -291,11 +314,6 @@ void Worker::adapt(Direction direction, DirectionState& state, Nanos began) {
   if (comparison.candidate() == before) return;
   state.tuning->try_out(comparison.candidate());
   use(state.tuning->setting());
-}
-
-// What syncs moves nothing, and says nothing of how fast the rest is.
-void Worker::tell(CpuSeat& seat, Nanos now, Nanos began) const {
-  if (util::op_class(transfers_[0].op) != util::OpClass::sync) seat.note(now, moved_if_done(), now - began);
 }
 
 // By what was gathered last; 0 unless all of it succeeded.

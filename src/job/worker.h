@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "comparison.h"
-#include "cpu_seat.h"
 #include "live_counters.h"
 #include "pause_watch.h"
 #include "plan.h"
@@ -30,6 +29,8 @@ class WorkerOwner {
   virtual ~WorkerOwner() = default;
   // An operation failed. The owner decides whether the device has had enough.
   virtual void on_error(const engine::Transfer& transfer, ErrorClass error_class) = 0;
+  // What the job asks for is not to be had on this host: the worker does nothing.
+  virtual void on_refusal(const std::string& what) = 0;
   virtual void on_exit() = 0;
 };
 
@@ -51,7 +52,6 @@ class Worker {
     std::shared_ptr<StartBarrier> barrier;
     util::Clock& clock;
     const EngineFactory& engines;
-    CpuSeats& seats;                                   // outlives it
     const PauseWatch& pauses;                          // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
@@ -91,9 +91,9 @@ class Worker {
   void record(const engine::Transfer& transfer, util::Nanos due);
   [[nodiscard]] DirectionState* state_of(util::Op op);
   [[nodiscard]] bool trying(util::Op op);
-  [[nodiscard]] bool decided() const;
   void adapt(engine::Direction direction, DirectionState& state, util::Nanos began);
-  void tell(CpuSeat& seat, util::Nanos now, util::Nanos began) const;
+  void begin_cpu_wait(util::Nanos now);
+  void add_cpu_wait(util::Nanos now);
   [[nodiscard]] std::uint64_t moved_if_done() const;
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
@@ -113,13 +113,13 @@ class Worker {
   const JobSpec& spec_;
   const int fd_;
   const unsigned index_;
-  const std::optional<std::size_t> first_cpu_;
   const std::string name_;
   WorkerOwner& owner_;
   const std::shared_ptr<StartBarrier> barrier_;
   util::Clock& clock_;
-  CpuSeats& seats_;
   const PauseWatch& pauses_;
+  util::Nanos next_cpu_look_ = 0;
+  util::Nanos waited_before_ = 0;  // for its CPU, before it began
   bool completed_ = false;
   std::atomic<bool> finished_{false};
   std::thread thread_;

@@ -119,6 +119,16 @@ void collect_io(const Telemetry& telemetry, Families& out) {
   duration.finish(out);
 }
 
+void collect_cpu(const Telemetry& telemetry, Families& out) {
+  auto wait = Family::counter("spliced_worker_cpu_wait_seconds_total",
+                              "Time in which the workers of a device were ready to run and waited for a CPU.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    if (!device.totals.cpu_wait_known) continue;
+    wait.add({{"device", device.facts.name}}, static_cast<double>(device.totals.cpu_wait) / 1e9);
+  }
+  wait.finish(out);
+}
+
 void collect_moment(const Telemetry& telemetry, Families& out) {
   auto inflight = Family::gauge("spliced_io_inflight", "Operations that are in the kernel at this moment.");
   auto oldest = Family::gauge("spliced_io_oldest_inflight_seconds", "Age of the oldest operation in the kernel.");
@@ -216,6 +226,7 @@ void collect_devices(const Telemetry& telemetry, Families& out) {
   collect_info(telemetry, out);
   collect_end(telemetry, out);
   collect_io(telemetry, out);
+  collect_cpu(telemetry, out);
   collect_moment(telemetry, out);
   collect_engine(telemetry, out);
   collect_jobs(telemetry, out);

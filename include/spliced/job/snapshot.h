@@ -97,6 +97,7 @@ struct DeviceSnapshot {
   std::optional<double> eta_seconds;  // unknown before anything was moved
   std::array<OpSnapshot, util::kOpClasses> ops;
   EngineTotals engine;
+  std::optional<double> cpu_wait_seconds;  // see DeviceTotals
   engine::ReadPath read_path = engine::ReadPath::map;
   bool has_read = false;               // whether read_path means anything
   std::uint64_t pipe_size_bytes = 0;   // the largest that a worker obtained

@@ -43,6 +43,9 @@ struct DeviceTotals {
   std::array<OpTotals, util::kOpClasses> ops;      // by util::OpClass
   std::array<bool, util::kOpClasses> asked_for{};  // whether any run was to do such operations
   EngineTotals engine;
+  // Nanoseconds in which workers were ready to run and had no CPU; unknown where the kernel does not keep it.
+  std::uint64_t cpu_wait = 0;
+  bool cpu_wait_known = false;
   void merge(const DeviceTotals& other);
 };
 

@@ -1,43 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which CPUs a thread runs on (sched_setaffinity(2)), and how long it waits for one.
+// Which CPUs a thread may run on (sched_setaffinity(2)), and how long it waited for one.
 #pragma once
-#include <cstddef>
-#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "spliced/util/clock.h"
+#include "spliced/util/result.h"
 
 namespace spliced::util {
 
-// Binds the calling thread to one of the CPUs that it may run on: to the `index`-th, counted round and round. Where the
-// system does not permit that, it stays as it is.
-void stay_on_cpu(std::size_t index);
+// Numbers of CPUs, ascending, each once; all below kMaxCpus.
+using CpuList = std::vector<unsigned>;
+inline constexpr unsigned kMaxCpus = 1024;  // as many as a cpu_set_t holds
 
-// What the kernel's scheduler tells of one thread, and lets it ask for. Belongs to that thread.
-class ThreadCpus {
- public:
-  // Since the thread began, as /proc/thread-self/schedstat has it: nanoseconds.
-  struct Times {
-    Nanos ran = 0;
-    Nanos waited = 0;  // while it was ready to run
-  };
+// "0-3,7", as taskset(1) and fio write it. Fails on anything else, on an empty list and on numbers from kMaxCpus on.
+[[nodiscard]] Result<CpuList> parse_cpu_list(std::string_view text);
+// In the shortest form, so that parse_cpu_list reads the same back; "" for none.
+[[nodiscard]] std::string format_cpu_list(const CpuList& cpus);
 
-  virtual ~ThreadCpus() = default;
-  // Those that the thread might run on when this was made.
-  [[nodiscard]] virtual const std::vector<std::size_t>& allowed() const = 0;
-  // Where it runs now.
-  [[nodiscard]] virtual std::size_t current() const = 0;
-  // None where the kernel does not keep them (CONFIG_SCHED_INFO).
-  [[nodiscard]] virtual std::optional<Times> times() = 0;
-  // Binds it to one CPU of those that it may run on now; not while it is bound. false, and nothing happens, when the
-  // system does not permit that.
-  virtual bool bind(std::size_t cpu) = 0;
-  // It may run again wherever it might before, unless somebody else has said in the meantime where it may.
-  virtual void unbind() = 0;
+// Those that the calling thread may run on.
+[[nodiscard]] CpuList allowed_cpus();
+// Lets the calling thread run on these alone. 0, or an errno: EINVAL when it may run on none of them.
+[[nodiscard]] int run_on_cpus(const CpuList& cpus);
+
+// Of the calling thread since it began, as the kernel's scheduler counts it (/proc/thread-self/schedstat).
+struct SchedulerTimes {
+  Nanos ran = 0;
+  Nanos waited = 0;  // while it was ready to run
 };
-
-// Those of the calling thread.
-[[nodiscard]] std::unique_ptr<ThreadCpus> cpus_of_this_thread();
+// None where the kernel does not keep them (CONFIG_SCHED_INFO). Opens, reads and closes a file: some 10 µs.
+[[nodiscard]] std::optional<SchedulerTimes> scheduler_times();
 
 }  // namespace spliced::util

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "spliced/util/clock.h"
+#include "spliced/util/cpus.h"
 
 namespace spliced::workload {
 
@@ -64,6 +65,7 @@ struct WorkloadSpec {
   std::uint64_t loops = 1;
   unsigned workers = 1;         // threads per device
   bool direct = true;           // O_DIRECT
+  util::CpuList cpus_allowed;   // that the workers share; empty: wherever the kernel puts them
   std::uint64_t rate = 0;       // bytes per second and device, 0: unlimited
   std::uint64_t rate_iops = 0;  // operations per second and device, 0: unlimited
   util::Nanos thinktime = 0;    // pause of a worker after each operation

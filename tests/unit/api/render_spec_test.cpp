@@ -37,6 +37,7 @@ job::JobSpec full() {
                    7,
                    3,
                    false,
+                   {0, 2, 3},
                    123'456'789,
                    1000,
                    12'345,
@@ -69,6 +70,7 @@ void expect_equal(const workload::WorkloadSpec& a, const workload::WorkloadSpec&
   EXPECT_EQ(a.loops, b.loops);
   EXPECT_EQ(a.workers, b.workers);
   EXPECT_EQ(a.direct, b.direct);
+  EXPECT_EQ(a.cpus_allowed, b.cpus_allowed);
   EXPECT_EQ(a.rate, b.rate);
   EXPECT_EQ(a.rate_iops, b.rate_iops);
   EXPECT_EQ(a.thinktime, b.thinktime);

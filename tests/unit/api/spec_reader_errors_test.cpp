@@ -52,6 +52,15 @@ TEST(SpecReaderErrors, UnknownKeysAreErrorsAtEveryLevel) {
   EXPECT_NE(detail_of({{"targets", {"/a"}}, {"nam", 1}}).find("name"), std::string::npos);
 }
 
+TEST(SpecReaderErrors, AListOfCpusIsOneThatCanBeRead) {
+  for (const json& wrong : {json("3-1"), json(""), json(2), json(json::array({0})), json("0-5000")}) {
+    const json job = {{"targets", {"/a"}}, {"workload", {{"cpus_allowed", wrong}}}};
+    EXPECT_EQ(pointers_of(job), Pointers{"/workload/cpus_allowed"}) << wrong;
+    EXPECT_NE(detail_of(job).find("0-3,7"), std::string::npos) << "it says what would be right";
+  }
+  EXPECT_TRUE(pointers_of(json{{"targets", {"/a"}}, {"workload", {{"cpus_allowed", nullptr}}}}).empty());
+}
+
 TEST(SpecReaderErrors, UnknownKeysAreEscapedInThePointer) {
   EXPECT_EQ(pointers_of(json{{"targets", {"/a"}}, {"a/b~c", 1}}), Pointers{"/a~1b~0c"});
 }

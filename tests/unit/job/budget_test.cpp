@@ -34,24 +34,24 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
   spec.workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
-  EXPECT_EQ(reserve(spec, limits, 0, 0).grant.pipe_limit, kMaxAutoPipe);
-  EXPECT_EQ(reserve(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
-  EXPECT_EQ(reserve(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, kMaxAutoPipe);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
   spec.workload.rw = workload::Mode::randrw;
-  EXPECT_EQ(reserve(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 4) << "one for each direction";
-  EXPECT_EQ(reserve(spec, limits, 0, 12 * kMiB).threads, 4U);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 4) << "one for each direction";
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).threads, 4U);
 }
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
   const auto batch = [&](const Reservation& out) { return largest_batch(settings_to_try(spec, out.grant)); };
-  const Reservation first = reserve(spec, limits_of(32 * kMiB, 0), 0, 0);
+  const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
   EXPECT_EQ(batch(first), 8U);
-  const Reservation more = reserve(spec, limits_of(32 * kMiB, 0), 16 * kMiB, 0);
+  const Reservation more = plan_reservation(spec, limits_of(32 * kMiB, 0), 16 * kMiB, 0);
   EXPECT_LE(more.buffers, 8 * kMiB);
   EXPECT_EQ(batch(more), 2U);
-  const Reservation last = reserve(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
+  const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
   EXPECT_EQ(last.grant.pipe_limit, kMaxAutoPipe) << "pipes are no buffers";
 }
@@ -59,8 +59,8 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
   spec.engine.pipe_size = kMiB;
-  EXPECT_EQ(largest_batch(settings_to_try(spec, reserve(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)), 64U);
-  const Reservation out = reserve(spec, limits_of(64 * kMiB, 0), 0, 0);
+  EXPECT_EQ(largest_batch(settings_to_try(spec, plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)), 64U);
+  const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
   EXPECT_EQ(largest_batch(settings_to_try(spec, out.grant)), 4U);
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
@@ -68,7 +68,7 @@ TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
 TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
-    const Reservation out = reserve(spec, limits_of(4096 * kMiB, 0), 0, 0);
+    const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
     const std::size_t batch = largest_batch(settings_to_try(spec, out.grant));
     const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grant.payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
@@ -81,15 +81,16 @@ TEST(Budget, TheReadsOfAWorkerShareABuffer) {
   spec.workload.workers = 3;
   for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{kReadWindow}}) {
     spec.workload.bs = bs;
-    EXPECT_EQ(reserve(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs) << "however many there are in a batch";
+    EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs)
+        << "however many there are in a batch";
   }
   spec.workload.bs = kMaxBlock;
-  EXPECT_EQ(reserve(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * kReadWindow);
+  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * kReadWindow);
 }
 
 TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   const auto pages = [](const JobSpec& spec) {
-    return reserve(spec, limits_of(1024 * kMiB, 0), 0, 0).grant.payload_pages;
+    return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grant.payload_pages;
   };
   EXPECT_EQ(pages(writing_blocks_of(65536)), Pages::huge);
   EXPECT_EQ(pages(writing_blocks_of(65536, 32)), Pages::huge);
@@ -204,10 +205,10 @@ TEST(Budget, PipesAndWorkersAreMemoryToo) {
 TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   JobSpec spec = writing_blocks_of(kMiB);
   spec.engine.pipe_size = 64 * kMiB;
-  EXPECT_EQ(reserve(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
+  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
   spec.workload.rw = workload::Mode::trim;
-  EXPECT_EQ(reserve(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);
-  EXPECT_EQ(reserve(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
+  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);
+  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
 }
 
 }  // namespace

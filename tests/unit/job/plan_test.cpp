@@ -221,6 +221,21 @@ TEST_F(ReportPlan, OneNewFileUnderTwoNamesOfItsDirectoryIsOne) {
   EXPECT_EQ(report_plan(admission, spec).targets.at(1).refusals.at(0).reason, util::Reason::named_twice);
 }
 
+TEST_F(ReportPlan, ACpuThatTheDaemonMayNotUseIsRefusedByName) {
+  const util::CpuList here = util::allowed_cpus();
+  JobSpec spec = reading({first});
+  spec.workload.cpus_allowed = here;
+  EXPECT_TRUE(report_plan(admission, spec).accepted());
+  if (here.back() == util::kMaxCpus - 1) return;
+  spec.workload.cpus_allowed.push_back(util::kMaxCpus - 1);
+  const PlanReport report = report_plan(admission, spec);
+  ASSERT_EQ(report.errors.size(), 1U);
+  EXPECT_EQ(report.errors[0].pointer, "/workload/cpus_allowed");
+  EXPECT_TRUE(contains(report.errors[0].detail, "names 1023"));
+  EXPECT_TRUE(contains(report.errors[0].detail, "it may on " + util::format_cpu_list(here)));
+  EXPECT_EQ(refusal(spec).details.at(0).detail, report.errors[0].detail);
+}
+
 TEST_F(ReportPlan, ASpecThatIsWrongIsReportedAsAWhole) {
   const PlanReport report = report_plan(admission, JobSpec{});
   EXPECT_FALSE(report.accepted());

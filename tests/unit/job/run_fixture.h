@@ -10,9 +10,8 @@ namespace spliced::testing {
 // Device runs without a service around them.
 struct RunFixture : ServiceFixture {
   job::TuningMemory tuning;
-  job::CpuSeats seats;
   job::PauseWatch pauses{clock.now(), kForever};
-  job::Environment environment{clock, log, null_engines(), tuning, seats, pauses};
+  job::Environment environment{clock, log, null_engines(), tuning, pauses};
   std::atomic<int> changes{0};
 
   std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {

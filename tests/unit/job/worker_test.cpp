@@ -5,6 +5,7 @@
 
 #include "job/budget.h"
 #include "service_fixture.h"
+#include "spliced/util/cpus.h"
 
 namespace spliced::job {
 namespace {
@@ -61,15 +62,17 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     errors.emplace_back(transfer.offset, error_class);
     if (stop_on_error) stop_on_error();
   }
+  void on_refusal(const std::string& what) override { refusal = what; }
   void on_exit() override { exited = true; }
 
   void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
-    auto plan = make_plan(admission, spec, "job-1");
+    JobSpec anywhere = spec;
+    anywhere.workload.cpus_allowed.clear();  // a CPU may go after the plan was made
+    auto plan = make_plan(admission, anywhere, "job-1");
     ASSERT_TRUE(plan);
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
     const EngineFactory engines = faulty_engines();
     TuningMemory memory;
-    CpuSeats seats;
     const PauseWatch pauses(clock.now(), testing::kForever);
     Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
     Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
@@ -88,7 +91,6 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                start_barrier,
                                clock,
                                engines,
-                               seats,
                                pauses,
                                {workload::reads(spec.workload.rw) ? &reading : nullptr,
                                 workload::writes(spec.workload.rw) ? &writing : nullptr}});
@@ -124,6 +126,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   std::string path = dir.file("target", 40'960);
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
   std::function<void()> stop_on_error;
+  std::string refusal;
   std::atomic<bool> exited{false};
   Worker* driven = nullptr;  // during run()
   bool completed = false;
@@ -256,6 +259,57 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
     EXPECT_GT(bytes, 7U << 20);
     EXPECT_EQ(highest - lowest, std::min<std::ptrdiff_t>(bs, kReadWindow));
   }
+}
+
+TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
+  const util::CpuList all = util::allowed_cpus();
+  for (const util::CpuList& cpus : {util::CpuList{}, util::CpuList{all.back()}}) {
+    util::CpuList met;
+    sys.on_read = [&met](ino_t, std::uint64_t) {
+      met = util::allowed_cpus();
+      return 0;
+    };
+    JobSpec spec = testing::reading({path});
+    spec.workload.cpus_allowed = cpus;
+    exited = false;
+    run(spec);
+    EXPECT_EQ(met, cpus.empty() ? all : cpus);
+    EXPECT_EQ(refusal, "");
+  }
+}
+
+TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
+  if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
+  JobSpec spec = testing::reading({path});
+  spec.workload.cpus_allowed = {util::kMaxCpus - 1};
+  run(spec);
+  EXPECT_FALSE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 0U);
+  EXPECT_NE(refusal.find("cpus_allowed \"1023\": Invalid argument"), refusal.npos) << refusal;
+}
+
+TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {
+  if (!util::scheduler_times()) GTEST_SKIP() << "the kernel does not keep it";
+  const util::CpuList one{util::allowed_cpus().front()};
+  std::atomic<bool> over{false};
+  std::jthread rival([&] {
+    (void)util::run_on_cpus(one);
+    while (!over) {
+    }
+  });
+  sys.on_read = [](ino_t, std::uint64_t) {
+    const util::Nanos before = util::scheduler_times()->waited;
+    const util::Nanos end = util::system_clock().now() + testing::kPatienceNanos;
+    while (util::scheduler_times()->waited - before < util::kSecond / 1000 && util::system_clock().now() < end) {
+    }
+    return 0;
+  };
+  JobSpec spec = testing::reading({path});
+  spec.workload.cpus_allowed = one;
+  run(spec);
+  over = true;
+  EXPECT_TRUE(totals.cpu_wait_known);
+  EXPECT_GE(totals.cpu_wait, static_cast<std::uint64_t>(util::kSecond / 1000));
 }
 
 TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {

@@ -4,121 +4,78 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <atomic>
+#include <cerrno>
 #include <thread>
 
 namespace spliced::util {
 namespace {
 
-TEST(StayOnCpu, BindsTheCallingThreadAloneRoundAndRound) {
-  const auto cpus_after = [](std::size_t index) {
-    cpu_set_t set;
-    std::jthread([&] {
-      stay_on_cpu(index);
-      ASSERT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
-    }).join();
-    return set;
-  };
-  cpu_set_t mine;
-  ASSERT_EQ(::sched_getaffinity(0, sizeof mine, &mine), 0);
-  const auto count = static_cast<std::size_t>(CPU_COUNT(&mine));
-  cpu_set_t met;
-  CPU_ZERO(&met);
-  for (std::size_t i = 0; i < count; ++i) {
-    const cpu_set_t one = cpus_after(i);
-    EXPECT_EQ(CPU_COUNT(&one), 1);
-    CPU_OR(&met, &met, &one);
-    const cpu_set_t again = cpus_after(i + 3 * count);
-    EXPECT_TRUE(CPU_EQUAL(&one, &again));
+TEST(CpuList, IsReadAsTasksetWritesIt) {
+  EXPECT_EQ(parse_cpu_list("0").value(), CpuList{0});
+  EXPECT_EQ(parse_cpu_list("0-3,7").value(), (CpuList{0, 1, 2, 3, 7}));
+  EXPECT_EQ(parse_cpu_list("7,2-3,3,2").value(), (CpuList{2, 3, 7})) << "in any order, named twice";
+  EXPECT_EQ(parse_cpu_list("1023").value(), CpuList{1023});
+}
+
+TEST(CpuList, AnythingElseIsRefusedByName) {
+  for (const char* text : {"", "a", "-1", "1-", "-", "3-1", "1,", ",1", "1,,2", "0x1", "1 ", "1024", "0-1024", "1-2-3",
+                           "99999999999999999999", "+1"}) {
+    const auto list = parse_cpu_list(text);
+    ASSERT_FALSE(list) << text;
+    EXPECT_NE(list.error().message.find(text), std::string::npos);
   }
-  EXPECT_TRUE(CPU_EQUAL(&met, &mine)) << "each CPU has its turn";
-  cpu_set_t now;
-  ASSERT_EQ(::sched_getaffinity(0, sizeof now, &now), 0);
-  EXPECT_TRUE(CPU_EQUAL(&now, &mine));
 }
 
-cpu_set_t mask() {
-  cpu_set_t out;
-  CPU_ZERO(&out);
-  EXPECT_EQ(::sched_getaffinity(0, sizeof out, &out), 0);
-  return out;
+TEST(CpuList, IsWrittenInTheShortestForm) {
+  EXPECT_EQ(format_cpu_list({}), "");
+  EXPECT_EQ(format_cpu_list({5}), "5");
+  EXPECT_EQ(format_cpu_list({0, 1}), "0-1");
+  for (const char* text : {"0-3,7", "1,3,5-6", "0,1023"}) {
+    EXPECT_EQ(format_cpu_list(parse_cpu_list(text).value()), text);
+  }
 }
 
-TEST(ThreadCpus, KnowsWhereItsThreadMayRunAndDoesRun) {
-  const auto cpus = cpus_of_this_thread();
-  const cpu_set_t mine = mask();
-  EXPECT_EQ(cpus->allowed().size(), static_cast<std::size_t>(CPU_COUNT(&mine)));
-  for (const std::size_t cpu : cpus->allowed()) EXPECT_TRUE(CPU_ISSET(cpu, &mine));
-  EXPECT_TRUE(CPU_ISSET(cpus->current(), &mine));
+TEST(RunOnCpus, BindsTheCallingThreadAlone) {
+  const CpuList mine = allowed_cpus();
+  ASSERT_FALSE(mine.empty());
+  for (const unsigned cpu : mine) {
+    std::jthread([cpu] {
+      EXPECT_EQ(run_on_cpus({cpu}), 0);
+      EXPECT_EQ(allowed_cpus(), CpuList{cpu});
+      EXPECT_EQ(::sched_getcpu(), static_cast<int>(cpu));
+    }).join();
+  }
+  EXPECT_EQ(allowed_cpus(), mine);
 }
 
-TEST(ThreadCpus, BindsAndLetsGo) {
-  const cpu_set_t before = mask();
-  std::jthread([&] {
-    const auto cpus = cpus_of_this_thread();
-    for (const std::size_t cpu : cpus->allowed()) {
-      EXPECT_TRUE(cpus->bind(cpu));
-      const cpu_set_t now = mask();
-      EXPECT_EQ(CPU_COUNT(&now), 1);
-      EXPECT_TRUE(CPU_ISSET(cpu, &now));
-      EXPECT_EQ(cpus->current(), cpu);
-      cpus->unbind();
-      const cpu_set_t after = mask();
-      EXPECT_TRUE(CPU_EQUAL(&after, &before));
-    }
-  }).join();
+TEST(RunOnCpus, ACpuThatIsNotThereIsAnError) {
+  const CpuList mine = allowed_cpus();
+  if (mine.back() == kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU that there may be";
+  EXPECT_EQ(run_on_cpus({kMaxCpus - 1}), EINVAL);
+  EXPECT_EQ(allowed_cpus(), mine);
 }
 
-// Somebody else, such as taskset(1), says where it may run.
-TEST(ThreadCpus, KeepsToWhatOthersSayInTheMeantime) {
-  const auto all = cpus_of_this_thread()->allowed();
-  if (all.size() < 2) GTEST_SKIP() << "one CPU";
-  const auto only = [](std::size_t cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    ASSERT_EQ(::sched_setaffinity(0, sizeof set, &set), 0);
-  };
-  std::jthread([&] {
-    const auto cpus = cpus_of_this_thread();
-    ASSERT_TRUE(cpus->bind(all[0]));
-    only(all[1]);
-    cpus->unbind();
-    cpu_set_t now = mask();
-    EXPECT_EQ(CPU_COUNT(&now), 1);
-    EXPECT_TRUE(CPU_ISSET(all[1], &now));
-    EXPECT_FALSE(cpus->bind(all[0]));
-    EXPECT_TRUE(cpus->bind(all[1]));
-  }).join();
-}
-
-TEST(ThreadCpus, RefusesACpuThatIsNotThere) {
-  const auto cpus = cpus_of_this_thread();
-  const cpu_set_t before = mask();
-  EXPECT_FALSE(cpus->bind(CPU_SETSIZE - 1));
-  const cpu_set_t now = mask();
-  EXPECT_TRUE(CPU_EQUAL(&now, &before));
-}
-
-// Two threads that always run, on one CPU: each waits about as long as it runs.
-TEST(ThreadCpus, TellsHowLongItRanAndWaited) {
-  const auto available = cpus_of_this_thread();
-  if (!available->times()) GTEST_SKIP() << "the kernel keeps no scheduler times (CONFIG_SCHED_INFO)";
-  const std::size_t cpu = available->allowed().front();
-  std::jthread other([&](const std::stop_token& stop) {
-    cpus_of_this_thread()->bind(cpu);
-    while (!stop.stop_requested()) {
+TEST(SchedulerTimes, TellHowLongAThreadWaitedForItsCpu) {
+  if (!scheduler_times()) GTEST_SKIP() << "the kernel does not keep them";
+  const unsigned cpu = allowed_cpus().front();
+  // Two that both want one CPU: each waits while the other runs.
+  std::atomic<bool> over{false};
+  std::jthread other([&] {
+    ASSERT_EQ(run_on_cpus({cpu}), 0);
+    while (!over) {
     }
   });
   std::jthread([&] {
-    const auto cpus = cpus_of_this_thread();
-    ASSERT_TRUE(cpus->bind(cpu));
-    const ThreadCpus::Times first = cpus->times().value();
-    ThreadCpus::Times last = first;
-    const Nanos limit = system_clock().now() + 30 * kSecond;
-    while (last.waited - first.waited < kSecond / 20 && system_clock().now() < limit) last = cpus->times().value();
-    EXPECT_GE(last.waited - first.waited, kSecond / 20);
-    EXPECT_GT(last.ran, first.ran);
+    ASSERT_EQ(run_on_cpus({cpu}), 0);
+    const SchedulerTimes before = scheduler_times().value();
+    SchedulerTimes now = before;
+    const Nanos end = system_clock().now() + 20 * kSecond;
+    while (now.waited - before.waited < kSecond / 100 && system_clock().now() < end) now = scheduler_times().value();
+    EXPECT_GE(now.waited - before.waited, kSecond / 100);
+    EXPECT_GT(now.ran, before.ran);
   }).join();
+  over = true;
 }
 
 }  // namespace
