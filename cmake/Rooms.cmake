@@ -41,6 +41,24 @@ endif()
 set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/daemon/version.cpp PROPERTY COMPILE_DEFINITIONS
              SPLICED_REVISION="${revision}")
 
+# What many files include is compiled once, and the compiler does not tidy up its memory before it has used half a GiB of it. The
+# presets turn it on; a package is built without, file by file, so that a file which does not include what it uses is noticed.
+option(SPLICED_QUICK_BUILD "Build in less time, with more memory" OFF)
+if(SPLICED_QUICK_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(spliced_options INTERFACE --param=ggc-min-heapsize=524288)
+endif()
+function(spliced_headers name header)
+  set(empty ${CMAKE_BINARY_DIR}/${name}.cpp)
+  file(CONFIGURE OUTPUT ${empty} CONTENT "// Exists to compile ${header}.\n")
+  add_library(${name} OBJECT ${empty})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
+  target_precompile_headers(${name} PRIVATE ${header})
+endfunction()
+if(SPLICED_QUICK_BUILD)
+  spliced_headers(spliced_headers ${CMAKE_SOURCE_DIR}/cmake/headers.h)
+  target_link_libraries(spliced_headers PRIVATE fmt::fmt spliced_options)
+endif()
+
 function(spliced_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
@@ -49,4 +67,7 @@ function(spliced_room name)
   target_compile_definitions(spliced_${name} PRIVATE SPLICED_VERSION="${PROJECT_VERSION}"
                              SPLICED_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
   target_link_libraries(spliced_${name} PUBLIC ${ROOM_LINKS} spliced_options)
+  if(SPLICED_QUICK_BUILD)
+    target_precompile_headers(spliced_${name} REUSE_FROM spliced_headers)
+  endif()
 endfunction()

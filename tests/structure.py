@@ -33,6 +33,9 @@ LIBRARIES = {  # include prefix: the rooms that may use it
     "blkid.h": {"device"},
     "libmount/": {"device"},
 }
+# What takes the compiler long to read: a header makes do with forward declarations (<nlohmann/json_fwd.hpp>, <iosfwd>).
+HEAVY = ("nlohmann/json.hpp", "httplib.h", "CLI/", "fmt/", "iostream", "regex")
+HOLDS_JSON = {"src/cli/client.h"}  # as a member
 MAX_FILE, MAX_FUNCTION, MAX_MAIN = 400, 60, 60
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
@@ -53,6 +56,8 @@ def check_includes(path, room, complain):
         for prefix, rooms in LIBRARIES.items():
             if name.startswith(prefix) and room not in rooms:
                 complain(f"{path.relative_to(ROOT)}:{number}: {room} may not include <{name}>")
+        if path.suffix == ".h" and name.startswith(HEAVY) and str(path.relative_to(ROOT)) not in HOLDS_JSON:
+            complain(f"{path.relative_to(ROOT)}:{number}: a header may not include <{name}>, which many would have to read")
         parts = name.split("/")
         other = parts[1] if parts[0] == "spliced" and len(parts) > 2 else parts[0] if len(parts) > 1 else room
         if other in USES and other != room and other not in USES[room]:
@@ -67,12 +72,12 @@ def functions(lines):
     for start, line in enumerate(lines):
         if not opening.match(line) or control.match(line):
             continue
-        # A constructor's list of initialisers stands further in than the constructor.
+        # Parameters may go on in further lines; a constructor's list of initialisers stands further in than the constructor.
         first = start
-        while first > 0 and lines[first - 1].endswith(",") and not lines[first].lstrip().startswith(":"):
+        while first > 0 and lines[first - 1].endswith((",", "(")) and not lines[first].lstrip().startswith(":"):
             first -= 1
         in_list = lines[first].lstrip().startswith(":")
-        indent = len(lines[first]) - len(lines[first].lstrip()) - 4 if in_list else len(line) - len(line.lstrip())
+        indent = len(lines[first]) - len(lines[first].lstrip()) - (4 if in_list else 0)
         for end in range(start + 1, len(lines)):
             if lines[end].startswith(" " * indent + "}") and len(lines[end]) - len(lines[end].lstrip()) == indent:
                 yield start + 1, end - start + 1
@@ -114,6 +119,8 @@ def check_self(complain):
     check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/block_topology.h"\n'}
 
     class Fake:
+        suffix = ".h"
+
         def relative_to(self, root):
             return fake.relative_to(root)
 
@@ -121,7 +128,7 @@ def check_self(complain):
             return check["text"]
 
     check_includes(Fake(), "engine", found.append)
-    if len(found) != 3:
+    if len(found) != 4:
         complain("the include check does not notice forbidden includes")
     body = ["int f(int x) {"] + ["  x++;"] * 70 + ["}"]
     if list(functions(body)) != [(1, 72)]:
@@ -129,6 +136,9 @@ def check_self(complain):
     body = ["A::A(int b)", "    : b_(b),", "      c_(b) {"] + ["  c_++;"] * 70 + ["}"]
     if list(functions(body)) != [(3, 72)]:
         complain("the length check does not see constructors")
+    body = ["int f(", "    int x) {"] + ["  x++;"] * 70 + ["}"]
+    if list(functions(body)) != [(2, 72)]:
+        complain("the length check does not see parameters that go on in another line")
 
 
 def main():

@@ -2,6 +2,7 @@
 #include "job_text.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <memory>
 #include <optional>

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "key_hints.h"
@@ -112,6 +113,25 @@ void JsonObjectReader::read_duration(const char* key, util::Nanos& out) {
   const auto duration = value->is_string() ? util::parse_duration(value->get_ref<const std::string&>())
                                            : util::seconds_to_nanos(value->get<double>());
   duration ? void(out = *duration) : error(key, duration.error().message);
+}
+
+void JsonObjectReader::nested(const char* key, const std::function<void(JsonObjectReader&)>& read) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_object()) return wrong(key, "an object", *value);
+  JsonObjectReader fields(*value, at(key), errors_);
+  read(fields);
+  fields.finish();
+}
+
+std::optional<std::size_t> JsonObjectReader::read_index(const char* key, std::span<const std::string_view> names) {
+  const json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < names.size() && value->is_string(); ++i) {
+    if (value->get_ref<const std::string&>() == names[i]) return i;
+  }
+  wrong(key, fmt::format("one of {}", fmt::join(names, ", ")), *value);
+  return std::nullopt;
 }
 
 void JsonObjectReader::finish() {

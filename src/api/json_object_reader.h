@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spliced/util/result.h"
@@ -30,28 +32,12 @@ class JsonObjectReader {
 
   // The member, or nullptr; counts as asked for. For what has a notation of its own.
   [[nodiscard]] const nlohmann::json* find(const char* key);
-  // Reads a nested object; `read` is called with its Fields when it is there.
-  template <class Read>
-  void nested(const char* key, Read&& read) {
-    const nlohmann::json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_object()) return wrong(key, "an object", *value);
-    JsonObjectReader fields(*value, at(key), errors_);
-    read(fields);
-    fields.finish();
-  }
+  // Reads a nested object; `read` is called with a reader of it when it is there.
+  void nested(const char* key, const std::function<void(JsonObjectReader&)>& read);
   // One of a table of names.
   template <class Enum, class Names>
   void read_name(const char* key, const Names& names, Enum& out) {
-    const nlohmann::json* value = find(key);
-    if (value == nullptr) return;
-    for (std::size_t i = 0; i < names.size() && value->is_string(); ++i) {
-      if (value->get_ref<const std::string&>() == names[i]) {
-        out = static_cast<Enum>(i);
-        return;
-      }
-    }
-    wrong(key, fmt::format("one of {}", fmt::join(names, ", ")), *value);
+    if (const auto index = read_index(key, names)) out = static_cast<Enum>(*index);
   }
 
   void wrong(const char* key, std::string_view expected, const nlohmann::json& found);
@@ -60,6 +46,7 @@ class JsonObjectReader {
   void finish();
 
  private:
+  [[nodiscard]] std::optional<std::size_t> read_index(const char* key, std::span<const std::string_view> names);
   [[nodiscard]] std::string at(std::string_view key) const { return pointer_ + "/" + escape_token(key); }
 
   const nlohmann::json& object_;

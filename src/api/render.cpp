@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "http/message.h"
 #include "spliced/util/units.h"

@@ -2,6 +2,7 @@
 #include "strict_json.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <set>

@@ -5,6 +5,7 @@
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <chrono>

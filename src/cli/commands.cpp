@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <fstream>
 #include <iostream>

@@ -2,6 +2,7 @@
 #include "context_commands.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 

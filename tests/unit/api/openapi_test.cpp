@@ -2,6 +2,7 @@
 // Holds openapi.yaml, the routes and the code of specs together.
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>

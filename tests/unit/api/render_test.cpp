@@ -2,6 +2,7 @@
 #include "api/render.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <set>
 

@@ -2,6 +2,7 @@
 #include "api/strict_json.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace spliced::api {
 namespace {

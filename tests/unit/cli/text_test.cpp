@@ -2,6 +2,7 @@
 #include "cli/text.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace spliced::cli {
 namespace {
