@@ -61,7 +61,8 @@ endif()
 
 function(spliced_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main/main.cpp$")
   add_library(spliced_${name} STATIC ${sources})
   target_include_directories(spliced_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
   target_compile_definitions(spliced_${name} PRIVATE SPLICED_VERSION="${PROJECT_VERSION}"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_object_reader.h"
 
+#include <fmt/format.h>
 #include <cmath>
 #include <limits>
+
 #include <nlohmann/json.hpp>
 #include <optional>
 

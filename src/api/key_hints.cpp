@@ -25,7 +25,7 @@ constexpr std::array kGroups{
     Group{"fileoffset", "use /workload/offset"},
     Group{"numjobs", "use /workload/workers, who share the range rather than each doing all of it"},
     Group{"iodepth", "use /workload/workers: each has one batch of operations under way"},
-    Group{"ioengine", "leave it out: the engine is splice, with its options in /engine"},
+    Group{"ioengine", "use /engine/kind: \"splice\" (the default) or \"psync\""},
     Group{"timeout", "use /workload/runtime"},
     Group{"buffered", "use /workload/direct, its contrary"},
     Group{"randseed randrepeat allrandrepeat", "use /workload/seed"},
@@ -109,10 +109,11 @@ constexpr std::array kGroups{
 
 // The objects of a job definition, and their keys.
 constexpr std::array kHomes{
-    Group{"rw rwmixread bs offset size runtime time_based loops workers direct cpus_allowed rate rate_iops thinktime seed "
+    Group{"rw rwmixread bs offset size runtime time_based loops workers direct cpus_allowed rate rate_iops thinktime "
+          "seed "
           "random_distribution fsync fdatasync sync_file_range end_fsync payload",
           "/workload"},
-    Group{"read_path pipe_size batch gift", "/engine"},
+    Group{"kind read_path pipe_size batch gift", "/engine"},
     Group{"max_errors stall_timeout", "/error_policy"},
     Group{"max_io_errors", "/criteria"},
     Group{"name targets workload engine error_policy criteria destructive allow_in_use overwrite_signatures",

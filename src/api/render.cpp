@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "http/message.h"
+#include "render_engine.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -42,76 +43,6 @@ Json operation(const job::OpSnapshot& op) {
           {"operations_per_second", op.operations_per_second},
           {"latency_seconds",
            {{"mean", l.mean}, {"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"p999", l.p999}, {"max", l.max}}}};
-}
-
-Json fallbacks_of(const job::EngineTotals& totals) {
-  Json list = Json::array();
-  for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
-    for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
-      if (totals.fallbacks[event][i] == 0) continue;
-      list.push_back({{"from", engine::kFallbackNames[event].from},
-                      {"to", engine::kFallbackNames[event].to},
-                      {"errno", util::errno_name(engine::kFallbackErrors[i])},
-                      {"count", totals.fallbacks[event][i]}});
-    }
-  }
-  return list;
-}
-
-template <class Array>
-std::uint64_t sum(const Array& values) {
-  std::uint64_t total = 0;
-  for (const auto value : values) total += value;
-  return total;
-}
-
-Json setting_of(const engine::PipeSetting& setting) {
-  return {{"pipe_size_bytes", setting.pipe_size}, {"batch", setting.batch}};
-}
-
-std::string why(const job::TuningSnapshot& tuning) {
-  switch (tuning.source) {
-    case job::TuningSource::untried: return "not measured: the job has done too little of this so far";
-    case job::TuningSource::job: return "the job says so";
-    case job::TuningSource::only_choice: return "there is nothing to choose from for this job";
-    case job::TuningSource::measured:
-      return "of what was tried at the start of this job, the fastest that beat the first by more than chance, else "
-             "the first";
-    case job::TuningSource::inconclusive:
-      return "the device is too slow, or fails too often, to tell in the time that is worth it; the usual is used";
-    case job::TuningSource::remembered: break;
-  }
-  return "measured by an earlier job of the same kind on this device";
-}
-
-Json tuning_of(const DeviceSnapshot& device) {
-  Json list = Json::array();
-  for (const auto& tuning : device.tuning) {
-    Json entry = setting_of(tuning.setting);
-    entry["direction"] = engine::kDirectionNames[engine::index_of(tuning.direction)];
-    entry["source"] = job::kTuningSourceNames[static_cast<std::size_t>(tuning.source)];
-    entry["why"] = why(tuning);
-    entry["tried"] = Json::array();
-    for (const auto& tried : tuning.tried) {
-      Json one = setting_of(tried.setting);
-      one["bytes_per_second"] = tried.bytes_per_second;
-      entry["tried"].push_back(std::move(one));
-    }
-    list.push_back(std::move(entry));
-  }
-  return list;
-}
-
-Json splice_of(const DeviceSnapshot& device) {
-  Json path = nullptr;
-  if (device.has_read) path = engine::kReadPathNames[static_cast<std::size_t>(device.read_path)];
-  return {{"read_path", path},
-          {"pipe_size_bytes", device.pipe_size_bytes},
-          {"tuning", tuning_of(device)},
-          {"retries", sum(device.engine.retries)},
-          {"pipe_resets", device.engine.pipe_resets},
-          {"short_transfers", sum(device.engine.short_transfers)},
-          {"fallbacks", fallbacks_of(device.engine)}};
 }
 
 Json errors_of(const DeviceSnapshot& device) {
@@ -190,7 +121,7 @@ Json render_run(const DeviceSnapshot& device) {
           {"size_bytes", device.range.size},
           {"io", io},
           {"cpu_wait_seconds", number_or_null(device.cpu_wait_seconds)},
-          {"splice", splice_of(device)},
+          {"engine", render_engine(device)},
           {"errors", errors_of(device)},
           {"errors_omitted", device.errors_omitted},
           {"safety_read_bytes", device.safety_read_bytes},
@@ -218,6 +149,11 @@ std::optional<Json> restore_device(const std::string& text, const JobSnapshot& j
   if (!device.is_object()) return std::nullopt;
   device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
   device.emplace("criteria", Json::array());
+  if (const auto splice = device.find("splice"); splice != device.end()) {
+    Json engine = restore_engine(*splice);
+    device.erase("splice");
+    device["engine"] = std::move(engine);
+  }
   const auto state = device.find("state");
   if (state != device.end() && (*state == "RUNNING" || *state == "PENDING" || *state == "STOPPING")) {
     *state = job::state_name(job.state);
@@ -317,6 +253,8 @@ Json render_capabilities(const engine::Capabilities& caps) {
   for (const auto& [asked, obtained] : caps.pipe_sizes) {
     sizes.push_back({{"asked_bytes", asked}, {"obtained_bytes", obtained}});
   }
+  Json engines = Json::array();
+  for (std::size_t i = 0; i < engine::kKinds; ++i) engines.push_back(engine::kind_at(i).name());
   return {{"kernel_release", caps.kernel_release},
           {"read_paths", paths},
           {"vmsplice_write", probe(caps.vmsplice_write)},
@@ -328,7 +266,10 @@ Json render_capabilities(const engine::Capabilities& caps) {
           {"default_pipe_bytes", caps.default_pipe_bytes},
           {"largest_pipe_bytes", caps.largest_pipe_bytes},
           {"pipe_max_size", caps.pipe_max_size},
-          {"pipe_user_pages_soft", caps.pipe_user_pages_soft}};
+          {"pipe_user_pages_soft", caps.pipe_user_pages_soft},
+          {"engines", engines},
+          {"preferred_engine", caps.preferred_engine},
+          {"advice", caps.advice}};
 }
 
 }  // namespace spliced::api

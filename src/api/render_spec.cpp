@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "render.h"
+#include "spliced/engine/kind.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -68,18 +69,30 @@ Json workload_of(const job::JobSpec& spec) {
           {"payload", verify::kPayloadNames[static_cast<std::size_t>(spec.payload)]}};
 }
 
+Json options_of(const engine::SpliceOptions& options) {
+  const auto& path = options.read_path;
+  return {{"read_path", path ? engine::kReadPathNames[static_cast<std::size_t>(*path)] : "auto"},
+          {"pipe_size", size_or_auto(options.pipe_size)},
+          {"batch", size_or_auto(options.batch)},
+          {"gift", options.gift}};
+}
+Json options_of(const engine::PsyncOptions&) {
+  return Json::object();
+}
+
+Json engine_of(const engine::Options& options) {
+  Json out = {{"kind", engine::kind_of(options).name()}};
+  out.update(std::visit([](const auto& one) { return options_of(one); }, options));
+  return out;
+}
+
 }  // namespace
 
 Json render_spec(const job::JobSpec& spec) {
-  const auto& path = spec.engine.read_path;
   return {{"name", spec.name},
           {"targets", spec.targets},
           {"workload", workload_of(spec)},
-          {"engine",
-           {{"read_path", path ? engine::kReadPathNames[static_cast<std::size_t>(*path)] : "auto"},
-            {"pipe_size", size_or_auto(spec.engine.pipe_size)},
-            {"batch", size_or_auto(spec.engine.batch)},
-            {"gift", spec.engine.gift}}},
+          {"engine", engine_of(spec.engine)},
           {"error_policy",
            {{"max_errors", spec.error_policy.max_errors},
             {"stall_timeout", format_duration(spec.error_policy.stall_timeout)}}},

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spec_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "json_object_reader.h"
+#include "spliced/engine/kind.h"
 #include "strict_json.h"
 
 namespace spliced::api {
@@ -119,7 +123,7 @@ void read_size_or_auto(JsonObjectReader& fields, const char* key, std::uint64_t&
   if (given == 0) fields.error(key, "0 is given; \"auto\" or a number above 0 is expected");
 }
 
-void read_engine(JsonObjectReader& fields, job::EngineSpec& engine) {
+void read_options(JsonObjectReader& fields, engine::SpliceOptions& engine) {
   const json* path = fields.find("read_path");
   if (path != nullptr && *path != "auto") {
     engine::ReadPath pinned = engine::ReadPath::copy;
@@ -129,6 +133,33 @@ void read_engine(JsonObjectReader& fields, job::EngineSpec& engine) {
   read_size_or_auto(fields, "pipe_size", engine.pipe_size);
   read_size_or_auto(fields, "batch", engine.batch);
   fields.read("gift", engine.gift);
+}
+
+// It has none; those of another kind are told apart from what nobody knows.
+void read_options(JsonObjectReader& fields, engine::PsyncOptions&) {
+  for (const char* key : {"read_path", "pipe_size", "batch", "gift"}) {
+    if (fields.find(key) != nullptr) fields.error(key, "is an option of the engine splice, and this job's is psync");
+  }
+}
+
+// With every default, by the alternative.
+template <std::size_t I = 0>
+engine::Options make_options(std::size_t kind) {
+  if constexpr (I + 1 < engine::kKinds) {
+    return kind == I ? engine::Options(std::in_place_index<I>) : make_options<I + 1>(kind);
+  } else {
+    return engine::Options(std::in_place_index<I>);
+  }
+}
+
+// Which kind it is decides which options there are.
+void read_engine(JsonObjectReader& fields, engine::Options& out) {
+  std::array<std::string_view, engine::kKinds> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = engine::kind_at(i).name();
+  std::size_t kind = out.index();
+  fields.read_name("kind", names, kind);
+  if (kind != out.index()) out = make_options(kind);
+  std::visit([&fields](auto& options) { read_options(fields, options); }, out);
 }
 
 void read_job(JsonObjectReader& fields, job::JobSpec& spec) {

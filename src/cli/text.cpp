@@ -32,12 +32,22 @@ Sum sum_of(const Json& device) {
   return sum;
 }
 
-// Why this pipe and this batch, and what the others came to.
+// What an engine names beside the members that every tuning has: "pipe_size_bytes 64.0 KiB batch 4".
+std::string setting_text(const Json& of) {
+  std::string out;
+  for (const auto& [name, value] : of.items()) {
+    if (!value.is_number() || name == "bytes_per_second") continue;
+    const bool bytes = name.ends_with("_bytes");
+    out += fmt::format("{}{} {}", out.empty() ? "" : " ", bytes ? name.substr(0, name.size() - 6) : name,
+                       bytes ? util::human_bytes(value.get<double>()) : value.dump());
+  }
+  return out;
+}
+
+// Why this setting, and what the others came to. Nothing where there is nothing to set.
 std::string tuning_text(const Json& tuning) {
-  const auto setting = [](const Json& of) {
-    return fmt::format("pipe {} batch {}", util::human_bytes(of.at("pipe_size_bytes").get<double>()),
-                       of.at("batch").get<std::uint64_t>());
-  };
+  const auto setting = setting_text;
+  if (setting(tuning).empty()) return "";
   std::string out =
       fmt::format("    {}: {} ({}", text_of(tuning, "direction"), setting(tuning), text_of(tuning, "why"));
   const char* before = ": ";
@@ -57,16 +67,22 @@ std::string verdict_text(const Json& object, const Style& style) {
   return fmt::format(", verdict \033[1;{}m{}\033[0m", verdict == "PASS" ? 32 : 31, verdict);
 }
 
-std::string splice_text(const Json& splice) {
-  std::string out;
-  for (const Json& tuning : splice.at("tuning")) out += tuning_text(tuning);
-  out += fmt::format("    splice: pipe {}, {} retries, {} pipe resets",
-                     util::human_bytes(splice.at("pipe_size_bytes").get<double>()),
-                     splice.at("retries").get<std::uint64_t>(), splice.at("pipe_resets").get<std::uint64_t>());
-  for (const Json& event : splice.at("fallbacks")) {
-    out += fmt::format(", {} fell back to {} on {} ({}x)", text_of(event, "from"), text_of(event, "to"),
-                       text_of(event, "errno"), event.at("count").get<std::uint64_t>());
+// "fallback map to copy EFAULT 2x": the event, its labels, and how often.
+std::string event_text(const Json& event) {
+  std::string out = text_of(event, "event");
+  for (const auto& [name, value] : event.items()) {
+    if (name != "event" && name != "count") out += fmt::format(" {} {}", name, value.get<std::string>());
   }
+  return out + fmt::format(" {}x", event.at("count").get<std::uint64_t>());
+}
+
+std::string engine_text(const Json& engine) {
+  std::string out;
+  for (const Json& tuning : engine.at("tuning")) out += tuning_text(tuning);
+  out += "    engine: " + text_of(engine, "kind");
+  if (const std::string path = text_of(engine, "read_path"); !path.empty()) out += ", read path " + path;
+  if (const std::string state = setting_text(engine); !state.empty()) out += ", " + state;
+  for (const Json& event : engine.at("events")) out += ", " + event_text(event);
   return out + "\n";
 }
 
@@ -85,7 +101,7 @@ std::string device_text(const Json& device, const Style& style) {
                        seconds_text(latency.at("p99").get<double>()), seconds_text(latency.at("max").get<double>()),
                        io.at("errors").get<std::uint64_t>());
   }
-  if (style.verbose) out += splice_text(device.at("splice"));
+  if (style.verbose && device.contains("engine")) out += engine_text(device.at("engine"));
   for (const Json& error : device.at("errors")) {
     out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(), text_of(error, "message"));
   }
@@ -224,7 +240,9 @@ std::string sizes_text(const Json& caps) {
 }  // namespace
 
 std::string capabilities_text(const Json& caps) {
-  return row("kernel", text_of(caps, "kernel_release"), "") + paths_text(caps) + pages_text(caps) + sizes_text(caps);
+  std::string out = row("kernel", text_of(caps, "kernel_release"), "") + paths_text(caps) + pages_text(caps);
+  out += sizes_text(caps);
+  return out + row("preferred engine", text_of(caps, "preferred_engine"), text_of(caps, "advice"));
 }
 
 }  // namespace spliced::cli

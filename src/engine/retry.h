@@ -3,14 +3,24 @@
 #include <sys/types.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <stop_token>
 
-#include "spliced/engine/counters.h"
-#include "spliced/engine/splice_engine.h"
 #include "spliced/engine/syscalls.h"
+#include "spliced/util/tally.h"
 
 namespace spliced::engine {
+
+// Bounds of the waits of one system call that answers EAGAIN or ENODATA. A medium error is ENODATA too, and a dying
+// disk must not be asked many times.
+inline constexpr int kMaxAgainWaits = 64;
+inline constexpr int kMaxNoDataWaits = 3;
+inline constexpr int kMaxWaitMs = 16;
+
+// The errors that are waited out for a bounded time, and how often each was.
+inline constexpr std::array<int, 3> kRetryErrors{EAGAIN, ENODATA, EINTR};
+using RetryCounters = std::array<util::Tally, kRetryErrors.size()>;
 
 // What one system call came to once EINTR, EAGAIN and ENODATA were dealt with.
 struct CallResult {
@@ -26,7 +36,7 @@ inline constexpr CallResult kNotBegun{-1, 0, true};
 // and a file are always "ready" for poll(2), so the waits are timed, 1 ms growing to kMaxWaitMs.
 class Retry {
  public:
-  Retry(Syscalls& sys, EngineCounters& counters, std::stop_token stop)
+  Retry(Syscalls& sys, RetryCounters& counters, std::stop_token stop)
       : sys_(sys), counters_(counters), stop_(std::move(stop)) {}
 
   [[nodiscard]] bool stopping() const { return stop_.stop_requested(); }
@@ -59,12 +69,12 @@ class Retry {
   }
   void count(int error) const {
     for (std::size_t i = 0; i < kRetryErrors.size(); ++i) {
-      if (kRetryErrors[i] == error) counters_.retries[i].add();
+      if (kRetryErrors[i] == error) counters_[i].add();
     }
   }
 
   Syscalls& sys_;
-  EngineCounters& counters_;
+  RetryCounters& counters_;
   std::stop_token stop_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "spliced/engine/counters.h"
+#include "flight.h"
 #include "spliced/util/clock.h"
 
 namespace spliced::engine {
@@ -9,7 +9,7 @@ namespace spliced::engine {
 // two readings was spent on is the caller's to say.
 class Stopwatch {
  public:
-  Stopwatch(util::Clock& clock, EngineCounters& counters) : clock_(clock), counters_(counters) {}
+  Stopwatch(util::Clock& clock, Flight& flight) : clock_(clock), flight_(flight) {}
 
   // `until` 0: the time is never up.
   void start(util::Nanos until) {
@@ -25,16 +25,16 @@ class Stopwatch {
   [[nodiscard]] util::Nanos last() const { return last_; }
   // Whether the time was up at the last reading.
   [[nodiscard]] bool over() const { return until_ != 0 && last_ >= until_; }
-  void stop() { counters_.active_since.store(0, std::memory_order_relaxed); }
+  void stop() { flight_.since.store(0, std::memory_order_relaxed); }
 
  private:
   void set(util::Nanos now) {
     last_ = now;
-    counters_.active_since.store(now, std::memory_order_relaxed);
+    flight_.since.store(now, std::memory_order_relaxed);
   }
 
   util::Clock& clock_;
-  EngineCounters& counters_;
+  Flight& flight_;
   util::Nanos last_ = 0;
   util::Nanos until_ = 0;
 };

@@ -11,7 +11,7 @@
 namespace spliced::engine {
 namespace {
 
-// splice and vmsplice go round the C library's functions, which are cancellation points (pthreads(7)): two locked
+// What moves data goes round the C library's functions, which are cancellation points (pthreads(7)): two locked
 // instructions a call, a measurable part of a small block, for something that no thread here uses.
 class Kernel final : public Syscalls {
  public:
@@ -23,6 +23,12 @@ class Kernel final : public Syscalls {
   }
   ssize_t read(int fd, void* buffer, std::size_t length) override { return ::read(fd, buffer, length); }
   ssize_t write(int fd, const void* buffer, std::size_t length) override { return ::write(fd, buffer, length); }
+  ssize_t pread(int fd, void* buffer, std::size_t length, std::uint64_t offset) override {
+    return ::syscall(SYS_pread64, fd, buffer, length, offset);
+  }
+  ssize_t pwrite(int fd, const void* buffer, std::size_t length, std::uint64_t offset) override {
+    return ::syscall(SYS_pwrite64, fd, buffer, length, offset);
+  }
   int pipe(int fds[2]) override { return ::pipe2(fds, O_CLOEXEC); }
   int close(int fd) override { return ::close(fd); }
   int set_pipe_size(int fd, int bytes) override { return ::fcntl(fd, F_SETPIPE_SZ, bytes); }

@@ -20,10 +20,8 @@ namespace {
 constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
 
-// In the table of a device: standard streams, the target, and what looking at it needs; for each worker two pipes at
-// most, and what the scheduler tells of it.
+// In the table of a device: standard streams, the target, and what looking at it needs; its workers come on top.
 constexpr std::uint64_t kTargetDescriptors = 16;
-constexpr std::uint64_t kWorkerDescriptors = 5;
 
 std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
   return all - std::min(all, used);
@@ -37,14 +35,18 @@ std::uint64_t descriptors_for_jobs() {
 }
 
 std::uint64_t descriptors_of(const JobSpec& spec) {
-  return kTargetDescriptors + kWorkerDescriptors * spec.workload.workers;
+  return kTargetDescriptors + engine::kind_of(spec.engine).descriptors() * spec.workload.workers;
+}
+
+std::size_t read_buffer_bytes(const JobSpec& spec) {
+  return engine::kind_of(spec.engine).read_buffer(spec.workload.bs);
 }
 
 std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant) {
   const auto& w = spec.workload;
-  const std::size_t batch = std::min(largest_batch(settings_to_try(spec, grant)), engine::kMaxBatch);
+  const std::size_t batch = largest_batch(settings_to_try(spec, grant));
   const std::uint64_t each =
-      (workload::reads(w.rw) ? util::PageBuffer::footprint(read_buffer_bytes(w.bs)) : 0) +
+      (workload::reads(w.rw) ? util::PageBuffer::footprint(read_buffer_bytes(spec)) : 0) +
       (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
   return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
 }
@@ -71,7 +73,7 @@ Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, s
   out.buffers = buffer_bytes(spec, out.grant);
   std::uint64_t largest = 0;
   for (const auto& setting : settings_to_try(spec, out.grant)) {
-    largest = std::max<std::uint64_t>(largest, setting.pipe_size);
+    largest = std::max(largest, engine::kind_of(spec.engine).kernel_bytes(setting));
   }
   // A job may ask for a pipe that it cannot have.
   out.pipes = count * std::min(largest, limits.largest_pipe);

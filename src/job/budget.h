@@ -28,13 +28,8 @@ struct Reservation {
   ResourceGrant grant;
 };
 
-// Nobody looks at what is read: all reads of a worker go through the same buffer, of a block or this many bytes. It
-// stays in a first-level cache (32 KiB and more) next to what is copied; twice as much did not. An engine that takes
-// kMaxBatch parts in a call empties a pipe of 1 MiB in one.
-inline constexpr std::size_t kReadWindow = 16 * 1024;
-[[nodiscard]] constexpr std::size_t read_buffer_bytes(std::size_t block) {
-  return std::min(block, kReadWindow);
-}
+// Nobody looks at what is read: all reads of a worker go through one buffer of so many bytes.
+[[nodiscard]] std::size_t read_buffer_bytes(const JobSpec& spec);
 
 // The most that the buffers of a job take, bytes.
 [[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant);

@@ -8,6 +8,7 @@
 #include "budget.h"
 #include "spliced/job/spec.h"
 #include "spliced/util/text.h"
+#include "tuning.h"
 
 namespace spliced::job {
 namespace {
@@ -82,22 +83,9 @@ class Check {
             fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
     require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "/workload/bs",
             fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
-    require(spec_.engine.pipe_size <= kMaxPipe, "/engine/pipe_size",
-            fmt::format("{} bytes; at most {}", spec_.engine.pipe_size, kMaxPipe));
-    require(spec_.engine.pipe_size % util::kPageSize == 0, "/engine/pipe_size",
-            fmt::format("{} is not a multiple of the page size, {} bytes", spec_.engine.pipe_size, util::kPageSize));
-    batch();
-  }
-
-  void batch() {
-    const std::uint64_t batch = spec_.engine.batch;
-    require(batch <= engine::kMaxBatch, "/engine/batch",
-            fmt::format("{} is above the limit of {}", batch, engine::kMaxBatch));
-    const std::uint64_t pipe = spec_.engine.pipe_size != 0 ? spec_.engine.pipe_size : kMaxAutoPipe;
-    const std::uint64_t bs = std::max<std::uint64_t>(spec_.workload.bs, 1);
-    require(batch <= 1 || batch > engine::kMaxBatch || batch * bs <= pipe, "/engine/batch",
-            fmt::format("{} blocks of {} bytes do not fit into a pipe of {} bytes; at most {} do", batch, bs, pipe,
-                        std::max<std::uint64_t>(1, pipe / bs)));
+    for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, load_of(spec_))) {
+      errors_.push_back({"/engine/" + error.pointer, std::move(error.detail), error.reason});
+    }
   }
 
   void times() {

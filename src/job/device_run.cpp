@@ -11,8 +11,8 @@
 namespace spliced::job {
 
 using engine::Direction;
+using engine::IoSlot;
 using engine::Outcome;
-using engine::Transfer;
 using util::Nanos;
 
 namespace {
@@ -27,19 +27,17 @@ std::string thread_name(const std::string& device, unsigned index) {
   return (tail.size() > room ? tail.substr(tail.size() - room) : tail) + suffix;
 }
 
-std::string describe_failure(const Transfer& transfer, const device::TargetFacts& facts) {
-  const std::string what =
-      fmt::format("{} of {} bytes at offset {}", util::op_name(transfer.op), transfer.length, transfer.offset);
-  switch (transfer.outcome) {
-    case Outcome::end_of_target:
-      return fmt::format("{}: {} ended after {} bytes of it", what, facts.path, transfer.moved);
-    case Outcome::splice_unsupported:
+std::string describe_failure(const IoSlot& slot, const device::TargetFacts& facts) {
+  const std::string what = fmt::format("{} of {} bytes at offset {}", util::op_name(slot.op), slot.length, slot.offset);
+  switch (slot.outcome) {
+    case Outcome::end_of_target: return fmt::format("{}: {} ended after {} bytes of it", what, facts.path, slot.moved);
+    case Outcome::unsupported:
       return fmt::format("splice_unsupported: {} on a file system of type {} cannot splice", facts.path,
                          facts.block_device ? "block device" : facts.file_system);
     case Outcome::path_refused:
       return fmt::format("{}: the read path that the job pinned does not work on this kernel: {}", what,
-                         util::errno_text(transfer.error));
-    default: return fmt::format("{}: {}", what, util::errno_text(transfer.error));
+                         util::errno_text(slot.error));
+    default: return fmt::format("{}: {}", what, util::errno_text(slot.error));
   }
 }
 
@@ -164,13 +162,13 @@ bool DeviceRun::failed() const {
   return !reason_.empty();
 }
 
-void DeviceRun::on_error(const Transfer& transfer, ErrorClass error_class) {
+void DeviceRun::on_error(const IoSlot& slot, ErrorClass error_class) {
   ErrorEntry entry;
-  entry.op = transfer.op;
-  entry.offset = transfer.offset;
-  entry.length = transfer.length;
-  entry.error = transfer.error != 0 ? util::errno_name(transfer.error) : "EOF";
-  entry.message = describe_failure(transfer, facts());
+  entry.op = slot.op;
+  entry.offset = slot.offset;
+  entry.length = slot.length;
+  entry.error = slot.error != 0 ? util::errno_name(slot.error) : "EOF";
+  entry.message = describe_failure(slot, facts());
   const std::uint64_t total = errors_.add(entry);
   log_error(entry, total);
   if (error_class == ErrorClass::host) {
@@ -258,7 +256,7 @@ void DeviceRun::check_stall(Nanos now) {
   };
   check(closing_since_, "closing the device");
   for (const auto& worker : workers_) {
-    check(worker->engine_counters().active_since.load(std::memory_order_relaxed), "an operation");
+    check(worker->engine().in_flight().since, "an operation");
   }
 }
 

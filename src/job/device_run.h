@@ -82,7 +82,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   [[nodiscard]] const std::string& job_id() const { return job_id_; }
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
 
-  void on_error(const engine::Transfer& transfer, ErrorClass error_class) override;
+  void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
   void on_exit() override;
 
@@ -111,6 +111,7 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   [[nodiscard]] Visited visited() const;
+  [[nodiscard]] EngineState engine_state() const;
   [[nodiscard]] std::optional<double> seconds_left(const Visited& visited, util::Nanos passed) const;
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;

@@ -12,7 +12,7 @@ void DeviceTotalsRegistry::Record::became_another() {
   last_verdict = Verdict::none;
   last_end.reset();
   last_completion.reset();
-  pipe_size_bytes = 0;
+  engine_state = {};
 }
 
 // Called with the lock held, as all that is private here.
@@ -102,7 +102,7 @@ void DeviceTotalsRegistry::add_ended(const std::shared_ptr<DeviceRun>& run, bool
   if (record.totals) totals->merge(*record.totals);
   record.totals = std::move(totals);
   if (last.last_completion) record.last_completion = last.last_completion;
-  record.pipe_size_bytes = last.pipe_size_bytes;
+  record.engine_state = last.engine_state;
   record.last_failed = failed;
   record.idle_since = now;
 }
@@ -147,7 +147,7 @@ std::vector<DeviceTelemetry> DeviceTotalsRegistry::read(util::Nanos now) const {
     entry.facts = record.facts;
     if (record.totals) entry.totals = *record.totals;
     entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
-    entry.pipe_size_bytes = record.pipe_size_bytes;
+    entry.engine_state = record.engine_state;
     entry.gone = record.gone;
     entry.last_verdict = record.last_verdict;
     entry.last_end = record.last_end;

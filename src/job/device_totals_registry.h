@@ -52,7 +52,7 @@ class DeviceTotalsRegistry {
     Verdict last_verdict = Verdict::none;
     std::optional<WallTime> last_end;
     std::optional<WallTime> last_completion;
-    std::uint64_t pipe_size_bytes = 0;
+    EngineState engine_state;
     // Counters stay, whatever comes to its place; what was said of the one before is not said of the next.
     void became_another();
   };

@@ -75,8 +75,14 @@ void DeviceRun::add_to(DeviceTotals& out) const {
   for (std::size_t i = 0; i < util::kOpClasses; ++i) out.asked_for[i] = out.asked_for[i] || asked[i];
   for (const auto& worker : workers_) {
     worker->counters().add_to(out);
-    out.engine.add(worker->engine_counters());
+    out.engine.add(spec_.engine.index(), worker->engine());
   }
+}
+
+EngineState DeviceRun::engine_state() const {
+  EngineState out{spec_.engine.index(), {}};
+  for (const auto& worker : workers_) out.add(worker->engine());
+  return out;
 }
 
 DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
@@ -97,12 +103,8 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   }
   out.engine = totals.engine;
   if (totals.cpu_wait_known) out.cpu_wait_seconds = static_cast<double>(totals.cpu_wait) / 1e9;
-  out.has_read = workload::reads(spec_.workload.rw);
-  for (const auto& worker : workers_) {
-    const auto& counters = worker->engine_counters();
-    out.read_path = std::max(out.read_path, counters.read_path.load(std::memory_order_relaxed));
-    for (const auto& size : counters.pipe_size_bytes) out.pipe_size_bytes = std::max(out.pipe_size_bytes, size.get());
-  }
+  out.asked_for = totals.asked_for;
+  out.engine_state = engine_state();
   for (const auto& tuning : tunings_) {
     if (tuning) out.tuning.push_back(tuning->snapshot());
   }
@@ -211,16 +213,12 @@ void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
   Nanos oldest = 0;
   Nanos last = 0;
   for (const auto& worker : workers_) {
-    const Nanos since = worker->engine_counters().active_since.load(std::memory_order_relaxed);
-    if (since != 0) {
-      ++out.inflight;
-      oldest = oldest == 0 ? since : std::min(oldest, since);
-    }
+    const auto [count, since] = worker->engine().in_flight();
+    out.inflight += count;
+    if (since != 0) oldest = oldest == 0 ? since : std::min(oldest, since);
     last = std::max(last, worker->counters().last_completion());
-    for (const auto& size : worker->engine_counters().pipe_size_bytes) {
-      out.pipe_size_bytes = std::max(out.pipe_size_bytes, size.get());
-    }
   }
+  out.engine_state = engine_state();
   if (oldest != 0) out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - oldest)) / 1e9;
   if (last != 0) out.last_completion = util::to_wall_time(last, now);
   out.activity = stalled() ? DeviceActivity::stalled : stopped_ ? DeviceActivity::stopping : DeviceActivity::running;

@@ -9,10 +9,12 @@
 
 namespace spliced::job {
 
-// What a job may take where it leaves the choice.
+// What a job may take at most where it leaves the choice.
+inline constexpr std::uint64_t kLargestGrant = 1ULL
+                                               << 20;  // bytes; what an unprivileged user may have of a pipe (pipe(7))
 struct ResourceGrant {
-  std::uint64_t pipe_limit = kMaxAutoPipe;   // bytes of a pipe
-  std::uint64_t batch_limit = kMaxAutoPipe;  // bytes of the blocks of a batch
+  std::uint64_t pipe_limit = kLargestGrant;   // bytes of a pipe
+  std::uint64_t batch_limit = kLargestGrant;  // bytes of the blocks of a batch
   util::Pages payload_pages = util::Pages::small;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/job/totals.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <numeric>
 
@@ -10,10 +11,6 @@ namespace {
 template <class To, class From>
 void add_all(To& to, const From& from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
-}
-template <class To, class From>
-void add_tallies(To& to, const From& from) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i].get();
 }
 
 }  // namespace
@@ -47,11 +44,22 @@ std::uint64_t OpTotals::error_count() const {
   return std::accumulate(errors.begin(), errors.end(), std::uint64_t{0});
 }
 
-void EngineTotals::add(const engine::EngineCounters& live) {
-  for (std::size_t i = 0; i < fallbacks.size(); ++i) add_tallies(fallbacks[i], live.fallbacks[i]);
-  add_tallies(retries, live.retries);
-  add_tallies(short_transfers, live.short_transfers);
-  pipe_resets += live.pipe_resets.get();
+void EngineTotals::add(std::size_t kind, const engine::Engine& engine) {
+  ran[kind] = true;
+  engine.add_events(events[kind]);
+}
+
+void EngineTotals::merge(const EngineTotals& other) {
+  for (std::size_t kind = 0; kind < ran.size(); ++kind) {
+    ran[kind] = ran[kind] || other.ran[kind];
+    add_all(events[kind], other.events[kind]);
+  }
+}
+
+void EngineState::add(const engine::Engine& engine) {
+  std::array<std::uint64_t, engine::kMaxReadings> now{};
+  engine.read(now);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::max(values[i], now[i]);
 }
 
 void DeviceTotals::merge(const DeviceTotals& other) {
@@ -65,10 +73,7 @@ void DeviceTotals::merge(const DeviceTotals& other) {
     add_all(ops[i].errors, other.ops[i].errors);
     ops[i].latency.merge(other.ops[i].latency);
   }
-  for (std::size_t i = 0; i < engine.fallbacks.size(); ++i) add_all(engine.fallbacks[i], other.engine.fallbacks[i]);
-  add_all(engine.retries, other.engine.retries);
-  add_all(engine.short_transfers, other.engine.short_transfers);
-  engine.pipe_resets += other.engine.pipe_resets;
+  engine.merge(other.engine);
 }
 
 }  // namespace spliced::job

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `pipe_size: auto` and `batch: auto`: which settings there are to choose from, which one was chosen and why, and what
-// is remembered of earlier jobs.
+// Where a job leaves it open how its engine is driven: which settings there are to choose from, which one was chosen
+// and why, and what is remembered of earlier jobs.
 #pragma once
 #include <atomic>
 #include <map>
@@ -11,14 +11,17 @@
 #include <vector>
 
 #include "plan.h"
+#include "spliced/engine/kind.h"
 #include "spliced/job/snapshot.h"
 
 namespace spliced::job {
 
+// What of the job decides how an engine is best driven.
+[[nodiscard]] engine::Load load_of(const JobSpec& spec);
 // The settings worth trying for one direction of a job, the one to fall back to first. They keep to the grant, unless
 // the job itself asks for more.
-[[nodiscard]] std::vector<engine::PipeSetting> settings_to_try(const JobSpec& spec, const ResourceGrant& grant);
-[[nodiscard]] std::size_t largest_batch(const std::vector<engine::PipeSetting>& settings);
+[[nodiscard]] std::vector<engine::Setting> settings_to_try(const JobSpec& spec, const ResourceGrant& grant);
+[[nodiscard]] std::size_t largest_batch(const std::vector<engine::Setting>& settings);
 
 // What is known of devices that earlier jobs ran on. Thread-safe.
 class TuningMemory {
@@ -41,9 +44,9 @@ class Tuning {
 
   // Any thread.
   [[nodiscard]] bool decided() const { return decided_.load(std::memory_order_acquire); }
-  [[nodiscard]] engine::PipeSetting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
+  [[nodiscard]] engine::Setting setting() const { return settings_[chosen_.load(std::memory_order_relaxed)]; }
   [[nodiscard]] TuningSnapshot snapshot() const;
-  [[nodiscard]] const std::vector<engine::PipeSetting>& settings() const { return settings_; }
+  [[nodiscard]] const std::vector<engine::Setting>& settings() const { return settings_; }
   [[nodiscard]] std::size_t largest_batch() const;
 
   // All workers go along with what is tried: what is best for one may not be when all do it.
@@ -52,7 +55,7 @@ class Tuning {
   void decide(std::optional<std::size_t> chosen, const std::vector<double>& nanos_per_byte);
 
  private:
-  const std::vector<engine::PipeSetting> settings_;
+  const std::vector<engine::Setting> settings_;
   const std::string key_;
   TuningMemory& memory_;
   std::atomic<std::size_t> chosen_{0};

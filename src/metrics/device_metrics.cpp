@@ -133,7 +133,6 @@ void collect_moment(const Telemetry& telemetry, Families& out) {
   auto inflight = Family::gauge("spliced_io_inflight", "Operations that are in the kernel at this moment.");
   auto oldest = Family::gauge("spliced_io_oldest_inflight_seconds", "Age of the oldest operation in the kernel.");
   auto last = Family::gauge("spliced_io_last_completion_timestamp_seconds", "When an operation last completed.");
-  auto pipe = Family::gauge("spliced_pipe_size_bytes", "Size of the pipes that a device's data passes through.");
   auto progress = Family::gauge("spliced_job_progress_ratio", "Progress of the running job on a device, 0 to 1.");
   auto info = Family::gauge("spliced_job_info", "The job that runs on a device; always 1.");
   for (const DeviceTelemetry& device : telemetry.devices) {
@@ -142,7 +141,6 @@ void collect_moment(const Telemetry& telemetry, Families& out) {
     inflight.add(labels, static_cast<double>(device.inflight));
     oldest.add(labels, device.oldest_inflight_seconds);
     if (device.last_completion) last.add(labels, seconds_of(*device.last_completion));
-    pipe.add(labels, static_cast<double>(device.pipe_size_bytes));
     if (device.job_id.empty()) continue;
     progress.add(labels, device.progress);
     info.add({{"job_id", device.job_id}, {"device", device.facts.name}, {"name", device.job_name}}, 1);
@@ -150,52 +148,60 @@ void collect_moment(const Telemetry& telemetry, Families& out) {
   inflight.finish(out);
   oldest.finish(out);
   last.finish(out);
-  pipe.finish(out);
   progress.finish(out);
   info.finish(out);
 }
 
-void add_fallbacks(const DeviceTelemetry& device, Family& fallbacks) {
-  for (std::size_t event = 0; event < engine::kFallbacks; ++event) {
-    const auto& [from, to] = engine::kFallbackNames[event];
-    if (!asked_for(device, to == "write" ? util::OpClass::write : util::OpClass::read)) continue;
-    for (std::size_t i = 0; i < engine::kFallbackErrors.size(); ++i) {
-      fallbacks.add({{"device", device.facts.name},
-                     {"from", std::string(from)},
-                     {"to", std::string(to)},
-                     {"reason", util::errno_name(engine::kFallbackErrors[i])}},
-                    static_cast<double>(device.totals.engine.fallbacks[event][i]));
+std::vector<std::pair<std::string, std::string>> labels_of(const engine::Event& event) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (std::size_t i = 0; i < event.values.size() && !event.family->labels[i].empty(); ++i) {
+    const std::string_view name = event.family->labels[i];
+    out.emplace_back(name == "errno" ? "reason" : name, event.values[i]);
+  }
+  return out;
+}
+
+// The events of one kind, a family after the other. A series is there once a device has had such an engine, and is to
+// do what the event can happen to.
+void collect_events(const Telemetry& telemetry, std::size_t kind, Families& out) {
+  const auto events = engine::kind_at(kind).events();
+  for (std::size_t first = 0; first < events.size();) {
+    const engine::EventFamily* const family = events[first].family;
+    std::size_t end = first;
+    while (end < events.size() && events[end].family == family) ++end;
+    auto counter = Family::counter(std::string(family->metric), std::string(family->help));
+    for (const DeviceTelemetry& device : telemetry.devices) {
+      if (!device.totals.engine.ran[kind]) continue;
+      for (std::size_t i = first; i < end; ++i) {
+        if (events[i].of && !asked_for(device, *events[i].of)) continue;
+        Labels labels{{"device", device.facts.name}};
+        for (auto& [name, value] : labels_of(events[i])) labels.push_back({name, value});
+        counter.add(labels, static_cast<double>(device.totals.engine.events[kind][i]));
+      }
     }
+    counter.finish(out);
+    first = end;
   }
 }
 
-void collect_engine(const Telemetry& telemetry, Families& out) {
-  auto fallbacks = Family::counter("spliced_vmsplice_fallbacks_total",
-                                   "Permanent downgrades of a worker's path through the pipe; one map to copy with "
-                                   "EFAULT per reading worker is normal.");
-  auto retries = Family::counter("spliced_splice_retries_total", "System calls that were repeated, by errno.");
-  auto shorts = Family::counter("spliced_splice_short_transfers_total", "Splice calls that moved less than was asked.");
-  auto resets = Family::counter("spliced_pipe_resets_total",
-                                "Pipes thrown away after an error, or a stop in the middle of a transfer.");
-  for (const DeviceTelemetry& device : telemetry.devices) {
-    if (!has_run(device)) continue;
-    const job::EngineTotals& totals = device.totals.engine;
-    const std::string& name = device.facts.name;
-    add_fallbacks(device, fallbacks);
-    for (std::size_t i = 0; i < engine::kRetryErrors.size(); ++i) {
-      retries.add({{"device", name}, {"reason", util::errno_name(engine::kRetryErrors[i])}},
-                  static_cast<double>(totals.retries[i]));
+void collect_readings(const Telemetry& telemetry, std::size_t kind, Families& out) {
+  const auto readings = engine::kind_at(kind).readings();
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    if (readings[i].metric.empty()) continue;
+    auto gauge = Family::gauge(std::string(readings[i].metric), std::string(readings[i].help));
+    for (const DeviceTelemetry& device : telemetry.devices) {
+      if (!is_there(device) || !has_run(device) || device.engine_state.kind != kind) continue;
+      gauge.add({{"device", device.facts.name}}, static_cast<double>(device.engine_state.values[i]));
     }
-    for (std::size_t op = 0; op < util::kOpClasses; ++op) {
-      if (!moves_data(op) || !device.totals.asked_for[op]) continue;
-      shorts.add({{"device", name}, {"op", op_label(op)}}, static_cast<double>(totals.short_transfers[op]));
-    }
-    resets.add({{"device", name}}, static_cast<double>(totals.pipe_resets));
+    gauge.finish(out);
   }
-  fallbacks.finish(out);
-  retries.finish(out);
-  shorts.finish(out);
-  resets.finish(out);
+}
+
+void collect_engines(const Telemetry& telemetry, Families& out) {
+  for (std::size_t kind = 0; kind < engine::kKinds; ++kind) {
+    collect_events(telemetry, kind, out);
+    collect_readings(telemetry, kind, out);
+  }
 }
 
 void collect_jobs(const Telemetry& telemetry, Families& out) {
@@ -228,7 +234,7 @@ void collect_devices(const Telemetry& telemetry, Families& out) {
   collect_io(telemetry, out);
   collect_cpu(telemetry, out);
   collect_moment(telemetry, out);
-  collect_engine(telemetry, out);
+  collect_engines(telemetry, out);
   collect_jobs(telemetry, out);
 }
 

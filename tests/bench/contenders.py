@@ -112,7 +112,7 @@ class Spliced:
     def tuning(self, cell, engine):
         """Lets the daemon find its settings, and tells them."""
         for _ in range(20):
-            tuning = self.job(cell, 0.3, engine)["devices"][0]["splice"]["tuning"][0]
+            tuning = self.job(cell, 0.3, engine)["devices"][0]["engine"]["tuning"][0]
             if tuning["source"] != "untried":
                 return tuning
         return tuning

@@ -75,7 +75,7 @@ def many(daemon, devices, seconds, document):
     after = _scrapes(daemon, 20)
     moved = [d["io"]["read"]["bytes"] for d in job["devices"]]
     shares = max(moved) / max(1, min(moved))
-    pipes = sum(d["splice"]["pipe_size_bytes"] for d in job["devices"]) * WORKERS
+    pipes = sum(d["engine"]["pipe_size_bytes"] for d in job["devices"]) * WORKERS
     with open("/proc/sys/fs/pipe-user-pages-soft") as file:
         budget = int(file.read()) * 4096
     document["fleet"] = {"devices": DEVICES, "workers": WORKERS, "start_seconds": started, "stop_seconds": stopped,

@@ -10,9 +10,9 @@
 #include <memory>
 #include <numeric>
 
+#include "engine/splice/splice_engine.h"
 #include "job/live_counters.h"
 #include "job/plan.h"
-#include "spliced/engine/splice_engine.h"
 #include "spliced/job/service.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/page_buffer.h"
@@ -112,7 +112,9 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode) {
   auto payload = verify::PayloadSource::create(verify::Payload::zero, 1, 4096, batch).value();
   const auto buffer = util::PageBuffer::allocate(4096 * batch).value();
   const auto counters = std::make_unique<job::WorkerCounters>();
-  std::array<engine::Transfer, engine::kMaxBatch> transfers;
+  std::array<engine::IoSlot, engine::kMaxBatch> transfers;
+  std::array<engine::IoSlot*, engine::kMaxBatch> slots, ended{};
+  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = &transfers[i];
   for (auto _ : state) {
     for (std::size_t i = 0; i < batch; ++i) {
       workload::Request request;
@@ -122,9 +124,10 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode) {
       transfers[i].length = request.length;
       transfers[i].buffer = request.op == util::Op::write ? payload.fill(request.offset, i) : buffer.data() + i * 4096;
     }
-    benchmark::DoNotOptimize(engine.run({transfers.data(), batch}, 0));
+    benchmark::DoNotOptimize(engine.submit({slots.data(), batch}));
+    benchmark::DoNotOptimize(engine.reap({ended.data(), batch}, batch, 0));
     for (std::size_t i = 0; i < batch; ++i) {
-      const engine::Transfer& transfer = transfers[i];
+      const engine::IoSlot& transfer = transfers[i];
       counters->ops[static_cast<std::size_t>(util::op_class(transfer.op))].complete(transfer.moved, transfer.spent,
                                                                                     transfer.ended);
     }

@@ -84,7 +84,7 @@ class Splicectl(TestCase):
 
     def test_settings_are_shown_on_request(self):
         self.assertNotIn("splice: pipe", self.ctl("run", self.definition()).stdout)
-        self.assertIn("splice: pipe", self.ctl("run", "-v", self.definition()).stdout)
+        self.assertIn("engine: splice, pipe_size", self.ctl("run", "-v", self.definition()).stdout)
 
     def test_without_a_terminal_the_id_comes_first_and_then_lines(self):
         done = self.ctl("run", "--progress", "1", self.definition(rate_iops=100))

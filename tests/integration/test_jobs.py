@@ -42,7 +42,7 @@ class FileJobs(TestCase):
                              workload={"rw": "read", "bs": "128k", "direct": False})
             device = job["devices"][0]
             self.assertEqual((2 * MIB, pinned, []),
-                             (device["io"]["read"]["bytes"], device["splice"]["read_path"], device["splice"]["fallbacks"]))
+                             (device["io"]["read"]["bytes"], device["engine"]["read_path"], device["engine"]["events"]))
         job = daemon.run(targets=[str(path)], engine={"read_path": "map"}, workload={"direct": False})
         self.assertEqual("FAILED", job["state"])
         self.assertIn("pinned", job["devices"][0]["reason"])

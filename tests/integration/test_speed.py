@@ -24,7 +24,7 @@ class Tuning(TestCase):
         sources = ("measured", "remembered", "only_choice")
 
         def settled():
-            found = daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]["splice"]["tuning"]
+            found = daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]["engine"]["tuning"]
             return found if all(t["source"] in sources for t in found) else None
 
         found = await_true(settled, "the settings to be found", 30)
@@ -84,9 +84,9 @@ class Fleet(TestCase):
             return devices if all(d["io"]["write"]["operations"] > 0 for d in devices) else None
 
         devices = await_true(all_run, "every device to have done something", 60)
-        pipes = sum(d["splice"]["pipe_size_bytes"] * 2 for d in devices)
+        pipes = sum(d["engine"]["pipe_size_bytes"] * 2 for d in devices)
         self.assertLessEqual(pipes, int(pathlib.Path("/proc/sys/fs/pipe-user-pages-soft").read_text()) * 4096)
-        self.assertLess(devices[0]["splice"]["tuning"][0]["pipe_size_bytes"], MIB)
+        self.assertLess(devices[0]["engine"]["tuning"][0]["pipe_size_bytes"], MIB)
         cpus = sorted(os.sched_getaffinity(0))
         if 128 >= 16 * len(cpus):
             expected = collections.Counter(frozenset({cpus[i % len(cpus)]}) for i in range(128))

@@ -11,7 +11,7 @@ NOTHING = {"bytes": 0, "operations": 0, "errors": 0}
 
 def job(**changes):
     device = {"device": "d", "state": "RUNNING", "verdict": None, "reason": None, "progress": 0.5, "offset_bytes": 0,
-              "size_bytes": 16 << 20, "splice": {"retries": 0, "pipe_resets": 0, "short_transfers": 0},
+              "size_bytes": 16 << 20, "engine": {"kind": "splice", "events": []},
               "io": {"read": {"bytes": 8, "operations": 2, "errors": 0}, "write": NOTHING, "trim": NOTHING, "sync": NOTHING}}
     out = {"id": "j", "state": "RUNNING", "verdict": None, "reason": None, "ended_at": None, "targets": ["/d"],
            "workload": {"runtime": "0", "rw": "read", "loops": 1, "workers": 1}, "devices": [device]}

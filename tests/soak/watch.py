@@ -80,8 +80,9 @@ def figures(job):
         for op, io in operations(device).items():
             for key in ("bytes", "operations", "errors"):
                 out[device["device"], op, key] = io[key]
-        for key in ("retries", "pipe_resets", "short_transfers"):
-            out[device["device"], key] = device["splice"][key]
+        for event in device["engine"]["events"]:
+            labels = tuple(sorted((key, value) for key, value in event.items() if key != "count"))
+            out[(device["device"], *labels)] = event["count"]
     return out
 
 

@@ -40,7 +40,7 @@ class Engine(OnAVirtualMachine):
                 job = self.finish(self.nvme, self.scsi, destructive=False, engine={"read_path": path}, rw="read", bs="64k")
                 self.assertEqual(("SUCCEEDED", "PASS"), (job["state"], job["verdict"]), job)
                 for device in job["devices"]:
-                    self.assertEqual((path, [], DISK_BYTES), (device["splice"]["read_path"], device["splice"]["fallbacks"],
+                    self.assertEqual((path, [], DISK_BYTES), (device["engine"]["read_path"], device["engine"]["events"],
                                                               device["kernel"]["read_bytes"]))
 
     def test_each_kind_of_write_on_disks(self):
@@ -51,7 +51,7 @@ class Engine(OnAVirtualMachine):
                 self.assertEqual(("SUCCEEDED", "PASS"), (job["state"], job["verdict"]), job)
                 for device in job["devices"]:
                     self.assertEqual(device["io"]["write"]["bytes"], device["kernel"]["write_bytes"])
-                    self.assertEqual([], [fallback for fallback in device["splice"]["fallbacks"] if fallback["from"] == "vmsplice"])
+                    self.assertEqual([], [event for event in device["engine"]["events"] if event.get("from") == "vmsplice"])
 
     def test_a_path_that_this_kernel_does_not_have_is_not_the_disks_fault(self):
         job = self.finish(self.nvme, destructive=False, engine={"read_path": "map"}, rw="read", bs="64k")

@@ -71,8 +71,8 @@ class Unit(OnAVirtualMachine):
                 self.assertEqual({"read": 0, "write": 0, "trim": 0, "sync": 0} | {direction: DISK_BYTES},
                                  {name: io["bytes"] for name, io in device["io"].items()})
                 self.assertEqual(DISK_BYTES, device["kernel"][f"{direction}_bytes"], device["kernel"])
-                self.assertEqual([] if destructive else ["map"], [fallback["from"] for fallback in device["splice"]["fallbacks"]])
-                self.assertEqual(None if destructive else "copy", device["splice"]["read_path"])
+                self.assertEqual([] if destructive else ["map"], [event["from"] for event in device["engine"]["events"] if event["event"] == "fallback"])
+                self.assertEqual(None if destructive else "copy", device["engine"]["read_path"])
         self.assertNotRegex(self.get("/metrics"), r'reason="EPERM"\} [1-9]', "the unit forbids what the engine wants")
 
     def test_a_device_that_is_not_allowed_is_refused_by_name(self):

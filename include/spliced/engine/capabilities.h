@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "spliced/engine/counters.h"
+#include "spliced/engine/options.h"
+#include "spliced/engine/syscalls.h"
 
 namespace spliced::engine {
 
@@ -29,10 +30,12 @@ struct Capabilities {
   bool vmsplice_read_copies = false;       // bytes taken out by vmsplice are a copy, as with read(2)
   std::size_t one_byte_calls_to_fill = 0;  // one-byte vmsplice calls until a default pipe is full
   double array_slots_per_page = 0;         // slots that one call with an array of buffers takes for each page
+  std::string preferred_engine;            // name of a kind of engine
+  std::string advice;                      // why, in words
 };
 
 // Blocks for a few milliseconds; uses a memory file, never a device. Thread-safe.
-[[nodiscard]] Capabilities probe_capabilities();
+[[nodiscard]] Capabilities probe_capabilities(Syscalls& sys = kernel());
 
 // Bytes that the pipes of one user may have together before new ones are made small (pipe(7), pipe-user-pages-soft);
 // 0: no limit.

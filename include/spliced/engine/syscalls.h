@@ -19,6 +19,8 @@ class Syscalls {
   virtual ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) = 0;
   virtual ssize_t read(int fd, void* buffer, std::size_t length) = 0;
   virtual ssize_t write(int fd, const void* buffer, std::size_t length) = 0;
+  virtual ssize_t pread(int fd, void* buffer, std::size_t length, std::uint64_t offset) = 0;
+  virtual ssize_t pwrite(int fd, const void* buffer, std::size_t length, std::uint64_t offset) = 0;
   virtual int pipe(int fds[2]) = 0;  // close-on-exec, blocking
   virtual int close(int fd) = 0;
   virtual int set_pipe_size(int fd, int bytes) = 0;

@@ -4,15 +4,15 @@
 #include <memory>
 #include <stop_token>
 
-#include "spliced/engine/splice_engine.h"
+#include "spliced/engine/kind.h"
 
 namespace spliced::job {
 
-// Makes the engine of one worker. A test gives a null engine, or a splice engine over system calls that fail.
+// Makes the engine of one worker. A test gives a null engine, or one over system calls that fail.
 using EngineFactory =
-    std::function<std::unique_ptr<engine::Engine>(const engine::SpliceConfig&, util::Clock&, std::stop_token)>;
+    std::function<std::unique_ptr<engine::Engine>(const engine::EngineConfig&, util::Clock&, std::stop_token)>;
 
-// The splice engine over the real kernel.
-[[nodiscard]] EngineFactory splice_engines();
+// Of the kind that the job says, over the real kernel.
+[[nodiscard]] EngineFactory kernel_engines();
 
 }  // namespace spliced::job

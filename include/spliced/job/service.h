@@ -44,7 +44,7 @@ struct ServiceSetup {
   util::Logger& log;
   device::TargetAdmission& admission;
   JobStore& store;
-  EngineFactory engines = splice_engines();
+  EngineFactory engines = kernel_engines();
   // How a job is written into the store (the form is the API's affair).
   std::function<Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
   ServiceLimits limits = {};

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "spliced/device/target.h"
-#include "spliced/engine/engine.h"
+#include "spliced/engine/kind.h"
 #include "spliced/job/spec.h"
 #include "spliced/job/totals.h"
 #include "spliced/workload/block_range.h"
@@ -76,12 +76,12 @@ inline constexpr std::array<std::string_view, 6> kTuningSourceNames{"untried",  
                                                                     "measured", "remembered", "inconclusive"};
 
 struct TriedSetting {
-  engine::PipeSetting setting;
+  engine::Setting setting;
   double bytes_per_second = 0;  // of one worker, while it was tried
 };
 struct TuningSnapshot {
   engine::Direction direction = engine::Direction::read;
-  engine::PipeSetting setting;
+  engine::Setting setting;
   TuningSource source = TuningSource::untried;
   std::vector<TriedSetting> tried;
 };
@@ -98,10 +98,9 @@ struct DeviceSnapshot {
   std::array<OpSnapshot, util::kOpClasses> ops;
   EngineTotals engine;
   std::optional<double> cpu_wait_seconds;  // see DeviceTotals
-  engine::ReadPath read_path = engine::ReadPath::map;
-  bool has_read = false;               // whether read_path means anything
-  std::uint64_t pipe_size_bytes = 0;   // the largest that a worker obtained
-  std::vector<TuningSnapshot> tuning;  // of the directions that the job moves data in
+  EngineState engine_state;
+  std::array<bool, util::kOpClasses> asked_for{};  // what the job is to do
+  std::vector<TuningSnapshot> tuning;              // of the directions that the job moves data in
   std::vector<ErrorEntry> errors;
   std::uint64_t errors_omitted = 0;              // errors of kinds and places beyond those that are kept
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
@@ -199,7 +198,7 @@ struct DeviceTelemetry {
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
   std::optional<WallTime> last_completion;
-  std::uint64_t pipe_size_bytes = 0;
+  EngineState engine_state;
   double progress = 0;
   double bytes_per_second = 0, operations_per_second = 0;  // of the run, as its DeviceSnapshot says
   std::string job_id, job_name;                            // of the running job, "" for none

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "spliced/engine/counters.h"
+#include "spliced/engine/kind.h"
 #include "spliced/util/op.h"
 #include "spliced/workload/histogram.h"
 
@@ -31,12 +31,19 @@ struct OpTotals {
   [[nodiscard]] std::uint64_t error_count() const;
 };
 
+// What engines counted, by kind (engine::kind_at) and event (engine::Kind::events).
 struct EngineTotals {
-  std::array<std::array<std::uint64_t, engine::kFallbackErrors.size()>, engine::kFallbacks> fallbacks{};
-  std::array<std::uint64_t, engine::kRetryErrors.size()> retries{};
-  std::array<std::uint64_t, util::kOpClasses> short_transfers{};
-  std::uint64_t pipe_resets = 0;
-  void add(const engine::EngineCounters& live);
+  std::array<std::array<std::uint64_t, engine::kMaxEvents>, engine::kKinds> events{};
+  std::array<bool, engine::kKinds> ran{};  // kinds that were there to count
+  void add(std::size_t kind, const engine::Engine& engine);
+  void merge(const EngineTotals& other);
+};
+
+// How the engines of a device work, or last did: the largest value of all workers, by engine::Kind::readings.
+struct EngineState {
+  std::size_t kind = 0;
+  std::array<std::uint64_t, engine::kMaxReadings> values{};
+  void add(const engine::Engine& engine);
 };
 
 struct DeviceTotals {

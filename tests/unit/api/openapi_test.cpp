@@ -49,7 +49,9 @@ class OpenApi : public test::ServiceTest {
   // The properties of an object, and of objects in it, as "a", "a/b".
   void gather(const YAML::Node& given, const std::string& prefix, Names& out) const {
     const YAML::Node schema = resolve(given);
-    for (const auto& part : schema["allOf"]) gather(part, prefix, out);
+    for (const char* parts : {"allOf", "oneOf"}) {
+      for (const auto& part : schema[parts]) gather(part, prefix, out);
+    }
     for (const auto& property : schema["properties"]) {
       const std::string name = prefix + property.first.as<std::string>();
       out.insert(name);
@@ -173,7 +175,7 @@ TEST_F(OpenApi, AnswersHaveASchemaInWhichEveryFieldIsThere) {
   EXPECT_EQ(properties_of("FilledJobSpec"), keys_of(spec));
   EXPECT_EQ(required("FilledJobSpec"), members(spec));
   EXPECT_EQ(required("FilledWorkload"), members(spec.at("workload")));
-  EXPECT_EQ(required("FilledEngineOptions"), members(spec.at("engine")));
+  EXPECT_EQ(required("FilledSpliceOptions"), members(spec.at("engine")));
   EXPECT_EQ(required("FilledErrorPolicy"), members(spec.at("error_policy")));
   EXPECT_EQ(required("FilledCriteria"), members(spec.at("criteria")));
 }

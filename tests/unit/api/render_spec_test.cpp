@@ -49,7 +49,7 @@ job::JobSpec full() {
                    6,
                    true};
   spec.payload = verify::Payload::random;
-  spec.engine = {engine::ReadPath::discard, 262144, 1, true};
+  spec.engine = engine::SpliceOptions{engine::ReadPath::discard, 262144, 1, true};
   spec.error_policy = {9, 250'000'000};
   spec.criteria = {7};
   spec.destructive = true;
@@ -89,8 +89,8 @@ TEST(RenderSpec, DefaultsSurviveARoundTrip) {
   spec.targets = {"/a"};
   const job::JobSpec again = round_trip(spec);
   expect_equal(spec.workload, again.workload);
-  EXPECT_FALSE(again.engine.read_path);
-  EXPECT_EQ(again.engine.pipe_size, 0U);
+  EXPECT_FALSE(std::get<engine::SpliceOptions>(again.engine).read_path);
+  EXPECT_EQ(std::get<engine::SpliceOptions>(again.engine).pipe_size, 0U);
 }
 
 TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
@@ -100,15 +100,18 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
   EXPECT_EQ(again.name, spec.name);
   EXPECT_EQ(again.targets, spec.targets);
   EXPECT_EQ(again.payload, spec.payload);
-  EXPECT_EQ(again.engine.read_path, spec.engine.read_path);
-  EXPECT_EQ(again.engine.pipe_size, spec.engine.pipe_size);
-  EXPECT_EQ(again.engine.batch, spec.engine.batch);
-  EXPECT_EQ(again.engine.gift, spec.engine.gift);
+  EXPECT_EQ(again.engine, spec.engine);
   EXPECT_EQ(again.error_policy.max_errors, spec.error_policy.max_errors);
   EXPECT_EQ(again.error_policy.stall_timeout, spec.error_policy.stall_timeout);
   EXPECT_EQ(again.criteria.max_io_errors, spec.criteria.max_io_errors);
   EXPECT_EQ(again.destructive, spec.destructive);
   EXPECT_EQ(again.overwrite_signatures, spec.overwrite_signatures);
+}
+
+TEST(RenderSpec, EveryKindOfEngineSurvives) {
+  job::JobSpec spec = full();
+  spec.engine = engine::PsyncOptions{};
+  EXPECT_EQ(round_trip(spec).engine, spec.engine);
 }
 
 TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
@@ -166,8 +169,9 @@ TEST(RenderSpec, LooksLikeTheContract) {
   EXPECT_EQ(rendered.at("workload").at("rate"), "0");
   EXPECT_EQ(rendered.at("workload").at("thinktime"), "0");
   EXPECT_EQ(rendered.at("workload").at("random_distribution"), "uniform");
-  EXPECT_EQ(rendered.at("engine"),
-            (Json{{"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
+  EXPECT_EQ(
+      rendered.at("engine"),
+      (Json{{"kind", "splice"}, {"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
   EXPECT_EQ(rendered.at("error_policy"), (Json{{"max_errors", 0}, {"stall_timeout", "60s"}}));
   EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0}}));
   EXPECT_EQ(rendered.begin().key(), "name");

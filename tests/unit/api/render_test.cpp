@@ -41,13 +41,14 @@ JobSnapshot sample() {
   device.progress = 0.42;
   device.eta_seconds = 12.3;
   device.ops[0] = {4096, 8, 1, 100.5, 2.5, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}};
-  device.engine.fallbacks[0][0] = 2;
-  device.engine.retries = {1, 2, 3};
-  device.engine.short_transfers = {4, 5, 0, 0};
-  device.engine.pipe_resets = 6;
-  device.read_path = engine::ReadPath::copy;
-  device.has_read = true;
-  device.pipe_size_bytes = 1048576;
+  device.engine.ran[0] = true;
+  auto& events = device.engine.events[0];
+  events[0] = 2;   // the first fallback
+  events[19] = 3;  // the second of the retries behind all fallbacks
+  events[22] = 5;  // short writes
+  events[23] = 6;
+  device.engine_state.values = {static_cast<std::uint64_t>(engine::ReadPath::copy), 1048576};
+  device.asked_for[0] = true;
   device.tuning = {{engine::Direction::write, {65536, 16}, job::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
@@ -96,8 +97,9 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
                   {"operations_per_second", 2.5},
                   {"latency_seconds",
                    {{"mean", 0.1}, {"p50", 0.2}, {"p90", 0.3}, {"p99", 0.4}, {"p999", 0.5}, {"max", 0.6}}}}));
-  EXPECT_EQ(device.at("splice"),
-            (Json{{"read_path", "copy"},
+  EXPECT_EQ(device.at("engine"),
+            (Json{{"kind", "splice"},
+                  {"read_path", "copy"},
                   {"pipe_size_bytes", 1048576},
                   {"tuning",
                    {{{"pipe_size_bytes", 65536},
@@ -108,10 +110,11 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
                       "of what was tried at the start of this job, the fastest that beat the first by more than "
                       "chance, else the first"},
                      {"tried", {{{"pipe_size_bytes", 65536}, {"batch", 16}, {"bytes_per_second", 2.5}}}}}}},
-                  {"retries", 6},
-                  {"pipe_resets", 6},
-                  {"short_transfers", 9},
-                  {"fallbacks", {{{"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}}}}}));
+                  {"events",
+                   {{{"event", "fallback"}, {"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}},
+                    {{"event", "retry"}, {"errno", "ENODATA"}, {"count", 3}},
+                    {{"event", "short_transfer"}, {"op", "write"}, {"count", 5}},
+                    {{"event", "pipe_reset"}, {"count", 6}}}}}));
   EXPECT_EQ(device.at("errors"), (Json{{{"op", "read"},
                                         {"offset", 4096},
                                         {"length", 512},
@@ -123,15 +126,26 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
   EXPECT_EQ(device.at("criteria"), (Json{{{"name", "max_io_errors"}, {"limit", 0}, {"measured", 8}, {"met", false}}}));
 }
 
+TEST(RenderJob, AnEngineWithoutSettingsShowsNone) {
+  JobSnapshot job = sample();
+  job.devices[0].engine_state = {1, {}};
+  job.devices[0].tuning = {{engine::Direction::read, {0, 1}, job::TuningSource::only_choice, {}}};
+  const Json engine = render_job(job).at("devices")[0].at("engine");
+  EXPECT_EQ(engine.at("kind"), "psync");
+  EXPECT_EQ(keys(engine), (std::set<std::string>{"kind", "tuning", "events"}));
+  EXPECT_EQ(keys(engine.at("tuning")[0]), (std::set<std::string>{"direction", "source", "why", "tried"}));
+  EXPECT_TRUE(engine.at("events").empty());
+}
+
 TEST(RenderJob, WhatIsNotKnownIsNull) {
   JobSnapshot job = sample();
   job.started_at.reset();
   job.devices[0].eta_seconds.reset();
-  job.devices[0].has_read = false;
+  job.devices[0].asked_for[0] = false;
   const Json rendered = render_job(job);
   EXPECT_EQ(rendered.at("started_at"), nullptr);
   EXPECT_EQ(rendered.at("devices")[0].at("eta_seconds"), nullptr);
-  EXPECT_EQ(rendered.at("devices")[0].at("splice").at("read_path"), nullptr);
+  EXPECT_EQ(rendered.at("devices")[0].at("engine").at("read_path"), nullptr);
   EXPECT_EQ(rendered.at("devices")[0].at("kernel"), nullptr);
 }
 

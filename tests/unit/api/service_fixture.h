@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/job_text.h"
-#include "spliced/engine/null_engine.h"
+#include "engine/null/null_engine.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/http/raw_client.h"
@@ -36,7 +36,7 @@ class ServiceTest : public ::testing::Test {
     stop();
     service_ = std::make_unique<job::JobService>(
         job::ServiceSetup{util::system_clock(), log_, admission_, *store_,
-                          [](const engine::SpliceConfig&, util::Clock& clock, std::stop_token) {
+                          [](const engine::EngineConfig&, util::Clock& clock, std::stop_token) {
                             return std::make_unique<engine::NullEngine>(clock);
                           },
                           &api::job_document, limits});

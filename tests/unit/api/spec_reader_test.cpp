@@ -57,6 +57,28 @@ void refuse(const std::string& pointer, const json& value) {
   EXPECT_EQ(errors_of(with(pointer, value).dump()), only(pointer)) << pointer << " = " << value;
 }
 
+engine::SpliceOptions splice(const job::JobSpec& spec) {
+  return std::get<engine::SpliceOptions>(spec.engine);
+}
+
+TEST(SpecReader, TheKindOfAnEngineDecidesWhichOptionsThereAre) {
+  EXPECT_EQ(read("/engine/kind", "splice").engine, engine::Options(engine::SpliceOptions{}));
+  EXPECT_EQ(read("/engine/kind", "psync").engine, engine::Options(engine::PsyncOptions{}));
+  json job = with("/engine/kind", "psync");
+  job["engine"]["batch"] = 4;
+  job["engine"]["read_path"] = "auto";
+  const auto spec = read_spec(job.dump());
+  ASSERT_FALSE(spec);
+  ASSERT_EQ(spec.error().errors.size(), 2U) << "even where they say the default";
+  EXPECT_EQ(spec.error().errors[0].pointer, "/engine/read_path");
+  EXPECT_EQ(spec.error().errors[1].pointer, "/engine/batch");
+  EXPECT_NE(spec.error().errors[1].detail.find("splice"), std::string::npos);
+  const auto unknown = read_spec(with("/engine/kind", "libaio").dump());
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().errors.at(0).pointer, "/engine/kind");
+  EXPECT_NE(unknown.error().errors[0].detail.find("splice, psync"), std::string::npos);
+}
+
 TEST(SpecReader, DefaultsAreThoseOfTheContract) {
   const job::JobSpec spec = read(minimal());
   EXPECT_EQ(spec.name, "");
@@ -69,8 +91,8 @@ TEST(SpecReader, DefaultsAreThoseOfTheContract) {
   EXPECT_TRUE(spec.workload.direct);
   EXPECT_EQ(spec.workload.seed, 1U);
   EXPECT_EQ(spec.payload, verify::Payload::stamp);
-  EXPECT_FALSE(spec.engine.read_path);
-  EXPECT_EQ(spec.engine.pipe_size, 0U);
+  EXPECT_FALSE(std::get<engine::SpliceOptions>(spec.engine).read_path);
+  EXPECT_EQ(std::get<engine::SpliceOptions>(spec.engine).pipe_size, 0U);
   EXPECT_EQ(spec.error_policy.max_errors, 0U);
   EXPECT_EQ(spec.criteria.max_io_errors, 0U);
   EXPECT_EQ(spec.error_policy.stall_timeout, 60 * util::kSecond);
@@ -105,12 +127,12 @@ TEST(SpecReader, ReadsNumbersAndSwitches) {
   EXPECT_EQ(read("/workload/workers", 64.0).workload.workers, 64U);
   EXPECT_EQ(read("/workload/rate", 1e6).workload.rate, 1'000'000U);
   EXPECT_TRUE(read("/workload/end_fsync", true).workload.end_fsync);
-  EXPECT_TRUE(read("/engine/gift", true).engine.gift);
+  EXPECT_TRUE(splice(read("/engine/gift", true)).gift);
   EXPECT_EQ(read("/error_policy/max_errors", 3).error_policy.max_errors, 3U);
   EXPECT_EQ(read("/criteria/max_io_errors", 3).criteria.max_io_errors, 3U);
   EXPECT_EQ(read("/criteria/max_io_errors", 3).error_policy.max_errors, 0U) << "two different things";
-  EXPECT_EQ(read("/engine/batch", 1).engine.batch, 1U);
-  EXPECT_EQ(read("/engine/batch", "auto").engine.batch, 0U);
+  EXPECT_EQ(splice(read("/engine/batch", 1)).batch, 1U);
+  EXPECT_EQ(splice(read("/engine/batch", "auto")).batch, 0U);
 }
 
 TEST(SpecReader, ReadsWhatOnlyAWriterHas) {
@@ -132,8 +154,8 @@ TEST(SpecReader, ReadsSizes) {
   EXPECT_EQ(read("/workload/rate", "2G").workload.rate, 2ULL << 30);
   EXPECT_EQ(read("/workload/size", "1T").workload.size.bytes, 1ULL << 40);
   EXPECT_EQ(read("/workload/size", "1TB").workload.size.bytes, 1'000'000'000'000U);
-  EXPECT_EQ(read("/engine/pipe_size", "256k").engine.pipe_size, 262144U);
-  EXPECT_EQ(read("/engine/pipe_size", "auto").engine.pipe_size, 0U);
+  EXPECT_EQ(splice(read("/engine/pipe_size", "256k")).pipe_size, 262144U);
+  EXPECT_EQ(splice(read("/engine/pipe_size", "auto")).pipe_size, 0U);
 }
 
 TEST(SpecReader, ReadsPercentages) {
@@ -179,9 +201,9 @@ TEST(SpecReader, ReadsDistributions) {
 }
 
 TEST(SpecReader, ReadsReadPaths) {
-  EXPECT_FALSE(read("/engine/read_path", "auto").engine.read_path);
+  EXPECT_FALSE(splice(read("/engine/read_path", "auto")).read_path);
   for (std::size_t i = 0; i < engine::kReadPathNames.size(); ++i) {
-    EXPECT_EQ(read("/engine/read_path", engine::kReadPathNames[i]).engine.read_path, static_cast<engine::ReadPath>(i));
+    EXPECT_EQ(splice(read("/engine/read_path", engine::kReadPathNames[i])).read_path, static_cast<engine::ReadPath>(i));
   }
 }
 

@@ -24,8 +24,9 @@ Json device(const std::string& name, double progress) {
           {"progress", progress},
           {"eta_seconds", nullptr},
           {"io", {{"read", operation(1024)}, {"write", operation(0)}, {"trim", operation(0)}, {"sync", operation(0)}}},
-          {"splice",
-           {{"read_path", "copy"},
+          {"engine",
+           {{"kind", "splice"},
+            {"read_path", "copy"},
             {"pipe_size_bytes", 65536},
             {"tuning",
              {{{"direction", "read"},
@@ -33,10 +34,9 @@ Json device(const std::string& name, double progress) {
                {"batch", 4},
                {"why", "fastest"},
                {"tried", {{{"pipe_size_bytes", 65536}, {"batch", 1}, {"bytes_per_second", 1048576.0}}}}}}},
-            {"retries", 3},
-            {"pipe_resets", 1},
-            {"short_transfers", 0},
-            {"fallbacks", {{{"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}}}}}},
+            {"events",
+             {{{"event", "fallback"}, {"from", "map"}, {"to", "copy"}, {"errno", "EFAULT"}, {"count", 2}},
+              {{"event", "pipe_reset"}, {"count", 1}}}}}},
           {"errors", {{{"count", 4}, {"message", "read at 4096 failed"}}}}};
 }
 
@@ -81,8 +81,9 @@ TEST(JobText, HasHeadDevicesAndErrors) {
   EXPECT_TRUE(has(text, "4.0 MiB")) << text;
   EXPECT_TRUE(has(text, "p50 500.0 µs  p99 2.0 ms  max 1.5 s")) << text;
   EXPECT_FALSE(has(text, "pipe")) << text;
-  EXPECT_TRUE(has(job_text(job(), {false, true}),
-                  "pipe 64.0 KiB, 3 retries, 1 pipe resets, map fell back to copy on EFAULT (2x)"));
+  EXPECT_TRUE(has(
+      job_text(job(), {false, true}),
+      "engine: splice, read path copy, pipe_size 64.0 KiB, fallback from map to copy errno EFAULT 2x, pipe_reset 1x"));
   EXPECT_TRUE(has(text, "error (4x): read at 4096 failed")) << text;
 }
 
@@ -162,8 +163,11 @@ TEST(CapabilitiesText, HasARowForEverything) {
                          {"pipe_sizes", {{{"asked_bytes", 4096}, {"obtained_bytes", 4096}}}},
                          {"pipe_user_pages_soft", 16384},
                          {"default_pipe_bytes", 65536},
-                         {"largest_pipe_bytes", 1048576}});
-  for (const char* part : {"6.1.0", "EFAULT", "works", "yes", "16", "64.0 KiB", "1.0 MiB"}) {
+                         {"largest_pipe_bytes", 1048576},
+                         {"preferred_engine", "psync"},
+                         {"advice", "because vmsplice copies"}});
+  for (const char* part :
+       {"6.1.0", "EFAULT", "works", "yes", "16", "64.0 KiB", "1.0 MiB", "psync", "because vmsplice copies"}) {
     EXPECT_TRUE(has(text, part)) << part;
   }
   EXPECT_GE(std::count(text.begin(), text.end(), '\n'), 10);

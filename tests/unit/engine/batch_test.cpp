@@ -14,14 +14,14 @@ constexpr std::size_t kCount = 8;
 class Batch : public EngineRig {
  protected:
   Batch() {
-    for (PipeSetting& setting : config.settings) setting = {65536, 16};
+    for (Setting& setting : config.settings) setting = {65536, 16};
     use(ReadPath::copy);
   }
 
   // Blocks that are neighbours in memory and far apart on the target.
-  std::vector<Transfer> row(Op op, std::size_t count = kCount, std::size_t block = kBlock) {
+  std::vector<IoSlot> row(Op op, std::size_t count = kCount, std::size_t block = kBlock) {
     buffer = make_filled(count * block, 7);
-    std::vector<Transfer> transfers;
+    std::vector<IoSlot> transfers;
     for (std::size_t i = 0; i < count; ++i) {
       transfers.push_back(make_transfer(op, offset_of(i), block, buffer.data() + i * block));
     }
@@ -29,22 +29,22 @@ class Batch : public EngineRig {
   }
   static std::uint64_t offset_of(std::size_t index) { return (index * 37 % 100) * 8192; }
 
-  void expect_done(const Transfer& transfer) {
+  void expect_done(const IoSlot& transfer) {
     EXPECT_EQ(transfer.outcome, Outcome::done);
     EXPECT_EQ(transfer.moved, transfer.length);
     EXPECT_TRUE(target_has(transfer.offset, transfer.buffer, transfer.length)) << "offset " << transfer.offset;
   }
   // All but the one at `index` are done; the target has nothing but what writes put there.
-  void expect_all_done_but(const std::vector<Transfer>& transfers, std::size_t index) {
+  void expect_all_done_but(const std::vector<IoSlot>& transfers, std::size_t index) {
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       SCOPED_TRACE("transfer " + std::to_string(i));
       if (i != index) expect_done(transfers[i]);
     }
     expect_nothing_else(transfers);
   }
-  void expect_nothing_else(const std::vector<Transfer>& transfers) {
+  void expect_nothing_else(const std::vector<IoSlot>& transfers) {
     std::vector<std::byte> expected = original;
-    for (const Transfer& transfer : transfers) {
+    for (const IoSlot& transfer : transfers) {
       if (transfer.op != Op::write) continue;
       std::memcpy(expected.data() + transfer.offset, transfer.buffer, transfer.moved);
     }
@@ -76,7 +76,7 @@ TEST_F(Batch, DiscardedReadsLeaveTogether) {
   use(ReadPath::discard);
   auto transfers = row(Op::read);
   run(transfers);
-  for (const Transfer& transfer : transfers) {
+  for (const IoSlot& transfer : transfers) {
     EXPECT_EQ(transfer.outcome, Outcome::done);
     EXPECT_EQ(transfer.data, nullptr);
   }
@@ -85,7 +85,7 @@ TEST_F(Batch, DiscardedReadsLeaveTogether) {
 
 TEST_F(Batch, NoMoreGoesInThanThereAreSlots) {
   for (const Op op : {Op::write, Op::read}) {
-    config.settings = {PipeSetting{65536, 64}, PipeSetting{65536, 64}};
+    config.settings = {Setting{65536, 64}, Setting{65536, 64}};
     engine_.reset();
     sys.forget_calls();
     auto transfers = row(op, 20);
@@ -107,7 +107,7 @@ TEST_F(Batch, SmallBlocksThatAreNeighboursShareSlots) {
 TEST_F(Batch, BlocksThatShareOneBufferTakeASlotEach) {
   config.settings[1] = {16384, 64};
   auto transfers = row(Op::write, 8);
-  for (Transfer& transfer : transfers) transfer.buffer = buffer.data();
+  for (IoSlot& transfer : transfers) transfer.buffer = buffer.data();
   run(transfers);
   expect_all_done_but(transfers, 8);
   EXPECT_EQ(sys.calls(Call::memory_to_pipe), 2U);
@@ -124,12 +124,12 @@ TEST_F(Batch, IsNoLargerThanTheSetting) {
 TEST_F(Batch, ATuningTakesEffectWithTheNextRun) {
   auto transfers = row(Op::write);
   run(transfers);
-  engine().tune(Direction::write, {262144, 2});
+  engine().use(Direction::write, {262144, 2});
   sys.forget_calls();
   run(transfers);
   EXPECT_EQ(sys.calls(Call::memory_to_pipe), kCount / 2);
   EXPECT_EQ(counters().pipe_size_bytes[1].get(), 262144U);
-  engine().tune(Direction::write, {8192, 16});
+  engine().use(Direction::write, {8192, 16});
   sys.forget_calls();
   run(transfers);
   EXPECT_EQ(sys.calls(Call::memory_to_pipe), kCount / 2) << "two slots";
@@ -162,7 +162,7 @@ TEST_F(Batch, TheClockIsReadLessThanTwiceATransfer) {
     run(transfers);
     EXPECT_EQ(clock.now() - before - 1, static_cast<util::Nanos>(kCount) + 2);
     util::Nanos sum = 0;
-    for (const Transfer& transfer : transfers) sum += transfer.spent;
+    for (const IoSlot& transfer : transfers) sum += transfer.spent;
     EXPECT_EQ(sum, transfers.back().ended - before - 1);
   }
 }
@@ -190,17 +190,17 @@ TEST_F(Batch, NothingBeginsWhenTheTimeIsUp) {
   for (const Op op : {Op::write, Op::read}) {
     auto transfers = row(op);
     sys.forget_calls();
-    EXPECT_EQ(engine().run(transfers, clock.now()), 1U);
+    EXPECT_EQ(run_some(engine(), transfers, clock.now()), 1U);
     EXPECT_EQ(transfers[0].outcome, Outcome::stopped);
     EXPECT_EQ(sys.calls(device_call(op)), 0U);
   }
 }
 
 TEST_F(Batch, ABlockThatHasBegunIsFinishedWhenTheTimeIsUp) {
-  config.settings = {PipeSetting{16384, 2}, PipeSetting{16384, 2}};
+  config.settings = {Setting{16384, 2}, Setting{16384, 2}};
   for (const Op op : {Op::write, Op::read}) {
     auto transfers = row(op, 2, 65536);
-    EXPECT_EQ(engine().run(transfers, clock.now() + 2), 2U);
+    EXPECT_EQ(run_some(engine(), transfers, clock.now() + 2), 2U);
     EXPECT_EQ(transfers[0].outcome, Outcome::done);
     EXPECT_EQ(transfers[1].outcome, Outcome::stopped);
     EXPECT_EQ(transfers[1].moved, 0U);
@@ -210,24 +210,24 @@ TEST_F(Batch, ABlockThatHasBegunIsFinishedWhenTheTimeIsUp) {
 TEST_F(Batch, AnEndThatFindsThePipeEmptyKeepsIt) {
   for (const Op op : {Op::write, Op::read}) {
     auto transfers = row(op);
-    EXPECT_EQ(engine().run(transfers, clock.now()), 1U);
+    EXPECT_EQ(run_some(engine(), transfers, clock.now()), 1U);
   }
   clock.step = util::kSecond;
   auto transfers = row(Op::read);
-  EXPECT_LT(engine().run(transfers, clock.now() + 4 * util::kSecond), kCount);
+  EXPECT_LT(run_some(engine(), transfers, clock.now() + 4 * util::kSecond), kCount);
   EXPECT_EQ(counters().pipe_resets.get(), 0U);
 }
 
 TEST_F(Batch, NoSyncAndNoTrimBeginsWhenTheTimeIsUpOrAfterAStop) {
   for (const Op op : {Op::fsync, Op::trim}) {
-    Transfer transfer = make_transfer(op, 0, 4096, nullptr);
-    EXPECT_EQ(engine().run({&transfer, 1}, clock.now()), 1U);
+    IoSlot transfer = make_transfer(op, 0, 4096, nullptr);
+    EXPECT_EQ(run_some(engine(), {&transfer, 1}, clock.now()), 1U);
     EXPECT_EQ(transfer.outcome, Outcome::stopped);
     EXPECT_EQ(transfer.moved, 0U);
   }
   stop.request_stop();
-  Transfer transfer = make_transfer(Op::fdatasync, 0, 0, nullptr);
-  EXPECT_EQ(engine().run({&transfer, 1}, 0), 1U);
+  IoSlot transfer = make_transfer(Op::fdatasync, 0, 0, nullptr);
+  EXPECT_EQ(run_some(engine(), {&transfer, 1}, 0), 1U);
   EXPECT_EQ(transfer.outcome, Outcome::stopped);
   EXPECT_TRUE(sys.records().empty());
 }
@@ -258,11 +258,11 @@ TEST_P(InEveryPosition, AnErrorIsThatOfItsTransferAlone) {
 TEST_P(InEveryPosition, NothingIsDoneAfterAnErrorBeforeTheCallerAsksForIt) {
   sys.fail(device_call(op()), position() + 1, EIO);
   auto transfers = row(op());
-  EXPECT_EQ(engine().run(transfers, 0), position() + 1);
+  EXPECT_EQ(run_some(engine(), transfers, 0), position() + 1);
   EXPECT_EQ(sys.calls(device_call(op())), position() + 1);
   EXPECT_EQ(sys.bytes_in_pipes(), 0U);
   for (std::size_t i = 0; i < position(); ++i) expect_done(transfers[i]);
-  for (Transfer& transfer : std::span(transfers).subspan(position())) transfer.moved = 0;
+  for (IoSlot& transfer : std::span(transfers).subspan(position())) transfer.moved = 0;
   expect_nothing_else(transfers);
 }
 
@@ -271,13 +271,13 @@ TEST_P(InEveryPosition, TheDeadlineIsSeenAfterALongCall) {
   auto transfers = row(op());
   // The clock is read when the run begins, then once for every read, or for the filling and once for every write.
   const auto calls = static_cast<util::Nanos>(position() + (op() == Op::write ? 2 : 1));
-  const std::size_t ended = engine().run(transfers, clock.now() + util::kSecond + calls * util::kSecond);
+  const std::size_t ended = run_some(engine(), transfers, clock.now() + util::kSecond + calls * util::kSecond);
   for (std::size_t i = 0; i < ended; ++i) {
     EXPECT_EQ(transfers[i].outcome, i <= position() ? Outcome::done : Outcome::stopped) << i;
   }
   EXPECT_EQ(ended, std::min(position() + 2, kCount));
   EXPECT_EQ(sys.calls(device_call(op())), position() + 1);
-  for (Transfer& transfer : std::span(transfers).subspan(position() + 1)) transfer.moved = 0;
+  for (IoSlot& transfer : std::span(transfers).subspan(position() + 1)) transfer.moved = 0;
   expect_nothing_else(transfers);
 }
 

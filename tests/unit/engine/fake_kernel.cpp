@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_kernel.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -46,12 +47,6 @@ std::size_t FakeKernel::Pipe::bytes() const {
   return sum;
 }
 
-void FakeKernel::fail(Call call, std::size_t nth, int error) {
-  on(call, nth, {error});
-}
-void FakeKernel::shorten(Call call, std::size_t nth, std::size_t limit) {
-  on(call, nth, {0, limit});
-}
 void FakeKernel::on(Call call, std::size_t nth, Fault fault) {
   script_[{call, nth}] = std::move(fault);
 }
@@ -211,6 +206,7 @@ ssize_t FakeKernel::vmsplice(int fd, const iovec* iov, std::size_t count, unsign
   for (std::size_t i = 0; i < count; ++i) length += iov[i].iov_len;
   const Fault fault = begin(call, {call, fd, 0, length, flags, 0});
   if (fault.error != 0) return refuse(fault.error);
+  if (vmsplice_copies && (flags & (SPLICE_F_GIFT | SPLICE_F_NONBLOCK)) != 0) return refuse(EOPNOTSUPP);
   if (source != nullptr) {
     if (source->used.empty()) return blocks_for_ever("vmsplice from an empty pipe");
     if (is_mapping(iov[0].iov_base) && !map_works) return refuse(EFAULT);
@@ -238,8 +234,12 @@ ssize_t FakeKernel::memory_to_pipe(Pipe& pipe, const iovec* iov, std::size_t cou
       std::size_t bytes = std::min(iov[i].iov_len - done, to_page_end(reinterpret_cast<std::uintptr_t>(from + done)));
       if (short_at_any_byte) bytes = std::min(bytes, limit - moved);
       Slot slot;
-      slot.memory = from + done;
       slot.length = bytes;
+      if (vmsplice_copies) {
+        slot.own.assign(from + done, from + done + bytes);
+      } else {
+        slot.memory = from + done;
+      }
       pipe.used.push_back(std::move(slot));
       done += bytes;
       moved += bytes;
@@ -284,6 +284,23 @@ ssize_t FakeKernel::write(int fd, const void* buffer, std::size_t length) {
     pipe->used.push_back(std::move(slot));
   }
   return end(static_cast<ssize_t>(moved));
+}
+
+ssize_t FakeKernel::pread(int fd, void* buffer, std::size_t length, std::uint64_t offset) {
+  return at_offset(Call::pread, fd, offset, length, [&](std::byte* at, std::size_t n) { std::memcpy(buffer, at, n); });
+}
+ssize_t FakeKernel::pwrite(int fd, const void* buffer, std::size_t length, std::uint64_t offset) {
+  return at_offset(Call::pwrite, fd, offset, length, [&](std::byte* at, std::size_t n) { std::memcpy(at, buffer, n); });
+}
+
+ssize_t FakeKernel::at_offset(Call call, int fd, std::uint64_t offset, std::size_t length,
+                              const std::function<void(std::byte*, std::size_t)>& move) {
+  const Fault fault = begin(call, {call, fd, offset, length, 0, 0});
+  if (fault.error != 0 || fd != kTargetFd) return refuse(fault.error != 0 ? fault.error : EBADF);
+  if (offset >= target.size()) return call == Call::pwrite && end_error != 0 ? refuse(end_error) : end(0);
+  length = std::min({length, fault.limit, target.size() - static_cast<std::size_t>(offset)});
+  move(target.data() + offset, length);
+  return end(static_cast<ssize_t>(length));
 }
 
 int FakeKernel::pipe(int fds[2]) {

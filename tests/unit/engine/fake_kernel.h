@@ -27,6 +27,8 @@ enum class Call : std::uint8_t {
   pipe_to_memory,
   read,
   write,
+  pread,
+  pwrite,
   pipe,
   close,
   set_pipe_size,
@@ -40,7 +42,7 @@ enum class Call : std::uint8_t {
   sync_file_range,
   wait,
 };
-inline constexpr std::size_t kCalls = 19;
+inline constexpr std::size_t kCalls = 21;
 
 // What happens to one call. `error` refuses it; `limit` is the most that it moves, 0 included.
 struct Fault {
@@ -69,8 +71,8 @@ class FakeKernel final : public Syscalls {
   FakeKernel& operator=(const FakeKernel&) = delete;
 
   // Faults for the `nth` call of a kind, from 1. A later fault for the same call replaces the earlier one.
-  void fail(Call call, std::size_t nth, int error);
-  void shorten(Call call, std::size_t nth, std::size_t limit);
+  void fail(Call call, std::size_t nth, int error) { on(call, nth, {error}); }
+  void shorten(Call call, std::size_t nth, std::size_t limit) { on(call, nth, {0, limit}); }
   void on(Call call, std::size_t nth, Fault fault);
   // Faults for all calls of a kind that have none of their own.
   void always(Call call, Fault fault);
@@ -78,6 +80,8 @@ class FakeKernel final : public Syscalls {
   // Asked for every call that has no other fault.
   std::function<Fault(Call)> chaos;
 
+  // vmsplice is a copy, as readv and writev are; SPLICE_F_GIFT and SPLICE_F_NONBLOCK are refused with EOPNOTSUPP.
+  bool vmsplice_copies = false;
   bool map_works = false;                // a vmsplice into a read-only mapping succeeds; EFAULT otherwise
   bool short_at_any_byte = false;        // a shortened vmsplice may end inside a page, which Linux does not do
   int end_error = 0;                     // of a splice to the target behind its end; 0 means that it returns 0
@@ -99,6 +103,8 @@ class FakeKernel final : public Syscalls {
   ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) override;
   ssize_t read(int fd, void* buffer, std::size_t length) override;
   ssize_t write(int fd, const void* buffer, std::size_t length) override;
+  ssize_t pread(int fd, void* buffer, std::size_t length, std::uint64_t offset) override;
+  ssize_t pwrite(int fd, const void* buffer, std::size_t length, std::uint64_t offset) override;
   int pipe(int fds[2]) override;
   int close(int fd) override;
   int set_pipe_size(int fd, int bytes) override;
@@ -138,6 +144,8 @@ class FakeKernel final : public Syscalls {
   ssize_t pipe_to_target(Pipe& pipe, std::uint64_t offset, std::size_t length);
   ssize_t memory_to_pipe(Pipe& pipe, const iovec* iov, std::size_t count, std::size_t limit);
   std::size_t take(Pipe& pipe, std::byte* to, std::size_t length);
+  ssize_t at_offset(Call call, int fd, std::uint64_t offset, std::size_t length,
+                    const std::function<void(std::byte*, std::size_t)>& move);
   int plain(Call call, int fd, std::uint64_t offset, std::uint64_t length);
 
   std::array<std::size_t, kCalls> counts_{};

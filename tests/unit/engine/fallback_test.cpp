@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/fallback.h"
+#include "engine/splice/fallback.h"
 
 #include <cerrno>
 
@@ -41,7 +41,7 @@ TEST(FallbackTable, VmspliceIsLeftForWriteOnRefusalsOnly) {
 
 TEST(FallbackTable, EveryErrorThatLeadsToADowngradeHasAColumnOfItsOwn) {
   for (int error = 1; error < 200; ++error) {
-    EngineCounters counters;
+    SpliceCounters counters;
     for (const ReadPath path : {ReadPath::map, ReadPath::copy}) {
       const auto event = read_fallback(path, error);
       if (!event) continue;
@@ -52,7 +52,7 @@ TEST(FallbackTable, EveryErrorThatLeadsToADowngradeHasAColumnOfItsOwn) {
 }
 
 TEST(FallbackTable, AnErrorWithoutAColumnIsNotCounted) {
-  EngineCounters counters;
+  SpliceCounters counters;
   count_fallback(counters, Fallback::map_to_copy, EIO);
   EXPECT_EQ(fallbacks(counters), 0U);
 }
@@ -62,7 +62,7 @@ class Downgrade : public EngineRig {};
 TEST_F(Downgrade, ExactlyOnePerEngineOnTodaysKernels) {
   const auto buffer = make_buffer(2 * kPipe);
   for (std::uint64_t i = 0; i < 20; ++i) {
-    const Transfer transfer = run(Op::read, i * 4096, 2 * kPipe, buffer);
+    const IoSlot transfer = run(Op::read, i * 4096, 2 * kPipe, buffer);
     ASSERT_EQ(transfer.outcome, Outcome::done);
     ASSERT_EQ(transfer.data, buffer.data());
     ASSERT_TRUE(target_has(i * 4096, transfer.data, 2 * kPipe));
@@ -92,7 +92,7 @@ TEST_F(Downgrade, FromMapToCopyInTheMiddleKeepsTheBytes) {
     for (std::size_t call = 1; call < at; ++call) sys.shorten(Call::pipe_to_memory, call, 30000);
     sys.fail(Call::pipe_to_memory, at, EFAULT);
     const auto buffer = make_buffer(3 * kPipe);
-    const Transfer transfer = run(Op::read, 512, 3 * kPipe, buffer);
+    const IoSlot transfer = run(Op::read, 512, 3 * kPipe, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::done);
     EXPECT_EQ(transfer.moved, 3 * kPipe);
     EXPECT_EQ(transfer.data, buffer.data());
@@ -108,8 +108,8 @@ TEST_F(Downgrade, FromMapToCopyInALaterTransferOfARunKeepsTheEarlierOnes) {
   sys.fail(Call::pipe_to_memory, 2, EFAULT);
   const auto first = make_buffer(8192);
   const auto second = make_buffer(8192);
-  std::vector<Transfer> transfers{make_transfer(Op::read, 0, 8192, first.data()),
-                                  make_transfer(Op::read, 32768, 8192, second.data())};
+  std::vector<IoSlot> transfers{make_transfer(Op::read, 0, 8192, first.data()),
+                                make_transfer(Op::read, 32768, 8192, second.data())};
   run_all(engine(), transfers);
   EXPECT_EQ(transfers[0].data, first.data());
   EXPECT_TRUE(target_has(0, first.data(), 8192));
@@ -123,7 +123,7 @@ TEST_F(Downgrade, ThroughAllPathsToReadIsTwoEvents) {
     sys.always(Call::pipe_to_memory, {error});
     const auto buffer = make_buffer(2 * kPipe);
     for (int i = 0; i < 3; ++i) {
-      const Transfer transfer = run(Op::read, 4096, 2 * kPipe, buffer);
+      const IoSlot transfer = run(Op::read, 4096, 2 * kPipe, buffer);
       ASSERT_EQ(transfer.outcome, Outcome::done);
       ASSERT_TRUE(target_has(4096, transfer.data, 2 * kPipe));
     }
@@ -139,7 +139,7 @@ TEST_F(Downgrade, FromCopyToReadInTheMiddleKeepsTheBytes) {
   sys.shorten(Call::pipe_to_memory, 1, 5000);
   sys.fail(Call::pipe_to_memory, 2, ENOSYS);
   const auto buffer = make_buffer(kPipe);
-  const Transfer transfer = run(Op::read, 4096, kPipe, buffer);
+  const IoSlot transfer = run(Op::read, 4096, kPipe, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_TRUE(target_has(4096, buffer.data(), kPipe));
   EXPECT_EQ(fallbacks(counters()), 1U);
@@ -170,7 +170,7 @@ TEST_F(Downgrade, ABadBufferOfTheCopyPathIsNone) {
   use(ReadPath::copy);
   sys.fail(Call::pipe_to_memory, 1, EFAULT);
   const auto buffer = make_buffer(4096);
-  const Transfer transfer = run(Op::read, 0, 4096, buffer);
+  const IoSlot transfer = run(Op::read, 0, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EFAULT);
   EXPECT_EQ(fallbacks(counters()), 0U);
@@ -231,7 +231,7 @@ TEST_F(Downgrade, AnErrorOfWriteIsFinal) {
   sys.always(Call::memory_to_pipe, {EPERM});
   sys.fail(Call::write, 1, EPERM);
   const auto buffer = make_filled(4096, 3);
-  const Transfer transfer = run(Op::write, 0, 4096, buffer);
+  const IoSlot transfer = run(Op::write, 0, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EPERM);
   EXPECT_EQ(fallbacks(counters()), 1U);
@@ -253,7 +253,7 @@ TEST_F(PinnedPath, AMapThatFaultsIsRefusedAndNoFallback) {
   use(ReadPath::map, true);
   const auto buffer = make_buffer(4096);
   for (int i = 0; i < 3; ++i) {
-    const Transfer transfer = run(Op::read, 0, 4096, buffer);
+    const IoSlot transfer = run(Op::read, 0, 4096, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::path_refused);
     EXPECT_EQ(transfer.error, EFAULT);
     EXPECT_EQ(transfer.data, nullptr);
@@ -269,7 +269,7 @@ TEST_F(PinnedPath, ACopyThatIsRefusedIsRefusedAndNoFallback) {
   for (const int error : kRefusals) {
     sys.always(Call::pipe_to_memory, {error});
     const auto buffer = make_buffer(4096);
-    const Transfer transfer = run(Op::read, 0, 4096, buffer);
+    const IoSlot transfer = run(Op::read, 0, 4096, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::path_refused);
     EXPECT_EQ(transfer.error, error);
   }

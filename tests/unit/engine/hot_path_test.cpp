@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "allocations.h"
+#include "forwarding_syscalls.h"
 #include "rig.h"
 #include "spliced/util/unique_fd.h"
 
@@ -18,7 +19,7 @@ namespace spliced::engine::test {
 namespace {
 
 // The kernel, with a target that blocks: a splice from it waits for a byte that never comes.
-class BlockedTarget : public Syscalls {
+class BlockedTarget : public ForwardingSyscalls {
  public:
   BlockedTarget() { EXPECT_EQ(::pipe2(never_, O_CLOEXEC), 0); }
   ~BlockedTarget() override {
@@ -30,24 +31,6 @@ class BlockedTarget : public Syscalls {
     is_blocked.store(true);
     return ::read(never_[0], &byte, 1);
   }
-  ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) override {
-    return kernel().vmsplice(fd, iov, count, flags);
-  }
-  ssize_t read(int fd, void* buffer, std::size_t length) override { return kernel().read(fd, buffer, length); }
-  ssize_t write(int fd, const void* buffer, std::size_t length) override { return kernel().write(fd, buffer, length); }
-  int pipe(int fds[2]) override { return kernel().pipe(fds); }
-  int close(int fd) override { return kernel().close(fd); }
-  int set_pipe_size(int fd, int bytes) override { return kernel().set_pipe_size(fd, bytes); }
-  int get_pipe_size(int fd) override { return kernel().get_pipe_size(fd); }
-  void* map_read_only(std::size_t length) override { return kernel().map_read_only(length); }
-  int unmap(void* address, std::size_t length) override { return kernel().unmap(address, length); }
-  int discard(int, std::uint64_t, std::uint64_t) override { return 0; }
-  int punch_hole(int, std::uint64_t, std::uint64_t) override { return 0; }
-  int fsync(int) override { return 0; }
-  int fdatasync(int) override { return 0; }
-  int sync_file_range(int, std::uint64_t, std::uint64_t) override { return 0; }
-  int wait_ms(int milliseconds) override { return kernel().wait_ms(milliseconds); }
-
   std::atomic<bool> is_blocked{false};
 
  private:
@@ -66,7 +49,7 @@ TEST_P(RunningEngine, ASignalAndTheStopTokenEndABlockedCall) {
   BlockedTarget sys;
   std::stop_source stop;
   std::atomic<bool> ended{false};
-  Transfer transfer;
+  IoSlot transfer;
   std::thread worker([&] {
     CountingClock clock;
     SpliceEngine engine(SpliceConfig{}, sys, clock, stop.get_token());
@@ -97,16 +80,19 @@ TEST_P(RunningEngine, AllocatesNothing) {
   CountingClock clock;
   SpliceEngine engine(config, kernel(), clock, std::stop_token());
   const auto buffer = make_buffer(131072);
-  std::vector<Transfer> transfers(16, make_transfer(GetParam(), 4096, 131072, buffer.data()));
+  std::vector<IoSlot> transfers(16, make_transfer(GetParam(), 4096, 131072, buffer.data()));
+  std::vector<IoSlot*> all, ended(16);
+  for (IoSlot& transfer : transfers) all.push_back(&transfer);
   const std::uint64_t before = allocations();
-  run_all(engine, transfers);
+  EXPECT_EQ(engine.submit(all), 16U);
+  EXPECT_EQ(engine.reap(ended, 16, 0), 16U);
   EXPECT_EQ(allocations(), before);
-  for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
+  for (const IoSlot& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
 }
 
 TEST(RunningEngineCounters, HaveCacheLinesOfTheirOwn) {
-  EXPECT_GE(alignof(EngineCounters), 64U);
-  EXPECT_EQ(sizeof(EngineCounters) % 64, 0U);
+  EXPECT_GE(alignof(SpliceCounters), 64U);
+  EXPECT_EQ(sizeof(SpliceCounters) % 64, 0U);
 }
 
 TEST(RunningEngineCounters, CanBeReadWhileTheEngineRuns) {
@@ -127,7 +113,7 @@ TEST(RunningEngineCounters, CanBeReadWhileTheEngineRuns) {
     }
   });
   const auto buffer = make_buffer(65536);
-  std::vector<Transfer> transfers(64, make_transfer(Op::read, 0, 65536, buffer.data()));
+  std::vector<IoSlot> transfers(64, make_transfer(Op::read, 0, 65536, buffer.data()));
   run_all(engine, transfers);
   ended.store(true);
   reader.join();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/pipe.h"
+#include "engine/splice/pipe.h"
 
 #include <cerrno>
 
@@ -11,7 +11,7 @@ namespace {
 class PipeTest : public ::testing::Test {
  protected:
   FakeKernel sys{4096};
-  EngineCounters counters;
+  SpliceCounters counters;
 };
 
 TEST_F(PipeTest, OpensOnceAndClosesBothEnds) {
@@ -142,7 +142,7 @@ TEST_F(PipeOfTheEngine, NoDescriptorsFailOneTransferOnly) {
     engine_.reset();
     sys.forget_calls();
     sys.fail(Call::pipe, 1, EMFILE);
-    const Transfer refused = run(op, 0, 4096, buffer);
+    const IoSlot refused = run(op, 0, 4096, buffer);
     EXPECT_EQ(refused.outcome, Outcome::host_failed);
     EXPECT_EQ(refused.error, EMFILE);
     EXPECT_EQ(refused.moved, 0U);

@@ -11,8 +11,8 @@ constexpr std::array<Call, 5> kPlainCalls{Call::discard, Call::punch_hole, Call:
 
 class PlainOperations : public EngineRig {
  protected:
-  Transfer run_plain(Op op) {
-    Transfer transfer = make_transfer(op, 8192, 4096, nullptr);
+  IoSlot run_plain(Op op) {
+    IoSlot transfer = make_transfer(op, 8192, 4096, nullptr);
     run_all(engine(), {&transfer, 1});
     return transfer;
   }
@@ -27,7 +27,7 @@ class PlainOperations : public EngineRig {
 
 TEST_F(PlainOperations, TrimDiscardsOnABlockDevice) {
   config.block_device = true;
-  const Transfer transfer = run_plain(Op::trim);
+  const IoSlot transfer = run_plain(Op::trim);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 4096U);
   EXPECT_GT(transfer.ended, 0);
@@ -37,7 +37,7 @@ TEST_F(PlainOperations, TrimDiscardsOnABlockDevice) {
 }
 
 TEST_F(PlainOperations, TrimPunchesAHoleInAFile) {
-  const Transfer transfer = run_plain(Op::trim);
+  const IoSlot transfer = run_plain(Op::trim);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 4096U);
   expect_only(Call::punch_hole);
@@ -79,7 +79,7 @@ TEST_F(PlainOperations, ErrorsAreReportedAndNothingMoved) {
   for (const auto& [op, call] : kFilePairs) {
     sys.forget_calls();
     sys.fail(call, 1, EOPNOTSUPP);
-    const Transfer transfer = run_plain(op);
+    const IoSlot transfer = run_plain(op);
     EXPECT_EQ(transfer.outcome, Outcome::failed);
     EXPECT_EQ(transfer.error, EOPNOTSUPP);
     EXPECT_EQ(transfer.moved, 0U);
@@ -104,7 +104,7 @@ TEST_F(PlainOperations, AStopEndsABlockedCall) {
     engine_.reset();
     sys.forget_calls();
     sys.on(call, 1, stop_and_interrupt());
-    const Transfer transfer = run_plain(op);
+    const IoSlot transfer = run_plain(op);
     EXPECT_EQ(transfer.outcome, Outcome::stopped);
     EXPECT_EQ(transfer.error, 0);
     EXPECT_EQ(transfer.moved, 0U);

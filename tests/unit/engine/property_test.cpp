@@ -83,15 +83,15 @@ class Storm {
     config_.read_path = static_cast<ReadPath>(random_.below(4));
     config_.pinned = random_.below(4) == 0;
     if (random_.below(2) == 0) config_.read_window = 512 * (1 + random_.below(64));
-    for (PipeSetting& setting : config_.settings) setting = draw_setting();
+    for (Setting& setting : config_.settings) setting = draw_setting();
     engine_ = std::make_unique<SpliceEngine>(config_, sys_, clock_, stop_.get_token());
     for (std::size_t i = 0; i < kTransfers; ++i) buffers_.push_back(make_buffer(kMaxBytes + 2 * kGuard));
   }
 
   void blow() {
     for (std::size_t round = 0; round < kRuns && !::testing::Test::HasFailure(); ++round) {
-      std::vector<Transfer> transfers = draw();
-      if (random_.below(4) == 0) engine_->tune(static_cast<Direction>(random_.below(2)), draw_setting());
+      std::vector<IoSlot> transfers = draw();
+      if (random_.below(4) == 0) engine_->use(static_cast<Direction>(random_.below(2)), draw_setting());
       run_and_check(transfers);
       check_memory(transfers);
       EXPECT_TRUE(same(model_.data(), sys_.target.data(), model_.size())) << "bytes are where no transfer put them";
@@ -112,18 +112,18 @@ class Storm {
 
  private:
   // Bit by bit, as run() returns: what a read found may be in a mapping that is gone with the next one.
-  void run_and_check(std::span<Transfer> transfers) {
+  void run_and_check(std::span<IoSlot> transfers) {
     while (!transfers.empty() && !::testing::Test::HasFailure()) {
       const util::Nanos until =
           random_.below(4) == 0 ? clock_.now() + static_cast<util::Nanos>(random_.below(40)) * clock_.step : 0;
-      const std::size_t ended = engine_->run(transfers, until);
+      const std::size_t ended = run_some(*engine_, transfers, until);
       ASSERT_GT(ended, 0U);
       ASSERT_LE(ended, transfers.size());
       EXPECT_EQ(sys_.bytes_in_pipes(), 0U) << "a run left bytes in a pipe";
       for (std::size_t i = 0; i + 1 < ended; ++i) EXPECT_EQ(transfers[i].outcome, Outcome::done);
-      const Transfer& last = transfers[ended - 1];
+      const IoSlot& last = transfers[ended - 1];
       const bool late = until != 0 && last.outcome == Outcome::stopped && !stop_.stop_requested();
-      for (const Transfer& transfer : transfers.first(late ? ended - 1 : ended)) check(transfer);
+      for (const IoSlot& transfer : transfers.first(late ? ended - 1 : ended)) check(transfer);
       if (late) {
         EXPECT_EQ(last.moved, 0U);
         EXPECT_EQ(last.data, nullptr);
@@ -134,15 +134,15 @@ class Storm {
     }
   }
 
-  PipeSetting draw_setting() {
+  Setting draw_setting() {
     return {std::size_t{4096} << random_.below(8), random_.below(3) == 0 ? 1 : 1 + random_.below(kMaxBatch)};
   }
 
-  std::vector<Transfer> draw() { return random_.below(3) == 0 ? draw_row() : draw_any(); }
+  std::vector<IoSlot> draw() { return random_.below(3) == 0 ? draw_row() : draw_any(); }
 
   // As a worker asks for them: equal blocks that go the same way, one after the other in memory.
-  std::vector<Transfer> draw_row() {
-    std::vector<Transfer> transfers;
+  std::vector<IoSlot> draw_row() {
+    std::vector<IoSlot> transfers;
     const std::size_t length = std::size_t{512} << random_.below(6);
     const std::size_t count = 1 + random_.below(std::min(kMaxBatch, kMaxBytes / length));
     const Op op = random_.below(2) == 0 ? Op::read : Op::write;
@@ -155,8 +155,8 @@ class Storm {
     return transfers;
   }
 
-  std::vector<Transfer> draw_any() {
-    std::vector<Transfer> transfers;
+  std::vector<IoSlot> draw_any() {
+    std::vector<IoSlot> transfers;
     const std::size_t count = 1 + random_.below(kTransfers);
     for (std::size_t i = 0; i < count; ++i) {
       std::byte* start = buffers_[i].data() + kGuard;
@@ -174,12 +174,12 @@ class Storm {
     for (const auto& buffer : buffers_) images_.emplace_back(buffer.data(), buffer.data() + buffer.size());
   }
 
-  void check(const Transfer& transfer) {
+  void check(const IoSlot& transfer) {
     ++outcomes[static_cast<std::size_t>(transfer.outcome)];
     ASSERT_LE(transfer.moved, transfer.length);
     EXPECT_EQ(transfer.moved == transfer.length, transfer.outcome == Outcome::done || finished_late(transfer));
     const bool has_error = transfer.outcome == Outcome::failed || transfer.outcome == Outcome::host_failed ||
-                           transfer.outcome == Outcome::splice_unsupported || transfer.outcome == Outcome::path_refused;
+                           transfer.outcome == Outcome::unsupported || transfer.outcome == Outcome::path_refused;
     EXPECT_EQ(transfer.error != 0, has_error);
     EXPECT_TRUE(transfer.outcome != Outcome::path_refused || config_.pinned);
     EXPECT_TRUE(transfer.outcome != Outcome::stopped || stop_.stop_requested());
@@ -190,8 +190,8 @@ class Storm {
   }
 
   // Nothing but the buffers of the reads has changed.
-  void check_memory(const std::vector<Transfer>& transfers) {
-    for (const Transfer& transfer : transfers) {
+  void check_memory(const std::vector<IoSlot>& transfers) {
+    for (const IoSlot& transfer : transfers) {
       if (transfer.op != Op::read) continue;
       for (std::size_t i = 0; i < buffers_.size(); ++i) {
         const auto at = static_cast<std::size_t>(transfer.buffer - buffers_[i].data());
@@ -206,11 +206,11 @@ class Storm {
   }
 
   // A read whose last bytes left the target but did not reach memory.
-  static bool finished_late(const Transfer& transfer) {
+  static bool finished_late(const IoSlot& transfer) {
     return transfer.op == Op::read && transfer.moved == transfer.length && transfer.outcome != Outcome::end_of_target;
   }
 
-  void check_read(const Transfer& transfer) {
+  void check_read(const IoSlot& transfer) {
     if (transfer.outcome != Outcome::done && transfer.outcome != Outcome::end_of_target) {
       EXPECT_EQ(transfer.data, nullptr);
       return;
@@ -226,7 +226,7 @@ class Storm {
 
   // What is longer than the window leaves its last bytes there, each at its position. A mapping may have had some of
   // them.
-  void check_window(const Transfer& transfer) {
+  void check_window(const IoSlot& transfer) {
     if (config_.read_path == ReadPath::discard || config_.read_path == ReadPath::map) return;
     const std::size_t window = config_.read_window;
     const std::size_t first = transfer.moved - std::min(transfer.moved, window);
@@ -236,12 +236,12 @@ class Storm {
     windows += transfer.moved > window ? 1 : 0;
   }
 
-  void check_write(const Transfer& transfer) {
+  void check_write(const IoSlot& transfer) {
     if (transfer.moved > 0) std::memcpy(model_.data() + transfer.offset, transfer.buffer, transfer.moved);
   }
 
   void check_counters() {
-    const EngineCounters& counters = engine_->counters();
+    const SpliceCounters& counters = engine_->counters();
     EXPECT_EQ(counters.pipe_resets.get(), sys_.pipes_thrown_away());
     EXPECT_LE(counters.pipe_resets.get(), unclean_);
     for (const auto& row : counters.fallbacks) {

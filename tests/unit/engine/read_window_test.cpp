@@ -19,16 +19,16 @@ class ReadWindow : public EngineRig, public ::testing::WithParamInterface<ReadPa
   [[nodiscard]] static Call way_out() { return GetParam() == ReadPath::copy ? Call::pipe_to_memory : Call::read; }
 
   // Reads into a buffer of no more than the window.
-  Transfer read(std::uint64_t offset, std::size_t length) {
+  IoSlot read(std::uint64_t offset, std::size_t length) {
     buffer = make_filled(kWindowBytes + kMargin, 3);
     const std::vector<std::byte> before(buffer.data() + kWindowBytes, buffer.data() + kWindowBytes + kMargin);
-    const Transfer transfer = run(Op::read, offset, length, buffer);
+    const IoSlot transfer = run(Op::read, offset, length, buffer);
     EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.data() + kWindowBytes))
         << "more than the window was touched";
     return transfer;
   }
   // Its last bytes are there, each at its position.
-  void expect_last_bytes(const Transfer& transfer) {
+  void expect_last_bytes(const IoSlot& transfer) {
     for (std::size_t at = transfer.moved - kWindowBytes; at < transfer.moved; ++at) {
       ASSERT_EQ(buffer.data()[at % kWindowBytes], sys.target[transfer.offset + at]) << "position " << at;
     }
@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Paths, ReadWindow, ::testing::Values(ReadPath::copy, Re
 TEST_P(ReadWindow, ALongerReadGoesThroughItAgain) {
   for (const std::size_t length :
        {kWindowBytes + 512, 3 * kWindowBytes, 5 * kWindowBytes + 1536, std::size_t{200'000}}) {
-    const Transfer transfer = read(4096, length);
+    const IoSlot transfer = read(4096, length);
     EXPECT_EQ(transfer.outcome, Outcome::done);
     EXPECT_EQ(transfer.moved, length);
     EXPECT_EQ(transfer.data, nullptr) << "the data is not there as a whole";
@@ -53,7 +53,7 @@ TEST_P(ReadWindow, ALongerReadGoesThroughItAgain) {
 
 TEST_P(ReadWindow, WhatIsNoLongerKeepsItsData) {
   for (const std::size_t length : {std::size_t{512}, kWindowBytes}) {
-    const Transfer transfer = read(12288, length);
+    const IoSlot transfer = read(12288, length);
     ASSERT_EQ(transfer.data, buffer.data());
     EXPECT_TRUE(target_has(12288, transfer.data, length));
   }
@@ -62,7 +62,7 @@ TEST_P(ReadWindow, WhatIsNoLongerKeepsItsData) {
 TEST_P(ReadWindow, ShortResultsKeepOffsetAndWindowInStep) {
   for (std::size_t call = 1; call < 12; ++call) sys.shorten(Call::target_to_pipe, call, call * 777);
   for (std::size_t call = 1; call < 30; ++call) sys.shorten(way_out(), call, 1 + call * 501);
-  const Transfer transfer = read(512, 9 * kWindowBytes);
+  const IoSlot transfer = read(512, 9 * kWindowBytes);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 9 * kWindowBytes);
   expect_last_bytes(transfer);
@@ -71,7 +71,7 @@ TEST_P(ReadWindow, ShortResultsKeepOffsetAndWindowInStep) {
 TEST_P(ReadWindow, AnErrorOnTheWayOutIsOne) {
   sys.fail(way_out(), 2, EIO);
   sys.shorten(way_out(), 1, 5000);
-  const Transfer transfer = read(0, 4 * kWindowBytes);
+  const IoSlot transfer = read(0, 4 * kWindowBytes);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, EIO);
   EXPECT_EQ(transfer.data, nullptr);
@@ -96,7 +96,7 @@ TEST_F(CopyWindow, OneCallEmptiesThePipe) {
 }
 
 TEST_F(CopyWindow, ACallHasSoManyPartsAndNoMore) {
-  const Transfer transfer = run(Op::read, 0, kMaxBatch * kWindowBytes + 512, buffer);
+  const IoSlot transfer = run(Op::read, 0, kMaxBatch * kWindowBytes + 512, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, kMaxBatch * kWindowBytes + 512);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), 1U);
@@ -105,12 +105,12 @@ TEST_F(CopyWindow, ACallHasSoManyPartsAndNoMore) {
 
 TEST_F(CopyWindow, ABatchMaySharePlaces) {
   config.settings[index_of(Direction::read)].batch = kMaxBatch;
-  std::vector<Transfer> transfers;
+  std::vector<IoSlot> transfers;
   for (std::size_t i = 0; i < kMaxBatch; ++i) {
     transfers.push_back(make_transfer(Op::read, i * 8192, 4096, buffer.data() + i % 2 * 4096));
   }
   run(transfers);
-  for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
+  for (const IoSlot& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(sys.calls(Call::pipe_to_memory), 1U);
   for (std::size_t i = kMaxBatch - 2; i < kMaxBatch; ++i) {
     EXPECT_TRUE(target_has(transfers[i].offset, transfers[i].data, 4096)) << "the last one has the place";
@@ -120,7 +120,7 @@ TEST_F(CopyWindow, ABatchMaySharePlaces) {
 TEST_F(CopyWindow, VmspliceRefusedInTheMiddleGoesOnWithTheBytesThatAreThere) {
   sys.shorten(Call::pipe_to_memory, 1, 3 * kWindowBytes + 700);
   sys.fail(Call::pipe_to_memory, 2, EPERM);
-  const Transfer transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
+  const IoSlot transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(fallbacks(counters(), Fallback::copy_to_read, EPERM), 1U);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), 1U);
@@ -142,8 +142,8 @@ class MapWindow : public EngineRig {
 
 TEST_F(MapWindow, AMappingHoldsAllOfItUntilTheNextRun) {
   sys.map_works = true;
-  std::vector<Transfer> transfers{make_transfer(Op::read, 0, 6 * kWindowBytes, buffer.data()),
-                                  make_transfer(Op::read, 65536, 6 * kWindowBytes, buffer.data())};
+  std::vector<IoSlot> transfers{make_transfer(Op::read, 0, 6 * kWindowBytes, buffer.data()),
+                                make_transfer(Op::read, 65536, 6 * kWindowBytes, buffer.data())};
   run_all(engine(), transfers);
   EXPECT_EQ(transfers[0].data, nullptr) << "there is no room for it";
   EXPECT_TRUE(target_has(65536, transfers[1].data, 6 * kWindowBytes));
@@ -154,7 +154,7 @@ TEST_F(MapWindow, ADowngradeInTheMiddleCopiesNothing) {
   sys.map_works = true;
   sys.shorten(Call::pipe_to_memory, 1, 20'000);
   sys.fail(Call::pipe_to_memory, 2, EFAULT);
-  const Transfer transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
+  const IoSlot transfer = run(Op::read, 0, 6 * kWindowBytes, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.data, nullptr);
   EXPECT_EQ(fallbacks(counters(), Fallback::map_to_copy, EFAULT), 1U);

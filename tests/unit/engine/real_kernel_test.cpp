@@ -38,8 +38,8 @@ class RealKernel : public ::testing::Test {
     }
     return *engine_;
   }
-  Transfer run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
-    Transfer transfer = make_transfer(op, offset, length, buffer.data());
+  IoSlot run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
+    IoSlot transfer = make_transfer(op, offset, length, buffer.data());
     run_all(engine(), {&transfer, 1});
     return transfer;
   }
@@ -54,7 +54,7 @@ class RealKernel : public ::testing::Test {
     std::copy_n(buffer.data(), length, contents.begin() + static_cast<std::ptrdiff_t>(offset));
     EXPECT_TRUE(file_bytes() == contents);
   }
-  [[nodiscard]] bool has(const Transfer& transfer) const {
+  [[nodiscard]] bool has(const IoSlot& transfer) const {
     return transfer.data != nullptr && std::equal(transfer.data, transfer.data + transfer.moved,
                                                   contents.begin() + static_cast<std::ptrdiff_t>(transfer.offset));
   }
@@ -75,7 +75,7 @@ class RealReadPath : public RealKernel, public ::testing::WithParamInterface<Rea
       GTEST_SKIP() << kReadPathNames[static_cast<std::size_t>(GetParam())] << ": " << std::strerror(probe.error);
     }
   }
-  void expect_data(const Transfer& transfer) const {
+  void expect_data(const IoSlot& transfer) const {
     if (GetParam() == ReadPath::discard) {
       EXPECT_EQ(transfer.data, nullptr);
     } else {
@@ -97,7 +97,7 @@ TEST_P(RealReadPath, WhatWasWrittenIsReadBack) {
     ASSERT_EQ(run(Op::write, offset, length, buffer).outcome, Outcome::done);
     expect_written(offset, buffer, length);
     fill({buffer.data(), length}, 99);
-    const Transfer read = run(Op::read, offset, length, buffer);
+    const IoSlot read = run(Op::read, offset, length, buffer);
     EXPECT_EQ(read.outcome, Outcome::done);
     EXPECT_EQ(read.moved, length);
     expect_data(read);
@@ -107,7 +107,7 @@ TEST_P(RealReadPath, WhatWasWrittenIsReadBack) {
 TEST_P(RealReadPath, SmallBlocks) {
   const auto buffer = make_buffer(512);
   for (std::uint64_t block = 0; block < 512; ++block) {
-    const Transfer transfer = run(Op::read, block * 512, 512, buffer);
+    const IoSlot transfer = run(Op::read, block * 512, 512, buffer);
     ASSERT_EQ(transfer.outcome, Outcome::done);
     expect_data(transfer);
   }
@@ -115,7 +115,7 @@ TEST_P(RealReadPath, SmallBlocks) {
 
 TEST_P(RealReadPath, ABlockLargerThanThePipeAtAnOddOffset) {
   const auto buffer = make_buffer(400000);
-  const Transfer transfer = run(Op::read, 1536, 400000, buffer);
+  const IoSlot transfer = run(Op::read, 1536, 400000, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 400000U);
   expect_data(transfer);
@@ -125,9 +125,9 @@ TEST_P(RealReadPath, ABlockLargerThanTheWindowEndsWithItsLastBytesThere) {
   constexpr std::size_t kWindow = 12288;
   constexpr std::size_t kLength = 400'000;
   config.read_window = kWindow;
-  for (PipeSetting& setting : config.settings) setting.pipe_size = 262144;
+  for (Setting& setting : config.settings) setting.size = 262144;
   const auto buffer = make_buffer(kWindow);
-  const Transfer transfer = run(Op::read, 1536, kLength, buffer);
+  const IoSlot transfer = run(Op::read, 1536, kLength, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, kLength);
   if (engine().counters().read_path.load() == ReadPath::map) return expect_data(transfer);
@@ -140,7 +140,7 @@ TEST_P(RealReadPath, ABlockLargerThanTheWindowEndsWithItsLastBytesThere) {
 
 TEST_P(RealReadPath, TheLastBlockIsShort) {
   const auto buffer = make_buffer(131072);
-  const Transfer transfer = run(Op::read, kFileBytes - 70000, 131072, buffer);
+  const IoSlot transfer = run(Op::read, kFileBytes - 70000, 131072, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::end_of_target);
   EXPECT_EQ(transfer.error, 0);
   EXPECT_EQ(transfer.moved, 70000U);
@@ -149,20 +149,20 @@ TEST_P(RealReadPath, TheLastBlockIsShort) {
 
 TEST_P(RealReadPath, BehindTheEndThereIsNothing) {
   const auto buffer = make_buffer(4096);
-  const Transfer transfer = run(Op::read, kFileBytes + 4096, 4096, buffer);
+  const IoSlot transfer = run(Op::read, kFileBytes + 4096, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::end_of_target);
   EXPECT_EQ(transfer.moved, 0U);
 }
 
 TEST_P(RealReadPath, SeveralReadsOfOneRun) {
   std::vector<PageBuffer> buffers;
-  std::vector<Transfer> transfers;
+  std::vector<IoSlot> transfers;
   for (std::uint64_t i = 0; i < 8; ++i) {
     buffers.push_back(make_buffer(65536));
     transfers.push_back(make_transfer(Op::read, i * 70000, 65536, buffers.back().data()));
   }
   run_all(engine(), transfers);
-  for (const Transfer& transfer : transfers) {
+  for (const IoSlot& transfer : transfers) {
     EXPECT_EQ(transfer.outcome, Outcome::done);
     expect_data(transfer);
   }
@@ -172,7 +172,7 @@ TEST_F(RealKernel, AtMostOneDowngradeOfEachKindInManyReads) {
   config.read_path = ReadPath::map;
   const auto buffer = make_buffer(65536);
   for (std::uint64_t i = 0; i < 32; ++i) {
-    const Transfer transfer = run(Op::read, i * 4096, 65536, buffer);
+    const IoSlot transfer = run(Op::read, i * 4096, 65536, buffer);
     ASSERT_EQ(transfer.outcome, Outcome::done);
     ASSERT_TRUE(has(transfer));
   }
@@ -187,10 +187,10 @@ TEST_F(RealKernel, AtMostOneDowngradeOfEachKindInManyReads) {
 TEST_F(RealKernel, WritesOfEverySizeThroughPipesOfEverySize) {
   for (const std::size_t pipe : {4096U, 65536U, 1U << 20}) {
     engine_.reset();
-    for (PipeSetting& setting : config.settings) setting.pipe_size = pipe;
+    for (Setting& setting : config.settings) setting.size = pipe;
     for (const std::size_t length : {512U, 4096U, 69632U, 300032U}) {
       const auto buffer = make_filled(length, pipe + length);
-      const Transfer transfer = run(Op::write, 512, length, buffer);
+      const IoSlot transfer = run(Op::write, 512, length, buffer);
       ASSERT_EQ(transfer.outcome, Outcome::done);
       ASSERT_EQ(transfer.moved, length);
       expect_written(512, buffer, length);
@@ -234,7 +234,7 @@ TEST_F(RealKernel, AFailedWriteLeavesNoByteForTheNextOne) {
   ASSERT_EQ(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW), 0);
   const auto lost = make_filled(65536, 9);
   const auto kept = make_filled(65536, 10);
-  const Transfer failed = run(Op::write, kFileBytes, 65536, lost);
+  const IoSlot failed = run(Op::write, kFileBytes, 65536, lost);
   ASSERT_EQ(failed.outcome, Outcome::host_failed);
   EXPECT_EQ(failed.error, EPERM);
   EXPECT_EQ(failed.moved, 0U);
@@ -246,8 +246,8 @@ TEST_F(RealKernel, AFailedWriteLeavesNoByteForTheNextOne) {
 TEST_F(RealKernel, AnAppendOnlyFileCannotBeSplicedTo) {
   ASSERT_EQ(::fcntl(file.get(), F_SETFL, O_APPEND), 0);
   const auto buffer = make_filled(4096, 11);
-  const Transfer transfer = run(Op::write, 0, 4096, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::splice_unsupported);
+  const IoSlot transfer = run(Op::write, 0, 4096, buffer);
+  EXPECT_EQ(transfer.outcome, Outcome::unsupported);
   EXPECT_EQ(transfer.error, EINVAL);
   EXPECT_TRUE(file_bytes() == contents);
 }
@@ -262,7 +262,7 @@ TEST_F(RealKernel, TheFilePositionIsNeverUsed) {
 
 TEST_F(RealKernel, ATrimmedRangeOfAFileReadsAsZeroesAndTheFileKeepsItsSize) {
   const auto buffer = make_buffer(8192);
-  const Transfer trim = run(Op::trim, kFileBytes - 8192, 8192, buffer);
+  const IoSlot trim = run(Op::trim, kFileBytes - 8192, 8192, buffer);
   if (trim.error == EOPNOTSUPP) GTEST_SKIP() << "no holes in memory files here";
   EXPECT_EQ(trim.outcome, Outcome::done);
   EXPECT_EQ(trim.moved, 8192U);
@@ -273,7 +273,7 @@ TEST_F(RealKernel, ATrimmedRangeOfAFileReadsAsZeroesAndTheFileKeepsItsSize) {
 TEST_F(RealKernel, SyncsSucceed) {
   const auto buffer = make_buffer(4096);
   for (const Op op : {Op::fsync, Op::fdatasync, Op::sync_file_range}) {
-    const Transfer transfer = run(op, 0, 4096, buffer);
+    const IoSlot transfer = run(op, 0, 4096, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::done) << std::strerror(transfer.error);
     EXPECT_GT(transfer.ended, 0);
   }
@@ -283,7 +283,7 @@ TEST_F(RealKernel, ATargetThatIsNotOpenFails) {
   config.fd = -1;
   const auto buffer = make_buffer(4096);
   for (const Op op : {Op::read, Op::write, Op::trim, Op::fsync}) {
-    const Transfer transfer = run(op, 0, 4096, buffer);
+    const IoSlot transfer = run(op, 0, 4096, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::host_failed);
     EXPECT_EQ(transfer.error, EBADF);
   }

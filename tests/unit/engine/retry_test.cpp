@@ -13,7 +13,7 @@ class RetryTest : public ::testing::Test {
  protected:
   // The results of the calls, in order: an errno as a negative number, or what was moved. The last one repeats.
   CallResult repeat(std::deque<int> results) {
-    const Retry retry(sys, counters, stop.get_token());
+    const Retry retry(sys, counters.retries, stop.get_token());
     return retry([&]() -> ssize_t {
       ++tries;
       const int result = results.front();
@@ -30,7 +30,7 @@ class RetryTest : public ::testing::Test {
     return milliseconds;
   }
   FakeKernel sys{4096};
-  EngineCounters counters;
+  SpliceCounters counters;
   std::stop_source stop;
   int tries = 0;
   int stop_at = 0;
@@ -168,7 +168,7 @@ TEST_F(RetryInTheEngine, ATargetThatIsNeverReadyFailsAfterBoundedWaits) {
        {std::pair{Op::read, Call::target_to_pipe}, std::pair{Op::write, Call::pipe_to_target}}) {
     sys.forget_calls();
     sys.always(call, {EAGAIN});
-    const Transfer transfer = run(op, 0, 4096, buffer);
+    const IoSlot transfer = run(op, 0, 4096, buffer);
     EXPECT_EQ(transfer.outcome, Outcome::failed);
     EXPECT_EQ(transfer.error, EAGAIN);
     EXPECT_EQ(sys.calls(call), static_cast<std::size_t>(kMaxAgainWaits) + 1);
@@ -179,7 +179,7 @@ TEST_F(RetryInTheEngine, ATargetThatIsNeverReadyFailsAfterBoundedWaits) {
 TEST_F(RetryInTheEngine, AMediumErrorThatComesAsEnodataFailsAfterAFewTries) {
   sys.always(Call::target_to_pipe, {ENODATA});
   const auto buffer = make_buffer(4096);
-  const Transfer transfer = run(Op::read, 0, 4096, buffer);
+  const IoSlot transfer = run(Op::read, 0, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, ENODATA);
   EXPECT_EQ(sys.calls(Call::target_to_pipe), static_cast<std::size_t>(kMaxNoDataWaits) + 1);
@@ -188,7 +188,7 @@ TEST_F(RetryInTheEngine, AMediumErrorThatComesAsEnodataFailsAfterAFewTries) {
 TEST_F(RetryInTheEngine, ATargetThatBecomesReadyIsNoError) {
   const auto buffer = make_buffer(4096);
   for (std::size_t call = 1; call <= 10; ++call) sys.fail(Call::target_to_pipe, call, EAGAIN);
-  const Transfer transfer = run(Op::read, 4096, 4096, buffer);
+  const IoSlot transfer = run(Op::read, 4096, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_TRUE(target_has(4096, buffer.data(), 4096));
   EXPECT_EQ(retries(counters(), EAGAIN), 10U);

@@ -12,8 +12,8 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/splice/splice_engine.h"
 #include "fake_kernel.h"
-#include "spliced/engine/splice_engine.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/random.h"
 
@@ -57,8 +57,8 @@ inline PageBuffer make_filled(std::size_t bytes, std::uint64_t seed) {
   return buffer;
 }
 
-inline Transfer make_transfer(Op op, std::uint64_t offset, std::size_t length, std::byte* buffer) {
-  Transfer transfer;
+inline IoSlot make_transfer(Op op, std::uint64_t offset, std::size_t length, std::byte* buffer) {
+  IoSlot transfer;
   transfer.op = op;
   transfer.offset = offset;
   transfer.length = length;
@@ -66,7 +66,7 @@ inline Transfer make_transfer(Op op, std::uint64_t offset, std::size_t length, s
   return transfer;
 }
 
-inline std::uint64_t fallbacks(const EngineCounters& counters) {
+inline std::uint64_t fallbacks(const SpliceCounters& counters) {
   std::uint64_t sum = 0;
   for (const auto& row : counters.fallbacks) {
     for (const auto& tally : row) sum += tally.get();
@@ -74,17 +74,17 @@ inline std::uint64_t fallbacks(const EngineCounters& counters) {
   return sum;
 }
 
-inline std::uint64_t fallbacks(const EngineCounters& counters, Fallback event, int error) {
+inline std::uint64_t fallbacks(const SpliceCounters& counters, Fallback event, int error) {
   const auto column = std::find(kFallbackErrors.begin(), kFallbackErrors.end(), error) - kFallbackErrors.begin();
   return counters.fallbacks[static_cast<std::size_t>(event)].at(static_cast<std::size_t>(column)).get();
 }
 
-inline std::uint64_t retries(const EngineCounters& counters, int error) {
+inline std::uint64_t retries(const SpliceCounters& counters, int error) {
   const auto column = std::find(kRetryErrors.begin(), kRetryErrors.end(), error) - kRetryErrors.begin();
   return counters.retries.at(static_cast<std::size_t>(column)).get();
 }
 
-inline std::uint64_t short_transfers(const EngineCounters& counters, util::OpClass op) {
+inline std::uint64_t short_transfers(const SpliceCounters& counters, util::OpClass op) {
   return counters.short_transfers[static_cast<std::size_t>(op)].get();
 }
 
@@ -94,10 +94,28 @@ inline std::uint64_t short_calls(const std::vector<Record>& records) {
   }));
 }
 
+// As far as the engine goes at once: up to the first that does not succeed. How many have an outcome; one that has not
+// begun, because of a stop or the time, is told as stopped.
+inline std::size_t run_some(Engine& engine, std::span<IoSlot> slots, util::Nanos until = 0) {
+  std::vector<IoSlot*> all;
+  for (IoSlot& slot : slots) all.push_back(&slot);
+  const std::size_t taken = engine.submit(all);
+  std::vector<IoSlot*> ended(taken);
+  const std::size_t count = engine.reap(ended, taken, until);
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(ended[i], all[i]) << "out of order";
+  std::vector<IoSlot*> left(taken);
+  EXPECT_EQ(engine.withdraw(left), taken - count);
+  if (count == taken || (count > 0 && all[count - 1]->outcome != Outcome::done)) return count;
+  EXPECT_EQ(left[0], all[count]);
+  EXPECT_EQ(left[0]->moved, 0U);
+  slots[count].outcome = Outcome::stopped;
+  return count + 1;
+}
+
 // All of them, past those that do not succeed.
-inline void run_all(Engine& engine, std::span<Transfer> transfers, util::Nanos until = 0) {
+inline void run_all(Engine& engine, std::span<IoSlot> transfers, util::Nanos until = 0) {
   while (!transfers.empty()) {
-    const std::size_t ended = engine.run(transfers, until);
+    const std::size_t ended = run_some(engine, transfers, until);
     ASSERT_GT(ended, 0U);
     ASSERT_LE(ended, transfers.size());
     transfers = transfers.subspan(ended);
@@ -117,21 +135,21 @@ class EngineRig : public ::testing::Test {
     if (!engine_) engine_ = std::make_unique<SpliceEngine>(config, sys, clock, stop.get_token());
     return *engine_;
   }
-  const EngineCounters& counters() { return engine().counters(); }
+  const SpliceCounters& counters() { return engine().counters(); }
   void use(ReadPath path, bool pinned = false) {
     config.read_path = path;
     config.pinned = pinned;
   }
   void use_pipes_of(std::size_t bytes) {
-    for (PipeSetting& setting : config.settings) setting.pipe_size = bytes;
+    for (Setting& setting : config.settings) setting.size = bytes;
   }
   // Every run ends with empty pipes, whatever happened in it.
-  void run(std::span<Transfer> transfers) {
+  void run(std::span<IoSlot> transfers) {
     run_all(engine(), transfers);
     EXPECT_EQ(sys.bytes_in_pipes(), 0U) << "bytes were left in the pipe";
   }
-  Transfer run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
-    Transfer transfer = make_transfer(op, offset, length, buffer.data());
+  IoSlot run(Op op, std::uint64_t offset, std::size_t length, const PageBuffer& buffer) {
+    IoSlot transfer = make_transfer(op, offset, length, buffer.data());
     run({&transfer, 1});
     return transfer;
   }

@@ -24,7 +24,7 @@ class SpliceEngineWrite : public EngineRig {
 
 TEST_F(SpliceEngineWrite, PutsTheBytesAtTheOffsetAndNowhereElse) {
   const auto buffer = make_filled(8192, 1);
-  const Transfer transfer = run(Op::write, 12288, 8192, buffer);
+  const IoSlot transfer = run(Op::write, 12288, 8192, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.error, 0);
   EXPECT_EQ(transfer.moved, 8192U);
@@ -46,18 +46,18 @@ TEST_F(SpliceEngineWrite, ManySmallBlocksNeverFillThePipe) {
 
 TEST_F(SpliceEngineWrite, ManySmallTransfersOfOneRunNeverFillThePipe) {
   const auto buffer = make_filled(kPipeful, 3);
-  std::vector<Transfer> transfers;
+  std::vector<IoSlot> transfers;
   for (std::size_t i = 0; i < 128; ++i) {
     transfers.push_back(make_transfer(Op::write, i * 512, 512, buffer.data() + i * 512));
   }
   run_all(engine(), transfers);
-  for (const Transfer& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
+  for (const IoSlot& transfer : transfers) EXPECT_EQ(transfer.outcome, Outcome::done);
   expect_only_changed(0, buffer.data(), kPipeful);
 }
 
 TEST_F(SpliceEngineWrite, ABlockLargerThanThePipeGoesThroughInPieces) {
   const auto buffer = make_filled(5 * kPipeful + 512, 4);
-  const Transfer transfer = run(Op::write, 512, 5 * kPipeful + 512, buffer);
+  const IoSlot transfer = run(Op::write, 512, 5 * kPipeful + 512, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 5 * kPipeful + 512);
   expect_only_changed(512, buffer.data(), 5 * kPipeful + 512);
@@ -67,7 +67,7 @@ TEST_F(SpliceEngineWrite, ABlockLargerThanThePipeGoesThroughInPieces) {
 TEST_F(SpliceEngineWrite, ABufferThatStartsInsideAPageTakesNoMoreSlotsThanThereAre) {
   const auto buffer = make_filled(3 * kPipeful, 5);
   for (const std::size_t shift : {1U, 512U, 3584U, 4095U}) {
-    Transfer transfer = make_transfer(Op::write, 4096, 2 * kPipeful, buffer.data() + shift);
+    IoSlot transfer = make_transfer(Op::write, 4096, 2 * kPipeful, buffer.data() + shift);
     run_all(engine(), {&transfer, 1});
     EXPECT_EQ(transfer.outcome, Outcome::done);
     expect_only_changed(4096, buffer.data() + shift, 2 * kPipeful);
@@ -86,7 +86,7 @@ TEST_F(SpliceEngineWrite, APipeOfOnePageIsEnough) {
 TEST_F(SpliceEngineWrite, KeepsOffsetAndBufferInStepWhenSplicesAreShort) {
   for (std::size_t call = 1; call <= 20; ++call) sys.shorten(Call::pipe_to_target, call, call * 333);
   const auto buffer = make_filled(2 * kPipeful, 7);
-  const Transfer transfer = run(Op::write, 1024, 2 * kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 1024, 2 * kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::done);
   EXPECT_EQ(transfer.moved, 2 * kPipeful);
   expect_only_changed(1024, buffer.data(), 2 * kPipeful);
@@ -124,7 +124,7 @@ TEST_F(SpliceEngineWrite, TheBytesLeaveThePipeBeforeRunReturns) {
 TEST_F(SpliceEngineWrite, ASpliceOfNothingIsTheEndOfTheTarget) {
   sys.target.resize(100000);
   const auto buffer = make_filled(kPipeful, 12);
-  const Transfer transfer = run(Op::write, 65536, kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 65536, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::end_of_target);
   EXPECT_EQ(transfer.error, 0);
   EXPECT_EQ(transfer.moved, 100000U - 65536U);
@@ -137,7 +137,7 @@ TEST_F(SpliceEngineWrite, AFullTargetFailsWithWhatWasMoved) {
   sys.target.resize(100000);
   sys.end_error = ENOSPC;
   const auto buffer = make_filled(kPipeful, 13);
-  const Transfer transfer = run(Op::write, 65536, kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 65536, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, ENOSPC);
   EXPECT_EQ(transfer.moved, 100000U - 65536U);
@@ -148,7 +148,7 @@ TEST_F(SpliceEngineWrite, NoStaleByteIsWrittenAfterAFailedSplice) {
   sys.fail(Call::pipe_to_target, 2, EIO);
   const auto first = make_filled(kPipeful, 14);
   const auto second = make_filled(kPipeful, 15);
-  const Transfer failed = run(Op::write, 0, kPipeful, first);
+  const IoSlot failed = run(Op::write, 0, kPipeful, first);
   EXPECT_EQ(failed.outcome, Outcome::failed);
   EXPECT_EQ(failed.error, EIO);
   EXPECT_EQ(failed.moved, 4096U);
@@ -164,7 +164,7 @@ TEST_F(SpliceEngineWrite, NoStaleByteOfAFailedWriteReachesAReader) {
   const auto buffer = make_filled(kPipeful, 16);
   use(ReadPath::copy);
   ASSERT_EQ(run(Op::write, 0, kPipeful, buffer).outcome, Outcome::failed);
-  const Transfer read = run(Op::read, 4096, 4096, buffer);
+  const IoSlot read = run(Op::read, 4096, 4096, buffer);
   EXPECT_EQ(read.outcome, Outcome::done);
   EXPECT_TRUE(target_has(4096, read.data, 4096));
   EXPECT_TRUE(original == sys.target);
@@ -174,7 +174,7 @@ TEST_F(SpliceEngineWrite, WhatWentInBeforeAnErrorOfFillingIsWritten) {
   sys.shorten(Call::memory_to_pipe, 1, 4096);
   sys.fail(Call::memory_to_pipe, 2, ENOMEM);
   const auto buffer = make_filled(kPipeful, 17);
-  const Transfer transfer = run(Op::write, 0, kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 0, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, ENOMEM);
   EXPECT_EQ(transfer.moved, 4096U);
@@ -185,7 +185,7 @@ TEST_F(SpliceEngineWrite, WhatWentInBeforeAnErrorOfFillingIsWritten) {
 TEST_F(SpliceEngineWrite, AVmspliceOfNothingIsAnErrorAndNoEndlessLoop) {
   sys.shorten(Call::memory_to_pipe, 1, 0);
   const auto buffer = make_filled(4096, 18);
-  const Transfer transfer = run(Op::write, 0, 4096, buffer);
+  const IoSlot transfer = run(Op::write, 0, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::host_failed);
   EXPECT_EQ(transfer.error, EIO);
 }
@@ -193,7 +193,7 @@ TEST_F(SpliceEngineWrite, AVmspliceOfNothingIsAnErrorAndNoEndlessLoop) {
 TEST_F(SpliceEngineWrite, AFailedTransferDoesNotStopThoseAfterIt) {
   sys.fail(Call::pipe_to_target, 2, EIO);
   const auto buffer = make_filled(3 * 4096, 19);
-  std::vector<Transfer> transfers;
+  std::vector<IoSlot> transfers;
   for (std::size_t i = 0; i < 3; ++i) {
     transfers.push_back(make_transfer(Op::write, i * 8192, 4096, buffer.data() + i * 4096));
   }
@@ -210,8 +210,8 @@ TEST_F(SpliceEngineWrite, AFailedTransferDoesNotStopThoseAfterIt) {
 TEST_F(SpliceEngineWrite, EinvalBeforeAnySuccessMeansThatTheTargetCannotSplice) {
   sys.fail(Call::pipe_to_target, 1, EINVAL);
   const auto buffer = make_filled(4096, 20);
-  const Transfer transfer = run(Op::write, 0, 4096, buffer);
-  EXPECT_EQ(transfer.outcome, Outcome::splice_unsupported);
+  const IoSlot transfer = run(Op::write, 0, 4096, buffer);
+  EXPECT_EQ(transfer.outcome, Outcome::unsupported);
   EXPECT_EQ(transfer.error, EINVAL);
   EXPECT_EQ(sys.calls(Call::pipe_to_target), 1U);
   EXPECT_EQ(fallbacks(counters()), 0U);
@@ -221,7 +221,7 @@ TEST_F(SpliceEngineWrite, EinvalAfterASuccessIsAnOrdinaryError) {
   sys.fail(Call::pipe_to_target, 2, EINVAL);
   const auto buffer = make_filled(4096, 21);
   ASSERT_EQ(run(Op::write, 0, 4096, buffer).outcome, Outcome::done);
-  const Transfer transfer = run(Op::write, 0, 4096, buffer);
+  const IoSlot transfer = run(Op::write, 0, 4096, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::failed);
   EXPECT_EQ(transfer.error, EINVAL);
 }
@@ -231,7 +231,7 @@ TEST_F(SpliceEngineWrite, ReadsThatWorkDoNotVouchForWrites) {
   sys.fail(Call::pipe_to_target, 1, EINVAL);
   const auto buffer = make_filled(4096, 22);
   ASSERT_EQ(run(Op::read, 0, 4096, buffer).outcome, Outcome::done);
-  EXPECT_EQ(run(Op::write, 0, 4096, buffer).outcome, Outcome::splice_unsupported);
+  EXPECT_EQ(run(Op::write, 0, 4096, buffer).outcome, Outcome::unsupported);
 }
 
 TEST_F(SpliceEngineWrite, AnInterruptedCallIsRepeatedWithTheSameBytes) {
@@ -248,7 +248,7 @@ TEST_F(SpliceEngineWrite, AnInterruptedCallIsRepeatedWithTheSameBytes) {
 TEST_F(SpliceEngineWrite, AStopWhileTheTargetBlocksEndsTheTransferAndReplacesThePipe) {
   sys.on(Call::pipe_to_target, 2, stop_and_interrupt());
   const auto buffer = make_filled(2 * kPipeful, 24);
-  const Transfer transfer = run(Op::write, 0, 2 * kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 0, 2 * kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::stopped);
   EXPECT_EQ(transfer.error, 0);
   EXPECT_EQ(transfer.moved, kPipeful);
@@ -261,7 +261,7 @@ TEST_F(SpliceEngineWrite, WhatWentInBeforeAStopOfFillingIsWritten) {
   sys.shorten(Call::memory_to_pipe, 1, 4096);
   sys.on(Call::memory_to_pipe, 2, stop_and_interrupt());
   const auto buffer = make_filled(kPipeful, 25);
-  const Transfer transfer = run(Op::write, 0, kPipeful, buffer);
+  const IoSlot transfer = run(Op::write, 0, kPipeful, buffer);
   EXPECT_EQ(transfer.outcome, Outcome::stopped);
   EXPECT_EQ(transfer.moved, 4096U);
   EXPECT_EQ(sys.pipes_thrown_away(), 1U);

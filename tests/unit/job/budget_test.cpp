@@ -34,7 +34,7 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
   spec.workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, kMaxAutoPipe);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, kLargestGrant);
   EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
   EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
   spec.workload.rw = workload::Mode::randrw;
@@ -53,12 +53,12 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   EXPECT_EQ(batch(more), 2U);
   const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
-  EXPECT_EQ(last.grant.pipe_limit, kMaxAutoPipe) << "pipes are no buffers";
+  EXPECT_EQ(last.grant.pipe_limit, kLargestGrant) << "pipes are no buffers";
 }
 
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
-  spec.engine.pipe_size = kMiB;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = kMiB;
   EXPECT_EQ(largest_batch(settings_to_try(spec, plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)), 64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
   EXPECT_EQ(largest_batch(settings_to_try(spec, out.grant)), 4U);
@@ -79,13 +79,13 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
 TEST(Budget, TheReadsOfAWorkerShareABuffer) {
   JobSpec spec = reading({"/x", "/y"});
   spec.workload.workers = 3;
-  for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{kReadWindow}}) {
+  for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{std::size_t{16384}}}) {
     spec.workload.bs = bs;
     EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs)
         << "however many there are in a batch";
   }
   spec.workload.bs = kMaxBlock;
-  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * kReadWindow);
+  EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * std::size_t{16384});
 }
 
 TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
@@ -190,13 +190,13 @@ TEST(Budget, JobsOneAfterTheOtherFillTheMemoryAndNoMore) {
 TEST(Budget, PipesAndWorkersAreMemoryToo) {
   JobSpec spec = reading({"/x"});
   spec.workload.workers = 64;
-  spec.engine.pipe_size = kMiB;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = kMiB;
   const auto roomy = Budget(generous()).reserve(spec, bound(512 * kMiB));
   ASSERT_TRUE(roomy);
   EXPECT_EQ(roomy->pipes, 64 * kMiB);
   EXPECT_GE(roomy->memory(), 64 * kMiB + 64 * kWorkerBytes);
   EXPECT_FALSE(Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB)));
-  spec.engine.pipe_size = 0;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 0;
   const auto modest = Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB));
   ASSERT_TRUE(modest) << "a job that leaves the size of its pipes open makes do with less";
   EXPECT_LE(modest->memory(), 64 * kMiB);
@@ -204,7 +204,7 @@ TEST(Budget, PipesAndWorkersAreMemoryToo) {
 
 TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   JobSpec spec = writing_blocks_of(kMiB);
-  spec.engine.pipe_size = 64 * kMiB;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 64 * kMiB;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
   spec.workload.rw = workload::Mode::trim;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "engine/splice/candidates.h"
+#include "engine/splice/splice_engine.h"
+
 #include <cmath>
 #include <limits>
 
@@ -162,36 +165,36 @@ TEST(CheckSpec, ReadsOfAnyBlockFitIntoTheBuffers) {
 
 TEST(CheckSpec, PipeSize) {
   JobSpec spec = valid();
-  for (const std::uint64_t good : {std::uint64_t{0}, std::uint64_t{util::kPageSize}, kMaxPipe}) {
-    spec.engine.pipe_size = good;
+  for (const std::uint64_t good : {std::uint64_t{0}, std::uint64_t{util::kPageSize}, engine::kMaxPipe}) {
+    std::get<engine::SpliceOptions>(spec.engine).pipe_size = good;
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
-  for (const std::uint64_t bad : {std::uint64_t{util::kPageSize + 1}, kMaxPipe + util::kPageSize}) {
-    spec.engine.pipe_size = bad;
+  for (const std::uint64_t bad : {std::uint64_t{util::kPageSize + 1}, engine::kMaxPipe + util::kPageSize}) {
+    std::get<engine::SpliceOptions>(spec.engine).pipe_size = bad;
     EXPECT_EQ(pointers(spec), Pointers{"/engine/pipe_size"}) << bad;
   }
 }
 
 TEST(CheckSpec, Batch) {
   JobSpec spec = valid();
-  spec.engine.batch = engine::kMaxBatch;
+  std::get<engine::SpliceOptions>(spec.engine).batch = engine::kMaxBatch;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.engine.batch = engine::kMaxBatch + 1;
+  std::get<engine::SpliceOptions>(spec.engine).batch = engine::kMaxBatch + 1;
   EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
 }
 
 TEST(CheckSpec, ABatchMustFitIntoThePipe) {
   JobSpec spec = valid();
   spec.workload.bs = 65536;
-  spec.engine.batch = 16;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.engine.batch = 17;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 17;
   EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
-  spec.engine.pipe_size = 2 << 20;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 2 << 20;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.engine.pipe_size = 65536;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
   EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
-  spec.engine.batch = 1;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
   EXPECT_EQ(pointers(spec), kNone);
   spec.workload.bs = kMaxBlock;
   EXPECT_EQ(pointers(spec), kNone) << "one block may be larger than the pipe";

@@ -39,7 +39,8 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
   EXPECT_EQ(snapshot.ops[0].bytes, 40'960U);
   EXPECT_EQ(snapshot.progress, 1.0);
   EXPECT_EQ(snapshot.eta_seconds, 0.0);
-  EXPECT_TRUE(snapshot.has_read);
+  EXPECT_TRUE(snapshot.asked_for[0]);
+  EXPECT_FALSE(snapshot.asked_for[1]);
   EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "");
   EXPECT_TRUE(await([&] { return changes == 1; }));  // told by the last worker on its way out
 }
@@ -143,8 +144,8 @@ TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
       return 0;
     };
     JobSpec spec = reading({target});
-    spec.engine.pipe_size = 65536;
-    spec.engine.batch = 1;  // or the clock decides how many go together
+    std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
+    std::get<engine::SpliceOptions>(spec.engine).batch = 1;  // or the clock decides how many go together
     run = create(spec);
     begin(*run);
     ASSERT_TRUE(await([&] { return run->finished(); }));

@@ -19,6 +19,7 @@
 #include "spliced/job/store.h"
 #include "spliced/util/clock.h"
 #include "texts.h"
+#include "unit/engine/forwarding_syscalls.h"
 
 namespace spliced::testing {
 
@@ -83,7 +84,7 @@ class Valve {
 };
 
 // The kernel, but for what the test says. Set the hooks before the job.
-class FakeSyscalls final : public engine::Syscalls {
+class FakeSyscalls final : public engine::test::ForwardingSyscalls {
  public:
   // An errno to fail with, or 0 to let the kernel do it.
   using Hook = std::function<int(ino_t target, std::uint64_t offset)>;
@@ -97,26 +98,18 @@ class FakeSyscalls final : public engine::Syscalls {
   ssize_t splice(int in, off64_t* off_in, int out, off64_t* off_out, std::size_t length) override {
     if (off_in != nullptr && refuses(on_read, in, *off_in)) return -1;
     if (off_out != nullptr && refuses(on_write, out, *off_out)) return -1;
-    return kernel_.splice(in, off_in, out, off_out, length);
+    return next_.splice(in, off_in, out, off_out, length);
   }
   ssize_t vmsplice(int fd, const iovec* iov, std::size_t count, unsigned flags) override {
     if (on_vmsplice) on_vmsplice({iov, count});
     if (vmsplice_error != 0) return static_cast<ssize_t>(failed(vmsplice_error));
-    return kernel_.vmsplice(fd, iov, count, flags);
+    return next_.vmsplice(fd, iov, count, flags);
   }
-  ssize_t read(int fd, void* buffer, std::size_t length) override { return kernel_.read(fd, buffer, length); }
-  ssize_t write(int fd, const void* buffer, std::size_t length) override { return kernel_.write(fd, buffer, length); }
-  int pipe(int fds[2]) override { return kernel_.pipe(fds); }
-  int close(int fd) override { return kernel_.close(fd); }
-  int set_pipe_size(int fd, int bytes) override { return kernel_.set_pipe_size(fd, bytes); }
-  int get_pipe_size(int fd) override { return kernel_.get_pipe_size(fd); }
-  void* map_read_only(std::size_t length) override { return kernel_.map_read_only(length); }
-  int unmap(void* address, std::size_t length) override { return kernel_.unmap(address, length); }
-  int discard(int fd, std::uint64_t offset, std::uint64_t length) override {
-    return kernel_.discard(fd, offset, length);
+  ssize_t pread(int fd, void* buffer, std::size_t length, std::uint64_t offset) override {
+    return refuses(on_read, fd, static_cast<off64_t>(offset)) ? -1 : next_.pread(fd, buffer, length, offset);
   }
-  int punch_hole(int fd, std::uint64_t offset, std::uint64_t length) override {
-    return kernel_.punch_hole(fd, offset, length);
+  ssize_t pwrite(int fd, const void* buffer, std::size_t length, std::uint64_t offset) override {
+    return refuses(on_write, fd, static_cast<off64_t>(offset)) ? -1 : next_.pwrite(fd, buffer, length, offset);
   }
   int fsync(int) override { return on_sync ? failed(on_sync()) : 0; }
   int fdatasync(int) override { return on_sync ? failed(on_sync()) : 0; }
@@ -137,7 +130,6 @@ class FakeSyscalls final : public engine::Syscalls {
     if (!hook || ::fstat(fd, &st) != 0) return false;
     return failed(hook(st.st_ino, static_cast<std::uint64_t>(offset))) != 0;
   }
-  engine::Syscalls& kernel_ = engine::kernel();
 };
 
 // A store in memory that tells what became of it.

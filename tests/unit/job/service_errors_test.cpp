@@ -155,7 +155,7 @@ TEST_F(JobServiceErrors, APinnedReadPathThatIsRefusedFailsAtOnce) {
   sys.vmsplice_error = EPERM;
   JobSpec spec = reading({bad});
   spec.error_policy.max_errors = 1000;
-  spec.engine.read_path = engine::ReadPath::copy;
+  std::get<engine::SpliceOptions>(spec.engine).read_path = engine::ReadPath::copy;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_TRUE(contains(job.devices.at(0).reason, "read path that the job pinned")) << job.devices[0].reason;
@@ -167,7 +167,7 @@ TEST_F(JobServiceErrors, AReadPathThatIsNotPinnedFallsBack) {
   sys.vmsplice_error = EPERM;
   const JobSnapshot job = run(reading({bad}));
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
-  EXPECT_EQ(job.devices.at(0).read_path, engine::ReadPath::read);
+  EXPECT_EQ(job.devices.at(0).engine_state.values[0], static_cast<std::uint64_t>(engine::ReadPath::read));
   EXPECT_EQ(reads_of(job.devices[0]).bytes, 40'960U);
 }
 
@@ -194,7 +194,7 @@ TEST_F(JobServiceErrors, AMediumErrorIsTriedABoundedNumberOfTimes) {
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
   EXPECT_EQ(job.devices.at(0).errors.at(0).error, "ENODATA");
-  EXPECT_EQ(sys.waits, engine::kMaxNoDataWaits);
+  EXPECT_EQ(sys.waits, 3);
   const auto errors = service->telemetry().devices.at(0).totals.ops[0].errors;
   EXPECT_EQ(errors[static_cast<std::size_t>(ErrorClass::io)], 1U);
 }

@@ -5,8 +5,8 @@
 #include <memory>
 #include <numeric>
 
+#include "engine/null/null_engine.h"
 #include "fakes.h"
-#include "spliced/engine/null_engine.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/device/fake_host.h"
@@ -53,13 +53,13 @@ struct ServiceFixture : ::testing::Test {
   }
 
   job::EngineFactory null_engines() {
-    return [](const engine::SpliceConfig&, util::Clock& its_clock, const std::stop_token&) {
+    return [](const engine::EngineConfig&, util::Clock& its_clock, const std::stop_token&) {
       return std::make_unique<engine::NullEngine>(its_clock);
     };
   }
   job::EngineFactory faulty_engines() {
-    return [this](const engine::SpliceConfig& config, util::Clock& its_clock, std::stop_token stop) {
-      return std::make_unique<engine::SpliceEngine>(config, sys, its_clock, std::move(stop));
+    return [this](const engine::EngineConfig& config, util::Clock& its_clock, std::stop_token stop) {
+      return engine::kind_of(config.options).make(config, sys, its_clock, std::move(stop));
     };
   }
   void start(job::EngineFactory engines, job::ServiceLimits limits = {},

@@ -294,9 +294,7 @@ TEST_F(JobServiceLimits, PipesShareTheBudget) {
   start(null_engines(), limits);
   JobSpec one = endless({first});
   one.workload.bs = 1 << 20;
-  const auto pipe_of = [&](const std::string& id) {
-    return service->get(id)->devices.at(0).tuning.at(0).setting.pipe_size;
-  };
+  const auto pipe_of = [&](const std::string& id) { return service->get(id)->devices.at(0).tuning.at(0).setting.size; };
   const std::string a = submit(one);
   EXPECT_EQ(pipe_of(a), 1U << 20) << "half of what there is";
   JobSpec two = endless({second});
@@ -320,11 +318,11 @@ TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
   limits.largest_pipe = 1 << 20;
   start(null_engines(), limits);
   JobSpec greedy = endless({first});
-  greedy.engine.pipe_size = 64 << 20;
+  std::get<engine::SpliceOptions>(greedy.engine).pipe_size = 64 << 20;
   (void)submit(greedy);
   JobSpec modest = endless({second});
   modest.workload.bs = 1 << 20;
-  EXPECT_EQ(service->get(submit(modest))->devices.at(0).tuning.at(0).setting.pipe_size, 1U << 20);
+  EXPECT_EQ(service->get(submit(modest))->devices.at(0).tuning.at(0).setting.size, 1U << 20);
 }
 
 TEST_F(JobServiceLimits, BatchesTakeNoMoreMemoryThanThereIs) {
@@ -385,7 +383,7 @@ TEST_F(JobServiceLimits, TrimsBookNoPipes) {
   (void)submit(trims);
   JobSpec reads = endless({second});
   reads.workload.bs = 1 << 20;
-  EXPECT_EQ(service->get(submit(reads))->devices.at(0).tuning.at(0).setting.pipe_size, 1U << 20);
+  EXPECT_EQ(service->get(submit(reads))->devices.at(0).tuning.at(0).setting.size, 1U << 20);
 }
 
 }  // namespace

@@ -34,10 +34,9 @@ DeviceTotals sample(std::uint64_t n) {
     op.latency.add(10, n);
     op.latency.add_sums(10 * n, 10);
   }
-  for (auto& row : totals.engine.fallbacks) row.fill(n);
-  totals.engine.retries.fill(n);
-  totals.engine.short_transfers.fill(n);
-  totals.engine.pipe_resets = n;
+  for (auto& events : totals.engine.events) events.fill(n);
+  totals.engine.ran[1] = n > 1;
+  totals.cpu_wait = n;
   return totals;
 }
 
@@ -51,12 +50,12 @@ TEST(DeviceTotals, MergeAddsEveryNumber) {
     EXPECT_EQ(op.latency.count(), 5U);
     EXPECT_DOUBLE_EQ(op.latency.sum_seconds(), 50e-9);
   }
-  for (const auto& row : totals.engine.fallbacks) {
-    for (const auto events : row) EXPECT_EQ(events, 5U);
+  for (const auto& events : totals.engine.events) {
+    for (const auto event : events) EXPECT_EQ(event, 5U);
   }
-  for (const auto retries : totals.engine.retries) EXPECT_EQ(retries, 5U);
-  for (const auto transfers : totals.engine.short_transfers) EXPECT_EQ(transfers, 5U);
-  EXPECT_EQ(totals.engine.pipe_resets, 5U);
+  EXPECT_FALSE(totals.engine.ran[0]);
+  EXPECT_TRUE(totals.engine.ran[1]);
+  EXPECT_EQ(totals.cpu_wait, 5U);
 }
 
 TEST(DeviceTotals, MergingNothingChangesNothing) {
@@ -66,20 +65,41 @@ TEST(DeviceTotals, MergingNothingChangesNothing) {
   EXPECT_EQ(totals.ops[0].latency.count(), 3U);
 }
 
-TEST(EngineTotals, AddTakesLiveCounters) {
-  engine::EngineCounters live;
-  live.fallbacks[1][2].add(3);
-  live.retries[0].add(4);
-  live.short_transfers[1].add(5);
-  live.pipe_resets.add(6);
+// Counts, and tells of itself, what it is told to.
+struct CountingEngine final : engine::Engine {
+  explicit CountingEngine(std::uint64_t n) : number(n) {}
+  [[nodiscard]] engine::Traits traits() const override { return {}; }
+  std::size_t submit(std::span<engine::IoSlot* const>) override { return 0; }
+  std::size_t reap(std::span<engine::IoSlot*>, std::size_t, util::Nanos) override { return 0; }
+  std::size_t withdraw(std::span<engine::IoSlot*>) override { return 0; }
+  void use(engine::Direction, const engine::Setting&) override {}
+  void release() override {}
+  [[nodiscard]] engine::InFlight in_flight() const override { return {}; }
+  void add_events(std::span<std::uint64_t> sums) const override {
+    sums[0] += number;
+    sums[2] += 2 * number;
+  }
+  void read(std::span<std::uint64_t> values) const override { values[1] = number; }
+  std::uint64_t number;
+};
+
+TEST(EngineTotals, AddUpWhatEachEngineOfAKindCounted) {
   EngineTotals totals;
-  totals.add(live);
-  totals.add(live);
-  EXPECT_EQ(totals.fallbacks[1][2], 6U);
-  EXPECT_EQ(totals.fallbacks[0][0], 0U);
-  EXPECT_EQ(totals.retries[0], 8U);
-  EXPECT_EQ(totals.short_transfers[1], 10U);
-  EXPECT_EQ(totals.pipe_resets, 12U);
+  totals.add(1, CountingEngine(3));
+  totals.add(1, CountingEngine(4));
+  EXPECT_EQ(totals.events[1][0], 7U);
+  EXPECT_EQ(totals.events[1][1], 0U);
+  EXPECT_EQ(totals.events[1][2], 14U);
+  EXPECT_EQ(totals.events[0][0], 0U);
+  EXPECT_TRUE(totals.ran[1]);
+  EXPECT_FALSE(totals.ran[0]);
+}
+
+TEST(EngineState, IsTheLargestThatAnEngineTells) {
+  EngineState state;
+  for (const std::uint64_t n : {3U, 5U, 4U}) state.add(CountingEngine(n));
+  EXPECT_EQ(state.values[1], 5U);
+  EXPECT_EQ(state.values[0], 0U);
 }
 
 }  // namespace

@@ -7,11 +7,11 @@ namespace spliced::job {
 namespace {
 
 using engine::Direction;
-using engine::PipeSetting;
+using engine::Setting;
 using testing::await;
 using testing::reading;
 using testing::writing;
-using Settings = std::vector<PipeSetting>;
+using Settings = std::vector<Setting>;
 
 constexpr std::size_t kKiB = 1024;
 
@@ -57,29 +57,29 @@ TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
 
 TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   JobSpec spec = of_block(1 << 20);
-  spec.engine.pipe_size = 2 << 20;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 2 << 20;
   EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
   spec = of_block(4096);
-  spec.engine.batch = 7;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 7;
   EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 7}}));
   spec = of_block(65536);
-  spec.engine.batch = 16;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
   EXPECT_EQ(settings_to_try(spec, {}), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
   EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 300 * kKiB}), (Settings{{256 * kKiB, 4}}))
       << "a batch that fits into the pipe";
-  spec.engine.batch = 1;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
   spec.workload.bs = 1 << 20;
   EXPECT_EQ(settings_to_try(spec, {}).size(), 4U);
   spec = of_block(4096);
-  spec.engine.pipe_size = 131072;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 131072;
   EXPECT_EQ(settings_to_try(spec, {}), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
   JobSpec spec = of_block(1 << 20);
-  spec.engine.pipe_size = 64 << 20;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 64 << 20;
   EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 1}}));
-  spec.engine.batch = 16;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
   EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 16}})) << "as the job says";
 }
 
@@ -88,7 +88,7 @@ TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
     JobSpec spec = of_block(4096);
     (which == 0 ? spec.workload.rate : which == 1 ? spec.workload.rate_iops : spec.workload.seed) = 100;
     if (which == 2) spec.workload.thinktime = 1;
-    if (which == 2) spec.engine.pipe_size = 65536;
+    if (which == 2) std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
     EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 1}}));
   }
 }
@@ -109,17 +109,17 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
     Tuning found(Direction::read, spec, plan, RunFixture::tuning);
     EXPECT_FALSE(found.decided());
     EXPECT_EQ(found.snapshot().source, TuningSource::untried);
-    EXPECT_EQ(found.setting(), (PipeSetting{65536, 1}));
+    EXPECT_EQ(found.setting(), (Setting{65536, 1}));
     found.decide(3, {3, 2, 1.5, 1});
     EXPECT_TRUE(found.decided());
-    EXPECT_EQ(found.setting(), (PipeSetting{262144, 64}));
+    EXPECT_EQ(found.setting(), (Setting{262144, 64}));
     EXPECT_EQ(found.snapshot().source, TuningSource::measured);
     EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
   }
   const DevicePlan plan = plan_of(spec);
   const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
   EXPECT_TRUE(again.decided());
-  EXPECT_EQ(again.setting(), (PipeSetting{262144, 64}));
+  EXPECT_EQ(again.setting(), (Setting{262144, 64}));
   EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
   EXPECT_EQ(again.snapshot().tried.size(), 4U);
 }
@@ -153,8 +153,8 @@ TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
   Tuning scarce(Direction::read, spec, plan, RunFixture::tuning);
   EXPECT_FALSE(scarce.decided());
   scarce.decide(1, {3, 1, 2});
-  plan.grant.pipe_limit = kMaxAutoPipe;
-  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().pipe_size, 1U << 20)
+  plan.grant.pipe_limit = kLargestGrant;
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().size, 1U << 20)
       << "what was found while pipes were scarce is for such times";
 }
 
@@ -172,10 +172,10 @@ TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
 TEST_F(TuningTest, ChoicesThatAreNone) {
   JobSpec spec = reading({path});
   spec.workload.bs = 65536;
-  spec.engine.batch = 1;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
   const DevicePlan plan = plan_of(spec);
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::only_choice);
-  spec.engine.pipe_size = 65536;
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
   EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::job);
 }
 

@@ -10,13 +10,13 @@
 namespace spliced::job {
 namespace {
 
+using engine::IoSlot;
 using engine::Outcome;
-using engine::Transfer;
 
 struct ClassifyFailure : ::testing::Test {
   [[nodiscard]] ErrorClass classify(Outcome outcome, int error, std::uint64_t offset,
                                     util::Op op = util::Op::read) const {
-    Transfer transfer;
+    IoSlot transfer;
     transfer.op = op;
     transfer.outcome = outcome;
     transfer.error = error;
@@ -39,7 +39,7 @@ TEST_F(ClassifyFailure, WhatTheHostRefusedIsTheHosts) {
   EXPECT_EQ(classify(Outcome::host_failed, EMFILE, 0), ErrorClass::host);
   EXPECT_EQ(classify(Outcome::host_failed, EPERM, 0), ErrorClass::host);
   EXPECT_EQ(classify(Outcome::host_failed, ENOMEM, 8192), ErrorClass::host);
-  EXPECT_EQ(classify(Outcome::splice_unsupported, EINVAL, 0), ErrorClass::host);
+  EXPECT_EQ(classify(Outcome::unsupported, EINVAL, 0), ErrorClass::host);
   EXPECT_EQ(classify(Outcome::path_refused, EPERM, 0), ErrorClass::host);
 }
 
@@ -58,7 +58,7 @@ TEST_F(ClassifyFailure, OtherErrorsPastTheEndKeepTheirClass) {
 
 // What a worker asks of its engine and tells its owner.
 struct WorkerTest : testing::ServiceFixture, WorkerOwner {
-  void on_error(const Transfer& transfer, ErrorClass error_class) override {
+  void on_error(const IoSlot& transfer, ErrorClass error_class) override {
     errors.emplace_back(transfer.offset, error_class);
     if (stop_on_error) stop_on_error();
   }
@@ -160,7 +160,7 @@ TEST_F(WorkerTest, TellsItsOwnerOfErrorsAndGoesOn) {
 TEST_F(WorkerTest, ABatchIsCountedBlockByBlock) {
   sys.on_read = [](ino_t, std::uint64_t offset) { return offset == 12'288 ? EIO : 0; };
   JobSpec spec = testing::reading({path});
-  spec.engine.batch = 4;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 4;
   run(spec);
   EXPECT_TRUE(completed);
   ASSERT_EQ(errors.size(), 1U);
@@ -179,7 +179,7 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
   };
   stop_on_error = [this] { driven->request_stop(); };
   JobSpec spec = testing::reading({path});
-  spec.engine.batch = 8;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 8;
   run(spec);
   EXPECT_FALSE(completed);
   EXPECT_EQ(errors.size(), 1U);
@@ -189,7 +189,7 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
 
 TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
   JobSpec spec = testing::endless({path});
-  spec.engine.batch = 8;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 8;
   spec.workload.runtime = 5 * util::kSecond;
   sys.on_read = [this](ino_t, std::uint64_t) {
     clock.advance(2 * util::kSecond);
@@ -204,7 +204,7 @@ TEST_F(WorkerTest, BatchesOfAMixedJobDoEveryBlockOnce) {
   JobSpec spec = testing::writing({path});
   spec.workload.rw = workload::Mode::randrw;
   spec.workload.fsync = 2;
-  spec.engine.batch = 4;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 4;
   spec.workload.bs = 512;
   run(spec);
   EXPECT_TRUE(completed);
@@ -243,7 +243,7 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
   };
   path = dir.file("large", 8 << 20);
   JobSpec spec = testing::reading({path});
-  spec.engine.read_path = engine::ReadPath::copy;
+  std::get<engine::SpliceOptions>(spec.engine).read_path = engine::ReadPath::copy;
   for (const auto& [bs, batch] :
        {std::pair(1 << 20, 1), std::pair(4096, 64), std::pair(12288, 64), std::pair(512, 1)}) {
     SCOPED_TRACE(bs);
@@ -252,12 +252,12 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
     totals = {};
     exited = false;
     spec.workload.bs = static_cast<std::uint64_t>(bs);
-    spec.engine.batch = static_cast<std::uint64_t>(batch);
+    std::get<engine::SpliceOptions>(spec.engine).batch = static_cast<std::uint64_t>(batch);
     run(spec);
     EXPECT_TRUE(completed);
     EXPECT_EQ(bytes, totals.ops[0].bytes);
     EXPECT_GT(bytes, 7U << 20);
-    EXPECT_EQ(highest - lowest, std::min<std::ptrdiff_t>(bs, kReadWindow));
+    EXPECT_EQ(highest - lowest, std::min<std::ptrdiff_t>(bs, 16384));
   }
 }
 

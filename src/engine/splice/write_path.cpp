@@ -12,25 +12,26 @@ namespace spliced::engine {
 
 // Round by round: as much as the pipe holds goes in, and out to the target. The transfers that ended leave at the
 // front; one that failed takes the pipe with it, and what lay behind it there.
-std::size_t WritePath::run(std::span<Transfer> group) {
+std::size_t WritePath::run(std::span<IoSlot* const> group) {
   const bool alone = group.size() == 1;
   std::size_t ended = 0;
   do {
-    const std::span<Transfer> rest = group.subspan(ended);
+    const std::span<IoSlot* const> rest = group.subspan(ended);
     const CallResult filled = fill(rest, alone);
     if (!filled.ok()) {
-      give_up_memory(ctx_, rest.front(), filled);
-      charge_time(rest.front());
+      if (has_not_begun(filled, *rest.front())) return ended;
+      give_up_memory(ctx_, *rest.front(), filled);
+      charge_time(*rest.front());
       return ended + 1;
     }
     ended += flush(rest, static_cast<std::size_t>(filled.value));
-  } while (ended < group.size() && (ended == 0 || group[ended - 1].outcome == Outcome::done));
+  } while (ended < group.size() && (ended == 0 || group[ended - 1]->outcome == Outcome::done));
   return ended;
 }
 
 // How many bytes are in the pipe now, at least one; or why there are none.
-CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
-  if (should_stop_before(ctx_, group.front())) return kNotBegun;
+CallResult WritePath::fill(std::span<IoSlot* const> group, bool alone) {
+  if (should_stop_before(ctx_, *group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const Filling filling = gather(group);
   CallResult got = put(filling);
@@ -45,8 +46,8 @@ CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
   if (!alone && got.ok()) {
     const util::Nanos time = ctx_.watch.lap();
     const util::Nanos share = time / static_cast<util::Nanos>(filling.transfers);
-    for (Transfer& transfer : group.first(filling.transfers)) transfer.spent += share;
-    group.front().spent += time - share * static_cast<util::Nanos>(filling.transfers);
+    for (IoSlot* const transfer : group.first(filling.transfers)) transfer->spent += share;
+    group.front()->spent += time - share * static_cast<util::Nanos>(filling.transfers);
   }
   return got;
 }
@@ -54,10 +55,11 @@ CallResult WritePath::fill(std::span<Transfer> group, bool alone) {
 // As far as the pipe has slots: a blocking call on a full pipe would wait for ever. Only the first may go in part: a
 // block that fits into a pipe is one write of the device. Neighbours in memory are one part, so that small blocks share
 // a slot.
-WritePath::Filling WritePath::gather(std::span<Transfer> group) const {
+WritePath::Filling WritePath::gather(std::span<IoSlot* const> group) const {
   Filling out;
   std::size_t slots = ctx_.pipe.slots();
-  for (Transfer& transfer : group) {
+  for (const IoSlot* const next : group) {
+    const IoSlot& transfer = *next;
     std::byte* from = transfer.buffer + transfer.moved;
     const auto address = reinterpret_cast<std::uintptr_t>(from);
     iovec* last = out.count > 0 ? &out.parts[out.count - 1] : nullptr;
@@ -92,17 +94,20 @@ CallResult WritePath::put(const Filling& filling) {
 }
 
 // Empties the pipe into the target. How many transfers at the front of `group` have ended.
-std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
+std::size_t WritePath::flush(std::span<IoSlot* const> group, std::size_t bytes) {
   const int from = ctx_.pipe.read_end();
   const int into = ctx_.config.fd;
   std::size_t ended = 0;
   bool stop = false;
   while (bytes > 0) {
-    Transfer& transfer = group[ended];
+    if (stop) {  // the bytes that are in the pipe are not wanted any more
+      ctx_.pipe.reset();
+      return ended;
+    }
+    IoSlot& transfer = *group[ended];
     const std::size_t want = std::min(bytes, transfer.length - transfer.moved);
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
-    CallResult got{-1, EINTR, true};  // with bytes in the pipe that are not wanted any more
-    if (!stop) got = ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, into, &offset, want); });
+    const CallResult got = ctx_.retry([&] { return ctx_.sys.splice(from, nullptr, into, &offset, want); });
     if (!got.ok() || got.value == 0) {
       if (got.ok()) {
         give_up(ctx_, transfer, Outcome::end_of_target, 0);
@@ -126,7 +131,7 @@ std::size_t WritePath::flush(std::span<Transfer> group, std::size_t bytes) {
 }
 
 // The time since the last reading of the clock.
-util::Nanos WritePath::charge_time(Transfer& transfer) {
+util::Nanos WritePath::charge_time(IoSlot& transfer) {
   const util::Nanos time = ctx_.watch.lap();
   transfer.spent += time;
   transfer.ended = ctx_.watch.last();

@@ -16,7 +16,7 @@ ReadPaths::ReadPaths(const Context& ctx) : ctx_(ctx) {
   ctx_.counters.read_path.store(ctx_.config.read_path, std::memory_order_relaxed);
 }
 
-void ReadPaths::release(Transfer* previous) {
+void ReadPaths::release(IoSlot* previous) {
   if (mapping_ == nullptr) return;
   if (previous != nullptr && previous->data == mapping_) {
     std::byte* buffer = buffer_of(*previous);
@@ -27,7 +27,7 @@ void ReadPaths::release(Transfer* previous) {
   mapping_ = nullptr;
 }
 
-bool ReadPaths::prepare(Transfer& transfer) {
+bool ReadPaths::prepare(IoSlot& transfer) {
   if (path() != ReadPath::map) return true;
   void* memory = ctx_.sys.map_read_only(transfer.length);
   if (memory == MAP_FAILED) {
@@ -40,37 +40,39 @@ bool ReadPaths::prepare(Transfer& transfer) {
 }
 
 // Round by round: as much as the pipe holds goes in, and out again. The transfers that ended leave at the front.
-std::size_t ReadPaths::run(std::span<Transfer> group) {
+std::size_t ReadPaths::run(std::span<IoSlot* const> group) {
   const bool alone = group.size() == 1;
-  if (!prepare(group.front())) {
+  if (!prepare(*group.front())) {
     charge_time(group.first(1), alone);
     return 1;
   }
   std::size_t ended = 0;
   do {
-    const std::span<Transfer> rest = group.subspan(ended);
+    const std::span<IoSlot* const> rest = group.subspan(ended);
     const CallResult last = fill(rest, alone);
     const std::size_t drained = drain();
     const std::size_t more = assign_outcomes(rest, last, drained);
     if (!alone || more > 0) charge_time(rest.first(more), alone);
     ended += more;
-  } while (ended < group.size() && (ended == 0 || group[ended - 1].outcome == Outcome::done));
+    if (ended < group.size() && has_not_begun(last, *group[ended])) break;
+  } while (ended < group.size() && (ended == 0 || group[ended - 1]->outcome == Outcome::done));
   return ended;
 }
 
 // Fills the empty pipe from the transfers at the front of `group`. What ended the filling: an error, or 0 for the end
 // of the target, is that of the transfer behind those that have a piece; otherwise there is no more room, or no more to
 // do.
-CallResult ReadPaths::fill(std::span<Transfer> group, bool alone) {
+CallResult ReadPaths::fill(std::span<IoSlot* const> group, bool alone) {
   count_ = 0;
-  if (should_stop_before(ctx_, group.front())) return kNotBegun;
+  if (should_stop_before(ctx_, *group.front())) return kNotBegun;
   if (const int error = ctx_.pipe.ensure_open(); error != 0) return {-1, error, false};
   const int from = ctx_.config.fd;
   const int into = ctx_.pipe.write_end();
   std::size_t slots = ctx_.pipe.slots();
   CallResult got;
   bool stop = false;
-  for (Transfer& transfer : group) {
+  for (IoSlot* const next : group) {
+    IoSlot& transfer = *next;
     if (stop) return kNotBegun;
     std::size_t want = transfer.length - transfer.moved;
     off64_t offset = static_cast<off64_t>(transfer.offset + transfer.moved);
@@ -107,7 +109,7 @@ std::size_t ReadPaths::drain() {
       continue;
     }
     const int error = got.ok() ? EIO : got.error;  // nothing, out of a pipe that is known to hold bytes
-    Transfer& transfer = *pieces_[piece].transfer;
+    IoSlot& transfer = *pieces_[piece].transfer;
     if (!got.stopped && downgrade(transfer, pieces_[piece].position + done, error)) continue;
     if (!got.stopped && ctx_.config.pinned && is_refusal(path(), error)) {
       give_up(ctx_, transfer, Outcome::path_refused, error);
@@ -151,7 +153,7 @@ CallResult ReadPaths::move_out(std::size_t piece, std::size_t done) {
 }
 
 // Where bytes from `position` on go, and how many of them until the window begins anew.
-iovec ReadPaths::place(const Transfer& transfer, std::size_t position, std::size_t bytes) const {
+iovec ReadPaths::place(const IoSlot& transfer, std::size_t position, std::size_t bytes) const {
   if (std::byte* buffer = buffer_of(transfer)) return {buffer + position, bytes};
   const std::size_t window = ctx_.config.read_window;
   const std::size_t at = position < window ? position : position % window;
@@ -182,7 +184,7 @@ CallResult ReadPaths::move_out_together(std::size_t piece, std::size_t done) {
   return ctx_.retry([&] { return ctx_.sys.vmsplice(ctx_.pipe.read_end(), parts.data(), count, 0); });
 }
 
-bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int error) {
+bool ReadPaths::downgrade(const IoSlot& transfer, std::size_t position, int error) {
   const auto event = read_fallback(path(), error);
   if (!event || ctx_.config.pinned) return false;
   if (*event == Fallback::map_to_copy) {
@@ -196,38 +198,40 @@ bool ReadPaths::downgrade(const Transfer& transfer, std::size_t position, int er
 }
 
 // Tells which transfers at the front of `group` have ended, and how. How many there are.
-std::size_t ReadPaths::assign_outcomes(std::span<Transfer> group, const CallResult& last, std::size_t drained) {
+std::size_t ReadPaths::assign_outcomes(std::span<IoSlot* const> group, const CallResult& last, std::size_t drained) {
   std::size_t ended = 0;
-  while (ended < drained && group[ended].moved == group[ended].length) finish(group[ended++], Outcome::done);
+  while (ended < drained && group[ended]->moved == group[ended]->length) finish(*group[ended++], Outcome::done);
   if (drained < count_) {
     // What lay behind it in the pipe went with the pipe, and is read again.
     for (std::size_t i = drained + 1; i < count_; ++i) pieces_[i].transfer->moved = pieces_[i].position;
     return ended + 1;
   }
   if (!last.ok()) {
-    give_up_splice(ctx_, group[ended++], last, worked_);
+    if (has_not_begun(last, *group[ended])) return ended;
+    give_up_splice(ctx_, *group[ended++], last, worked_);
   } else if (last.value == 0) {
-    finish(group[ended++], Outcome::end_of_target);
+    finish(*group[ended++], Outcome::end_of_target);
   }
   return ended;
 }
 
-void ReadPaths::finish(Transfer& transfer, Outcome outcome) {
+void ReadPaths::finish(IoSlot& transfer, Outcome outcome) {
   transfer.outcome = outcome;
   transfer.data = path() == ReadPath::map ? mapping_ : path() == ReadPath::discard ? nullptr : buffer_of(transfer);
 }
 
 // The time since the last reading belongs to all that were in the pipe; with none there, to the one that failed.
-void ReadPaths::charge_time(std::span<Transfer> ended, bool alone) {
+void ReadPaths::charge_time(std::span<IoSlot* const> ended, bool alone) {
+  if (count_ == 0 && ended.empty()) return;  // none has begun
   const util::Nanos time = ctx_.watch.lap();
   if (alone || count_ == 0) {
-    ended.front().spent += time;
+    ended.front()->spent += time;
   } else {
     const util::Nanos share = time / static_cast<util::Nanos>(count_);
     for (std::size_t i = 0; i < count_; ++i) pieces_[i].transfer->spent += share;
     pieces_[0].transfer->spent += time - share * static_cast<util::Nanos>(count_);
   }
-  for (Transfer& transfer : ended) transfer.ended = ctx_.watch.last();
+  for (IoSlot* const transfer : ended) transfer->ended = ctx_.watch.last();
 }
 
 }  // namespace spliced::engine

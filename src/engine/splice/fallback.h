@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "spliced/engine/counters.h"
+#include "counters.h"
 
 namespace spliced::engine {
 
@@ -21,6 +21,6 @@ namespace spliced::engine {
 [[nodiscard]] bool is_refusal(ReadPath path, int error);
 
 // Adds one event. An errno without a column of its own cannot come here: both functions above refuse it.
-void count_fallback(EngineCounters& counters, Fallback event, int error);
+void count_fallback(SpliceCounters& counters, Fallback event, int error);
 
 }  // namespace spliced::engine

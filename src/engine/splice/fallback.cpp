@@ -27,7 +27,7 @@ bool is_refusal(ReadPath path, int error) {
   return is_vmsplice_refused(error) || (path == ReadPath::map && error == EFAULT);
 }
 
-void count_fallback(EngineCounters& counters, Fallback event, int error) {
+void count_fallback(SpliceCounters& counters, Fallback event, int error) {
   const auto* column = std::find(kFallbackErrors.begin(), kFallbackErrors.end(), error);
   if (column == kFallbackErrors.end()) return;
   counters.fallbacks[static_cast<std::size_t>(event)][static_cast<std::size_t>(column - kFallbackErrors.begin())].add();

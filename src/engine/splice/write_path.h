@@ -14,7 +14,7 @@ class WritePath {
  public:
   explicit WritePath(const Context& ctx) : ctx_(ctx) {}
   // At most kMaxBatch transfers. How many of them have an outcome: all, or those up to the first that is not done.
-  std::size_t run(std::span<Transfer> group);
+  std::size_t run(std::span<IoSlot* const> group);
 
  private:
   // Parts of the transfers at the front of a group that fit into the empty pipe together.
@@ -24,11 +24,11 @@ class WritePath {
     std::array<iovec, kMaxBatch> parts;
   };
 
-  [[nodiscard]] Filling gather(std::span<Transfer> group) const;
-  [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
+  [[nodiscard]] Filling gather(std::span<IoSlot* const> group) const;
+  [[nodiscard]] CallResult fill(std::span<IoSlot* const> group, bool alone);
   [[nodiscard]] CallResult put(const Filling& filling);
-  [[nodiscard]] std::size_t flush(std::span<Transfer> group, std::size_t bytes);
-  util::Nanos charge_time(Transfer& transfer);
+  [[nodiscard]] std::size_t flush(std::span<IoSlot* const> group, std::size_t bytes);
+  util::Nanos charge_time(IoSlot& transfer);
 
   Context ctx_;
   bool vmsplice_ = true;

@@ -14,7 +14,7 @@ namespace spliced::engine {
 class Pipe {
  public:
   // `wanted` bytes, or as many as the system grants (pipe(7): pipe-max-size, pipe-user-pages-soft).
-  Pipe(Syscalls& sys, std::size_t wanted, EngineCounters& counters, Direction direction)
+  Pipe(Syscalls& sys, std::size_t wanted, SpliceCounters& counters, Direction direction)
       : sys_(sys), wanted_(wanted), counters_(counters), obtained_(counters.pipe_size_bytes[index_of(direction)]) {}
   ~Pipe() { close(); }
   Pipe(const Pipe&) = delete;
@@ -43,7 +43,7 @@ class Pipe {
   std::size_t capacity_ = 0;
   Syscalls& sys_;
   std::size_t wanted_;
-  EngineCounters& counters_;
+  SpliceCounters& counters_;
   util::Tally& obtained_;
 };
 

@@ -19,34 +19,34 @@ class ReadPaths {
 
   // At most kMaxBatch transfers; one, as long as the path is `map`. How many of them have an outcome: all, or those up
   // to the first that is not done.
-  std::size_t run(std::span<Transfer> group);
+  std::size_t run(std::span<IoSlot* const> group);
   void close_sink() { sink_.reset(); }
   // Unmaps what the `map` path left behind. The data of `previous`, if it lies there, moves to its buffer first.
-  void release(Transfer* previous = nullptr);
+  void release(IoSlot* previous = nullptr);
 
  private:
   // Bytes in the pipe, of one transfer.
   struct Piece {
-    Transfer* transfer = nullptr;
+    IoSlot* transfer = nullptr;
     std::size_t position = 0;  // within the transfer
     std::size_t bytes = 0;
   };
 
   [[nodiscard]] ReadPath path() const { return ctx_.counters.read_path.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool prepare(Transfer& transfer);
-  [[nodiscard]] CallResult fill(std::span<Transfer> group, bool alone);
+  [[nodiscard]] bool prepare(IoSlot& transfer);
+  [[nodiscard]] CallResult fill(std::span<IoSlot* const> group, bool alone);
   [[nodiscard]] std::size_t drain();
   [[nodiscard]] CallResult move_out(std::size_t piece, std::size_t done);
   [[nodiscard]] CallResult move_out_together(std::size_t piece, std::size_t done);
   // That takes all of the data; nullptr where it goes through a window of its beginning.
-  [[nodiscard]] std::byte* buffer_of(const Transfer& transfer) const {
+  [[nodiscard]] std::byte* buffer_of(const IoSlot& transfer) const {
     return transfer.length <= ctx_.config.read_window ? transfer.buffer : nullptr;
   }
-  [[nodiscard]] iovec place(const Transfer& transfer, std::size_t position, std::size_t bytes) const;
-  [[nodiscard]] bool downgrade(const Transfer& transfer, std::size_t position, int error);
-  std::size_t assign_outcomes(std::span<Transfer> group, const CallResult& last, std::size_t drained);
-  void finish(Transfer& transfer, Outcome outcome);
-  void charge_time(std::span<Transfer> ended, bool alone);
+  [[nodiscard]] iovec place(const IoSlot& transfer, std::size_t position, std::size_t bytes) const;
+  [[nodiscard]] bool downgrade(const IoSlot& transfer, std::size_t position, int error);
+  std::size_t assign_outcomes(std::span<IoSlot* const> group, const CallResult& last, std::size_t drained);
+  void finish(IoSlot& transfer, Outcome outcome);
+  void charge_time(std::span<IoSlot* const> ended, bool alone);
 
   Context ctx_;
   std::byte* mapping_ = nullptr;

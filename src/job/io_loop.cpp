@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io_loop.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "spliced/util/cpus.h"
+
+namespace spliced::job {
+
+using engine::IoSlot;
+using engine::Outcome;
+using util::Nanos;
+using util::Op;
+
+namespace {
+
+constexpr Nanos kCpuLook = util::kSecond;  // between two looks at how long the worker waited for its CPU
+constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+
+}  // namespace
+
+IoLoop::IoLoop(const Parts& parts)
+    : with_(parts), slots_(parts.depth), new_(parts.depth, nullptr), ended_(parts.depth, nullptr) {}
+
+bool IoLoop::run(const std::stop_token& stop, Nanos start) {
+  pacer_.emplace(with_.workload, with_.source.part(), start);
+  deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
+  begin_cpu_wait(start);
+  for (Nanos now = start; !over(stop, now);) {
+    const Nanos began = draw() && with_.calibrator.trying(head_->op) ? with_.clock.now() : 0;
+    fill(now);
+    if (outstanding_ == 0) {
+      if (!head_) break;
+      const Nanos due = due_of(*head_);
+      if (!wait_until(stop, due)) break;
+      now = std::max(now, due);
+      continue;
+    }
+    const std::size_t before = outstanding_;
+    now = reap(reap_until(now), began);
+    if (now >= next_cpu_look_) [[unlikely]]
+      add_cpu_wait(now);
+    if (with_.workload.thinktime != 0 && outstanding_ < before && !think(stop, now)) break;
+  }
+  drain();
+  const bool completed = !stop.stop_requested();
+  if (completed) finish();
+  add_cpu_wait(with_.clock.now());
+  return completed;
+}
+
+// Whether there is a request to go on with, which is the head then.
+bool IoLoop::draw() {
+  if (head_) return true;
+  Request request;
+  if (!with_.source.next(request)) return false;
+  head_ = request;
+  return true;
+}
+
+bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
+  return stop.stop_requested() || (deadline_ != 0 && now >= deadline_);
+}
+
+// 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.
+Nanos IoLoop::due_of(const Request& request) const {
+  return pacer_->paced() && util::op_class(request.op) != util::OpClass::sync ? pacer_->due() : 0;
+}
+
+// Gives the engine what is due, as much as is to be under way at a time.
+void IoLoop::fill(Nanos now) {
+  while (draw() && may_join(*head_)) {
+    const Nanos due = due_of(*head_);
+    if (due > now) break;
+    new_[fresh_++] = &slot_for(*head_, due);
+    last_op_ = head_->op;
+    alone_ = !util::moves_data(last_op_);
+    head_.reset();
+  }
+  submit();
+}
+
+// What syncs waits for all before it, and all after it wait for that. While settings are compared, the two directions
+// do not mix.
+bool IoLoop::may_join(const Request& request) const {
+  const std::size_t before = outstanding_ + fresh_;
+  if (before == 0) return true;
+  if (alone_ || before >= with_.calibrator.batch(request.op)) return false;
+  return request.op == last_op_ || !(with_.calibrator.trying(request.op) || with_.calibrator.trying(last_op_));
+}
+
+IoSlot& IoLoop::slot_for(const Request& request, Nanos due) {
+  IoSlot& slot = slots_.take();
+  slot.op = request.op;
+  slot.offset = request.offset;
+  slot.length = request.length;
+  if (request.op == Op::write) {
+    const bool single = with_.calibrator.batch(Op::write) == 1;
+    slot.buffer =
+        single ? with_.payload.fill(request.offset) : with_.payload.fill(request.offset, slots_.index_of(slot));
+  } else {
+    slot.buffer = with_.read_buffer;
+  }
+  if (pacer_->paced()) {
+    slot.due = due;
+    if (due != 0) pacer_->issued(request.length);
+  }
+  return slot;
+}
+
+// The engine's depth is at least that of the loop.
+void IoLoop::submit() {
+  if (fresh_ == 0) return;
+  outstanding_ += with_.engine.submit({new_.data(), fresh_});
+  fresh_ = 0;
+}
+
+// Where there is room for more, until the next is due.
+Nanos IoLoop::reap_until(Nanos now) const {
+  if (!head_ || !may_join(*head_)) return deadline_;
+  const Nanos due = due_of(*head_);
+  return due > now && (deadline_ == 0 || due < deadline_) ? due : deadline_;
+}
+
+// When the last of what was reaped ended. `began`: with the making of the data, if that is to be known.
+Nanos IoLoop::reap(Nanos until, Nanos began) {
+  const std::size_t count = with_.engine.reap(ended_, 1, until);
+  if (count == 0) return with_.clock.now();
+  Nanos now = 0;
+  const bool paced = pacer_->paced();
+  for (std::size_t i = 0; i < count; ++i) {
+    const IoSlot& slot = *ended_[i];
+    with_.recorder.record(slot, paced);
+    now = std::max(now, slot.ended);
+    slots_.give_back(slot);
+  }
+  outstanding_ -= count;
+  if (outstanding_ == 0) alone_ = false;
+  if (began != 0) [[unlikely]]
+    calibrate(count, began);
+  return now;
+}
+
+// By what has just ended, if nothing else is under way.
+void IoLoop::calibrate(std::size_t ended, Nanos began) {
+  std::uint64_t bytes = 0;
+  bool all = outstanding_ == 0;
+  for (std::size_t i = 0; i < ended; ++i) {
+    bytes += ended_[i]->moved;
+    all = all && ended_[i]->outcome == Outcome::done;
+  }
+  const IoSlot& last = *ended_[ended - 1];
+  with_.calibrator.adapt(last.op, all ? bytes : 0, last.ended - began, with_.engine);
+}
+
+// What has not begun is given up; what has is waited for.
+void IoLoop::drain() {
+  const std::size_t count = with_.engine.withdraw(ended_);
+  for (std::size_t i = 0; i < count; ++i) slots_.give_back(*ended_[i]);
+  outstanding_ -= count;
+  while (outstanding_ > 0) (void)reap(0, 0);
+}
+
+// The sync that ends the worker's part, if one was asked for.
+void IoLoop::finish() {
+  Request request;
+  if (!with_.source.last(request)) return;
+  new_[fresh_++] = &slot_for(request, 0);
+  submit();
+  (void)reap(0, 0);
+  drain();
+}
+
+// false when the job is to end before `when`.
+bool IoLoop::wait_until(const std::stop_token& stop, Nanos when) {
+  const bool past_end = deadline_ != 0 && when >= deadline_;
+  const Nanos until = past_end ? deadline_ : when;
+  while (with_.clock.now() < until) {
+    if (stop.stop_requested()) return false;
+    with_.clock.sleep_until(until);
+  }
+  return !past_end;
+}
+
+// The pause that comes after an operation, if another one comes after it. false when the job is over.
+bool IoLoop::think(const std::stop_token& stop, Nanos now) {
+  if (!draw()) return false;
+  const Nanos until = now + with_.workload.thinktime;
+  pacer_->pause(now, until);
+  return wait_until(stop, until);
+}
+
+void IoLoop::begin_cpu_wait(Nanos now) {
+  const auto times = util::scheduler_times();
+  next_cpu_look_ = times ? now + kCpuLook : kNever;
+  if (!times) return;
+  waited_before_ = times->waited;
+  with_.counters.cpu_wait_known.store(true, std::memory_order_relaxed);
+}
+
+void IoLoop::add_cpu_wait(Nanos now) {
+  if (next_cpu_look_ == kNever) return;
+  next_cpu_look_ = now + kCpuLook;
+  if (const auto times = util::scheduler_times()) {
+    with_.counters.cpu_wait.set(static_cast<std::uint64_t>(std::max<Nanos>(0, times->waited - waited_before_)));
+  }
+}
+
+}  // namespace spliced::job
