@@ -10,7 +10,7 @@
 #include <memory>
 #include <numeric>
 
-#include "engine/splice/splice_engine.h"
+#include "job/io_loop.h"
 #include "job/live_counters.h"
 #include "job/plan.h"
 #include "spliced/job/service.h"
@@ -73,16 +73,19 @@ BENCHMARK_CAPTURE(fill_payload, stamp_4k, verify::Payload::stamp, false);
 BENCHMARK_CAPTURE(fill_payload, stamp_4k_batched, verify::Payload::stamp, true);
 BENCHMARK_CAPTURE(fill_payload, zero_4k, verify::Payload::zero, true);
 
-// System calls that do nothing, so that what is left is the engine.
+// System calls that do nothing but count those for data, so that what is left is ours.
 class NoSyscalls final : public engine::Syscalls {
  public:
-  ssize_t splice(int, off64_t*, int, off64_t*, std::size_t length) override { return static_cast<ssize_t>(length); }
+  std::uint64_t calls = 0;
+  ssize_t splice(int, off64_t*, int, off64_t*, std::size_t length) override { return moved(length); }
   ssize_t vmsplice(int, const iovec* iov, std::size_t count, unsigned) override {
-    return std::accumulate(iov, iov + count, ssize_t{0},
-                           [](ssize_t sum, const iovec& part) { return sum + static_cast<ssize_t>(part.iov_len); });
+    return moved(std::accumulate(iov, iov + count, std::size_t{0},
+                                 [](std::size_t sum, const iovec& part) { return sum + part.iov_len; }));
   }
-  ssize_t read(int, void*, std::size_t length) override { return static_cast<ssize_t>(length); }
-  ssize_t write(int, const void*, std::size_t length) override { return static_cast<ssize_t>(length); }
+  ssize_t read(int, void*, std::size_t length) override { return moved(length); }
+  ssize_t write(int, const void*, std::size_t length) override { return moved(length); }
+  ssize_t pread(int, void*, std::size_t length, std::uint64_t) override { return moved(length); }
+  ssize_t pwrite(int, const void*, std::size_t length, std::uint64_t) override { return moved(length); }
   int pipe(int fds[2]) override {
     fds[0] = fds[1] = 1000;
     return 0;
@@ -98,46 +101,63 @@ class NoSyscalls final : public engine::Syscalls {
   int fdatasync(int) override { return 0; }
   int sync_file_range(int, std::uint64_t, std::uint64_t) override { return 0; }
   int wait_ms(int) override { return 0; }
+
+ private:
+  ssize_t moved(std::size_t length) {
+    ++calls;
+    return static_cast<ssize_t>(length);
+  }
 };
 
-// Everything around the system calls of a 4k I/O: offset, payload, engine with its clock, histogram, counters.
-void around_the_system_calls(benchmark::State& state, workload::Mode mode) {
+struct NobodysWorker final : job::WorkerOwner {
+  void on_error(const engine::IoSlot&, job::ErrorClass) override {}
+  void on_refusal(const std::string&) override {}
+  void on_exit() override {}
+};
+
+// Everything around the system calls of a 4k I/O: the loop of a worker with its offsets, payload, engine, clock,
+// histogram and counters.
+void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool splice) {
   const auto batch = static_cast<std::size_t>(state.range(0));
+  engine::Options options = engine::PsyncOptions{};
+  if (splice) options = engine::SpliceOptions{engine::ReadPath::copy, 65536, batch, false};
+  workload::WorkloadSpec workload = workload_of(mode, true);
+  workload.runtime = util::kSecond / 50;
   NoSyscalls sys;
-  engine::SpliceConfig config;
-  config.read_path = engine::ReadPath::copy;
+  engine::EngineConfig config;
+  config.options = options;
   for (auto& setting : config.settings) setting = {65536, batch};
-  engine::SpliceEngine engine(config, sys, util::system_clock(), std::stop_token());
-  workload::Generator generator(workload_of(mode, true), {0, kRange, 4096}, 0);
+  config.read_buffer = 4096;
+  const auto engine = engine::kind_of(options).make(config, sys, util::system_clock(), std::stop_token());
+  workload::Generator generator(workload, {0, kRange, 4096}, 0);
   auto payload = verify::PayloadSource::create(verify::Payload::zero, 1, 4096, batch).value();
-  const auto buffer = util::PageBuffer::allocate(4096 * batch).value();
+  const auto buffer = util::PageBuffer::allocate(4096).value();
   const auto counters = std::make_unique<job::WorkerCounters>();
-  std::array<engine::IoSlot, engine::kMaxBatch> transfers;
-  std::array<engine::IoSlot*, engine::kMaxBatch> slots, ended{};
-  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = &transfers[i];
+  const job::PauseWatch pauses(util::system_clock().now());
+  NobodysWorker owner;
+  job::OpRecorder recorder(*counters, pauses, -1, owner);
+  job::TuningMemory memory;
+  job::JobSpec spec;
+  spec.workload = workload;
+  spec.engine = options;
+  const job::DevicePlan plan;
+  job::Tuning reading(engine::Direction::read, spec, plan, memory);
+  job::Tuning writing(engine::Direction::write, spec, plan, memory);
+  job::Calibrator calibrator({&reading, &writing}, false);
   for (auto _ : state) {
-    for (std::size_t i = 0; i < batch; ++i) {
-      workload::Request request;
-      (void)generator.next(request);
-      transfers[i].op = request.op;
-      transfers[i].offset = request.offset;
-      transfers[i].length = request.length;
-      transfers[i].buffer = request.op == util::Op::write ? payload.fill(request.offset, i) : buffer.data() + i * 4096;
-    }
-    benchmark::DoNotOptimize(engine.submit({slots.data(), batch}));
-    benchmark::DoNotOptimize(engine.reap({ended.data(), batch}, batch, 0));
-    for (std::size_t i = 0; i < batch; ++i) {
-      const engine::IoSlot& transfer = transfers[i];
-      counters->ops[static_cast<std::size_t>(util::op_class(transfer.op))].complete(transfer.moved, transfer.spent,
-                                                                                    transfer.ended);
-    }
+    job::IoLoop loop({workload, *engine, generator, calibrator, recorder, *counters, util::system_clock(),
+                      buffer.data(), payload, batch});
+    benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
-  state.counters["ns_per_io"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(batch) / 1e9,
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());
+  state.counters["ns_per_block"] =
+      static_cast<double>(state.iterations()) * static_cast<double>(workload.runtime) / blocks;
+  state.counters["calls_per_block"] = static_cast<double>(sys.calls) / blocks;
 }
-BENCHMARK_CAPTURE(around_the_system_calls, read, workload::Mode::randread)->Arg(1)->Arg(4)->Arg(16);
-BENCHMARK_CAPTURE(around_the_system_calls, write, workload::Mode::randwrite)->Arg(1)->Arg(4)->Arg(16);
+BENCHMARK_CAPTURE(around_the_system_calls, splice_read, workload::Mode::randread, true)->Arg(1)->Arg(4)->Arg(16);
+BENCHMARK_CAPTURE(around_the_system_calls, splice_write, workload::Mode::randwrite, true)->Arg(1)->Arg(4)->Arg(16);
+BENCHMARK_CAPTURE(around_the_system_calls, psync_read, workload::Mode::randread, false)->Arg(1);
+BENCHMARK_CAPTURE(around_the_system_calls, psync_write, workload::Mode::randwrite, false)->Arg(1);
 
 void snapshot_counters(benchmark::State& state) {
   const auto counters = std::make_unique<job::WorkerCounters>();
