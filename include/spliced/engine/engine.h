@@ -49,8 +49,8 @@ struct alignas(64) IoSlot {
   // How long it took: from when it was given to the kernel until it ended. Where one system call serves several, each
   // has its share of that call, so that they sum up to the time that reap() took.
   util::Nanos spent = 0;
-  // Where the data of a read is: in `buffer`, or in memory of the engine's, which lives until the next reap(); nullptr
-  // when it was discarded, or is longer than `buffer`.
+  // Where the data of a read is that is done or met the end: in `buffer`, or in memory of the engine's, which lives
+  // until the next reap(). nullptr of any other, and when it was discarded or is longer than `buffer`.
   const std::byte* data = nullptr;
   // The caller's again.
   std::uint64_t offset = 0;     // bytes from the start of the target; never the file position

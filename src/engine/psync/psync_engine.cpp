@@ -64,7 +64,8 @@ bool PsyncEngine::transfer(IoSlot& slot) {
   }
   slot.spent = watch_.lap();
   slot.ended = watch_.last();
-  slot.data = reads ? slot.buffer : nullptr;
+  const bool whole = slot.outcome == Outcome::done || slot.outcome == Outcome::end_of_target;
+  slot.data = reads && whole ? slot.buffer : nullptr;
   return true;
 }
 
