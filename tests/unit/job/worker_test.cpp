@@ -1,138 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/worker.h"
 
-#include <fcntl.h>
-
-#include "job/budget.h"
-#include "service_fixture.h"
 #include "spliced/util/cpus.h"
+#include "worker_fixture.h"
 
 namespace spliced::job {
 namespace {
 
-using engine::IoSlot;
-using engine::Outcome;
-
-struct ClassifyFailure : ::testing::Test {
-  [[nodiscard]] ErrorClass classify(Outcome outcome, int error, std::uint64_t offset,
-                                    util::Op op = util::Op::read) const {
-    IoSlot transfer;
-    transfer.op = op;
-    transfer.outcome = outcome;
-    transfer.error = error;
-    transfer.offset = offset;
-    transfer.length = 4096;
-    return classify_failure(transfer, fd.get());
-  }
-  testing::TempDir dir;
-  util::UniqueFd fd{::open(dir.file("target", 8192).c_str(), O_RDONLY | O_CLOEXEC)};
-};
-
-TEST_F(ClassifyFailure, GoesByTheErrnoInsideTheTarget) {
-  EXPECT_EQ(classify(Outcome::failed, EIO, 4096), ErrorClass::io);
-  EXPECT_EQ(classify(Outcome::failed, ENOSPC, 4096), ErrorClass::no_space);
-  EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 0), ErrorClass::timeout);
-  EXPECT_EQ(classify(Outcome::failed, EINVAL, 4096, util::Op::trim), ErrorClass::invalid);
-}
-
-TEST_F(ClassifyFailure, WhatTheHostRefusedIsTheHosts) {
-  EXPECT_EQ(classify(Outcome::host_failed, EMFILE, 0), ErrorClass::host);
-  EXPECT_EQ(classify(Outcome::host_failed, EPERM, 0), ErrorClass::host);
-  EXPECT_EQ(classify(Outcome::host_failed, ENOMEM, 8192), ErrorClass::host);
-  EXPECT_EQ(classify(Outcome::unsupported, EINVAL, 0), ErrorClass::host);
-  EXPECT_EQ(classify(Outcome::path_refused, EPERM, 0), ErrorClass::host);
-}
-
-TEST_F(ClassifyFailure, ATargetThatEndedOrShrankIsGone) {
-  EXPECT_EQ(classify(Outcome::end_of_target, 0, 0), ErrorClass::removed);
-  EXPECT_EQ(classify(Outcome::failed, EIO, 4097), ErrorClass::removed);
-  EXPECT_EQ(classify(Outcome::failed, ENOSPC, 8192), ErrorClass::removed);
-  EXPECT_EQ(classify(Outcome::failed, ENXIO, 0), ErrorClass::removed);
-  EXPECT_EQ(classify(Outcome::failed, EINVAL, 8192, util::Op::trim), ErrorClass::removed);
-}
-
-TEST_F(ClassifyFailure, OtherErrorsPastTheEndKeepTheirClass) {
-  EXPECT_EQ(classify(Outcome::failed, ETIMEDOUT, 8192), ErrorClass::timeout);
-  EXPECT_EQ(classify(Outcome::failed, EINVAL, 8192), ErrorClass::invalid);
-}
-
-// What a worker asks of its engine and tells its owner.
-struct WorkerTest : testing::ServiceFixture, WorkerOwner {
-  void on_error(const IoSlot& transfer, ErrorClass error_class) override {
-    errors.emplace_back(transfer.offset, error_class);
-    if (stop_on_error) stop_on_error();
-  }
-  void on_refusal(const std::string& what) override { refusal = what; }
-  void on_exit() override { exited = true; }
-
-  void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
-    JobSpec anywhere = spec;
-    anywhere.workload.cpus_allowed.clear();  // a CPU may go after the plan was made
-    auto plan = make_plan(admission, anywhere, "job-1");
-    ASSERT_TRUE(plan);
-    const auto start_barrier = std::make_shared<StartBarrier>(clock);
-    const EngineFactory engines = faulty_engines();
-    TuningMemory memory;
-    const PauseWatch pauses(clock.now(), testing::kForever);
-    Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
-    Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
-    const auto on_target_thread = [&](std::function<void()> task) {
-      (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
-        return task(), true;
-      }).wait(util::system_clock().now() + testing::kPatienceNanos);
+TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
+  const util::CpuList all = util::allowed_cpus();
+  for (const util::CpuList& cpus : {util::CpuList{}, util::CpuList{all.back()}}) {
+    util::CpuList met;
+    sys.on_read = [&met](ino_t, std::uint64_t) {
+      met = util::allowed_cpus();
+      return 0;
     };
-    util::Result<std::unique_ptr<Worker>> worker;
-    on_target_thread([&] {
-      worker = Worker::create({spec,
-                               plan->devices.at(0),
-                               0,
-                               "test",
-                               *this,
-                               start_barrier,
-                               clock,
-                               engines,
-                               pauses,
-                               {workload::reads(spec.workload.rw) ? &reading : nullptr,
-                                workload::writes(spec.workload.rw) ? &writing : nullptr}});
-      if (worker) (*worker)->start();
-    });
-    ASSERT_TRUE(worker);
-    driven = worker->get();
-    (void)start_barrier->set(1);
-    start_barrier->let_go();
-    if (meanwhile) meanwhile(**worker);
-    ASSERT_TRUE(testing::await([&] { return exited.load(); }));
-    completed = (*worker)->completed();
-    (*worker)->counters().add_to(totals);
-    visited = (*worker)->counters().visited_bytes();
+    JobSpec spec = testing::reading({path});
+    spec.workload.cpus_allowed = cpus;
+    exited = false;
+    run(spec);
+    EXPECT_EQ(met, cpus.empty() ? all : cpus);
+    EXPECT_EQ(refusal, "");
   }
+}
 
-  // Ten operations, with a pause after each but the last.
-  void run_with_pauses(const JobSpec& spec) {
-    run(spec, [&](Worker& worker) {
-      for (std::uint64_t i = 1; i <= 9; ++i) {
-        ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));
-        EXPECT_EQ(operations_of(worker), i);
-        clock.advance(spec.workload.thinktime);
-      }
-    });
-  }
-  static std::uint64_t operations_of(Worker& worker) {
-    DeviceTotals now;
-    worker.counters().add_to(now);
-    return now.ops[0].operations;
-  }
+TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
+  if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
+  JobSpec spec = testing::reading({path});
+  spec.workload.cpus_allowed = {util::kMaxCpus - 1};
+  run(spec);
+  EXPECT_FALSE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 0U);
+  EXPECT_NE(refusal.find("cpus_allowed \"1023\": Invalid argument"), refusal.npos) << refusal;
+}
 
-  std::string path = dir.file("target", 40'960);
-  std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
-  std::function<void()> stop_on_error;
-  std::string refusal;
-  std::atomic<bool> exited{false};
-  Worker* driven = nullptr;  // during run()
-  bool completed = false;
-  DeviceTotals totals;
-  std::uint64_t visited = 0;
-};
+TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {
+  if (!util::scheduler_times()) GTEST_SKIP() << "the kernel does not keep it";
+  const util::CpuList one{util::allowed_cpus().front()};
+  std::atomic<bool> over{false};
+  std::jthread rival([&] {
+    (void)util::run_on_cpus(one);
+    while (!over) {
+    }
+  });
+  sys.on_read = [](ino_t, std::uint64_t) {
+    const util::Nanos before = util::scheduler_times()->waited;
+    const util::Nanos end = util::system_clock().now() + testing::kPatienceNanos;
+    while (util::scheduler_times()->waited - before < util::kSecond / 1000 && util::system_clock().now() < end) {
+    }
+    return 0;
+  };
+  JobSpec spec = testing::reading({path});
+  spec.workload.cpus_allowed = one;
+  run(spec);
+  over = true;
+  EXPECT_TRUE(totals.cpu_wait_known);
+  EXPECT_GE(totals.cpu_wait, static_cast<std::uint64_t>(util::kSecond / 1000));
+}
 
 TEST_F(WorkerTest, CountsWhatItDid) {
   run(testing::reading({path}));
@@ -259,57 +183,6 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
     EXPECT_GT(bytes, 7U << 20);
     EXPECT_EQ(highest - lowest, std::min<std::ptrdiff_t>(bs, 16384));
   }
-}
-
-TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
-  const util::CpuList all = util::allowed_cpus();
-  for (const util::CpuList& cpus : {util::CpuList{}, util::CpuList{all.back()}}) {
-    util::CpuList met;
-    sys.on_read = [&met](ino_t, std::uint64_t) {
-      met = util::allowed_cpus();
-      return 0;
-    };
-    JobSpec spec = testing::reading({path});
-    spec.workload.cpus_allowed = cpus;
-    exited = false;
-    run(spec);
-    EXPECT_EQ(met, cpus.empty() ? all : cpus);
-    EXPECT_EQ(refusal, "");
-  }
-}
-
-TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
-  if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
-  JobSpec spec = testing::reading({path});
-  spec.workload.cpus_allowed = {util::kMaxCpus - 1};
-  run(spec);
-  EXPECT_FALSE(completed);
-  EXPECT_EQ(totals.ops[0].operations, 0U);
-  EXPECT_NE(refusal.find("cpus_allowed \"1023\": Invalid argument"), refusal.npos) << refusal;
-}
-
-TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {
-  if (!util::scheduler_times()) GTEST_SKIP() << "the kernel does not keep it";
-  const util::CpuList one{util::allowed_cpus().front()};
-  std::atomic<bool> over{false};
-  std::jthread rival([&] {
-    (void)util::run_on_cpus(one);
-    while (!over) {
-    }
-  });
-  sys.on_read = [](ino_t, std::uint64_t) {
-    const util::Nanos before = util::scheduler_times()->waited;
-    const util::Nanos end = util::system_clock().now() + testing::kPatienceNanos;
-    while (util::scheduler_times()->waited - before < util::kSecond / 1000 && util::system_clock().now() < end) {
-    }
-    return 0;
-  };
-  JobSpec spec = testing::reading({path});
-  spec.workload.cpus_allowed = one;
-  run(spec);
-  over = true;
-  EXPECT_TRUE(totals.cpu_wait_known);
-  EXPECT_GE(totals.cpu_wait, static_cast<std::uint64_t>(util::kSecond / 1000));
 }
 
 TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
