@@ -59,6 +59,10 @@ def check_includes(path, room, complain):
         if path.suffix == ".h" and name.startswith(HEAVY) and str(path.relative_to(ROOT)) not in HOLDS_JSON:
             complain(f"{path.relative_to(ROOT)}:{number}: a header may not include <{name}>, which many would have to read")
         parts = name.split("/")
+        kind = parts[1] if parts[0] == "engine" and len(parts) > 2 else None
+        own = path.relative_to(ROOT).parts[2:3] if room == "engine" else ()
+        if kind and kind not in own:
+            complain(f"{path.relative_to(ROOT)}:{number}: \"{name}\" is for src/engine/{kind} alone")
         other = parts[1] if parts[0] == "spliced" and len(parts) > 2 else parts[0] if len(parts) > 1 else room
         if other in USES and other != room and other not in USES[room]:
             complain(f"{path.relative_to(ROOT)}:{number}: {room} may not use {other} (\"{name}\")")
@@ -116,7 +120,8 @@ def check_self(complain):
     """The checks above must notice what they are for."""
     found = []
     fake = ROOT / "src" / "engine" / "splice_engine.cpp"
-    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/block_topology.h"\n'}
+    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/block_topology.h"\n'
+             '#include "engine/psync/psync_engine.h"\n'}
 
     class Fake:
         suffix = ".h"
@@ -128,7 +133,7 @@ def check_self(complain):
             return check["text"]
 
     check_includes(Fake(), "engine", found.append)
-    if len(found) != 4:
+    if len(found) != 5:
         complain("the include check does not notice forbidden includes")
     body = ["int f(int x) {"] + ["  x++;"] * 70 + ["}"]
     if list(functions(body)) != [(1, 72)]:

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "contract/kernel_of_tomorrow.h"
 #include "spliced/util/page_buffer.h"
 
 namespace spliced::engine::test {
@@ -127,6 +128,46 @@ TEST(Capabilities, ProbingLeavesNoDescriptorBehind) {
   const auto before = descriptors();
   (void)probe_capabilities();
   EXPECT_EQ(descriptors(), before);
+}
+
+TEST(Capabilities, SayInWordsWhichEngineToPrefer) {
+  const Capabilities& caps = probed();
+  EXPECT_EQ(caps.preferred_engine, caps.vmsplice_aliases_pages ? "splice" : "psync");
+  EXPECT_FALSE(caps.advice.empty());
+}
+
+TEST(Capabilities, OnAKernelThatCopiesPsyncIsPreferred) {
+  contract::KernelOfTomorrow sys;
+  const Capabilities caps = probe_capabilities(sys);
+  EXPECT_TRUE(caps.vmsplice_write.works);
+  EXPECT_FALSE(caps.vmsplice_aliases_pages);
+  EXPECT_TRUE(caps.read_paths[static_cast<std::size_t>(ReadPath::copy)].works);
+  EXPECT_EQ(caps.preferred_engine, "psync");
+  EXPECT_NE(caps.advice.find("copies on this kernel"), std::string::npos) << caps.advice;
+}
+
+// As under a filter of system calls.
+struct WithoutSplice : ForwardingSyscalls {
+  ssize_t vmsplice(int, const iovec*, std::size_t, unsigned) override { return refuse(); }
+  ssize_t splice(int in, off64_t* off_in, int out, off64_t* off_out, std::size_t length) override {
+    return all ? refuse() : next_.splice(in, off_in, out, off_out, length);
+  }
+  static ssize_t refuse() {
+    errno = EPERM;
+    return -1;
+  }
+  bool all = false;
+};
+
+TEST(Capabilities, WhereCallsAreRefusedPsyncIsPreferred) {
+  WithoutSplice sys;
+  const Capabilities refused = probe_capabilities(sys);
+  EXPECT_EQ(refused.preferred_engine, "psync");
+  EXPECT_NE(refused.advice.find("vmsplice(2) is refused"), std::string::npos) << refused.advice;
+  sys.all = true;
+  const Capabilities nothing = probe_capabilities(sys);
+  EXPECT_EQ(nothing.preferred_engine, "psync");
+  EXPECT_NE(nothing.advice.find("splice(2) does not work here"), std::string::npos) << nothing.advice;
 }
 
 }  // namespace
