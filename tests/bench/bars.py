@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ratios must come to. A bar is missed only when the median is under it by more than the spread."""
+"""What the ratios must come to. A bar is missed only when the whole 95 % interval of the median ratio lies on the wrong
+side of it, and the same contender against itself, in the same rounds, does not show the like."""
 import collections
+import math
 import statistics
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -23,10 +25,30 @@ BARS = [
     ("spliced discard", "fio psync", "zram", MIB, ("read", "randread"), 0.95),
     ("spliced discard", "fio psync", "cached", MIB, ("read",), 3.0),
 ]
+# psync against fio's psync engine: everywhere, and where the calls around a block are most of it.
+PSYNC = 0.95
+PSYNC_4K_ZRAM = 1.1
+# Against another build of the daemon (--against): no cell worse.
+BEFORE = 1.0
+# What is ours for a block of 4 KiB, by our own counters: nanoseconds and system calls, alone and in a batch of 16.
+MICRO = {"splice": {1: (110, 2.0), 16: (80, 1.0 + 1 / 16)}, "psync": {1: (110, 1.0)}}
 # Against the bare loop, by block size, on the device without noise of its own.
 BARE = {4 * KIB: 0.90, 64 * KIB: 0.97, MIB: 0.97}
 
 Verdict = collections.namedtuple("Verdict", "cell what bar median spread failed")
+
+
+def interval(values):
+    """The 95 % confidence interval of the median, by the ranks of a sign test: no assumption about how they are spread."""
+    ordered = sorted(values)
+    n = len(ordered)
+    rank, below = 0, 0.5 ** n
+    while rank + 1 < n / 2 and below + math.comb(n, rank + 1) * 0.5 ** n <= 0.025:
+        rank += 1
+        below += math.comb(n, rank) * 0.5 ** n
+    if below > 0.025:
+        return -math.inf, math.inf  # too few to tell
+    return ordered[rank], ordered[n - 1 - rank]
 
 
 def is_quick(device, bs, rw, threads):
@@ -51,10 +73,13 @@ def is_noisy(measured):
                for ratios in (measured.ratios(of, to), measured.cpu_ratios(of, to)))
 
 
-def _verdict(measured, what, bar, ratios, most=False):
-    median, width = statistics.median(ratios), spread(ratios)
-    failed = median - width > bar if most else median + width < bar
-    return Verdict(measured.name, what, bar, median, width, failed)
+def _verdict(measured, what, bar, ratios, most=False, itself=None):
+    low, high = interval(ratios)
+    failed = low > bar if most else high < bar
+    if itself:
+        # As far off from 1 as a contender is from itself says nothing.
+        failed = failed and interval(itself)[1] >= 1.0
+    return Verdict(measured.name, what, bar, statistics.median(ratios), spread(ratios), failed)
 
 
 def judge(all_measured):
@@ -66,6 +91,26 @@ def judge(all_measured):
                 out.append(_verdict(measured, f"{of} / {to}", bar, measured.ratios(of, to)))
         if cell.device == "zram" and cell.threads == 1:
             out.append(_verdict(measured, "spliced / bare", BARE[cell.bs], measured.ratios("spliced", "bare")))
+        itself = measured.ratios("spliced again", "spliced")
+        out.append(_verdict(measured, "spliced psync / fio psync", PSYNC_4K_ZRAM if (cell.device, cell.bs) == ("zram", 4 * KIB)
+                            else PSYNC, measured.ratios("spliced psync", "fio psync")))
+        if "before" in measured.results:
+            out.append(_verdict(measured, "spliced / before", BEFORE, measured.ratios("spliced", "before"), itself=itself))
         out.append(_verdict(measured, "CPU s/GB spliced / fio splice, at most", 1.0,
                             measured.cpu_ratios("spliced", "fio splice"), most=True))
+    return out
+
+
+def judge_micro(entries):
+    """What Google Benchmark tells of around_the_system_calls."""
+    out = []
+    for entry in entries:
+        name, _, rest = entry["name"].partition("/")
+        kind, batch = rest.split("/")[0].split("_")[0] if "/" in rest else "", rest.rsplit("/", 1)[-1]
+        bar = MICRO.get(kind, {}).get(int(batch)) if batch.isdigit() else None
+        if name != "around_the_system_calls" or bar is None:
+            continue
+        for what, key, most in (("ns", "ns_per_block", bar[0]), ("system calls", "calls_per_block", bar[1])):
+            value = entry[key]
+            out.append(Verdict(rest, f"{what} of ours for a block, at most", most, value, 0, value > most * 1.001))
     return out

@@ -14,7 +14,7 @@ import traceback
 import bars
 import fleet
 import report
-from contenders import Cell, Spliced, run_bare, run_fio
+from contenders import Cell, Spliced, cpus_of, run_bare, run_fio
 from devices import Devices, Unavailable
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -35,8 +35,12 @@ def cells(quick, zram, loop, cached):
     return out
 
 
-def contenders(daemon, binaries, cell):
+PSYNC = {"kind": "psync"}
+
+
+def contenders(daemon, before, binaries, cell):
     """Name → function of the seconds to run. The bare loop uses the settings that the daemon has chosen."""
+    daemon.bind(cpus_of(cell))
     tuning = daemon.tuning(cell, {})
     setup = daemon.setup_seconds(cell, {})
     out = {
@@ -44,7 +48,14 @@ def contenders(daemon, binaries, cell):
         "spliced": lambda s: daemon.run(cell, s, {}, setup),
         "fio splice": lambda s: run_fio(cell, s, "splice"),
         "fio psync": lambda s: run_fio(cell, s, "psync"),
+        "spliced psync": lambda s: daemon.run(cell, s, PSYNC, setup),
+        "spliced again": lambda s: daemon.run(cell, s, {}, setup),
     }
+    if before:
+        before.bind(cpus_of(cell))
+        for _ in range(3):  # to find its settings
+            before.job(cell, 1, {})
+        out["before"] = lambda s: before.run(cell, s, {}, setup)
     if cell.rw in ("read", "randread") and cell.bs == MIB:
         dropped = daemon.tuning(cell, DISCARD)
         out["bare discard"] = lambda s: run_bare(binaries, cell, s, dropped, True)
@@ -52,9 +63,9 @@ def contenders(daemon, binaries, cell):
     return tuning, out
 
 
-def measure(daemon, binaries, cell, rounds, seconds):
+def measure(daemon, before, binaries, cell, rounds, seconds):
     """`rounds`: how many, and how many of a cell whose rounds differ widely."""
-    tuning, runs = contenders(daemon, binaries, cell)
+    tuning, runs = contenders(daemon, before, binaries, cell)
     results = {name: [] for name in runs}
     measured = report.Measured(cell, tuning, results)
     play(runs, results, rounds[0], seconds)
@@ -85,12 +96,14 @@ def arguments():
     parser.add_argument("--cell", help="only cells whose name contains this, such as \"zram 4k\"")
     parser.add_argument("--tmpfs", default="size=4g,huge=always", metavar="OPTIONS",
                         help="of the tmpfs behind the loop device (default %(default)s: it is to cost as little as it can)")
+    parser.add_argument("--against", metavar="DIR", help="another build's programs: its daemon is measured in the same rounds, and no "
+                        "cell may be worse than with it")
     parser.add_argument("--out", default="build/bench", help="where the JSON and the SVG go (default build/bench)")
     parser.add_argument("--bin", default="build/bench/bin", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def run_cells(options, devices, daemon, document):
+def run_cells(options, devices, daemon, before, document):
     quick = options.quick
     least = options.rounds or (7 if quick else 9)
     rounds = (least, least if quick else 3 * least)
@@ -103,7 +116,7 @@ def run_cells(options, devices, daemon, document):
     measured = []
     for number, cell in enumerate(wanted, 1):
         print(f"[{number}/{len(wanted)}] {report.cell_name(cell)}", file=sys.stderr, flush=True)
-        measured.append(measure(daemon, options.bin, cell, rounds, seconds))
+        measured.append(measure(daemon, before, options.bin, cell, rounds, seconds))
     print(report.table(measured))
     verdicts = bars.judge(measured)
     print(report.bars_table(verdicts))
@@ -122,7 +135,10 @@ def run_micro(options, document):
     document["micro"] = json.loads(done.stdout)["benchmarks"]
     print("\nWhat is ours alone")
     for entry in document["micro"]:
-        print(f"  {entry['name']:<34} {entry['cpu_time']:>12.1f} {entry['time_unit']}")
+        print(f"  {entry['name']:<44} {entry['cpu_time']:>12.1f} {entry['time_unit']}")
+    verdicts = bars.judge_micro(document["micro"])
+    print(report.bars_table(verdicts))
+    return [v for v in verdicts if v.failed]
 
 
 def run(options):
@@ -138,14 +154,15 @@ def run(options):
     with Devices(options.tmpfs) as devices:
         with contextlib.closing(Spliced(options.bin)) as daemon:
             if "cells" in parts:
-                failed += run_cells(options, devices, daemon, document)
+                with contextlib.closing(Spliced(options.against)) if options.against else contextlib.nullcontext() as before:
+                    failed += run_cells(options, devices, daemon, before, document)
                 write(document)
             if "rate" in parts:
                 failed += fleet.rate(daemon, devices, 10 if options.quick else 30, document)
             if "fleet" in parts:
                 failed += fleet.many(daemon, devices, 20 if options.quick else 30, document)
     if "micro" in parts:
-        run_micro(options, document)
+        failed += run_micro(options, document)
     write(document)
     print(f"\nwritten: {out}/bench.json" + (f", {out}/bench.svg" if "cells" in parts else ""))
     return 1 if failed else 0

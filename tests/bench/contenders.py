@@ -61,6 +61,14 @@ class Spliced:
         finally:
             shutil.rmtree(self._dir, ignore_errors=True)
 
+    def bind(self, cpus):
+        """All of the daemon to these CPUs, the threads that it will have, too."""
+        for thread in os.listdir(f"/proc/{self._process.pid}/task"):
+            try:
+                os.sched_setaffinity(int(thread), cpus)
+            except ProcessLookupError:
+                pass  # it has ended
+
     def call(self, method, path, body=None):
         connection = UnixConnection(self._socket)
         connection.request(method, path, json.dumps(body) if body is not None else None,
@@ -136,6 +144,17 @@ def _fio_range(cell):
     return [f"--size={part}", f"--offset_increment={part}"]
 
 
+def cpus_of(cell):
+    """The same for every contender: as many as there are threads, from the first on."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return set(allowed[:cell.threads])
+
+
+def _bind(cell):
+    cpus = cpus_of(cell)
+    return lambda: os.sched_setaffinity(0, cpus)
+
+
 def run_fio(cell, seconds, engine):
     """CPU time is what fio itself tells of its job; what it spends before and after does not count."""
     done = subprocess.run(
@@ -143,7 +162,7 @@ def run_fio(cell, seconds, engine):
          f"--direct={int(cell.direct)}", "--time_based", f"--runtime={round(seconds * 1000)}ms", "--thread",
          f"--numjobs={cell.threads}", "--group_reporting", "--zero_buffers", "--norandommap",
          f"--invalidate={int(cell.direct)}", *_fio_range(cell), "--output-format=json"],
-        capture_output=True, text=True, cwd="/tmp", timeout=seconds + 60)
+        capture_output=True, text=True, cwd="/tmp", timeout=seconds + 60, preexec_fn=_bind(cell))
     if done.returncode != 0:
         raise RuntimeError(f"fio: {done.stderr}")
     job = json.loads(done.stdout)["jobs"][0]
@@ -157,7 +176,7 @@ def run_bare(binaries, cell, seconds, tuning, discard):
         [f"{binaries}/bare", "--target", cell.target, "--rw", cell.rw, "--bs", str(cell.bs), "--threads", str(cell.threads),
          "--direct", str(int(cell.direct)), "--seconds", str(seconds), "--pipe", str(tuning["pipe_size_bytes"]),
          "--batch", str(tuning["batch"]), "--discard", str(int(discard))], capture_output=True, text=True,
-        timeout=seconds + 60)
+        timeout=seconds + 60, preexec_fn=_bind(cell))
     if done.returncode != 0:
         raise RuntimeError(f"bare: {done.stderr}")
     out = json.loads(done.stdout)

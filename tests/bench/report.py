@@ -72,12 +72,12 @@ def bars_table(verdicts):
     for v in verdicts:
         at_most = v.what.endswith("at most")
         met = v.median <= v.bar if at_most else v.median >= v.bar
-        word = "met" if met else "MISSED" if v.failed else "within the spread"
+        word = "met" if met else "MISSED" if v.failed else "within the interval"
         lines.append(f"{v.cell:<24}{v.what:<42}{v.bar:>6.2f}{v.median:>8.2f}{v.spread:>8.2f}  {word}")
     return "\n".join(lines)
 
 
-COLOURS = {"bare": "#999999", "spliced": "#1f77b4", "spliced discard": "#17becf", "bare discard": "#bbbbbb",
+COLOURS = {"spliced psync": "#2ca02c", "spliced again": "#aec7e8", "before": "#9467bd", "bare": "#999999", "spliced": "#1f77b4", "spliced discard": "#17becf", "bare discard": "#bbbbbb",
            "fio splice": "#d62728", "fio psync": "#ff9896"}
 
 

@@ -229,8 +229,16 @@ class Hangs(TestCase):
 
     @unittest.skipIf(os.environ.get("SPLICED_PRESET") == "tsan", "under ThreadSanitizer threads share one descriptor table")
     def test_a_killed_daemon_whose_thread_hangs_keeps_nothing_that_the_next_one_needs(self):
+        self.end_with_a_hung_thread(signal.SIGKILL)
+
+    def test_a_daemon_that_ended_without_its_hung_thread_keeps_nothing_that_the_next_one_needs(self):
+        self.end_with_a_hung_thread(signal.SIGTERM)
+
+    def end_with_a_hung_thread(self, how):
+        """The next one has the same socket, port and state directory within 5 s, and refuses the disk that hangs alone."""
         mount, server = self.fuse_disk_and_server(16 * MIB)
         loop, _ = self.loop(image=mount / "disk")
+        other, _ = self.loop(4 * MIB)
         self.addCleanup(os.kill, server.pid, signal.SIGCONT)
         (mount / "control").write_text("hang read 0 16777216")
         daemon = self.daemon(allow=["/dev/loop*"])
@@ -239,10 +247,15 @@ class Hangs(TestCase):
         await_true(lambda: daemon.metric("spliced_io_inflight") == 1, "the read to hang")
         port = daemon.metrics_port
         pid = daemon.pid()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
         await_true(lambda: self.state_of_leader(pid) in (None, "Z"), "the process to end but for its thread")
+        begun = time.monotonic()
         again = self.daemon(metrics_port=port, directory=daemon.dir, allow=["/dev/loop*"])
         self.assertEqual("INTERRUPTED", again.call("GET", f"/v1/jobs/{job['id']}").json["state"])
+        self.assertLess(time.monotonic() - begun, 5 * SLOW)
+        refused = again.call("POST", "/v1/jobs", {"targets": [loop], "workload": {"rw": "read"}})
+        self.assertIn(refused.status, (409, 422), refused.json)
+        self.assertEqual("PASS", again.run(targets=[other], workload={"rw": "read", "bs": "64k"})["verdict"])
         (mount / "control").write_text("clear")
 
     @staticmethod

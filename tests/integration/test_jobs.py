@@ -2,6 +2,7 @@
 """Jobs on real devices: what the job, the metrics and the kernel say must agree."""
 import json
 import os
+import pathlib
 import re
 import subprocess
 import unittest
@@ -46,6 +47,42 @@ class FileJobs(TestCase):
         job = daemon.run(targets=[str(path)], engine={"read_path": "map"}, workload={"direct": False})
         self.assertEqual("FAILED", job["state"])
         self.assertIn("pinned", job["devices"][0]["reason"])
+
+    def test_psync_writes_and_reads_what_splice_does(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        for kind, bs in (("psync", "64k"), ("splice", "64k"), ("psync", "1536")):
+            job = daemon.run(targets=[str(path)], destructive=True, engine={"kind": kind},
+                             workload={"rw": "randwrite", "bs": bs, "size": "3M", "seed": 7, "direct": False, "workers": 3})
+            self.assertEqual(("PASS", kind), (job["verdict"], job["devices"][0]["engine"]["kind"]))
+            block = 1536 if bs == "1536" else 65536
+            self.assertEqual({True}, set(Blocks(7, block).check(path, 3 * MIB).values()))
+        job = daemon.run(targets=[str(path)], engine={"kind": "psync"}, workload={"rw": "read", "bs": "1M", "direct": False})
+        device = job["devices"][0]
+        self.assertEqual((3 * MIB, []), (device["io"]["read"]["bytes"], device["engine"]["events"]))
+        self.assertNotIn("read_path", device["engine"])
+        self.assertEqual(0, daemon.metric("spliced_psync_retries_total"))
+        self.assertEqual(0, daemon.metric("spliced_vmsplice_fallbacks_total", **{"from": "vmsplice"}))
+
+    def test_workers_keep_to_the_cpus_that_a_job_allows(self):
+        daemon = self.daemon()
+        path = daemon.dir / "scratch"
+        path.write_bytes(os.urandom(MIB))
+        here = sorted(os.sched_getaffinity(0))
+        job = daemon.submit(targets=[str(path)], workload={"rw": "randread", "direct": False, "workers": 2, "runtime": "10s",
+                                                           "time_based": True, "cpus_allowed": str(here[-1])})
+        tasks = pathlib.Path(f"/proc/{daemon.pid()}/task")
+        workers = [task for task in tasks.iterdir() if "scratch/" in (task / "comm").read_text()]
+        self.assertEqual(2, len(workers))
+        await_true(lambda: all(os.sched_getaffinity(int(task.name)) == {here[-1]} for task in workers), "both to be bound")
+        # Two of them on one CPU: each waits for it half of the time.
+        await_true(lambda: daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]["cpu_wait_seconds"] > 0.3,
+                   "what they waited for the CPU to be told")
+        self.assertGreater(daemon.metric("spliced_worker_cpu_wait_seconds_total"), 0.3)
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
+        refused = daemon.call("POST", "/v1/jobs", {"targets": [str(path)], "workload": {"cpus_allowed": "0,1000"}})
+        self.assertEqual(422, refused.status)
+        self.assertEqual("/workload/cpus_allowed", refused.json["errors"][0]["pointer"])
 
     def test_rate_is_kept_and_sync_is_counted(self):
         daemon = self.daemon()
