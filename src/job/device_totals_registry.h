@@ -44,7 +44,7 @@ class DeviceTotalsRegistry {
   struct Record {
     device::TargetFacts facts;
     std::shared_ptr<const DeviceTotals> totals;    // never changed, but replaced: readers go on with it; null for none
-    std::vector<std::shared_ptr<DeviceRun>> runs;  // not settled yet; the newest last
+    std::vector<std::shared_ptr<DeviceRun>> runs;  // not added to totals yet; the newest last
     bool registered = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;

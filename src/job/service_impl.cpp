@@ -48,8 +48,8 @@ JobService::Impl::Impl(ServiceSetup setup)
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_},
       watch_(setup_.admission, registry_),
       budget_(setup_.limits),
-      last_round_(setup_.clock.now()),
-      last_recording_(last_round_.load()),
+      last_tick_(setup_.clock.now()),
+      last_recording_(last_tick_.load()),
       recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
       supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
 

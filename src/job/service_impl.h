@@ -29,7 +29,7 @@ class JobService::Impl {
   util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
   util::Status forget(const std::string& id, const access::Principal& who);
   Telemetry telemetry() const;
-  bool alive(util::Nanos limit) const { return setup_.clock.now() - last_round_.load() < limit; }
+  bool alive(util::Nanos limit) const { return setup_.clock.now() - last_tick_.load() < limit; }
   bool wait_for_threads(util::Nanos limit);
   bool accepting() const { return accepting_; }
   std::size_t unrecorded() const { return write_behind_.pending(); }
@@ -88,8 +88,8 @@ class JobService::Impl {
   void tick();
   [[nodiscard]] static bool poll_job(const Watched& job, util::Nanos now);
   void finalize(const Watched& over, util::Nanos now);
-  void visit_lingering(util::Nanos now);
-  void sweep_ledger(util::Nanos now);
+  void poll_lingering(util::Nanos now);
+  void sweep_registry(util::Nanos now);
   [[nodiscard]] std::vector<JobPtr> forget_oldest();
   void record_changes(const std::stop_token& stop);
   [[nodiscard]] bool has_to_record() const { return !changes_.empty() || !forgotten_.empty(); }
@@ -124,7 +124,7 @@ class JobService::Impl {
   Budget budget_;
 
   std::atomic<bool> accepting_{true};
-  std::atomic<util::Nanos> last_round_;
+  std::atomic<util::Nanos> last_tick_;
   util::Nanos last_sweep_ = 0;               // the supervisor's own
   std::atomic<util::Nanos> last_recording_;  // when the recorder came round
   // Last: they stop before anything that they use.

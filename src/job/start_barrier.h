@@ -26,7 +26,7 @@ class StartBarrier {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_ == workers; });
   }
-  // The same, and sets the instant. Once. What must be known before the first operation is settled between this and
+  // The same, and sets the instant. Once. What must be known before the first operation is decided between this and
   // let_go(); and who holds a lock that others want gives it back, for each worker that is woken may take the CPU at
   // once.
   util::Nanos set(std::size_t workers) {

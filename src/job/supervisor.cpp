@@ -43,7 +43,7 @@ void JobService::Impl::supervise(const std::stop_token& stop) {
 // Looking at four thousand workers takes a while as well: the lock is held for taking down whom to look at.
 void JobService::Impl::tick() {
   const Nanos now = setup_.clock.now();
-  last_round_ = now;
+  last_tick_ = now;
   if (const Nanos pause = pauses_.tick(now); pause != 0) {
     setup_.log.log(
         util::LogLevel::warning,
@@ -64,12 +64,12 @@ void JobService::Impl::tick() {
   for (const Watched& job : watched) {
     if (poll_job(job, now)) finalize(job, now);
   }
-  visit_lingering(now);
-  sweep_ledger(now);
+  poll_lingering(now);
+  sweep_registry(now);
 }
 
 // Names in sysfs are all that is looked at: a path could hang.
-void JobService::Impl::sweep_ledger(Nanos now) {
+void JobService::Impl::sweep_registry(Nanos now) {
   if (now - last_sweep_ < kSweepInterval) return;
   last_sweep_ = now;
   const auto present = setup_.admission.block_names();
@@ -118,7 +118,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
   changes_.back().ended = over.job;
 }
 
-void JobService::Impl::visit_lingering(Nanos now) {
+void JobService::Impl::poll_lingering(Nanos now) {
   std::vector<std::shared_ptr<DeviceRun>> back;
   {
     const std::lock_guard lock(mutex_);

@@ -36,7 +36,7 @@ class TuningMemory {
   std::map<std::string, TuningSnapshot> results_;
 };
 
-// One direction of one device under one job. Settled at once, or by the one worker that tries the settings out.
+// One direction of one device under one job. Decided at once, or by the one worker that tries the settings out.
 class Tuning {
  public:
   // `memory` outlives it.

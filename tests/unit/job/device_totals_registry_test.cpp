@@ -14,7 +14,7 @@ namespace {
 
 using testing::reading;
 
-struct LedgerTest : testing::RunFixture {
+struct DeviceTotalsRegistryTest : testing::RunFixture {
   DeviceTelemetry only() {
     auto devices = registry.read(clock.now());
     EXPECT_EQ(devices.size(), 1U);
@@ -32,7 +32,7 @@ device::TargetFacts named(const std::string& name) {
   return facts;
 }
 
-TEST_F(LedgerTest, AnIntroducedDeviceIsKnownWithNothingDone) {
+TEST_F(DeviceTotalsRegistryTest, ARegisteredDeviceIsKnownWithNothingDone) {
   EXPECT_TRUE(registry.read(clock.now()).empty());
   registry.register_device(named("sda"), clock.now());
   registry.register_device(named("sda"), clock.now());
@@ -44,7 +44,7 @@ TEST_F(LedgerTest, AnIntroducedDeviceIsKnownWithNothingDone) {
   EXPECT_FALSE(device.last_completion);
 }
 
-TEST_F(LedgerTest, CountsARunBeforeAndAfterItIsSettled) {
+TEST_F(DeviceTotalsRegistryTest, CountsARunBeforeAndAfterItEnded) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
   EXPECT_EQ(operations(), 10U);
@@ -56,7 +56,7 @@ TEST_F(LedgerTest, CountsARunBeforeAndAfterItIsSettled) {
   EXPECT_TRUE(only().last_completion);
 }
 
-TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
+TEST_F(DeviceTotalsRegistryTest, NeverGoesDownAcrossRuns) {
   std::uint64_t before = 0;
   for (int i = 1; i <= 3; ++i) {
     const auto run = create(reading({path}));
@@ -75,7 +75,7 @@ TEST_F(LedgerTest, NeverGoesDownAcrossRuns) {
   }
 }
 
-TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
+TEST_F(DeviceTotalsRegistryTest, NeverGoesDownForAReaderWhileRunsEnd) {
   constexpr unsigned kRuns = 20;
   registry.register_device(named(path), clock.now());
   std::atomic<bool> over{false};
@@ -96,7 +96,7 @@ TEST_F(LedgerTest, NeverGoesDownForAReaderWhileRunsAreSettled) {
   EXPECT_EQ(operations(), 10U * kRuns);
 }
 
-TEST_F(LedgerTest, ARunThatFailedShowsUntilTheNextOne) {
+TEST_F(DeviceTotalsRegistryTest, ARunThatFailedShowsUntilTheNextOne) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
   registry.add_ended(run, true, clock.now());
@@ -108,7 +108,7 @@ TEST_F(LedgerTest, ARunThatFailedShowsUntilTheNextOne) {
   EXPECT_EQ(only().activity, DeviceActivity::idle);
 }
 
-TEST_F(LedgerTest, KeepsDevicesApart) {
+TEST_F(DeviceTotalsRegistryTest, KeepsDevicesApart) {
   const std::string other = dir.file("other", 8192);
   const auto run = finished_run(reading({path}));
   const auto second = finished_run(reading({other}));
@@ -121,7 +121,7 @@ TEST_F(LedgerTest, KeepsDevicesApart) {
   EXPECT_EQ(devices[1].totals.ops[0].operations, 10U);
 }
 
-struct FullLedger : LedgerTest {
+struct FullRegistry : DeviceTotalsRegistryTest {
   // All but `room` places are taken, by disk0, disk1, and so on: the higher the number, the later.
   void fill(std::size_t room = 0) {
     for (std::size_t i = 0; i < DeviceTotalsRegistry::kMaxDevices - room; ++i) {
@@ -136,7 +136,7 @@ struct FullLedger : LedgerTest {
   }
 };
 
-TEST_F(FullLedger, HasABoundedNumberOfDevices) {
+TEST_F(FullRegistry, HasABoundedNumberOfDevices) {
   fill(2);
   EXPECT_TRUE(registry.make_room_for({"one", "two", "disk0"}));
   EXPECT_EQ(names().size(), DeviceTotalsRegistry::kMaxDevices - 2) << "there was room";
@@ -147,7 +147,7 @@ TEST_F(FullLedger, HasABoundedNumberOfDevices) {
   EXPECT_FALSE(names().contains("three"));
 }
 
-TEST_F(FullLedger, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
+TEST_F(FullRegistry, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
   fill();
   EXPECT_TRUE(registry.make_room_for({"one", "two", "disk0", "disk2"}));
   const auto left = names();
@@ -157,7 +157,7 @@ TEST_F(FullLedger, TheLongestIdleMakeRoomButNotThoseThatAreWanted) {
   for (const char* kept : {"disk0", "disk2", "disk4"}) EXPECT_TRUE(left.contains(kept)) << kept;
 }
 
-TEST_F(FullLedger, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
+TEST_F(FullRegistry, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
   fill(1);
   const auto run = finished_run(reading({path}));
   registry.attach(run);
@@ -168,8 +168,8 @@ TEST_F(FullLedger, AFileThatRanMakesRoomBeforeADiskOfTheMachine) {
   EXPECT_TRUE(names().contains("disk0"));
 }
 
-TEST_F(FullLedger, WhatRunsNeverLeaves) {
-  const auto run = finished_run(reading({path}));  // but not settled
+TEST_F(FullRegistry, WhatRunsNeverLeaves) {
+  const auto run = finished_run(reading({path}));  // but not added to the totals
   registry.attach(run);
   fill(1);
   std::vector<std::string> all;
@@ -183,7 +183,7 @@ TEST_F(FullLedger, WhatRunsNeverLeaves) {
 }
 
 // Two jobs may find the same room.
-TEST_F(FullLedger, StaysBoundedWhenARunComesIntoAFullTable) {
+TEST_F(FullRegistry, StaysBoundedWhenARunComesIntoAFullTable) {
   fill();
   const auto run = finished_run(reading({path}));
   registry.attach(run);
@@ -192,7 +192,7 @@ TEST_F(FullLedger, StaysBoundedWhenARunComesIntoAFullTable) {
   EXPECT_FALSE(names().contains("disk0"));
 }
 
-struct SweptLedger : FullLedger {
+struct SweptRegistry : FullRegistry {
   void run_once(bool failed = false) {
     const auto run = finished_run(reading({path}));
     registry.attach(run);
@@ -204,7 +204,7 @@ struct SweptLedger : FullLedger {
   }
 };
 
-TEST_F(SweptLedger, WhatHasNotRunForAnHourLeaves) {
+TEST_F(SweptRegistry, WhatHasNotRunForAnHourLeaves) {
   run_once(true);
   sweep_after(DeviceTotalsRegistry::kIdleLimit - 1);
   EXPECT_EQ(operations(), 10U);
@@ -214,7 +214,7 @@ TEST_F(SweptLedger, WhatHasNotRunForAnHourLeaves) {
   EXPECT_EQ(registry.departed().bytes, 40'960U);
 }
 
-TEST_F(SweptLedger, WhatComesBackBeginsAtZero) {
+TEST_F(SweptRegistry, WhatComesBackBeginsAtZero) {
   run_once();
   sweep_after(DeviceTotalsRegistry::kIdleLimit);
   run_once();
@@ -222,7 +222,7 @@ TEST_F(SweptLedger, WhatComesBackBeginsAtZero) {
   EXPECT_EQ(only().activity, DeviceActivity::idle);
 }
 
-TEST_F(SweptLedger, EachRunIsAnotherHour) {
+TEST_F(SweptRegistry, EachRunIsAnotherHour) {
   run_once();
   sweep_after(DeviceTotalsRegistry::kIdleLimit / 2);
   run_once();
@@ -230,7 +230,7 @@ TEST_F(SweptLedger, EachRunIsAnotherHour) {
   EXPECT_EQ(operations(), 20U);
 }
 
-TEST_F(SweptLedger, DisksOfTheMachineStayAsLongAsTheyAreSeen) {
+TEST_F(SweptRegistry, DisksOfTheMachineStayAsLongAsTheyAreSeen) {
   registry.register_device(named("sda"), clock.now());
   registry.register_device(named("sdb"), clock.now());
   run_once();
@@ -240,7 +240,7 @@ TEST_F(SweptLedger, DisksOfTheMachineStayAsLongAsTheyAreSeen) {
   EXPECT_EQ(names(), std::set<std::string>{"sda"});
 }
 
-TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
+TEST_F(SweptRegistry, WhatRunsStaysHoweverLong) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
   sweep_after(100 * DeviceTotalsRegistry::kIdleLimit);
@@ -251,14 +251,14 @@ TEST_F(SweptLedger, WhatRunsStaysHoweverLong) {
 }
 
 // The job was refused after its runs had been made.
-TEST_F(LedgerTest, ARunThatWasNeverAttachedLeavesNothing) {
+TEST_F(DeviceTotalsRegistryTest, ARunThatWasNeverAttachedLeavesNothing) {
   const auto run = finished_run(reading({path}));
   registry.add_ended(run, true, clock.now());
   EXPECT_TRUE(registry.read(clock.now()).empty());
 }
 
 // A worker gives its claim back before the supervisor settles its run: the next job on the device can come in between.
-TEST_F(LedgerTest, ARunThatIsNotSettledYetCountsBesideTheNext) {
+TEST_F(DeviceTotalsRegistryTest, ARunThatHasNotEndedYetCountsBesideTheNext) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
   EXPECT_EQ(operations(), 10U);

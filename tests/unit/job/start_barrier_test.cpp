@@ -13,7 +13,7 @@
 namespace spliced::job {
 namespace {
 
-struct StartLineTest : ::testing::Test {
+struct StartBarrierTest : ::testing::Test {
   util::Nanos open(std::size_t workers) {
     const util::Nanos start = barrier.set(workers);
     barrier.let_go();
@@ -24,7 +24,7 @@ struct StartLineTest : ::testing::Test {
   StartBarrier barrier{clock};
 };
 
-TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
+TEST_F(StartBarrierTest, EverybodyStartsAtTheInstantOfOpening) {
   std::array<util::Nanos, 4> starts{};
   util::Nanos opened = 0;
   {
@@ -36,7 +36,7 @@ TEST_F(StartLineTest, EverybodyStartsAtTheInstantOfOpening) {
   for (const auto start : starts) EXPECT_EQ(start, opened);
 }
 
-TEST_F(StartLineTest, OpeningWaitsForTheLastOne) {
+TEST_F(StartBarrierTest, OpeningWaitsForTheLastOne) {
   std::atomic<bool> opened{false};
   std::jthread first([&] { (void)barrier.wait(); });
   std::jthread opener([&] {
@@ -48,8 +48,8 @@ TEST_F(StartLineTest, OpeningWaitsForTheLastOne) {
   EXPECT_TRUE(testing::await([&] { return opened.load(); }));
 }
 
-// What is settled after the instant is set is known to the first operation.
-TEST_F(StartLineTest, NobodyGoesBeforeTheWordIsGiven) {
+// What is decided after the instant is set is known to the first operation.
+TEST_F(StartBarrierTest, NobodyGoesBeforeTheWordIsGiven) {
   std::atomic<bool> let{false};
   std::array<bool, 2> early{};
   {
@@ -69,7 +69,7 @@ TEST_F(StartLineTest, NobodyGoesBeforeTheWordIsGiven) {
   EXPECT_EQ(early, (std::array<bool, 2>{}));
 }
 
-TEST_F(StartLineTest, NobodyStartsAfterAnAbort) {
+TEST_F(StartBarrierTest, NobodyStartsAfterAnAbort) {
   std::atomic<util::Nanos> start{-1};
   {
     std::jthread waiting([&] { start = barrier.wait(); });
@@ -79,7 +79,7 @@ TEST_F(StartLineTest, NobodyStartsAfterAnAbort) {
   EXPECT_EQ(barrier.wait(), 0);  // whoever comes late
 }
 
-TEST_F(StartLineTest, AnAbortAfterTheStartChangesNothing) {
+TEST_F(StartBarrierTest, AnAbortAfterTheStartChangesNothing) {
   const util::Nanos opened = open(0);
   clock.advance(5);
   barrier.abort();

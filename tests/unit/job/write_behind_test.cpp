@@ -13,7 +13,7 @@ using testing::contains;
 using testing::endless;
 using testing::reading;
 
-struct KeeperTest : testing::ServiceFixture {
+struct WriteBehindTest : testing::ServiceFixture {
   static StoredJob record(const std::string& id, State state) {
     StoredJob job;
     job.id = id;
@@ -31,7 +31,7 @@ struct KeeperTest : testing::ServiceFixture {
   WriteBehind write_behind{store, lines};
 };
 
-TEST_F(KeeperTest, WritesAtOnce) {
+TEST_F(WriteBehindTest, WritesAtOnce) {
   write_behind.put(record("a", State::running));
   EXPECT_EQ(stored_state("a"), State::running);
   EXPECT_TRUE(write_behind.erase("a"));
@@ -40,7 +40,7 @@ TEST_F(KeeperTest, WritesAtOnce) {
   EXPECT_TRUE(lines.lines.empty());
 }
 
-TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
+TEST_F(WriteBehindTest, WhatTheStoreDidNotTakeIsTriedAgain) {
   store.broken = true;
   write_behind.put(record("a", State::running));
   write_behind.put(record("b", State::succeeded));
@@ -57,7 +57,7 @@ TEST_F(KeeperTest, WhatTheStoreDidNotTakeIsTriedAgain) {
   EXPECT_TRUE(contains(lines.lines[0], "the store is broken")) << lines.lines[0];
 }
 
-TEST_F(KeeperTest, KnowsForHowLongTheOldestHasBeenWaiting) {
+TEST_F(WriteBehindTest, KnowsForHowLongTheOldestHasBeenWaiting) {
   write_behind.put(record("a", State::running));
   EXPECT_EQ(write_behind.delay(), 0);
   store.broken = true;
@@ -71,7 +71,7 @@ TEST_F(KeeperTest, KnowsForHowLongTheOldestHasBeenWaiting) {
   EXPECT_EQ(write_behind.delay(), 0);
 }
 
-TEST_F(KeeperTest, AnEndThatIsKeptStays) {
+TEST_F(WriteBehindTest, AnEndThatIsKeptStays) {
   store.broken = true;
   write_behind.put(record("a", State::succeeded));
   write_behind.put(record("a", State::running));
@@ -80,7 +80,7 @@ TEST_F(KeeperTest, AnEndThatIsKeptStays) {
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
-TEST_F(KeeperTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
+TEST_F(WriteBehindTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
   write_behind.put(record("a", State::running));
   store.broken = true;
   write_behind.put(record("a", State::succeeded));
@@ -92,7 +92,7 @@ TEST_F(KeeperTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
 }
 
 // Or a store that fails for days would cost memory without end.
-TEST_F(KeeperTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
+TEST_F(WriteBehindTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
   store.broken = true;
   write_behind.put(record("a", State::pending));
   write_behind.put(record("a", State::succeeded));
@@ -100,7 +100,7 @@ TEST_F(KeeperTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
   EXPECT_EQ(write_behind.pending(), 0U);
 }
 
-TEST_F(KeeperTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
+TEST_F(WriteBehindTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
   store.broken = true;
   for (const char* id : {"a", "b", "c"}) write_behind.put(record(id, State::succeeded));
   store.broken = false;
@@ -116,7 +116,7 @@ TEST_F(KeeperTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {
   EXPECT_EQ(lines.lines.size(), 2U);
 }
 
-TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
+TEST_F(WriteBehindTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   store.broken = true;
   write_behind.put(record("a", State::running));
   store.broken = false;
@@ -130,7 +130,7 @@ TEST_F(KeeperTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   EXPECT_EQ(stored_state("a"), State::succeeded);
 }
 
-TEST_F(KeeperTest, DocumentsThatWaitAreTextsAndCanBeRead) {
+TEST_F(WriteBehindTest, DocumentsThatWaitAreTextsAndCanBeRead) {
   store.broken = true;
   int made = 0;
   StoredJob job = record("a", State::succeeded);
@@ -147,7 +147,7 @@ TEST_F(KeeperTest, DocumentsThatWaitAreTextsAndCanBeRead) {
   EXPECT_EQ(testing::text_of(write_behind.document("a")), "long story");
 }
 
-TEST_F(KeeperTest, DocumentsThatWaitAreKeptUpToALimit) {
+TEST_F(WriteBehindTest, DocumentsThatWaitAreKeptUpToALimit) {
   store.broken = true;
   const auto put = [&](const std::string& id, std::size_t bytes) {
     StoredJob job = record(id, State::succeeded);
@@ -169,7 +169,7 @@ TEST_F(KeeperTest, DocumentsThatWaitAreKeptUpToALimit) {
   EXPECT_EQ(testing::text_of(write_behind.document("d")).size(), WriteBehind::kKeptBytes);
 }
 
-TEST_F(KeeperTest, NobodyWaitsForTheDocumentOfAnotherJob) {
+TEST_F(WriteBehindTest, NobodyWaitsForTheDocumentOfAnotherJob) {
   StoredJob slow = record("slow", State::succeeded);
   slow.document = [&] {
     valve.pass();
@@ -185,7 +185,7 @@ TEST_F(KeeperTest, NobodyWaitsForTheDocumentOfAnotherJob) {
   EXPECT_EQ(store.text("slow"), "at last");
 }
 
-TEST_F(KeeperTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
+TEST_F(WriteBehindTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
   start(null_engines());
   service->on_state_change([&](const StateChange& change) {
     if (change.name == "first" && change.state == State::running) valve.pass();
@@ -204,7 +204,7 @@ TEST_F(KeeperTest, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
   EXPECT_FALSE(store.find(id));
 }
 
-TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
+TEST_F(WriteBehindTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
   start(null_engines());
   store.broken = true;
   const std::string id = submit(reading({dir.file("a", 4096)}));
@@ -218,7 +218,7 @@ TEST_F(KeeperTest, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
   EXPECT_EQ(stored_state(id), State::succeeded);
 }
 
-TEST_F(KeeperTest, ARecorderThatDoesNotComeRoundIsBehind) {
+TEST_F(WriteBehindTest, ARecorderThatDoesNotComeRoundIsBehind) {
   start(null_engines());
   service->on_state_change([this](const StateChange&) { valve.pass(); });
   submit(reading({dir.file("a", 4096)}));
@@ -228,7 +228,7 @@ TEST_F(KeeperTest, ARecorderThatDoesNotComeRoundIsBehind) {
   EXPECT_TRUE(await([&] { return service->record_delay() == 0; }));
 }
 
-TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
+TEST_F(WriteBehindTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
   start(null_engines());
   store.broken = true;
   // The store works again only when the first try to record the end has failed.
@@ -240,7 +240,7 @@ TEST_F(KeeperTest, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
   EXPECT_EQ(stored_state(id), State::interrupted);
 }
 
-TEST_F(KeeperTest, WhatARunningJobHasDoneIsRecordedNowAndThen) {
+TEST_F(WriteBehindTest, WhatARunningJobHasDoneIsRecordedNowAndThen) {
   const std::string file = dir.file("a", 4096);
   std::atomic<int> records{0};
   store.on_put = [&](const StoredJob& job) {
