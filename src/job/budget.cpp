@@ -20,8 +20,10 @@ namespace {
 constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
 
-// In the table of a device: standard streams, the target, and what looking at it needs; its workers come on top.
+// In the table of a device: standard streams, the target, and what looking at it needs; for each worker what the
+// scheduler tells of it, and what its engine opens.
 constexpr std::uint64_t kTargetDescriptors = 16;
+constexpr std::uint64_t kWorkerDescriptors = 1;
 
 std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
   return all - std::min(all, used);
@@ -35,7 +37,7 @@ std::uint64_t descriptors_for_jobs() {
 }
 
 std::uint64_t descriptors_of(const JobSpec& spec) {
-  return kTargetDescriptors + engine::kind_of(spec.engine).descriptors() * spec.workload.workers;
+  return kTargetDescriptors + (kWorkerDescriptors + engine::kind_of(spec.engine).descriptors()) * spec.workload.workers;
 }
 
 std::size_t read_buffer_bytes(const JobSpec& spec) {

@@ -21,14 +21,18 @@ constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 }  // namespace
 
 IoLoop::IoLoop(const Parts& parts)
-    : with_(parts), slots_(parts.depth), new_(parts.depth, nullptr), ended_(parts.depth, nullptr) {}
+    : with_(parts),
+      depth_(std::min(parts.depth, parts.engine.traits().depth)),
+      slots_(depth_),
+      new_(depth_, nullptr),
+      ended_(depth_, nullptr) {}
 
 bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   pacer_.emplace(with_.workload, with_.source.part(), start);
   deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
   begin_cpu_wait(start);
   for (Nanos now = start; !over(stop, now);) {
-    const Nanos began = draw() && with_.calibrator.trying(head_->op) ? with_.clock.now() : 0;
+    begin_sample();
     fill(now);
     if (outstanding_ == 0) {
       if (!head_) break;
@@ -38,7 +42,7 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
       continue;
     }
     const std::size_t before = outstanding_;
-    now = reap(reap_until(now), began);
+    now = reap(reap_until(now));
     if (now >= next_cpu_look_) [[unlikely]]
       add_cpu_wait(now);
     if (with_.workload.thinktime != 0 && outstanding_ < before && !think(stop, now)) break;
@@ -81,13 +85,14 @@ void IoLoop::fill(Nanos now) {
   submit();
 }
 
-// What syncs waits for all before it, and all after it wait for that. While settings are compared, the two directions
-// do not mix.
+// What syncs waits for all before it, and all after it wait for that. While settings are compared, what is under way
+// goes one way, and ends before more begins.
 bool IoLoop::may_join(const Request& request) const {
   const std::size_t before = outstanding_ + fresh_;
   if (before == 0) return true;
-  if (alone_ || before >= with_.calibrator.batch(request.op)) return false;
-  return request.op == last_op_ || !(with_.calibrator.trying(request.op) || with_.calibrator.trying(last_op_));
+  if (alone_ || before >= std::min(depth_, with_.calibrator.batch(request.op))) return false;
+  if (!with_.calibrator.trying(request.op) && sample_began_ == 0) return true;
+  return outstanding_ == 0 && request.op == last_op_;
 }
 
 IoSlot& IoLoop::slot_for(const Request& request, Nanos due) {
@@ -109,7 +114,7 @@ IoSlot& IoLoop::slot_for(const Request& request, Nanos due) {
   return slot;
 }
 
-// The engine's depth is at least that of the loop.
+// The loop has no more slots than the engine takes.
 void IoLoop::submit() {
   if (fresh_ == 0) return;
   outstanding_ += with_.engine.submit({new_.data(), fresh_});
@@ -123,8 +128,8 @@ Nanos IoLoop::reap_until(Nanos now) const {
   return due > now && (deadline_ == 0 || due < deadline_) ? due : deadline_;
 }
 
-// When the last of what was reaped ended. `began`: with the making of the data, if that is to be known.
-Nanos IoLoop::reap(Nanos until, Nanos began) {
+// When the last of what was reaped ended.
+Nanos IoLoop::reap(Nanos until) {
   const std::size_t count = with_.engine.reap(ended_, 1, until);
   if (count == 0) return with_.clock.now();
   Nanos now = 0;
@@ -137,21 +142,30 @@ Nanos IoLoop::reap(Nanos until, Nanos began) {
   }
   outstanding_ -= count;
   if (outstanding_ == 0) alone_ = false;
-  if (began != 0) [[unlikely]]
-    calibrate(count, began);
+  if (sample_began_ != 0) [[unlikely]]
+    add_to_sample(count, now);
   return now;
 }
 
-// By what has just ended, if nothing else is under way.
-void IoLoop::calibrate(std::size_t ended, Nanos began) {
-  std::uint64_t bytes = 0;
-  bool all = outstanding_ == 0;
+// With nothing under way: what begins now decides how the rest is done, if its setting is still being tried. The making
+// of its data is part of it.
+void IoLoop::begin_sample() {
+  if (outstanding_ != 0) return;
+  const bool trying = draw() && with_.calibrator.trying(head_->op);
+  sample_began_ = trying ? with_.clock.now() : 0;
+  sample_bytes_ = 0;
+  sample_failed_ = false;
+}
+
+// A sample ends when all that began with it has ended.
+void IoLoop::add_to_sample(std::size_t ended, Nanos now) {
   for (std::size_t i = 0; i < ended; ++i) {
-    bytes += ended_[i]->moved;
-    all = all && ended_[i]->outcome == Outcome::done;
+    sample_bytes_ += ended_[i]->moved;
+    sample_failed_ = sample_failed_ || ended_[i]->outcome != Outcome::done;
   }
-  const IoSlot& last = *ended_[ended - 1];
-  with_.calibrator.adapt(last.op, all ? bytes : 0, last.ended - began, with_.engine);
+  if (outstanding_ != 0) return;
+  with_.calibrator.adapt(last_op_, sample_failed_ ? 0 : sample_bytes_, now - sample_began_, with_.engine);
+  sample_began_ = 0;
 }
 
 // What has not begun is given up; what has is waited for.
@@ -159,7 +173,7 @@ void IoLoop::drain() {
   const std::size_t count = with_.engine.withdraw(ended_);
   for (std::size_t i = 0; i < count; ++i) slots_.give_back(*ended_[i]);
   outstanding_ -= count;
-  while (outstanding_ > 0) (void)reap(0, 0);
+  while (outstanding_ > 0) (void)reap(0);
 }
 
 // The sync that ends the worker's part, if one was asked for.
@@ -168,7 +182,7 @@ void IoLoop::finish() {
   if (!with_.source.last(request)) return;
   new_[fresh_++] = &slot_for(request, 0);
   submit();
-  (void)reap(0, 0);
+  (void)reap(0);
   drain();
 }
 

@@ -47,9 +47,10 @@ class IoLoop {
   [[nodiscard]] bool may_join(const Request& request) const;
   engine::IoSlot& slot_for(const Request& request, util::Nanos due);
   void submit();
-  [[nodiscard]] util::Nanos reap(util::Nanos until, util::Nanos began);
+  [[nodiscard]] util::Nanos reap(util::Nanos until);
   [[nodiscard]] util::Nanos reap_until(util::Nanos now) const;
-  void calibrate(std::size_t ended, util::Nanos began);
+  void begin_sample();
+  void add_to_sample(std::size_t ended, util::Nanos now);
   void drain();
   void finish();
   void begin_cpu_wait(util::Nanos now);
@@ -57,16 +58,20 @@ class IoLoop {
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
   Parts with_;
+  const std::size_t depth_;      // slots
   std::optional<Request> head_;  // drawn, and not due yet or not to go with what is under way
   std::size_t outstanding_ = 0;  // submitted, and neither reaped nor withdrawn
   std::size_t fresh_ = 0;        // in new_, to be submitted
   bool alone_ = false;           // what is under way is nothing that others may join
   util::Op last_op_ = util::Op::read;
+  util::Nanos sample_began_ = 0;  // 0: nothing is being tried
   util::Nanos deadline_ = 0;
   util::Nanos next_cpu_look_ = 0;
   std::optional<workload::Pacer> pacer_;
   SlotPool slots_;
   std::vector<engine::IoSlot*> new_, ended_;
+  std::uint64_t sample_bytes_ = 0;
+  bool sample_failed_ = false;
   util::Nanos waited_before_ = 0;  // for its CPU, before it began
 };
 

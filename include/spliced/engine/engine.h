@@ -56,8 +56,8 @@ struct alignas(64) IoSlot {
   std::uint64_t offset = 0;     // bytes from the start of the target; never the file position
   std::size_t length = 0;       // bytes; a multiple of the target's alignment when it is open with O_DIRECT
   std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads, aligned to
-                                // Traits::alignment; where the engine keeps no data of reads, as many as its kind says
-                                // are enough, and reads may share them
+                                // Traits::alignment. Where nobody looks at what is read, reads need
+                                // Kind::read_buffer() bytes, and all that are in flight together may share them
   // The caller's alone: when it was due, 0 if it was not paced.
   alignas(64) util::Nanos due = 0;
 };
@@ -66,7 +66,7 @@ static_assert(sizeof(IoSlot) == 128);
 // What an engine is like, from its making to its end.
 struct Traits {
   std::size_t depth = 1;      // slots that may have been submitted and be neither reaped nor withdrawn
-  std::size_t alignment = 1;  // of buffers, bytes, whatever the target itself asks for
+  std::size_t alignment = 1;  // of buffers, bytes, a page at most, whatever the target itself asks for
   bool keeps_data = true;     // whether what was read is in memory afterwards
 };
 
@@ -94,7 +94,8 @@ class Engine {
   // with them now, or in reap().
   [[nodiscard]] virtual std::size_t submit(std::span<IoSlot* const> slots) = 0;
   // Waits until at least `min` slots have an outcome, and gives back those that have one, in any order, each once, at
-  // most as many as `ended` holds. How many there are. Fewer than `min` when
+  // most as many as `ended` holds; an engine that does its work here goes on beyond `min` as far as there is room. How
+  // many there are. Fewer than `min` when
   //   - no more were submitted,
   //   - `until` came (0: never): no further slot begins after that,
   //   - the stop token was set: no further slot begins, and those that have begun end as soon as the kernel lets go,

@@ -20,8 +20,10 @@ namespace spliced::engine {
 
 class Syscalls;
 
-// One counter of an engine. `event` and `labels` are its names in a job; its metric has the same labels, but that
-// `errno` is called `reason` there.
+// A family of counters of an engine. `event` and `labels` are its names in a job; its metric, "spliced_KIND_...", has
+// the same labels, but that `errno` is called `reason` there. Every kind has at least "retry" (by errno: calls that
+// were made again, kRetryErrors of retry.h) and "short_transfer" (by op: calls that moved less than was asked);
+// dashboards and the contract's tests know them by these names.
 struct EventFamily {
   std::string_view event;   // "fallback"
   std::string_view metric;  // "spliced_vmsplice_fallbacks_total"
@@ -79,16 +81,19 @@ class Kind {
 
   // What is wrong with the options, each with its field, relative to them ("pipe_size").
   [[nodiscard]] virtual std::vector<util::FieldError> check(const Options& options, const Load& load) const = 0;
-  // The settings worth trying, the one to fall back to first; at least one.
+  // The settings worth trying, the one to fall back to first; at least one. None has a larger batch than the engine has
+  // depth, nor more bytes in a batch of several than the allowance; with a load that is spread all have a batch of 1. A
+  // setting of the job itself is one of its own.
   [[nodiscard]] virtual std::vector<Setting> candidates(const Options& options, const Load& load,
                                                         const Allowance& allowance) const = 0;
-  // Whether the options leave nothing to choose.
+  // Whether it is the job that left nothing to choose. Asked when there is one candidate, to say why.
   [[nodiscard]] virtual bool is_fixed(const Options& options) const = 0;
   [[nodiscard]] virtual std::vector<NamedValue> describe(const Setting& setting) const = 0;
   // All options as a text that differs where they do.
   [[nodiscard]] virtual std::string key(const Options& options) const = 0;
 
-  // What it takes besides the buffers of its slots: bytes that the kernel holds for a setting, descriptors of a worker.
+  // What it takes besides the buffers of its slots: bytes that the kernel holds for a setting, and descriptors of its
+  // own.
   [[nodiscard]] virtual std::uint64_t kernel_bytes(const Setting& setting) const = 0;
   [[nodiscard]] virtual std::size_t descriptors() const = 0;
   // Bytes that the buffer of a slot must have for reads of a block, where nobody looks at what was read.

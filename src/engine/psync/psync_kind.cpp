@@ -16,7 +16,7 @@ class PsyncKind final : public Kind {
   [[nodiscard]] std::vector<NamedValue> describe(const Setting&) const override { return {}; }
   [[nodiscard]] std::string key(const Options&) const override { return "psync"; }
   [[nodiscard]] std::uint64_t kernel_bytes(const Setting&) const override { return 0; }
-  [[nodiscard]] std::size_t descriptors() const override { return 1; }  // what the scheduler tells of the worker
+  [[nodiscard]] std::size_t descriptors() const override { return 0; }
   [[nodiscard]] std::size_t read_buffer(std::size_t block) const override { return block; }
   [[nodiscard]] std::span<const Event> events() const override { return psync_events(); }
   [[nodiscard]] std::span<const Reading> readings() const override { return {}; }

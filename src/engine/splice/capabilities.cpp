@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "splice_engine.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/unique_fd.h"
 

@@ -55,8 +55,7 @@ class SpliceKind final : public Kind {
   }
 
   [[nodiscard]] std::uint64_t kernel_bytes(const Setting& setting) const override { return setting.size; }
-  // Two pipes at most, and what the scheduler tells of the worker.
-  [[nodiscard]] std::size_t descriptors() const override { return 5; }
+  [[nodiscard]] std::size_t descriptors() const override { return 4; }  // of two pipes
   [[nodiscard]] std::size_t read_buffer(std::size_t block) const override { return std::min(block, kReadWindow); }
 
   [[nodiscard]] std::span<const Event> events() const override { return splice_events(); }

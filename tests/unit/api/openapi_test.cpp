@@ -239,6 +239,26 @@ TEST_F(OpenApi, NamesOfModesPathsAndPayloadsAreThoseOfTheCode) {
   EXPECT_EQ(enum_of("EngineOptions", "read_path"), paths);
 }
 
+TEST_F(OpenApi, KindsOfEnginesAndTheirEventsAreThoseOfTheCode) {
+  const YAML::Node schemas = document_["components"]["schemas"];
+  const auto names = [](const YAML::Node& list) {
+    Names out;
+    for (const auto& name : list) out.insert(name.as<std::string>());
+    return out;
+  };
+  Names kinds, events;
+  for (std::size_t i = 0; i < engine::kKinds; ++i) {
+    kinds.insert(std::string(engine::kind_at(i).name()));
+    for (const auto& event : engine::kind_at(i).events()) events.insert(std::string(event.family->event));
+  }
+  const YAML::Node of_device = schemas["DeviceRun"]["properties"]["engine"]["properties"];
+  EXPECT_EQ(names(schemas["EngineOptions"]["properties"]["kind"]["enum"]), kinds);
+  EXPECT_EQ(names(of_device["kind"]["enum"]), kinds);
+  EXPECT_EQ(names(of_device["events"]["items"]["properties"]["event"]["enum"]), events);
+  EXPECT_EQ(names(schemas["Capabilities"]["properties"]["preferred_engine"]["enum"]), kinds);
+  EXPECT_EQ(schemas["FilledEngineOptions"]["oneOf"].size(), kinds.size());
+}
+
 TEST_F(OpenApi, EveryExampleIsAccepted) {
   int examples = 0;
   for (const auto& entry : std::filesystem::directory_iterator(SPLICED_SOURCE_DIR "/api/examples")) {

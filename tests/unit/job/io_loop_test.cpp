@@ -69,6 +69,18 @@ TEST_F(OutOfOrder, AnErrorTooManyEndsItAndLeavesNothingUnderWay) {
   EXPECT_EQ(in_flight_at_the_end, 0U);
 }
 
+TEST_F(OutOfOrder, AnEngineOfLessDepthThanTheBatchLosesNothing) {
+  make_engine = [this](engine::EngineConfig config, util::Clock& its_clock, std::stop_token stop) {
+    config.options = engine::PsyncOptions{};
+    return engine::kind_of(config.options).make(config, sys, its_clock, std::move(stop));
+  };
+  spec.workload.rw = workload::Mode::randread;
+  run(spec);
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 256U);
+  EXPECT_EQ(visited, 1U << 20);
+}
+
 TEST_F(OutOfOrder, ARateIsKept) {
   spec.workload.rw = workload::Mode::randread;
   spec.workload.rate_iops = 1;

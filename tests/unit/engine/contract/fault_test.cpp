@@ -100,6 +100,51 @@ TEST_P(EngineFault, AfterAnErrorTheCallerDecidesAboutWhatHasNotBegun) {
   if (op() == Op::write) expect_consistent();
 }
 
+TEST_P(EngineFault, NoneBeginsAfterAnErrorBeforeTheCallerAsksForIt) {
+  const std::size_t count = std::min<std::size_t>(32, engine().traits().depth);
+  const std::size_t position = std::get<2>(GetParam());
+  if (position >= count) return;
+  make(op(), count);
+  std::size_t calls = 0;
+  std::size_t at_error = 0;
+  subject->hook = [&](Op, std::uint64_t at) {
+    ++calls;
+    if (at != slots[position].offset) return Fault{};
+    at_error = calls;
+    return Fault{EIO};
+  };
+  ASSERT_EQ(submit(slots), count);
+  while (at_error == 0) ASSERT_FALSE(reap(count, count - given_back.size()).empty());
+  EXPECT_EQ(calls, at_error);
+  EXPECT_EQ(struck().outcome, Outcome::failed);
+  const std::size_t in_flight = engine().in_flight().count;
+  EXPECT_EQ(withdraw(count).size() + in_flight + calls, count);
+  while (given_back.size() < count) ASSERT_FALSE(reap(count, 1).empty()) << "what is in flight comes back";
+}
+
+TEST_P(EngineFault, NoneBeginsOnceTheTimeIsUp) {
+  const std::size_t count = std::min<std::size_t>(32, engine().traits().depth);
+  const std::size_t position = std::get<2>(GetParam());
+  if (position >= count) return;
+  make(op(), count);
+  std::size_t calls = 0;
+  std::size_t begun = 0;
+  subject->hook = [&](Op, std::uint64_t at) {
+    ++calls;
+    if (at == slots[position].offset) {
+      subject->clock.step = 1'000'000 * util::kSecond;
+      begun = calls + engine().in_flight().count - 1;
+    }
+    return Fault{};
+  };
+  ASSERT_EQ(submit(slots), count);
+  const util::Nanos until = subject->clock.now() + 1000 * util::kSecond;
+  while (!reap(count, count - given_back.size(), until).empty()) {
+  }
+  EXPECT_EQ(calls, begun) << "what had begun has ended, and nothing else";
+  EXPECT_EQ(withdraw(count).size() + calls, count);
+}
+
 TEST_P(EngineFault, ASignalIsOnlyARetry) {
   strike(EINTR);
   run_all();
@@ -178,6 +223,7 @@ TEST_P(EngineFault, AStopWithASignalEndsTheOneThatIsUnderWay) {
 }
 
 TEST_P(EngineFault, WhatIsInTheKernelIsVisibleWhileItIs) {
+  const util::Nanos before = subject->clock.now();
   InFlight seen;
   subject->hook = [&](Op, std::uint64_t at) {
     if (at == struck().offset) seen = engine().in_flight();
@@ -185,7 +231,7 @@ TEST_P(EngineFault, WhatIsInTheKernelIsVisibleWhileItIs) {
   };
   run_all();
   EXPECT_GE(seen.count, 1U);
-  EXPECT_GT(seen.since, 0);
+  EXPECT_GT(seen.since, before);
   EXPECT_LE(seen.since, struck().ended);
 }
 

@@ -129,6 +129,7 @@ TEST_P(EngineQueue, ManyTurnsWithAllKindsOfRoom) {
 TEST_P(EngineQueue, NothingBeginsWhenTheTimeIsUp) {
   submit_all();
   EXPECT_TRUE(reap(count, 1, 1).empty()) << "the clock is past it";
+  EXPECT_EQ(engine().in_flight().count, 0U) << "it would look like a stall";
   EXPECT_EQ(withdraw(count).size(), count);
   if (moves_data()) {
     EXPECT_TRUE(subject->target() == model);
@@ -145,6 +146,7 @@ TEST_P(EngineQueue, NothingBeginsAfterAStop) {
   subject->stop.request_stop();
   submit_all();
   EXPECT_TRUE(reap(count, count).empty());
+  EXPECT_EQ(engine().in_flight().count, 0U) << "it would look like a stall";
   EXPECT_EQ(withdraw(count).size(), count);
   if (moves_data()) {
     EXPECT_TRUE(subject->target() == model);
@@ -168,6 +170,20 @@ TEST_P(EngineQueue, TimesAreThoseOfTheClock) {
     EXPECT_GE(slot.spent, 0);
     EXPECT_LE(slot.spent, slot.ended - before);
   }
+}
+
+// An engine with one call at a time spends all of its time on one slot or another.
+TEST_P(EngineQueue, WhatSlotsTookAddsUpToTheTimeOfTheReap) {
+  submit_all();
+  const util::Nanos before = subject->clock.now();
+  const auto ended = reap(count, count);
+  util::Nanos spent = 0;
+  for (const IoSlot* slot : ended) {
+    EXPECT_GT(slot->spent, 0);
+    spent += slot->spent;
+  }
+  if (std::get<0>(GetParam()) == std::string("scripted")) return;  // many are under way at a time
+  EXPECT_EQ(spent, ended.back()->ended - (before + 1));
 }
 
 TEST_P(EngineQueue, ASlotThatIsUsedAgainForgetsWhatItWas) {

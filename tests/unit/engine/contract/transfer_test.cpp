@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of every engine: which bytes go where.
-#include <map>
+#include <cerrno>
+#include <utility>
 
 #include "contract.h"
 #include "unit/engine/allocations.h"
@@ -124,6 +125,39 @@ TEST_P(EngineTransfer, SyncsAndTrimsEndAndMoveNoBytesOfMemory) {
     EXPECT_EQ(slots[0].moved, op == Op::trim ? kBlock : 0U);
   }
   EXPECT_TRUE(subject->target() == model);
+}
+
+TEST_P(EngineTransfer, SyncsAndTrimsDoNotBeginWhenTheTimeIsUpOrAfterAStop) {
+  std::size_t calls = 0;
+  subject->hook = [&](Op, std::uint64_t) {
+    ++calls;
+    return Fault{};
+  };
+  for (const bool stopped : {false, true}) {
+    if (stopped) subject->stop.request_stop();
+    for (const Op op : {Op::fsync, Op::fdatasync, Op::sync_file_range, Op::trim}) {
+      given_back.clear();
+      make(op, 1);
+      ASSERT_EQ(submit(slots), 1U);
+      EXPECT_TRUE(reap(1, 1, stopped ? 0 : 1).empty());
+      EXPECT_EQ(withdraw(1).size(), 1U);
+    }
+  }
+  EXPECT_EQ(calls, 0U);
+}
+
+TEST_P(EngineTransfer, SyncsAndTrimsAreMadeAgainAfterASignalAndTellTheirErrors) {
+  for (const Op op : {Op::fsync, Op::fdatasync, Op::sync_file_range, Op::trim}) {
+    for (const int error : {EINTR, EIO}) {
+      bool once = false;
+      subject->hook = [&](Op, std::uint64_t) { return std::exchange(once, true) ? Fault{} : Fault{error}; };
+      given_back.clear();
+      make(op, 1);
+      run_all();
+      EXPECT_EQ(slots[0].outcome, error == EINTR ? Outcome::done : Outcome::failed);
+      EXPECT_EQ(slots[0].error, error == EINTR ? 0 : EIO);
+    }
+  }
 }
 
 TEST_P(EngineTransfer, AllocatesNothingWhileItRuns) {
