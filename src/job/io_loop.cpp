@@ -29,14 +29,15 @@ IoLoop::IoLoop(const Parts& parts)
 
 bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   pacer_.emplace(with_.workload, with_.source.part(), start);
+  paced_ = pacer_->paced();
   deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
   begin_cpu_wait(start);
   for (Nanos now = start; !over(stop, now);) {
     begin_sample();
     fill(now);
     if (outstanding_ == 0) {
-      if (!head_) break;
-      const Nanos due = due_of(*head_);
+      if (!has_head_) break;
+      const Nanos due = due_of(head_);
       if (!wait_until(stop, due)) break;
       now = std::max(now, due);
       continue;
@@ -56,11 +57,8 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
 
 // Whether there is a request to go on with, which is the head then.
 bool IoLoop::draw() {
-  if (head_) return true;
-  Request request;
-  if (!with_.source.next(request)) return false;
-  head_ = request;
-  return true;
+  if (!has_head_) has_head_ = with_.source.next(head_);
+  return has_head_;
 }
 
 bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
@@ -69,18 +67,12 @@ bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
 
 // 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.
 Nanos IoLoop::due_of(const Request& request) const {
-  return pacer_->paced() && util::op_class(request.op) != util::OpClass::sync ? pacer_->due() : 0;
+  return paced_ && util::op_class(request.op) != util::OpClass::sync ? pacer_->due() : 0;
 }
 
 // Gives the engine what is due, as much as is to be under way at a time.
 void IoLoop::fill(Nanos now) {
-  while (draw() && may_join(*head_)) {
-    const Nanos due = due_of(*head_);
-    if (due > now) break;
-    new_[fresh_++] = &slot_for(*head_, due);
-    last_op_ = head_->op;
-    alone_ = !util::moves_data(last_op_);
-    head_.reset();
+  while (draw() && may_join(head_) && add_run(now)) {
   }
   submit();
 }
@@ -95,19 +87,35 @@ bool IoLoop::may_join(const Request& request) const {
   return outstanding_ == 0 && request.op == last_op_;
 }
 
-IoSlot& IoLoop::slot_for(const Request& request, Nanos due) {
+// The head and those after it of the same operation. false when one is not due yet.
+bool IoLoop::add_run(Nanos now) {
+  const Op op = head_.op;
+  const std::size_t batch = with_.calibrator.batch(op);
+  const std::size_t limit = std::min(depth_, batch) - outstanding_;
+  last_op_ = op;
+  alone_ = !util::moves_data(op);
+  do {
+    const Nanos due = due_of(head_);
+    if (due > now) return false;
+    new_[fresh_++] = &slot_for(head_, due, batch == 1);
+    has_head_ = false;
+  } while (fresh_ < limit && draw() && head_.op == op);
+  return true;
+}
+
+// `single`: no other block is valid beside it.
+IoSlot& IoLoop::slot_for(const Request& request, Nanos due, bool single) {
   IoSlot& slot = slots_.take();
   slot.op = request.op;
   slot.offset = request.offset;
   slot.length = request.length;
   if (request.op == Op::write) {
-    const bool single = with_.calibrator.batch(Op::write) == 1;
     slot.buffer =
         single ? with_.payload.fill(request.offset) : with_.payload.fill(request.offset, slots_.index_of(slot));
   } else {
     slot.buffer = with_.read_buffer;
   }
-  if (pacer_->paced()) {
+  if (paced_) {
     slot.due = due;
     if (due != 0) pacer_->issued(request.length);
   }
@@ -123,8 +131,8 @@ void IoLoop::submit() {
 
 // Where there is room for more, until the next is due.
 Nanos IoLoop::reap_until(Nanos now) const {
-  if (!head_ || !may_join(*head_)) return deadline_;
-  const Nanos due = due_of(*head_);
+  if (!paced_ || !has_head_ || !may_join(head_)) return deadline_;
+  const Nanos due = due_of(head_);
   return due > now && (deadline_ == 0 || due < deadline_) ? due : deadline_;
 }
 
@@ -133,10 +141,9 @@ Nanos IoLoop::reap(Nanos until) {
   const std::size_t count = with_.engine.reap(ended_, 1, until);
   if (count == 0) return with_.clock.now();
   Nanos now = 0;
-  const bool paced = pacer_->paced();
   for (std::size_t i = 0; i < count; ++i) {
     const IoSlot& slot = *ended_[i];
-    with_.recorder.record(slot, paced);
+    with_.recorder.record(slot, paced_);
     now = std::max(now, slot.ended);
     slots_.give_back(slot);
   }
@@ -151,7 +158,7 @@ Nanos IoLoop::reap(Nanos until) {
 // of its data is part of it.
 void IoLoop::begin_sample() {
   if (outstanding_ != 0) return;
-  const bool trying = draw() && with_.calibrator.trying(head_->op);
+  const bool trying = draw() && with_.calibrator.trying(head_.op);
   sample_began_ = trying ? with_.clock.now() : 0;
   sample_bytes_ = 0;
   sample_failed_ = false;
@@ -180,7 +187,7 @@ void IoLoop::drain() {
 void IoLoop::finish() {
   Request request;
   if (!with_.source.last(request)) return;
-  new_[fresh_++] = &slot_for(request, 0);
+  new_[fresh_++] = &slot_for(request, 0, true);
   submit();
   (void)reap(0);
   drain();

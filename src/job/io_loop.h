@@ -45,7 +45,8 @@ class IoLoop {
   [[nodiscard]] bool think(const std::stop_token& stop, util::Nanos now);
   void fill(util::Nanos now);
   [[nodiscard]] bool may_join(const Request& request) const;
-  engine::IoSlot& slot_for(const Request& request, util::Nanos due);
+  [[nodiscard]] bool add_run(util::Nanos now);
+  engine::IoSlot& slot_for(const Request& request, util::Nanos due, bool single);
   void submit();
   [[nodiscard]] util::Nanos reap(util::Nanos until);
   [[nodiscard]] util::Nanos reap_until(util::Nanos now) const;
@@ -58,8 +59,10 @@ class IoLoop {
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
   Parts with_;
-  const std::size_t depth_;      // slots
-  std::optional<Request> head_;  // drawn, and not due yet or not to go with what is under way
+  const std::size_t depth_;  // slots
+  Request head_;             // drawn, and not due yet or not to go with what is under way
+  bool has_head_ = false;
+  bool paced_ = false;
   std::size_t outstanding_ = 0;  // submitted, and neither reaped nor withdrawn
   std::size_t fresh_ = 0;        // in new_, to be submitted
   bool alone_ = false;           // what is under way is nothing that others may join

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <bit>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "spliced/engine/engine.h"
 
@@ -12,10 +13,10 @@ namespace spliced::job {
 // are taken together are neighbours, as their buffers are. Belongs to one thread.
 class SlotPool {
  public:
-  explicit SlotPool(std::size_t count) : slots_(count), free_((count + 63) / 64) {
+  // At most engine::kMaxDepth.
+  explicit SlotPool(std::size_t count) : slots_(std::make_unique<engine::IoSlot[]>(count)) {
     for (std::size_t i = 0; i < count; ++i) free_[i / 64] |= std::uint64_t{1} << (i % 64);
   }
-  [[nodiscard]] std::size_t size() const { return slots_.size(); }
   // One that is free; there must be one.
   [[nodiscard]] engine::IoSlot& take() {
     std::size_t word = 0;
@@ -29,12 +30,12 @@ class SlotPool {
     free_[index / 64] |= std::uint64_t{1} << (index % 64);
   }
   [[nodiscard]] std::size_t index_of(const engine::IoSlot& slot) const {
-    return static_cast<std::size_t>(&slot - slots_.data());
+    return static_cast<std::size_t>(&slot - slots_.get());
   }
 
  private:
-  std::vector<engine::IoSlot> slots_;
-  std::vector<std::uint64_t> free_;  // a bit for each
+  std::unique_ptr<engine::IoSlot[]> slots_;
+  std::array<std::uint64_t, engine::kMaxDepth / 64> free_{};  // a bit for each
 };
 
 }  // namespace spliced::job
