@@ -1,33 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/device/device_threads.h"
 
-#include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <system_error>
 
 #include "spliced/util/threads.h"
 
 namespace spliced::device {
-namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kOwnTable = false;
-#else
-constexpr bool kOwnTable = true;
-#endif
-
-// Linux 5.9; where it is refused, the threads share the process's table, as they would without this. The first three
-// stay what they are: what is written to standard error must never go to a disk.
-void leave_descriptor_table() {
-  constexpr unsigned kUnshare = 1U << 1;  // CLOSE_RANGE_UNSHARE, linux/close_range.h
-  if (kOwnTable) ::syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, kUnshare);
-}
-
-}  // namespace
-
 DeviceThread::DeviceThread() : thread_([this] { work(); }) {}
 
 DeviceThread::~DeviceThread() {
@@ -47,7 +26,7 @@ void DeviceThread::post(std::function<void()> task) {
 
 void DeviceThread::work() {
   util::name_this_thread("device");
-  leave_descriptor_table();
+  (void)util::leave_descriptor_table(util::OwnTable::empty);  // else it shares that of the process
   std::unique_lock lock(mutex_);
   for (;;) {
     ready_.wait(lock, [&] { return ending_ || !tasks_.empty(); });

@@ -257,6 +257,7 @@ void DeviceRun::check_stall(Nanos now) {
   check(closing_since_, "closing the device");
   for (const auto& worker : workers_) {
     check(worker->engine().in_flight().since, "an operation");
+    check(worker->closing_since(), "closing the device");
   }
 }
 

@@ -39,7 +39,7 @@ struct DeviceBrief {
 
 // One device under one job: its claim, its workers, its errors.
 //
-// The workers are started by the target's own thread, whose descriptor table they share, and which closes the target
+// The workers are started by the target's own thread, whose descriptors they copy, and which closes the target
 // and gives the claim back once the last worker has left: closing can block on a dying disk, and nobody else may wait
 // for that. Everything else is called by the supervisor or by readers, from any thread.
 class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<DeviceRun> {

@@ -53,6 +53,7 @@ Worker::Worker(const Setup& setup)
       name_(setup.thread_name),
       owner_(setup.owner),
       barrier_(setup.barrier),
+      clock_(setup.clock),
       source_(setup.spec.workload, setup.plan.range, setup.index),
       calibrator_(setup.tunings, setup.index == 0),
       recorder_(counters_, setup.pauses, setup.plan.target.open->fd.get(), setup.owner) {}
@@ -96,9 +97,16 @@ void Worker::run(const std::stop_token& stop) {
   util::restore_priority();
   util::accept_wake_signal();
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
+  // Nobody else can then keep its descriptors, nor it theirs; and the kernel need not count who uses a file.
+  const bool own_table = util::leave_descriptor_table(util::OwnTable::copy);
   const util::Nanos start = barrier_->wait();
   if (start != 0 && bind()) completed_ = loop_->run(stop, start);
   engine_->release();
+  if (own_table) {
+    closing_since_ = clock_.now();
+    util::close_own_descriptors();
+    closing_since_ = 0;
+  }
   finished_.store(true, std::memory_order_release);
   owner_.on_exit();
 }

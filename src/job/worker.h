@@ -14,8 +14,8 @@
 
 namespace spliced::job {
 
-// One thread that drives one device, and what its loop works with. The first worker of a device tries settings out; the
-// others follow what it finds.
+// One thread that drives one device, with a descriptor table of its own, and what its loop works with. The first worker
+// of a device tries settings out; the others follow what it finds.
 class Worker {
  public:
   struct Setup {
@@ -30,7 +30,7 @@ class Worker {
     const PauseWatch& pauses;                          // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
-  // Allocates every buffer. On the target's thread, whose descriptors the engine and start()'s thread use.
+  // Allocates every buffer. On the target's thread, whose descriptors start()'s thread copies.
   [[nodiscard]] static util::Result<std::unique_ptr<Worker>> create(const Setup& setup);
   ~Worker();  // stops and joins
 
@@ -42,6 +42,8 @@ class Worker {
   [[nodiscard]] bool completed() const { return completed_; }
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
   [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
+  // Since when it has been closing its descriptors, which may write back and may hang; 0: it is not.
+  [[nodiscard]] util::Nanos closing_since() const { return closing_since_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t total_bytes() const { return source_.total_bytes(); }
 
  private:
@@ -54,6 +56,7 @@ class Worker {
   const std::string name_;
   WorkerOwner& owner_;
   const std::shared_ptr<StartBarrier> barrier_;
+  util::Clock& clock_;
   std::stop_source stop_;
   std::unique_ptr<engine::Engine> engine_;
   workload::Generator source_;
@@ -64,6 +67,7 @@ class Worker {
   verify::PayloadSource payload_;
   std::unique_ptr<IoLoop> loop_;
   bool completed_ = false;
+  std::atomic<util::Nanos> closing_since_{0};
   std::atomic<bool> finished_{false};
   std::thread thread_;
 };

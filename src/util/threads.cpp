@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
@@ -22,6 +23,30 @@ void raise_priority() {
 void restore_priority() {
   const int ordinary = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::getpid()));
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ordinary);
+}
+
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kOwnTables = false;
+#else
+constexpr bool kOwnTables = true;
+#endif
+constexpr unsigned kFirst = STDERR_FILENO + 1U;  // what is written to standard error must never go to a disk
+
+bool close_range(unsigned from, unsigned flags) {
+  return ::syscall(SYS_close_range, from, ~0U, flags) == 0;
+}
+
+}  // namespace
+
+bool leave_descriptor_table(OwnTable how) {
+  constexpr unsigned kUnshare = 1U << 1;  // CLOSE_RANGE_UNSHARE, linux/close_range.h
+  return kOwnTables && close_range(how == OwnTable::empty ? kFirst : ~0U, kUnshare);
+}
+
+void close_own_descriptors() {
+  close_range(kFirst, 0);
 }
 
 void block_all_signals() {

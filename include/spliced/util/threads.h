@@ -3,6 +3,7 @@
 #pragma once
 #include <pthread.h>
 
+#include <cstdint>
 #include <string_view>
 
 namespace spliced::util {
@@ -15,6 +16,15 @@ void name_this_thread(std::string_view name);
 void raise_priority();
 // Takes that back: the nice value of the main thread.
 void restore_priority();
+
+// Gives the calling thread a descriptor table of its own (close_range(2), Linux 5.9): with what was open before in it
+// (copy), or with the standard streams alone (empty). What it opens from then on is seen by it, and by the threads that
+// it starts, alone. false where the system refuses it: the table is shared as before. Under ThreadSanitizer, which
+// takes a number for one descriptor in all threads, it always is.
+enum class OwnTable : std::uint8_t { copy, empty };
+[[nodiscard]] bool leave_descriptor_table(OwnTable how);
+// Closes all in such a table but the standard streams. May block as close(2) does.
+void close_own_descriptors();
 
 // Blocks every signal in the calling thread and so in the threads that it starts later.
 void block_all_signals();

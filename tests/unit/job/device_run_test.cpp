@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/device_run.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <map>
 
 #include "run_fixture.h"
@@ -58,6 +61,18 @@ TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
   EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "");
   EXPECT_EQ(run->outcome(State::cancelled), State::cancelled);
   EXPECT_EQ(run->outcome(State::interrupted), State::interrupted);
+}
+
+// Each worker has a copy of the descriptors, and the lock goes with the last of them.
+TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
+  const util::UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  JobSpec spec = writing({path});
+  spec.workload.workers = 8;
+  for (int i = 0; i < 25; ++i) {
+    const auto run = finished_run(spec);
+    ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0) << "after run " << i;
+    ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
+  }
 }
 
 TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/util/threads.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,43 @@
 
 namespace spliced::util {
 namespace {
+
+bool has_descriptor(int fd) {
+  return ::fcntl(fd, F_GETFD) >= 0;
+}
+
+TEST(LeaveDescriptorTable, WhatAThreadOpensAndClosesIsItsOwn) {
+  const UniqueFd ours(::eventfd(0, EFD_CLOEXEC));
+  for (const OwnTable how : {OwnTable::copy, OwnTable::empty}) {
+    bool left = false;
+    bool saw_ours = false;
+    bool kept_errors = false;
+    std::atomic<int> theirs{-1};
+    std::atomic<bool> seen{false};
+    std::jthread thread([&] {
+      left = leave_descriptor_table(how);
+      saw_ours = has_descriptor(ours.get());
+      int fds[2];
+      EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+      const int high = ::fcntl(fds[0], F_DUPFD_CLOEXEC, 900);
+      theirs = high;
+      while (!seen) std::this_thread::yield();
+      if (!left) return;
+      close_own_descriptors();
+      kept_errors = has_descriptor(STDERR_FILENO);
+      EXPECT_FALSE(has_descriptor(high));
+    });
+    while (theirs < 0) std::this_thread::yield();
+    const bool visible = has_descriptor(theirs);
+    seen = true;
+    thread.join();
+    EXPECT_TRUE(has_descriptor(ours.get())) << "what it closed stays open here";
+    if (!left) GTEST_SKIP() << "threads share their descriptors here";
+    EXPECT_EQ(saw_ours, how == OwnTable::copy);
+    EXPECT_FALSE(visible) << "what it opened is not open here";
+    EXPECT_TRUE(kept_errors);
+  }
+}
 
 std::string name_after(std::string_view name) {
   std::string out;
