@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "counters.h"
 #include "spliced/engine/engine.h"
 #include "spliced/engine/syscalls.h"
 #include "spliced/util/page_buffer.h"
