@@ -50,7 +50,7 @@ TEST(Answer, LineEndsInAFieldMakeNoFurtherField) {
 
 TEST(Answer, StreamsInChunks) {
   const std::string text = serialize(streamed("0123456789abcdef"), {});
-  EXPECT_NE(text.find("IoSlot-Encoding: chunked\r\n"), text.npos);
+  EXPECT_NE(text.find("Transfer-Encoding: chunked\r\n"), text.npos);
   EXPECT_EQ(text.find("Content-Length"), text.npos);
   EXPECT_TRUE(text.ends_with("\r\n\r\n10\r\n0123456789abcdef\r\n")) << text;
   EXPECT_EQ(frame("xyz", {}), "3\r\nxyz\r\n");
@@ -64,7 +64,7 @@ TEST(Answer, EmptyPieceIsNotTheLastChunk) {
 
 TEST(Answer, StreamsToOldClientsUntilTheEnd) {
   const std::string text = serialize(streamed("one"), kOld);
-  EXPECT_EQ(text.find("IoSlot-Encoding"), text.npos);
+  EXPECT_EQ(text.find("Transfer-Encoding"), text.npos);
   EXPECT_EQ(text.find("Content-Length"), text.npos);
   EXPECT_TRUE(text.ends_with("\r\n\r\none"));
   EXPECT_EQ(frame("two", kOld), "two");
@@ -73,7 +73,7 @@ TEST(Answer, StreamsToOldClientsUntilTheEnd) {
 
 TEST(Answer, StreamToHeadIsItsFieldsOnly) {
   const std::string text = serialize(streamed("one"), kHead);
-  EXPECT_NE(text.find("IoSlot-Encoding: chunked\r\n"), text.npos);
+  EXPECT_NE(text.find("Transfer-Encoding: chunked\r\n"), text.npos);
   EXPECT_TRUE(text.ends_with("close\r\n\r\n"));
 }
 

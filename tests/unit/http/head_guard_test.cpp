@@ -149,7 +149,7 @@ TEST(CheckHead, LengthIsGivenOnce) {
 }
 
 TEST(CheckHead, BodiesComeWithALengthOnly) {
-  EXPECT_EQ(check_field("IoSlot-Encoding: chunked"), 411);
+  EXPECT_EQ(check_field("Transfer-Encoding: chunked"), 411);
   EXPECT_EQ(check_field("transfer-ENCODING:identity"), 411);
   EXPECT_EQ(check_field("Content-Length: 5\r\nTransfer-Encoding: chunked"), 411);
 }
