@@ -21,7 +21,8 @@ constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
 
 // In the table of a device: standard streams, the target, and what looking at it needs; for each worker what the
-// scheduler tells of it, and what its engine opens.
+// scheduler tells of it, and what its engine opens. All of them are counted in one table: so it is where the system
+// refuses a worker one of its own.
 constexpr std::uint64_t kTargetDescriptors = 16;
 constexpr std::uint64_t kWorkerDescriptors = 1;
 

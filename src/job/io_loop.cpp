@@ -92,11 +92,11 @@ bool IoLoop::add_run(Nanos now) {
   const Op op = head_.op;
   const std::size_t batch = with_.calibrator.batch(op);
   const std::size_t limit = std::min(depth_, batch) - outstanding_;
-  last_op_ = op;
-  alone_ = !util::moves_data(op);
   do {
     const Nanos due = due_of(head_);
     if (due > now) return false;
+    last_op_ = op;
+    alone_ = !util::moves_data(op);
     new_[fresh_++] = &slot_for(head_, due, batch == 1);
     has_head_ = false;
   } while (fresh_ < limit && draw() && head_.op == op);

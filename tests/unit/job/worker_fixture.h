@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <fcntl.h>
+
 #include <vector>
 
 #include "job/worker.h"
@@ -16,13 +18,17 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     if (stop_on_error) stop_on_error();
   }
   void on_refusal(const std::string& what) override { refusal = what; }
-  void on_exit() override { exited = true; }
+  void on_exit() override {
+    has_target_at_exit = ::fcntl(target, F_GETFD) >= 0;
+    exited = true;
+  }
 
   void run(const JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
     JobSpec anywhere = spec;
     anywhere.workload.cpus_allowed.clear();  // a CPU may go after the plan was made
     auto plan = make_plan(admission, anywhere, "job-1");
     ASSERT_TRUE(plan);
+    target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
     const EngineFactory engines = make_engine ? make_engine : faulty_engines();
     TuningMemory memory;
@@ -81,6 +87,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
   std::function<void()> stop_on_error;
   std::string refusal;
+  int target = -1;
+  bool has_target_at_exit = false;
   std::size_t in_flight_at_the_end = 0;
   EngineFactory make_engine;  // empty: faulty_engines()
   std::atomic<bool> exited{false};

@@ -2,6 +2,7 @@
 #include "job/worker.h"
 
 #include "spliced/util/cpus.h"
+#include "spliced/util/threads.h"
 #include "worker_fixture.h"
 
 namespace spliced::job {
@@ -32,6 +33,16 @@ TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
   EXPECT_FALSE(completed);
   EXPECT_EQ(totals.ops[0].operations, 0U);
   EXPECT_NE(refusal.find("cpus_allowed \"1023\": Invalid argument"), refusal.npos) << refusal;
+}
+
+// Whoever is told closes the target, which must then be free.
+TEST_F(WorkerTest, HasNoDescriptorLeftWhenItTellsThatItIsGone) {
+  bool own_tables = false;
+  std::jthread([&] { own_tables = util::leave_descriptor_table(util::OwnTable::copy); }).join();
+  if (!own_tables) GTEST_SKIP() << "threads share their descriptors here";
+  run(testing::reading({path}));
+  EXPECT_GE(target, 0);
+  EXPECT_FALSE(has_target_at_exit);
 }
 
 TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {

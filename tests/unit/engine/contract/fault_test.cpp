@@ -36,6 +36,17 @@ class EngineFault : public ContractTest,
       if (&slot != &struck()) expect_done(slot);
     }
   }
+  void expect_struck_alone(int error, Outcome outcome) {
+    struck_ = false;
+    given_back.clear();
+    strike(error);
+    run_all();
+    EXPECT_EQ(struck().outcome, outcome);
+    EXPECT_EQ(struck().error, error);
+    EXPECT_EQ(struck().moved, 0U);
+    expect_others_done();
+    expect_consistent();
+  }
   [[nodiscard]] std::uint64_t events(std::string_view name) {
     std::vector<std::uint64_t> sums(kMaxEvents);
     engine().add_events(sums);
@@ -57,30 +68,11 @@ INSTANTIATE_TEST_SUITE_P(Contract, EngineFault,
                          });
 
 TEST_P(EngineFault, AnErrorIsThatOfItsSlotAlone) {
-  for (const int error : {EIO, ENOSPC, ETIMEDOUT, EREMOTEIO, ENXIO}) {
-    struck_ = false;
-    given_back.clear();
-    strike(error);
-    run_all();
-    EXPECT_EQ(struck().outcome, Outcome::failed);
-    EXPECT_EQ(struck().error, error);
-    EXPECT_EQ(struck().moved, 0U);
-    expect_others_done();
-    expect_consistent();
-  }
+  for (const int error : {EIO, ENOSPC, ETIMEDOUT, EREMOTEIO, ENXIO}) expect_struck_alone(error, Outcome::failed);
 }
 
 TEST_P(EngineFault, WhatTheHostRefusesIsNotTheTargets) {
-  for (const int error : {EMFILE, ENOMEM, EPERM, ENOSYS}) {
-    struck_ = false;
-    given_back.clear();
-    strike(error);
-    run_all();
-    EXPECT_EQ(struck().outcome, Outcome::host_failed);
-    EXPECT_EQ(struck().error, error);
-    expect_others_done();
-    expect_consistent();
-  }
+  for (const int error : {EMFILE, ENOMEM, EPERM, ENOSYS}) expect_struck_alone(error, Outcome::host_failed);
 }
 
 TEST_P(EngineFault, AfterAnErrorTheCallerDecidesAboutWhatHasNotBegun) {
