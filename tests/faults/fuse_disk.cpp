@@ -4,6 +4,7 @@
 // Faults are set by writing lines to MOUNTPOINT/control:
 //   fail read|write OFFSET LENGTH ERRNO   requests that touch the range fail with that errno
 //   hang read|write OFFSET LENGTH         they wait until "clear"
+//   hang-flush                            each close of the file waits until "clear"
 //   delay MILLISECONDS [EVERY MILLISECONDS]...   every request takes that much longer; and every so manieth, so much
 //   log FILE                              from now on, appends a line for each read: its microseconds
 //   clear                                 no faults
@@ -41,6 +42,7 @@ struct Disk {
   std::condition_variable cleared;
   std::vector<Fault> faults;
   int delay_ms = 0;
+  bool hang_flush = false;                            // until it is cleared
   std::vector<std::pair<std::uint64_t, int>> others;  // of every so manieth request, instead; the last that fits counts
   std::uint64_t requests = 0;
   std::ofstream log;
@@ -58,6 +60,7 @@ int apply(const std::string& line) {
   if (verb == "clear") {
     disk.faults.clear();
     disk.delay_ms = 0;
+    disk.hang_flush = false;
     disk.others.clear();
     disk.cleared.notify_all();
     return 0;
@@ -74,6 +77,10 @@ int apply(const std::string& line) {
     disk.log.close();
     disk.log.open(path, std::ios::app);
     return disk.log ? 0 : -EIO;
+  }
+  if (verb == "hang-flush") {
+    disk.hang_flush = true;
+    return 0;
   }
   if (!(in >> op >> fault.begin >> length)) return -EINVAL;
   fault.end = fault.begin + length;
@@ -104,6 +111,15 @@ int strike(bool write, off_t offset, std::size_t size) {
   }
   lock.unlock();
   if (delay > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay));
+  return 0;
+}
+
+bool is_disk(const char* path);
+
+// Each close of the file asks for it.
+int do_flush(const char* path, fuse_file_info*) {
+  std::unique_lock lock(disk.mutex);
+  disk.cleared.wait(lock, [&] { return !is_disk(path) || !disk.hang_flush; });
   return 0;
 }
 
@@ -182,6 +198,7 @@ int main(int argc, char** argv) {
   operations.truncate = do_truncate;
   operations.read = do_read;
   operations.write = do_write;
+  operations.flush = do_flush;
   operations.readdir = do_readdir;
   char foreground[] = "-f";
   // Whoever asks a loop device what it writes to asks this file system, as whatever user.

@@ -211,6 +211,21 @@ class DyingDisks(TestCase):
         control.write_text("clear")
         await_true(lambda: daemon.call("GET", f"/v1/devices/{name}").json["job"] is None, "the claim to be given back")
 
+    def test_a_target_that_hangs_when_it_is_closed_is_a_stall(self):
+        mount = self.fuse_disk(4 * MIB)
+        daemon = self.daemon(allow=[f"{mount}/"])
+        job = daemon.submit(targets=[str(mount / "disk")], error_policy={"stall_timeout": f"{SLOW}s"},
+                            workload={"rw": "read", "bs": "64k", "direct": False, "runtime": "1h", "time_based": True})
+        await_true(lambda: daemon.metric("spliced_io_operations_total", op="read") > 0, "I/O")
+        control = mount / "control"
+        control.write_text("hang-flush")
+        self.addCleanup(control.write_text, "clear")  # before the daemon is waited for
+        daemon.call("POST", f"/v1/jobs/{job['id']}:cancel")
+        ended = daemon.wait(job["id"])
+        self.assertEqual("FAILED", ended["devices"][0]["state"], ended)
+        self.assertIn("closing the device has not come back", ended["devices"][0]["reason"])
+        control.write_text("clear")
+
     def test_a_hanging_disk_does_not_keep_the_daemon_from_ending(self):
         loop, control = self.disk(16 * MIB)
         control.write_text("hang read 0 16777216")
