@@ -13,12 +13,13 @@ USES = {  # room: what it may include
     "workload": {"util"},
     "verify": {"util"},
     "device": {"util"},
-    "job": {"util", "access", "engine", "workload", "verify", "device"},
+    "run": {"util", "engine", "workload", "verify", "device"},
+    "job": {"util", "access", "engine", "workload", "verify", "device", "run"},
     "http": {"util", "access"},
-    "api": {"util", "access", "engine", "workload", "verify", "device", "job", "http"},
-    "metrics": {"util", "access", "engine", "workload", "verify", "device", "job", "http"},
-    "dbus": {"util", "access", "engine", "workload", "verify", "device", "job"},
-    "daemon": {"util", "access", "engine", "workload", "verify", "device", "job", "http", "api", "metrics", "dbus"},
+    "api": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http"},
+    "metrics": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http"},
+    "dbus": {"util", "access", "engine", "workload", "verify", "device", "run", "job"},
+    "daemon": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http", "api", "metrics", "dbus"},
     "cli": {"util"},
 }
 LIBRARIES = {  # include prefix: the rooms that may use it

@@ -33,8 +33,8 @@ Json verdict_of(job::Verdict verdict) {
   return text_or_null(job::kVerdictNames[static_cast<std::size_t>(verdict)]);
 }
 
-Json operation(const job::OpSnapshot& op) {
-  const job::LatencySummary& l = op.latency;
+Json operation(const run::OpSnapshot& op) {
+  const run::LatencySummary& l = op.latency;
   return {{"bytes", op.bytes},
           {"operations", op.operations},
           {"operations_across_pause", op.across_pause},

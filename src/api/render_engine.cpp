@@ -15,17 +15,17 @@ Json setting_of(const engine::Kind& kind, const engine::Setting& setting) {
   return out;
 }
 
-std::string why(const job::TuningSnapshot& tuning) {
+std::string why(const run::TuningSnapshot& tuning) {
   switch (tuning.source) {
-    case job::TuningSource::untried: return "not measured: the job has done too little of this so far";
-    case job::TuningSource::job: return "the job says so";
-    case job::TuningSource::only_choice: return "there is nothing to choose from for this job";
-    case job::TuningSource::measured:
+    case run::TuningSource::untried: return "not measured: the job has done too little of this so far";
+    case run::TuningSource::job: return "the job says so";
+    case run::TuningSource::only_choice: return "there is nothing to choose from for this job";
+    case run::TuningSource::measured:
       return "of what was tried at the start of this job, the fastest that beat the first by more than chance, else "
              "the first";
-    case job::TuningSource::inconclusive:
+    case run::TuningSource::inconclusive:
       return "the device is too slow, or fails too often, to tell in the time that is worth it; the usual is used";
-    case job::TuningSource::remembered: break;
+    case run::TuningSource::remembered: break;
   }
   return "measured by an earlier job of the same kind on this device";
 }
@@ -35,7 +35,7 @@ Json tuning_of(const engine::Kind& kind, const DeviceSnapshot& device) {
   for (const auto& tuning : device.tuning) {
     Json entry = setting_of(kind, tuning.setting);
     entry["direction"] = engine::kDirectionNames[engine::index_of(tuning.direction)];
-    entry["source"] = job::kTuningSourceNames[static_cast<std::size_t>(tuning.source)];
+    entry["source"] = run::kTuningSourceNames[static_cast<std::size_t>(tuning.source)];
     entry["why"] = why(tuning);
     entry["tried"] = Json::array();
     for (const auto& tried : tuning.tried) {

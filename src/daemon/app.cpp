@@ -93,7 +93,7 @@ Status App::open_store() {
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
   service_ = std::make_unique<job::JobService>(job::ServiceSetup{
-      util::system_clock(), log_, admission_, *store_, job::kernel_engines(), &api::job_document, {}});
+      util::system_clock(), log_, admission_, *store_, run::kernel_engines(), &api::job_document, {}});
   return service_->restore();
 }
 

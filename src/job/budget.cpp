@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "run/tuning.h"
 #include "spliced/util/descriptors.h"
 #include "spliced/verify/payload.h"
-#include "tuning.h"
 
 namespace spliced::job {
 
@@ -41,15 +41,11 @@ std::uint64_t descriptors_of(const JobSpec& spec) {
   return kTargetDescriptors + (kWorkerDescriptors + engine::kind_of(spec.engine).descriptors()) * spec.workload.workers;
 }
 
-std::size_t read_buffer_bytes(const JobSpec& spec) {
-  return engine::kind_of(spec.engine).read_buffer(spec.workload.bs);
-}
-
-std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant) {
+std::uint64_t buffer_bytes(const JobSpec& spec, const run::ResourceGrant& grant) {
   const auto& w = spec.workload;
-  const std::size_t batch = largest_batch(settings_to_try(spec, grant));
+  const std::size_t batch = run::largest_batch(run::settings_to_try(spec, grant));
   const std::uint64_t each =
-      (workload::reads(w.rw) ? util::PageBuffer::footprint(read_buffer_bytes(spec)) : 0) +
+      (workload::reads(w.rw) ? util::PageBuffer::footprint(run::read_buffer_bytes(spec)) : 0) +
       (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
   return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
 }
@@ -70,12 +66,12 @@ Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, s
   while (out.grant.batch_limit > util::kPageSize && buffer_bytes(spec, out.grant) > buffers_left / 2) {
     out.grant.batch_limit /= 2;
   }
-  ResourceGrant generous = out.grant;
+  run::ResourceGrant generous = out.grant;
   generous.payload_pages = util::Pages::huge;
   if (spec.workload.bs >= kHugeFrom && buffer_bytes(spec, generous) <= buffers_left / kHugeShare) out.grant = generous;
   out.buffers = buffer_bytes(spec, out.grant);
   std::uint64_t largest = 0;
-  for (const auto& setting : settings_to_try(spec, out.grant)) {
+  for (const auto& setting : run::settings_to_try(spec, out.grant)) {
     largest = std::max(largest, engine::kind_of(spec.engine).kernel_bytes(setting));
   }
   // A job may ask for a pipe that it cannot have.

@@ -25,14 +25,11 @@ struct Reservation {
   std::uint64_t buffers = 0;  // bytes
   std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
-  ResourceGrant grant;
+  run::ResourceGrant grant;
 };
 
-// Nobody looks at what is read: all reads of a worker go through one buffer of so many bytes.
-[[nodiscard]] std::size_t read_buffer_bytes(const JobSpec& spec);
-
 // The most that the buffers of a job take, bytes.
-[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const ResourceGrant& grant);
+[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const run::ResourceGrant& grant);
 
 // The descriptors of each of a job's devices, which has a table of its own for them.
 [[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "budget.h"
+#include "run/tuning.h"
 #include "spliced/job/spec.h"
 #include "spliced/util/text.h"
-#include "tuning.h"
 
 namespace spliced::job {
 namespace {
@@ -83,7 +83,7 @@ class Check {
             fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
     require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "/workload/bs",
             fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
-    for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, load_of(spec_))) {
+    for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_))) {
       errors_.push_back({"/engine/" + error.pointer, std::move(error.detail), error.reason});
     }
   }

@@ -48,13 +48,14 @@ device::KernelCounters difference(const device::KernelCounters& a, const device:
 
 }  // namespace
 
-DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
+DeviceRun::DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, run::DevicePlan plan,
                      std::function<void()> on_change)
     : environment_(environment),
       job_id_(std::move(job_id)),
       spec_(spec),
       plan_(std::move(plan)),
       on_change_(std::move(on_change)),
+      source_(spec_.workload, plan_.range),
       created_(plan_.target.open->created.exists()) {}
 
 // The target answered a moment ago: this is for one that has stopped doing so.
@@ -67,8 +68,8 @@ T DeviceRun::on_target_thread(std::function<T()> task) {
 }
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, const std::string& job_id,
-                                                           const JobSpec& spec, DevicePlan plan,
-                                                           std::shared_ptr<StartBarrier> barrier,
+                                                           const JobSpec& spec, run::DevicePlan plan,
+                                                           std::shared_ptr<run::StartBarrier> barrier,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, job_id, spec, std::move(plan), std::move(on_change)));
   const auto status = run->on_target_thread<util::Status>([run, barrier] { return run->create_workers(barrier); });
@@ -80,19 +81,20 @@ void DeviceRun::keep_target() {
   plan_.target.thread->post([open = plan_.target.open] { open->keep(); });
 }
 
-util::Status DeviceRun::create_workers(const std::shared_ptr<StartBarrier>& barrier) {
+util::Status DeviceRun::create_workers(const std::shared_ptr<run::StartBarrier>& barrier) {
   prepare_tuning();
   for (unsigned i = 0; i < spec_.workload.workers; ++i) {
-    auto worker = Worker::create({spec_,
-                                  plan_,
-                                  i,
-                                  thread_name(facts().name, i),
-                                  *this,
-                                  barrier,
-                                  environment_.clock,
-                                  environment_.engines,
-                                  environment_.pauses,
-                                  {tunings_[0].get(), tunings_[1].get()}});
+    auto worker = run::Worker::create({spec_,
+                                       plan_,
+                                       i,
+                                       thread_name(facts().name, i),
+                                       *this,
+                                       barrier,
+                                       environment_.clock,
+                                       environment_.engines,
+                                       source_,
+                                       environment_.pauses,
+                                       {tunings_[0].get(), tunings_[1].get()}});
     if (!worker) return tl::unexpected(worker.error());
     workers_.push_back(std::move(*worker));
   }
@@ -101,7 +103,7 @@ util::Status DeviceRun::create_workers(const std::shared_ptr<StartBarrier>& barr
 
 void DeviceRun::prepare_tuning() {
   const auto make = [&](Direction direction) {
-    tunings_[engine::index_of(direction)] = std::make_unique<Tuning>(direction, spec_, plan_, environment_.tuning);
+    tunings_[engine::index_of(direction)] = std::make_unique<run::Tuning>(direction, spec_, plan_, environment_.tuning);
   };
   if (workload::reads(spec_.workload.rw)) make(Direction::read);
   if (workload::writes(spec_.workload.rw)) make(Direction::write);
@@ -162,8 +164,8 @@ bool DeviceRun::failed() const {
   return !reason_.empty();
 }
 
-void DeviceRun::on_error(const IoSlot& slot, ErrorClass error_class) {
-  ErrorEntry entry;
+void DeviceRun::on_error(const IoSlot& slot, run::ErrorClass error_class) {
+  run::ErrorEntry entry;
   entry.op = slot.op;
   entry.offset = slot.offset;
   entry.length = slot.length;
@@ -171,9 +173,9 @@ void DeviceRun::on_error(const IoSlot& slot, ErrorClass error_class) {
   entry.message = describe_failure(slot, facts());
   const std::uint64_t total = errors_.add(entry);
   log_error(entry, total);
-  if (error_class == ErrorClass::host) {
+  if (error_class == run::ErrorClass::host) {
     fail(fmt::format("not the device's doing: {}", entry.message));
-  } else if (error_class == ErrorClass::removed) {
+  } else if (error_class == run::ErrorClass::removed) {
     fail(fmt::format("the device went away or shrank: {}", entry.message));
   } else if (total > spec_.error_policy.max_errors) {
     fail(fmt::format("{} errors, {} allowed; the last: {}", total, spec_.error_policy.max_errors, entry.message));
@@ -185,7 +187,7 @@ void DeviceRun::on_refusal(const std::string& what) {
   fail(fmt::format("not the device's doing: {}", what));
 }
 
-void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
+void DeviceRun::log_error(const run::ErrorEntry& entry, std::uint64_t total) {
   const Nanos now = environment_.clock.now();
   {
     const std::lock_guard lock(mutex_);
@@ -206,7 +208,7 @@ void DeviceRun::check_direct_io() {
   // A file system has read from its disk before it was mounted: all zeros means that the kernel does not count here.
   if (!after || after->read_ios + after->write_ios == 0) return;
   const auto below = difference(*after, *below_before_);
-  DeviceTotals totals;
+  run::DeviceTotals totals;
   add_to(totals);
   const device::MovedBytes job{totals.ops[static_cast<std::size_t>(util::OpClass::read)].bytes,
                                totals.ops[static_cast<std::size_t>(util::OpClass::write)].bytes};

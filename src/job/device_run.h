@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "error_log.h"
+#include "run/error_log.h"
+#include "run/tuning.h"
+#include "run/worker.h"
 #include "spliced/util/log.h"
-#include "tuning.h"
-#include "worker.h"
 
 namespace spliced::job {
 
@@ -18,9 +18,9 @@ namespace spliced::job {
 struct Environment {
   util::Clock& clock;
   util::Logger& log;
-  EngineFactory engines;
-  TuningMemory& tuning;
-  const PauseWatch& pauses;
+  run::EngineFactory engines;
+  run::TuningMemory& tuning;
+  const run::PauseWatch& pauses;
 };
 
 // What one device of a job came to.
@@ -42,13 +42,13 @@ struct DeviceBrief {
 // The workers are started by the target's own thread, whose descriptors they copy, and which closes the target
 // and gives the claim back once the last worker has left: closing can block on a dying disk, and nobody else may wait
 // for that. Everything else is called by the supervisor or by readers, from any thread.
-class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<DeviceRun> {
+class DeviceRun final : public run::WorkerOwner, public std::enable_shared_from_this<DeviceRun> {
  public:
   // `on_change` is called when everything was given back, from the target's thread, and when the device has failed.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment,
                                                                        const std::string& job_id, const JobSpec& spec,
-                                                                       DevicePlan plan,
-                                                                       std::shared_ptr<StartBarrier> barrier,
+                                                                       run::DevicePlan plan,
+                                                                       std::shared_ptr<run::StartBarrier> barrier,
                                                                        std::function<void()> on_change);
 
   // The job began: a file that was created for it stays.
@@ -76,13 +76,13 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   // What it came to, without percentiles. The state is `stopping` where it was stopped from outside.
   [[nodiscard]] DeviceEnd end() const;
   [[nodiscard]] DeviceBrief brief(util::Nanos now, State state) const;  // without percentiles, hence at once
-  void add_to(DeviceTotals& out) const;
+  void add_to(run::DeviceTotals& out) const;
   void describe(util::Nanos now, DeviceTelemetry& out) const;
   [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }
   [[nodiscard]] const std::string& job_id() const { return job_id_; }
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
 
-  void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
+  void on_error(const engine::IoSlot& slot, run::ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
   void on_exit() override;
 
@@ -100,18 +100,18 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   struct Visited {
     std::uint64_t bytes = 0, of = 0;
   };
-  DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, DevicePlan plan,
+  DeviceRun(const Environment& environment, std::string job_id, const JobSpec& spec, run::DevicePlan plan,
             std::function<void()> on_change);
   void prepare_tuning();
-  [[nodiscard]] util::Status create_workers(const std::shared_ptr<StartBarrier>& barrier);
+  [[nodiscard]] util::Status create_workers(const std::shared_ptr<run::StartBarrier>& barrier);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
   [[nodiscard]] util::Status launch_workers();
   void close_target();
   void check_direct_io();
-  void log_error(const ErrorEntry& entry, std::uint64_t total);
+  void log_error(const run::ErrorEntry& entry, std::uint64_t total);
   [[nodiscard]] Visited visited() const;
-  [[nodiscard]] EngineState engine_state() const;
+  [[nodiscard]] run::EngineState engine_state() const;
   [[nodiscard]] std::optional<double> seconds_left(const Visited& visited, util::Nanos passed) const;
   void fill_progress(util::Nanos now, DeviceSnapshot& out) const;
   void fill_rates(util::Nanos now, DeviceSnapshot& out) const;
@@ -120,10 +120,11 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   const Environment& environment_;
   const std::string job_id_;
   const JobSpec spec_;
-  DevicePlan plan_;
+  run::DevicePlan plan_;
   const std::function<void()> on_change_;
-  std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
-  ErrorLog errors_;
+  workload::BlockSource source_;                                           // of all workers
+  std::array<std::unique_ptr<run::Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
+  run::ErrorLog errors_;
   mutable std::mutex mutex_;  // guards reason_, last_log_, sample_, kernel_
   std::string reason_;
   util::Nanos last_log_ = 0;
@@ -138,8 +139,8 @@ class DeviceRun final : public WorkerOwner, public std::enable_shared_from_this<
   std::atomic<bool> stopped_{false};
   std::atomic<bool> unmeasured_{false};  // what it did says nothing of the device
   std::atomic<std::size_t> exited_{0};
-  std::atomic<std::size_t> active_workers_{0};    // and one more until the target is closed
-  std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined
+  std::atomic<std::size_t> active_workers_{0};         // and one more until the target is closed
+  std::vector<std::unique_ptr<run::Worker>> workers_;  // last: they use all of the above until they are joined
 };
 
 }  // namespace spliced::job

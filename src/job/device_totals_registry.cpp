@@ -18,7 +18,7 @@ void DeviceTotalsRegistry::Record::became_another() {
 // Called with the lock held, as all that is private here.
 DeviceTotalsRegistry::Records::iterator DeviceTotalsRegistry::forget(Records::iterator record) {
   if (record->second.totals) {
-    for (const OpTotals& op : record->second.totals->ops) {
+    for (const run::OpTotals& op : record->second.totals->ops) {
       departed_.bytes += op.bytes;
       departed_.operations += op.operations;
       departed_.errors += op.error_count();
@@ -91,7 +91,7 @@ void DeviceTotalsRegistry::attach(const std::shared_ptr<DeviceRun>& run) {
 }
 
 void DeviceTotalsRegistry::add_ended(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
-  auto totals = std::make_shared<DeviceTotals>();
+  auto totals = std::make_shared<run::DeviceTotals>();
   run->add_to(*totals);
   DeviceTelemetry last;
   run->describe(now, last);

@@ -43,7 +43,8 @@ class DeviceTotalsRegistry {
  private:
   struct Record {
     device::TargetFacts facts;
-    std::shared_ptr<const DeviceTotals> totals;    // never changed, but replaced: readers go on with it; null for none
+    std::shared_ptr<const run::DeviceTotals>
+        totals;                                    // never changed, but replaced: readers go on with it; null for none
     std::vector<std::shared_ptr<DeviceRun>> runs;  // not added to totals yet; the newest last
     bool registered = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
@@ -52,7 +53,7 @@ class DeviceTotalsRegistry {
     Verdict last_verdict = Verdict::none;
     std::optional<WallTime> last_end;
     std::optional<WallTime> last_completion;
-    EngineState engine_state;
+    run::EngineState engine_state;
     // Counters stay, whatever comes to its place; what was said of the one before is not said of the next.
     void became_another();
   };

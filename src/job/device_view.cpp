@@ -22,9 +22,9 @@ double follow(double smooth, double recent) {
   return smooth == 0 || std::abs(change) > smooth / 5 ? recent : smooth + change / 8;
 }
 
-std::uint64_t host_errors_of(const DeviceTotals& totals) {
+std::uint64_t host_errors_of(const run::DeviceTotals& totals) {
   std::uint64_t out = 0;
-  for (const OpTotals& op : totals.ops) out += op.errors[static_cast<std::size_t>(ErrorClass::host)];
+  for (const run::OpTotals& op : totals.ops) out += op.errors[static_cast<std::size_t>(run::ErrorClass::host)];
   return out;
 }
 
@@ -67,7 +67,7 @@ State DeviceRun::outcome(State stopped) const {
   return completed ? State::succeeded : stopped;
 }
 
-void DeviceRun::add_to(DeviceTotals& out) const {
+void DeviceRun::add_to(run::DeviceTotals& out) const {
   const workload::WorkloadSpec& w = spec_.workload;
   const std::array<bool, util::kOpClasses> asked{
       workload::reads(w.rw), workload::writes(w.rw), workload::is_trim(w.rw),
@@ -79,8 +79,8 @@ void DeviceRun::add_to(DeviceTotals& out) const {
   }
 }
 
-EngineState DeviceRun::engine_state() const {
-  EngineState out{spec_.engine.index(), {}};
+run::EngineState DeviceRun::engine_state() const {
+  run::EngineState out{spec_.engine.index(), {}};
   for (const auto& worker : workers_) out.add(worker->engine());
   return out;
 }
@@ -91,15 +91,15 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   out.range = plan_.range;
   out.state = state;
   out.safety_read_bytes = plan_.target.safety_read_bytes;
-  DeviceTotals totals;
+  run::DeviceTotals totals;
   add_to(totals);
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
-    OpSnapshot& op = out.ops[i];
+    run::OpSnapshot& op = out.ops[i];
     op.bytes = totals.ops[i].bytes;
     op.operations = totals.ops[i].operations;
     op.across_pause = totals.ops[i].across_pause;
     op.errors = totals.ops[i].error_count();
-    op.latency = summarize(totals.ops[i].latency);
+    op.latency = run::summarize(totals.ops[i].latency);
   }
   out.engine = totals.engine;
   if (totals.cpu_wait_known) out.cpu_wait_seconds = static_cast<double>(totals.cpu_wait) / 1e9;
@@ -108,7 +108,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state) const {
   for (const auto& tuning : tunings_) {
     if (tuning) out.tuning.push_back(tuning->snapshot());
   }
-  errors_.copy_to(out);
+  errors_.copy_to(out.errors, out.errors_omitted);
   fill_rates(now, out);
   fill_progress(now, out);
   Judgement judgement = judge(spec_, out, host_errors_of(totals), unmeasured_);
@@ -124,18 +124,15 @@ void DeviceRun::fill_rates(Nanos now, DeviceSnapshot& out) const {
   const std::lock_guard lock(mutex_);
   const bool whole_run = is_final(out.state) || sample_.at <= started_;  // none was taken yet
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
-    OpSnapshot& op = out.ops[i];
+    run::OpSnapshot& op = out.ops[i];
     op.bytes_per_second = whole_run ? per_second(op.bytes, elapsed(now)) : sample_.bytes_per_second[i];
     op.operations_per_second = whole_run ? per_second(op.operations, elapsed(now)) : sample_.operations_per_second[i];
   }
 }
 
 DeviceRun::Visited DeviceRun::visited() const {
-  Visited out;
-  for (const auto& worker : workers_) {
-    out.bytes += worker->counters().visited_bytes();
-    out.of += worker->total_bytes();
-  }
+  Visited out{0, source_.total_bytes()};
+  for (const auto& worker : workers_) out.bytes += worker->counters().visited_bytes();
   return out;
 }
 
@@ -185,10 +182,10 @@ DeviceEnd DeviceRun::end() const {
   std::uint64_t host_errors = 0;
   for (const auto& worker : workers_) {
     for (std::size_t i = 0; i < util::kOpClasses; ++i) {
-      const LiveOp& op = worker->counters().ops[i];
+      const run::LiveOp& op = worker->counters().ops[i];
       counts.ops[i].bytes += op.bytes.get();
       for (const auto& errors : op.errors) counts.ops[i].errors += errors.get();
-      host_errors += op.errors[static_cast<std::size_t>(ErrorClass::host)].get();
+      host_errors += op.errors[static_cast<std::size_t>(run::ErrorClass::host)].get();
     }
   }
   Judgement judgement = judge(spec_, counts, host_errors, unmeasured_);
@@ -202,7 +199,7 @@ DeviceBrief DeviceRun::brief(Nanos now, State state) const {
   fill_progress(now, progress);
   DeviceBrief out{progress.progress, 0};
   for (const auto& worker : workers_) {
-    for (const LiveOp& op : worker->counters().ops) {
+    for (const run::LiveOp& op : worker->counters().ops) {
       for (const auto& errors : op.errors) out.errors += errors.get();
     }
   }
@@ -233,7 +230,7 @@ void DeviceRun::describe(Nanos now, DeviceTelemetry& out) const {
     }
   }
   fill_rates(now, progress);
-  for (const OpSnapshot& op : progress.ops) {
+  for (const run::OpSnapshot& op : progress.ops) {
     out.bytes_per_second += op.bytes_per_second;
     out.operations_per_second += op.operations_per_second;
   }

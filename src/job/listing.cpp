@@ -58,7 +58,8 @@ std::size_t memory_of(const JobSnapshot& head, const std::vector<DeviceSnapshot>
   for (const auto& device : devices) {
     bytes +=
         sizeof device + device.facts.path.capacity() + device.facts.name.capacity() + device.facts.given.capacity();
-    for (const auto& tuning : device.tuning) bytes += sizeof tuning + tuning.tried.capacity() * sizeof(TriedSetting);
+    for (const auto& tuning : device.tuning)
+      bytes += sizeof tuning + tuning.tried.capacity() * sizeof(run::TriedSetting);
     for (const auto& error : device.errors) bytes += sizeof error + error.message.capacity();
   }
   return bytes;

@@ -231,51 +231,52 @@ class Planner {
   }
 
   void hold_all() {
-    std::vector<HoldInProgress> looks;
+    std::vector<run::HoldInProgress> looks;
     looks.reserve(spec_.targets.size());
     std::vector<std::size_t> late;
     for (std::size_t i = 0; i < spec_.targets.size(); ++i) {
-      looks.push_back(begin_to_hold(admission_, spec_.targets[i], request_));
+      looks.push_back(run::begin_to_hold(admission_, spec_.targets[i], request_));
       auto held = looks[i].poll(std::min(request_.until, util::system_clock().now() + kTurn));
       held ? accept(i, std::move(*held)) : late.push_back(i);
     }
     for (const std::size_t i : late) accept(i, looks[i].wait(request_.until));
   }
 
-  void accept(std::size_t i, util::Result<HeldTarget> held) {
+  void accept(std::size_t i, util::Result<run::HeldTarget> held) {
     if (!held) return refuse(i, held.error());
     if (const auto refusal = judge_.add(held->facts)) {
       return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
     }
-    DevicePlan& device = devices_[i].emplace();
+    run::DevicePlan& device = devices_[i].emplace();
     device.range = judge_.range_on(held->facts, errors_);
     device.target = std::move(*held);
   }
 
   void create_missing() {
     for (std::size_t i = 0; i < devices_.size(); ++i) {
-      DevicePlan& device = *devices_[i];
+      run::DevicePlan& device = *devices_[i];
       if (device.target.facts.exists) continue;
-      auto step = begin_to_create(admission_, device.target, request_);
-      if (auto status = end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
+      auto step = run::begin_to_create(admission_, device.target, request_);
+      if (auto status = run::end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
       device.range = judge_.range_on(device.target.facts, errors_);
     }
   }
 
   void confirm_all() {
     request_.host = std::make_shared<device::BlockTopology>(admission_.host());
-    std::vector<StepInProgress> steps;
-    for (const auto& device : devices_) steps.push_back(begin_to_confirm(admission_, device->target, request_));
+    std::vector<run::StepInProgress> steps;
+    for (const auto& device : devices_) steps.push_back(run::begin_to_confirm(admission_, device->target, request_));
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      if (auto status = end_step(steps[i], devices_[i]->target, request_.until); !status) refuse(i, status.error());
+      if (auto status = run::end_step(steps[i], devices_[i]->target, request_.until); !status)
+        refuse(i, status.error());
     }
   }
 
   device::TargetAdmission& admission_;
   const JobSpec& spec_;
-  TargetRequest request_;
+  run::TargetRequest request_;
   Judge judge_;
-  std::vector<std::optional<DevicePlan>> devices_;  // by target
+  std::vector<std::optional<run::DevicePlan>> devices_;  // by target
   std::vector<FieldError> errors_;
 };
 

@@ -3,31 +3,14 @@
 #include <optional>
 #include <vector>
 
-#include "held_target.h"
+#include "run/device_plan.h"
 #include "spliced/job/snapshot.h"
-#include "spliced/util/page_buffer.h"
 
 namespace spliced::job {
 
-// What a job may take at most where it leaves the choice.
-inline constexpr std::uint64_t kLargestGrant = 1ULL
-                                               << 20;  // bytes; what an unprivileged user may have of a pipe (pipe(7))
-struct ResourceGrant {
-  std::uint64_t pipe_limit = kLargestGrant;   // bytes of a pipe
-  std::uint64_t batch_limit = kLargestGrant;  // bytes of the blocks of a batch
-  util::Pages payload_pages = util::Pages::small;
-};
-
-// One device of a job, ready to run: open, claimed, its range known.
-struct DevicePlan {
-  HeldTarget target;
-  workload::BlockRange range;
-  ResourceGrant grant;
-};
-
 struct JobPlan {
   JobSpec spec;
-  std::vector<DevicePlan> devices;
+  std::vector<run::DevicePlan> devices;
 };
 
 // All or nothing: when one target is refused, every claim is given back and every file created is removed. Files that

@@ -80,7 +80,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
   const auto barrier =
-      std::make_shared<StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
+      std::make_shared<run::StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
   auto job = std::make_shared<Job>();
   job->id = id;
   job->spec = spec;
@@ -90,7 +90,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.admission, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (DevicePlan& device : plan->devices) device.grant = reservation->grant;
+    for (run::DevicePlan& device : plan->devices) device.grant = reservation->grant;
     auto runs = create_runs(id, std::move(*plan), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);
@@ -107,7 +107,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
 }
 
 // Takes back a job that did not come to run.
-void JobService::Impl::abandon(const JobPtr& job, StartBarrier& barrier, const Reservation& reservation) {
+void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation) {
   barrier.abort();
   const std::lock_guard lock(mutex_);
   std::erase(jobs_, job);
@@ -117,7 +117,7 @@ void JobService::Impl::abandon(const JobPtr& job, StartBarrier& barrier, const R
 }
 
 Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
-    const std::string& id, JobPlan plan, const std::shared_ptr<StartBarrier>& barrier) {
+    const std::string& id, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
   if (!registry_.make_room_for(names)) {
@@ -133,7 +133,7 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
   return runs;
 }
 
-Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, StartBarrier& barrier) {
+Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier) {
   std::size_t workers = 0;
   for (const auto& run : job->runs) {
     if (auto status = run->start_workers(); !status) return tl::unexpected(status.error());

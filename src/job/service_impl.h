@@ -8,7 +8,7 @@
 
 #include "device_totals_registry.h"
 #include "job.h"
-#include "pause_watch.h"
+#include "run/pause_watch.h"
 #include "spliced/job/service.h"
 #include "target_watch.h"
 #include "write_behind.h"
@@ -68,10 +68,10 @@ class JobService::Impl {
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
-  void abandon(const JobPtr& job, StartBarrier& barrier, const Reservation& reservation);
+  void abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
-                                                                    const std::shared_ptr<StartBarrier>& barrier);
-  util::Result<JobSnapshot> launch(const JobPtr& job, StartBarrier& barrier);
+                                                                    const std::shared_ptr<run::StartBarrier>& barrier);
+  util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
   void publish_state(const Job& job);
   void stop(Job& job, State becomes);
   bool stop_jobs(util::Nanos limit);
@@ -101,8 +101,8 @@ class JobService::Impl {
   void checkpoint(const JobPtr& job);
 
   mutable WriteBehind write_behind_;
-  TuningMemory tuning_;
-  PauseWatch pauses_;
+  run::TuningMemory tuning_;
+  run::PauseWatch pauses_;
   const Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
   std::mutex wake_mutex_;

@@ -10,12 +10,12 @@ namespace {
 
 std::uint64_t io_errors(const DeviceSnapshot& device) {
   std::uint64_t out = 0;
-  for (const OpSnapshot& op : device.ops) out += op.errors;
+  for (const run::OpSnapshot& op : device.ops) out += op.errors;
   return out;
 }
 
 bool moved_anything(const DeviceSnapshot& device) {
-  return std::any_of(device.ops.begin(), device.ops.end(), [](const OpSnapshot& op) { return op.bytes != 0; });
+  return std::any_of(device.ops.begin(), device.ops.end(), [](const run::OpSnapshot& op) { return op.bytes != 0; });
 }
 
 std::vector<CriterionResult> measure(const Criteria& criteria, const DeviceSnapshot& device,

@@ -95,10 +95,10 @@ void collect_io(const Telemetry& telemetry, Families& out) {
   auto duration = Family::histogram("spliced_io_duration_seconds",
                                     "Time that completed operations took; with a rate set, from when each was due.");
   for (const DeviceTelemetry& device : telemetry.devices) {
-    std::array<std::uint64_t, job::kErrorClasses> failed{};
+    std::array<std::uint64_t, run::kErrorClasses> failed{};
     for (std::size_t op = 0; op < util::kOpClasses; ++op) {
-      const job::OpTotals& totals = device.totals.ops[op];
-      for (std::size_t e = 0; e < job::kErrorClasses; ++e) failed[e] += totals.errors[e];
+      const run::OpTotals& totals = device.totals.ops[op];
+      for (std::size_t e = 0; e < run::kErrorClasses; ++e) failed[e] += totals.errors[e];
       if (!device.totals.asked_for[op]) continue;
       const Labels labels{{"device", device.facts.name}, {"op", op_label(op)}};
       if (op != kSync) bytes.add(labels, static_cast<double>(totals.bytes));
@@ -108,8 +108,8 @@ void collect_io(const Telemetry& telemetry, Families& out) {
                              totals.latency.count(), totals.latency.sum_seconds());
     }
     if (!has_run(device)) continue;
-    for (std::size_t e = 0; e < job::kErrorClasses; ++e) {
-      errors.add({{"device", device.facts.name}, {"error", std::string(job::kErrorClassNames[e])}},
+    for (std::size_t e = 0; e < run::kErrorClasses; ++e) {
+      errors.add({{"device", device.facts.name}, {"error", std::string(run::kErrorClassNames[e])}},
                  static_cast<double>(failed[e]));
     }
   }

@@ -38,7 +38,7 @@ double Zipf::inverse_integral(double x) const {
   return std::exp(log_ratio(t) * x);
 }
 
-std::uint64_t Zipf::operator()(util::Random& random) const {
+std::uint64_t Zipf::operator()(util::KeyedRandom& random) const {
   for (;;) {
     const double u = h_last_ + random.unit() * (h_first_ - h_last_);
     const double x = inverse_integral(u);
@@ -58,7 +58,7 @@ Draw::Draw(const Distribution& distribution, std::uint64_t count, std::uint64_t 
   }
 }
 
-std::uint64_t Draw::operator()(util::Random& random) const {
+std::uint64_t Draw::operator()(util::KeyedRandom& random) const {
   switch (distribution_.kind) {
     case Distribution::Kind::uniform: break;
     case Distribution::Kind::zipf: return scatter_(zipf_(random));
@@ -71,7 +71,7 @@ std::uint64_t Draw::operator()(util::Random& random) const {
   return random.below(count_);
 }
 
-std::uint64_t Draw::normal(util::Random& random) const {
+std::uint64_t Draw::normal(util::KeyedRandom& random) const {
   const double middle = static_cast<double>(count_) / 2;
   const double sigma = static_cast<double>(count_) * distribution_.parameter / 100;
   std::normal_distribution<double> bell(middle, sigma);

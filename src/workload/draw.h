@@ -15,7 +15,7 @@ namespace spliced::workload {
 class Zipf {
  public:
   Zipf(std::uint64_t count, double theta);
-  [[nodiscard]] std::uint64_t operator()(util::Random& random) const;
+  [[nodiscard]] std::uint64_t operator()(util::KeyedRandom& random) const;
 
  private:
   [[nodiscard]] double density(double x) const;           // h(x) = x^-θ
@@ -34,10 +34,10 @@ class Draw {
  public:
   // Every worker of a device must use the same `scatter_seed`, so that all of them have the same hot blocks.
   Draw(const Distribution& distribution, std::uint64_t count, std::uint64_t scatter_seed);
-  [[nodiscard]] std::uint64_t operator()(util::Random& random) const;
+  [[nodiscard]] std::uint64_t operator()(util::KeyedRandom& random) const;
 
  private:
-  [[nodiscard]] std::uint64_t normal(util::Random& random) const;
+  [[nodiscard]] std::uint64_t normal(util::KeyedRandom& random) const;
 
   Distribution distribution_;
   std::uint64_t count_;

@@ -10,14 +10,14 @@
 #include <memory>
 #include <numeric>
 
-#include "job/io_loop.h"
-#include "job/live_counters.h"
 #include "job/plan.h"
+#include "run/io_loop.h"
+#include "run/live_counters.h"
 #include "spliced/job/service.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/verify/payload.h"
-#include "spliced/workload/generator.h"
+#include "spliced/workload/request_feed.h"
 
 namespace {
 
@@ -25,26 +25,39 @@ using namespace spliced;
 
 constexpr std::uint64_t kRange = 1ULL << 40;
 
-workload::WorkloadSpec workload_of(workload::Mode mode, bool time_based) {
+workload::WorkloadSpec workload_of(workload::Mode mode) {
   workload::WorkloadSpec spec;
   spec.rw = mode;
   spec.bs = 4096;
-  spec.time_based = time_based;
+  spec.time_based = true;
   spec.runtime = util::kSecond;
   return spec;
 }
 
-void generate(benchmark::State& state, workload::Mode mode, bool time_based) {
-  workload::Generator generator(workload_of(mode, time_based), {0, kRange, 4096}, 0);
+void generate(benchmark::State& state, workload::Mode mode, std::uint64_t range, double zipf) {
+  auto spec = workload_of(mode);
+  if (zipf != 0) spec.distribution = {workload::Distribution::Kind::zipf, zipf};
+  workload::BlockSource source(spec, {0, range, 4096});
+  workload::RequestFeed feed(spec, source);
   workload::Request request;
   for (auto _ : state) {
-    if (!generator.next(request)) state.SkipWithError("the range is over");
+    if (feed.next(request, 16) != workload::RequestFeed::Next::request) state.SkipWithError("the range is over");
+    feed.done(request.position);
     benchmark::DoNotOptimize(request);
   }
 }
-BENCHMARK_CAPTURE(generate, sequential, workload::Mode::read, true);
-BENCHMARK_CAPTURE(generate, random_drawn, workload::Mode::randread, true);
-BENCHMARK_CAPTURE(generate, random_each_block_once, workload::Mode::randread, false);
+BENCHMARK_CAPTURE(generate, sequential, workload::Mode::read, kRange, 0);
+BENCHMARK_CAPTURE(generate, random, workload::Mode::randread, kRange, 0);
+BENCHMARK_CAPTURE(generate, random_of_a_small_range, workload::Mode::randread, 1ULL << 30, 0);
+BENCHMARK_CAPTURE(generate, mixed, workload::Mode::randrw, kRange, 0);
+BENCHMARK_CAPTURE(generate, zipf, workload::Mode::randread, kRange, 1.1);
+
+void ask_where_a_block_comes(benchmark::State& state) {
+  const workload::Pass pass(workload_of(workload::Mode::randread), {0, kRange, 4096});
+  std::uint64_t block = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(pass.index_of(block++));
+}
+BENCHMARK(ask_where_a_block_comes);
 
 void read_clock(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(util::system_clock().now());
@@ -109,8 +122,8 @@ class NoSyscalls final : public engine::Syscalls {
   }
 };
 
-struct NobodysWorker final : job::WorkerOwner {
-  void on_error(const engine::IoSlot&, job::ErrorClass) override {}
+struct NobodysWorker final : run::WorkerOwner {
+  void on_error(const engine::IoSlot&, run::ErrorClass) override {}
   void on_refusal(const std::string&) override {}
   void on_exit() override {}
 };
@@ -121,7 +134,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   const auto batch = static_cast<std::size_t>(state.range(0));
   engine::Options options = engine::PsyncOptions{};
   if (splice) options = engine::SpliceOptions{engine::ReadPath::copy, 65536, batch, false};
-  workload::WorkloadSpec workload = workload_of(mode, true);
+  workload::WorkloadSpec workload = workload_of(mode);
   workload.runtime = util::kSecond / 50;
   NoSyscalls sys;
   engine::EngineConfig config;
@@ -129,24 +142,25 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   for (auto& setting : config.settings) setting = {65536, batch};
   config.read_buffer = 4096;
   const auto engine = engine::kind_of(options).make(config, sys, util::system_clock(), std::stop_token());
-  workload::Generator generator(workload, {0, kRange, 4096}, 0);
+  workload::BlockSource source(workload, {0, kRange, 4096});
+  workload::RequestFeed feed(workload, source);
   auto payload = verify::PayloadSource::create(verify::Payload::zero, 1, 4096, batch).value();
   const auto buffer = util::PageBuffer::allocate(4096).value();
-  const auto counters = std::make_unique<job::WorkerCounters>();
-  const job::PauseWatch pauses(util::system_clock().now());
+  const auto counters = std::make_unique<run::WorkerCounters>();
+  const run::PauseWatch pauses(util::system_clock().now());
   NobodysWorker owner;
-  job::OpRecorder recorder(*counters, pauses, -1, owner);
-  job::TuningMemory memory;
+  run::OpRecorder recorder(*counters, pauses, -1, owner);
+  run::TuningMemory memory;
   job::JobSpec spec;
   spec.workload = workload;
   spec.engine = options;
-  const job::DevicePlan plan;
-  job::Tuning reading(engine::Direction::read, spec, plan, memory);
-  job::Tuning writing(engine::Direction::write, spec, plan, memory);
-  job::Calibrator calibrator({&reading, &writing}, false);
+  const run::DevicePlan plan;
+  run::Tuning reading(engine::Direction::read, spec, plan, memory);
+  run::Tuning writing(engine::Direction::write, spec, plan, memory);
+  run::Calibrator calibrator({&reading, &writing}, false);
   for (auto _ : state) {
-    job::IoLoop loop({workload, *engine, generator, calibrator, recorder, *counters, util::system_clock(),
-                      buffer.data(), payload, batch});
+    run::IoLoop loop({workload, *engine, feed, calibrator, recorder, *counters, util::system_clock(), buffer.data(),
+                      payload, batch});
     benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
   const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());
@@ -160,10 +174,10 @@ BENCHMARK_CAPTURE(around_the_system_calls, psync_read, workload::Mode::randread,
 BENCHMARK_CAPTURE(around_the_system_calls, psync_write, workload::Mode::randwrite, false)->Arg(1);
 
 void snapshot_counters(benchmark::State& state) {
-  const auto counters = std::make_unique<job::WorkerCounters>();
+  const auto counters = std::make_unique<run::WorkerCounters>();
   for (util::Nanos nanos = 100; nanos < 100'000; nanos += 7) counters->ops[0].latency.record(nanos);
   for (auto _ : state) {
-    job::DeviceTotals totals;
+    run::DeviceTotals totals;
     counters->add_to(totals);
     benchmark::DoNotOptimize(totals);
   }

@@ -6,6 +6,12 @@
 //   hang read|write OFFSET LENGTH         they wait until "clear"
 //   hang-flush                            each close of the file waits until "clear"
 //   delay MILLISECONDS [EVERY MILLISECONDS]...   every request takes that much longer; and every so manieth, so much
+//   seek MILLISECONDS                     requests come one after the other, as they do on a disk with one arm, and one
+//   that
+//                                         does not begin where the last one ended takes that much longer
+//   trace FILE                            from now on, appends a line for each request as it begins: read or write,
+//   offset
+//                                         and length
 //   log FILE                              from now on, appends a line for each read: its microseconds
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
@@ -45,7 +51,10 @@ struct Disk {
   bool hang_flush = false;                            // until it is cleared
   std::vector<std::pair<std::uint64_t, int>> others;  // of every so manieth request, instead; the last that fits counts
   std::uint64_t requests = 0;
-  std::ofstream log;
+  std::ofstream log, trace;
+  int seek_ms = 0;
+  std::mutex arm;
+  off_t arm_at = 0;  // guarded by `arm`
 };
 
 Disk disk;
@@ -59,7 +68,7 @@ int apply(const std::string& line) {
   in >> verb;
   if (verb == "clear") {
     disk.faults.clear();
-    disk.delay_ms = 0;
+    disk.delay_ms = disk.seek_ms = 0;
     disk.hang_flush = false;
     disk.others.clear();
     disk.cleared.notify_all();
@@ -71,12 +80,14 @@ int apply(const std::string& line) {
     for (std::pair<std::uint64_t, int> other; in >> other.first >> other.second;) disk.others.push_back(other);
     return 0;
   }
-  if (verb == "log") {
+  if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;
+  if (verb == "log" || verb == "trace") {
+    std::ofstream& file = verb == "log" ? disk.log : disk.trace;
     std::string path;
     if (!(in >> path)) return -EINVAL;
-    disk.log.close();
-    disk.log.open(path, std::ios::app);
-    return disk.log ? 0 : -EIO;
+    file.close();
+    file.open(path, std::ios::app);
+    return file ? 0 : -EIO;
   }
   if (verb == "hang-flush") {
     disk.hang_flush = true;
@@ -91,10 +102,18 @@ int apply(const std::string& line) {
   return 0;
 }
 
+void move_arm(off_t offset, std::size_t size) {
+  const std::lock_guard lock(disk.arm);
+  if (offset != disk.arm_at) std::this_thread::sleep_for(std::chrono::milliseconds(disk.seek_ms));
+  disk.arm_at = offset + static_cast<off_t>(size);
+}
+
 // 0, or the negative errno that a request is to be answered with.
 int strike(bool write, off_t offset, std::size_t size) {
   std::unique_lock lock(disk.mutex);
   int delay = disk.delay_ms;
+  const bool seeks = disk.seek_ms > 0;
+  if (disk.trace.is_open()) disk.trace << (write ? "write " : "read ") << offset << ' ' << size << '\n' << std::flush;
   ++disk.requests;
   for (const auto& [every, milliseconds] : disk.others) {
     if (disk.requests % every == 0) delay = milliseconds;
@@ -110,6 +129,7 @@ int strike(bool write, off_t offset, std::size_t size) {
     disk.cleared.wait(lock);
   }
   lock.unlock();
+  if (seeks) move_arm(offset, size);
   if (delay > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay));
   return 0;
 }

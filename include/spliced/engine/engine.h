@@ -58,8 +58,9 @@ struct alignas(64) IoSlot {
   std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads, aligned to
                                 // Traits::alignment. Where nobody looks at what is read, reads need
                                 // Kind::read_buffer() bytes, and all that are in flight together may share them
-  // The caller's alone: when it was due, 0 if it was not paced.
+  // The caller's alone: when it was due, 0 if it was not paced; and which block of the workload it is.
   alignas(64) util::Nanos due = 0;
+  std::uint64_t position = 0;
 };
 static_assert(sizeof(IoSlot) == 128);
 

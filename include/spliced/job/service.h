@@ -9,9 +9,9 @@
 #include "spliced/access/principal.h"
 #include "spliced/device/target_admission.h"
 #include "spliced/engine/capabilities.h"
-#include "spliced/job/engine_factory.h"
 #include "spliced/job/snapshot.h"
 #include "spliced/job/store.h"
+#include "spliced/run/engine_factory.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/log.h"
 #include "spliced/util/memory_limit.h"
@@ -44,7 +44,7 @@ struct ServiceSetup {
   util::Logger& log;
   device::TargetAdmission& admission;
   JobStore& store;
-  EngineFactory engines = kernel_engines();
+  run::EngineFactory engines = run::kernel_engines();
   // How a job is written into the store (the form is the API's affair).
   std::function<Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
   ServiceLimits limits = {};

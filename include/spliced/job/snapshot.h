@@ -13,7 +13,7 @@
 #include "spliced/device/target.h"
 #include "spliced/engine/kind.h"
 #include "spliced/job/spec.h"
-#include "spliced/job/totals.h"
+#include "spliced/run/snapshot.h"
 #include "spliced/workload/block_range.h"
 
 namespace spliced::job {
@@ -42,50 +42,6 @@ struct CriterionResult {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-struct ErrorEntry {
-  util::Op op = util::Op::read;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-  std::string error;  // errno name, or "EOF" where the target ended without one
-  std::uint64_t count = 0;
-  std::string message;
-};
-
-struct LatencySummary {
-  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  // seconds
-};
-[[nodiscard]] LatencySummary summarize(const workload::Histogram& histogram);
-
-struct OpSnapshot {
-  std::uint64_t bytes = 0, operations = 0, errors = 0;
-  double bytes_per_second = 0, operations_per_second = 0;  // over the last second; over the whole run once it ended
-  LatencySummary latency;
-  std::uint64_t across_pause = 0;  // operations during which the daemon did not run; they are in no latency
-};
-
-// Why a direction is driven with the settings that it has.
-enum class TuningSource : std::uint8_t {
-  untried,      // not measured yet; or the job ended before it was
-  job,          // the job says so
-  only_choice,  // nothing else would make sense
-  measured,    // of those that were tried at the start of this job, the fastest that beat the first by more than chance
-  remembered,  // measured by an earlier job of the same kind on the same device
-  inconclusive,  // measured for as long as is worth it: the device is too slow or fails too often to tell
-};
-inline constexpr std::array<std::string_view, 6> kTuningSourceNames{"untried",  "job",        "only_choice",
-                                                                    "measured", "remembered", "inconclusive"};
-
-struct TriedSetting {
-  engine::Setting setting;
-  double bytes_per_second = 0;  // of one worker, while it was tried
-};
-struct TuningSnapshot {
-  engine::Direction direction = engine::Direction::read;
-  engine::Setting setting;
-  TuningSource source = TuningSource::untried;
-  std::vector<TriedSetting> tried;
-};
-
 struct DeviceSnapshot {
   device::TargetFacts facts;
   workload::BlockRange range;
@@ -95,13 +51,13 @@ struct DeviceSnapshot {
   std::vector<CriterionResult> criteria;
   double progress = 0;                // 0 to 1
   std::optional<double> eta_seconds;  // unknown before anything was moved
-  std::array<OpSnapshot, util::kOpClasses> ops;
-  EngineTotals engine;
+  std::array<run::OpSnapshot, util::kOpClasses> ops;
+  run::EngineTotals engine;
   std::optional<double> cpu_wait_seconds;  // see DeviceTotals
-  EngineState engine_state;
+  run::EngineState engine_state;
   std::array<bool, util::kOpClasses> asked_for{};  // what the job is to do
-  std::vector<TuningSnapshot> tuning;              // of the directions that the job moves data in
-  std::vector<ErrorEntry> errors;
+  std::vector<run::TuningSnapshot> tuning;         // of the directions that the job moves data in
+  std::vector<run::ErrorEntry> errors;
   std::uint64_t errors_omitted = 0;              // errors of kinds and places beyond those that are kept
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
@@ -192,13 +148,13 @@ inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running
 
 struct DeviceTelemetry {
   device::TargetFacts facts;
-  bool gone = false;    // nothing is at its place any more; the facts are the last that were known
-  DeviceTotals totals;  // since it has been listed
+  bool gone = false;         // nothing is at its place any more; the facts are the last that were known
+  run::DeviceTotals totals;  // since it has been listed
   DeviceActivity activity = DeviceActivity::idle;
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
   std::optional<WallTime> last_completion;
-  EngineState engine_state;
+  run::EngineState engine_state;
   double progress = 0;
   double bytes_per_second = 0, operations_per_second = 0;  // of the run, as its DeviceSnapshot says
   std::string job_id, job_name;                            // of the running job, "" for none

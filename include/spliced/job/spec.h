@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "spliced/engine/options.h"
+#include "spliced/run/io_spec.h"
 #include "spliced/util/result.h"
-#include "spliced/verify/payload.h"
-#include "spliced/workload/spec.h"
 
 namespace spliced::job {
 
@@ -23,12 +21,9 @@ struct Criteria {
   std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
 };
 
-struct JobSpec {
+struct JobSpec : run::IoSpec {
   std::string name;
   std::vector<std::string> targets;  // absolute paths
-  workload::WorkloadSpec workload;
-  verify::Payload payload = verify::Payload::stamp;
-  engine::Options engine;
   ErrorPolicy error_policy;
   Criteria criteria;
   bool destructive = false;                       // the client knows that data will be lost

@@ -44,7 +44,7 @@ int serve(daemon::Config config, const daemon::CommandLine& command_line) {
   return code;
 }
 
-int run(int argc, char** argv) {
+int follow(int argc, char** argv) {
   const auto command_line = daemon::parse_command_line(argc, argv);
   if (!command_line) return command_line.error();
   if (command_line->version) {
@@ -63,7 +63,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return follow(argc, argv);
   } catch (const std::system_error& error) {  // the first threads
     daemon::say(STDERR_FILENO, fmt::format("spliced: {}\n", daemon::without_threads(error)));
     return 1;

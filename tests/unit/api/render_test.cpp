@@ -49,7 +49,7 @@ JobSnapshot sample() {
   events[23] = 6;
   device.engine_state.values = {static_cast<std::uint64_t>(engine::ReadPath::copy), 1048576};
   device.asked_for[0] = true;
-  device.tuning = {{engine::Direction::write, {65536, 16}, job::TuningSource::measured, {{{65536, 16}, 2.5}}}};
+  device.tuning = {{engine::Direction::write, {65536, 16}, run::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
   device.criteria = {{"max_io_errors", 0, 8, false}};
@@ -129,7 +129,7 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
 TEST(RenderJob, AnEngineWithoutSettingsShowsNone) {
   JobSnapshot job = sample();
   job.devices[0].engine_state = {1, {}};
-  job.devices[0].tuning = {{engine::Direction::read, {0, 1}, job::TuningSource::only_choice, {}}};
+  job.devices[0].tuning = {{engine::Direction::read, {0, 1}, run::TuningSource::only_choice, {}}};
   const Json engine = render_job(job).at("devices")[0].at("engine");
   EXPECT_EQ(engine.at("kind"), "psync");
   EXPECT_EQ(keys(engine), (std::set<std::string>{"kind", "tuning", "events"}));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/budget.h"
 
-#include "job/tuning.h"
+#include "run/tuning.h"
 #include "service_fixture.h"
 #include "spliced/util/descriptors.h"
 #include "spliced/verify/payload.h"
@@ -34,7 +34,7 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
   spec.workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, kLargestGrant);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, run::kLargestGrant);
   EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
   EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
   spec.workload.rw = workload::Mode::randrw;
@@ -44,7 +44,7 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
-  const auto batch = [&](const Reservation& out) { return largest_batch(settings_to_try(spec, out.grant)); };
+  const auto batch = [&](const Reservation& out) { return run::largest_batch(run::settings_to_try(spec, out.grant)); };
   const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
   EXPECT_EQ(batch(first), 8U);
@@ -53,15 +53,17 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   EXPECT_EQ(batch(more), 2U);
   const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
-  EXPECT_EQ(last.grant.pipe_limit, kLargestGrant) << "pipes are no buffers";
+  EXPECT_EQ(last.grant.pipe_limit, run::kLargestGrant) << "pipes are no buffers";
 }
 
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
   std::get<engine::SpliceOptions>(spec.engine).pipe_size = kMiB;
-  EXPECT_EQ(largest_batch(settings_to_try(spec, plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)), 64U);
+  EXPECT_EQ(
+      run::largest_batch(run::settings_to_try(spec, plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)),
+      64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
-  EXPECT_EQ(largest_batch(settings_to_try(spec, out.grant)), 4U);
+  EXPECT_EQ(run::largest_batch(run::settings_to_try(spec, out.grant)), 4U);
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
@@ -69,7 +71,7 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
     const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
-    const std::size_t batch = largest_batch(settings_to_try(spec, out.grant));
+    const std::size_t batch = run::largest_batch(run::settings_to_try(spec, out.grant));
     const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grant.payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
     EXPECT_GE(each, bs * batch);

@@ -3,14 +3,15 @@
 #include <vector>
 
 #include "job/device_run.h"
+#include "job/plan.h"
 #include "service_fixture.h"
 
 namespace spliced::testing {
 
 // Device runs without a service around them.
 struct RunFixture : ServiceFixture {
-  job::TuningMemory tuning;
-  job::PauseWatch pauses{clock.now(), kForever};
+  run::TuningMemory tuning;
+  run::PauseWatch pauses{clock.now(), kForever};
   job::Environment environment{clock, log, null_engines(), tuning, pauses};
   std::atomic<int> changes{0};
 
@@ -18,7 +19,7 @@ struct RunFixture : ServiceFixture {
     auto plan = job::make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
-    start_barrier = std::make_shared<job::StartBarrier>(clock);
+    start_barrier = std::make_shared<run::StartBarrier>(clock);
     auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_barrier,
                                       [this] { ++changes; });
     EXPECT_TRUE(run);
@@ -36,7 +37,7 @@ struct RunFixture : ServiceFixture {
     return run;
   }
 
-  std::shared_ptr<job::StartBarrier> start_barrier;
+  std::shared_ptr<run::StartBarrier> start_barrier;
 };
 
 }  // namespace spliced::testing

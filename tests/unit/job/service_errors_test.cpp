@@ -183,7 +183,7 @@ TEST_F(JobServiceErrors, ATargetThatShrinksIsGone) {
   EXPECT_TRUE(contains(job.devices.at(0).reason, "the device went away or shrank")) << job.devices[0].reason;
   EXPECT_EQ(job.devices[0].errors.at(0).error, "EOF");
   const auto errors = service->telemetry().devices.at(0).totals.ops[0].errors;
-  EXPECT_EQ(errors[static_cast<std::size_t>(ErrorClass::removed)], 1U);
+  EXPECT_EQ(errors[static_cast<std::size_t>(run::ErrorClass::removed)], 1U);
 }
 
 TEST_F(JobServiceErrors, AMediumErrorIsTriedABoundedNumberOfTimes) {
@@ -196,7 +196,7 @@ TEST_F(JobServiceErrors, AMediumErrorIsTriedABoundedNumberOfTimes) {
   EXPECT_EQ(job.devices.at(0).errors.at(0).error, "ENODATA");
   EXPECT_EQ(sys.waits, 3);
   const auto errors = service->telemetry().devices.at(0).totals.ops[0].errors;
-  EXPECT_EQ(errors[static_cast<std::size_t>(ErrorClass::io)], 1U);
+  EXPECT_EQ(errors[static_cast<std::size_t>(run::ErrorClass::io)], 1U);
 }
 
 TEST_F(JobServiceErrors, AFailedSyncIsAnError) {

@@ -32,10 +32,10 @@ namespace spliced::testing {
   spec.workload.runtime = 3600 * util::kSecond;
   return spec;
 }
-[[nodiscard]] inline const job::OpSnapshot& reads_of(const job::DeviceSnapshot& device) {
+[[nodiscard]] inline const run::OpSnapshot& reads_of(const job::DeviceSnapshot& device) {
   return device.ops[0];
 }
-[[nodiscard]] inline const job::OpSnapshot& writes_of(const job::DeviceSnapshot& device) {
+[[nodiscard]] inline const run::OpSnapshot& writes_of(const job::DeviceSnapshot& device) {
   return device.ops[1];
 }
 
@@ -52,17 +52,17 @@ struct ServiceFixture : ::testing::Test {
     EXPECT_TRUE(await([&] { return service->stop_all(kPatienceNanos); }));
   }
 
-  job::EngineFactory null_engines() {
+  run::EngineFactory null_engines() {
     return [](const engine::EngineConfig&, util::Clock& its_clock, const std::stop_token&) {
       return std::make_unique<engine::NullEngine>(its_clock);
     };
   }
-  job::EngineFactory faulty_engines() {
+  run::EngineFactory faulty_engines() {
     return [this](const engine::EngineConfig& config, util::Clock& its_clock, std::stop_token stop) {
       return engine::kind_of(config.options).make(config, sys, its_clock, std::move(stop));
     };
   }
-  void start(job::EngineFactory engines, job::ServiceLimits limits = {},
+  void start(run::EngineFactory engines, job::ServiceLimits limits = {},
              util::Clock& its_clock = util::system_clock()) {
     // A test's clock jumps, which is no pause unless the test says so.
     if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;

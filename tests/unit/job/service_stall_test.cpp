@@ -217,7 +217,7 @@ TEST_F(JobServicePause, WhatSpansItIsCountedApartAndIsNoLatency) {
   pause(3600 * util::kSecond);
   valve.open();
   const JobSnapshot job = wait(id);
-  const OpSnapshot& reads = reads_of(job.devices.at(0));
+  const run::OpSnapshot& reads = reads_of(job.devices.at(0));
   EXPECT_EQ(reads.operations, 10U);
   EXPECT_EQ(reads.bytes, 40'960U);
   EXPECT_EQ(reads.across_pause, 1U);

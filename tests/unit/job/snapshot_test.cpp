@@ -7,7 +7,7 @@ namespace spliced::job {
 namespace {
 
 TEST(Summarize, AnEmptyHistogramIsAllZero) {
-  const LatencySummary summary = summarize({});
+  const run::LatencySummary summary = run::summarize({});
   EXPECT_EQ(summary.mean, 0);
   EXPECT_EQ(summary.p50, 0);
   EXPECT_EQ(summary.p999, 0);
@@ -19,7 +19,7 @@ TEST(Summarize, IsInSecondsAndInOrder) {
   for (int i = 1; i <= 1000; ++i) live.record(i * 1'000'000);
   workload::Histogram histogram;
   live.add_to(histogram);
-  const LatencySummary summary = summarize(histogram);
+  const run::LatencySummary summary = run::summarize(histogram);
   EXPECT_NEAR(summary.mean, 0.5005, 0.0001);
   EXPECT_NEAR(summary.p50, 0.5, 0.01);
   EXPECT_NEAR(summary.p90, 0.9, 0.01);

@@ -161,7 +161,7 @@ TEST_F(ExporterTest, KnownSeriesOfADeviceBeginWithZero) {
   const Scrape scraped = scrape();
   EXPECT_EQ(scraped.at("spliced_io_operations_total" + device("op=\"read\"")), 16);
   EXPECT_EQ(scraped.at("spliced_io_bytes_total" + device("op=\"read\"")), 65536);
-  for (const auto error : job::kErrorClassNames) {
+  for (const auto error : run::kErrorClassNames) {
     EXPECT_EQ(scraped.at("spliced_io_errors_total" + device("error=\"" + std::string(error) + "\"")), 0);
   }
   for (const char* reason : {"EFAULT", "EBADF", "EPERM", "ENOSYS", "EINVAL", "EOPNOTSUPP"}) {

@@ -20,7 +20,7 @@ constexpr int kDraws = 40'000;
 
 std::vector<std::uint64_t> draws(const Distribution& distribution, std::uint64_t count, std::uint64_t seed = 1) {
   const Draw draw(distribution, count, 1);
-  util::Random random(seed);
+  util::KeyedRandom random(seed);
   std::vector<std::uint64_t> out;
   for (int i = 0; i < kDraws; ++i) out.push_back(draw(random));
   return out;
@@ -55,7 +55,7 @@ TEST(Zipf, RanksFollowTheLaw) {
   for (const double theta : {0.2, 0.8, 0.99, 1.0, 1.0000001, 1.2, 2.5}) {
     for (const std::uint64_t count : {std::uint64_t{2}, std::uint64_t{10}, std::uint64_t{10'000}}) {
       const Zipf zipf(count, theta);
-      util::Random random(17);
+      util::KeyedRandom random(17);
       std::vector<int> seen(count);
       for (int i = 0; i < kDraws; ++i) ++seen.at(zipf(random));
       const double sum = zipf_sum(count, theta);
@@ -71,7 +71,7 @@ TEST(Zipf, TheTailFollowsTheLaw) {
   constexpr std::uint64_t kCount = 10'000;
   for (const double theta : {0.8, 1.0, 1.2}) {
     const Zipf zipf(kCount, theta);
-    util::Random random(4);
+    util::KeyedRandom random(4);
     int tail = 0;
     for (int i = 0; i < kDraws; ++i) tail += zipf(random) >= kCount / 2 ? 1 : 0;
     expect_frequency(tail, 1 - zipf_sum(kCount / 2, theta) / zipf_sum(kCount, theta), 0, theta);
@@ -82,7 +82,7 @@ TEST(Zipf, StaysInRangeAtTheExtremes) {
   for (const double theta : {1e-9, 0.5, 1.0, 3.0, 100.0}) {
     for (const std::uint64_t count : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{1} << 45}) {
       const Zipf zipf(count, theta);
-      util::Random random(6);
+      util::KeyedRandom random(6);
       for (int i = 0; i < 2'000; ++i) ASSERT_LT(zipf(random), count) << theta;
     }
   }
@@ -179,44 +179,9 @@ TEST(Draw, StaysInRange) {
         Distribution{Kind::pareto, 0.999}, Distribution{Kind::normal, 1e-6}, Distribution{Kind::normal, 100}}) {
     for (const std::uint64_t count : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{1} << 50}) {
       const Draw draw(distribution, count, 1);
-      util::Random random(3);
+      util::KeyedRandom random(3);
       for (int i = 0; i < 500; ++i) ASSERT_LT(draw(random), count);
     }
-  }
-}
-
-// Through the generator: a distribution draws as many blocks as the range has, in all workers together.
-TEST(GeneratorDistribution, DrawsAsManyBlocksAsTheRangeHas) {
-  const BlockRange range = range_of(1'001, 512);
-  for (const Distribution& distribution :
-       {Distribution{Kind::zipf, 1}, Distribution{Kind::pareto, 0.2}, Distribution{Kind::normal, 10}}) {
-    WorkloadSpec spec = spec_for(Mode::randread, 3);
-    spec.distribution = distribution;
-    spec.loops = 2;
-    std::size_t count = 0;
-    for (unsigned worker = 0; worker < 3; ++worker) {
-      const auto requests = drain(spec, range, worker);
-      for (const Request& request : requests) ASSERT_TRUE(is_block(request, range));
-      count += requests.size();
-    }
-    EXPECT_EQ(count, 2'002U);
-  }
-}
-
-TEST(GeneratorDistribution, SameSeedSameRequests) {
-  WorkloadSpec spec = spec_for(Mode::randwrite, 2);
-  for (const Kind kind : {Kind::zipf, Kind::pareto, Kind::normal}) {
-    spec.distribution = {kind, 0.5};
-    const auto one = drain(spec, range_of(500), 1);
-    const auto two = drain(spec, range_of(500), 1);
-    const auto other = drain(spec, range_of(500), 0);
-    ASSERT_EQ(one.size(), two.size());
-    std::size_t same = 0;
-    for (std::size_t i = 0; i < one.size(); ++i) {
-      ASSERT_EQ(one[i].offset, two[i].offset);
-      same += one[i].offset == other[i].offset ? 1 : 0;
-    }
-    EXPECT_LT(same, one.size()) << "workers draw on their own";
   }
 }
 

@@ -66,6 +66,48 @@ TEST(Permutation, LargeCountsStayInRangeAndNeverRepeat) {
   }
 }
 
+TEST(Permutation, KnowsItsInverse) {
+  for (std::uint64_t count = 1; count <= 600; ++count) {
+    const Permutation permutation(count, count + 3);
+    for (std::uint64_t i = 0; i < count; ++i) ASSERT_EQ(permutation.index_of(permutation(i)), i) << count;
+  }
+  // 20 TB in blocks of 4 KiB, and the largest there is.
+  for (const std::uint64_t count : {std::uint64_t{4'882'812'500}, (std::uint64_t{1} << 20) + 1, ~std::uint64_t{0}}) {
+    const Permutation permutation(count, 11);
+    util::Random random(count);
+    for (int i = 0; i < 1'000'000; ++i) {
+      const std::uint64_t index = random.below(count);
+      ASSERT_EQ(permutation.index_of(permutation(index)), index);
+    }
+  }
+}
+
+// Each block is as likely to be the first as any other, and to be the last; so is each distance between the first two,
+// where there are more than a few.
+TEST(Permutation, AnySeedMayBeginAnywhere) {
+  for (const std::uint64_t count : {std::uint64_t{8}, std::uint64_t{100}, std::uint64_t{1'000}}) {
+    constexpr int kSeeds = 400'000;
+    std::vector<int> first(count), last(count), step(count);
+    for (int seed = 0; seed < kSeeds; ++seed) {
+      const Permutation permutation(count, static_cast<std::uint64_t>(seed));
+      const std::uint64_t begin = permutation(0);
+      ++first[begin];
+      ++last[permutation(count - 1)];
+      ++step[(permutation(1) + count - begin) % count];
+    }
+    const auto expect_even = [](const std::vector<int>& seen, std::size_t from) {
+      const double mean = static_cast<double>(kSeeds) / static_cast<double>(seen.size() - from);
+      double chi_square = 0;
+      for (std::size_t i = from; i < seen.size(); ++i) chi_square += (seen[i] - mean) * (seen[i] - mean) / mean;
+      const auto freedom = static_cast<double>(seen.size() - from - 1);
+      EXPECT_NEAR(chi_square, freedom, 5 * std::sqrt(2 * freedom)) << seen.size();
+    };
+    expect_even(first, 0);
+    expect_even(last, 0);
+    if (count >= 100) expect_even(step, 1);
+  }
+}
+
 TEST(Permutation, OneBlockStaysWhereItIs) {
   for (std::uint64_t seed = 0; seed < 10; ++seed) EXPECT_EQ(Permutation(1, seed)(0), 0U);
 }

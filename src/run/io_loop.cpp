@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io_loop.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "spliced/util/cpus.h"
+
+namespace spliced::run {
+
+using engine::IoSlot;
+using engine::Outcome;
+using util::Nanos;
+using util::Op;
+
+namespace {
+
+constexpr Nanos kCpuLook = util::kSecond;           // between two looks at how long the worker waited for its CPU
+constexpr Nanos kNextTry = util::kSecond / 10'000;  // where others have to get something done first
+constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+
+}  // namespace
+
+IoLoop::IoLoop(const Parts& parts)
+    : with_(parts),
+      depth_(std::min(parts.depth, parts.engine.traits().depth)),
+      slots_(depth_),
+      new_(depth_, nullptr),
+      ended_(depth_, nullptr) {}
+
+bool IoLoop::run(const std::stop_token& stop, Nanos start) {
+  const workload::BlockSource& source = with_.feed.source();
+  pacer_.emplace(with_.workload, source.range(), start, source.first_position());
+  paced_ = pacer_->paced();
+  deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
+  begin_cpu_wait(start);
+  for (Nanos now = start; !over(stop, now);) {
+    begin_sample();
+    fill(now);
+    if (outstanding_ == 0) {
+      if (!has_head_ && !more_later_) break;
+      const Nanos due = has_head_ ? due_of(head_) : now + kNextTry;
+      if (!wait_until(stop, due)) break;
+      now = std::max(now, due);
+      continue;
+    }
+    const std::size_t before = outstanding_;
+    now = reap(reap_until(now));
+    if (now >= next_cpu_look_) [[unlikely]]
+      add_cpu_wait(now);
+    if (with_.workload.thinktime != 0 && outstanding_ < before && !think(stop, now)) break;
+  }
+  drain();
+  const bool completed = !stop.stop_requested();
+  if (completed) finish();
+  with_.feed.publish();
+  add_cpu_wait(with_.clock.now());
+  return completed;
+}
+
+// Whether there is a request to go on with, which is the head then.
+bool IoLoop::draw() {
+  if (has_head_) return true;
+  const auto next = with_.feed.next(head_, with_.calibrator.batch());
+  has_head_ = next == workload::RequestFeed::Next::request;
+  more_later_ = next == workload::RequestFeed::Next::later;
+  return has_head_;
+}
+
+bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
+  return stop.stop_requested() || (deadline_ != 0 && now >= deadline_);
+}
+
+// 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.
+Nanos IoLoop::due_of(const Request& request) const {
+  return paced_ && request.position != workload::kNoPosition ? pacer_->due(request.position) : 0;
+}
+
+// Gives the engine what is due, as much as is to be under way at a time.
+void IoLoop::fill(Nanos now) {
+  while (draw() && may_join(head_) && add_run(now)) {
+  }
+  submit();
+}
+
+// What syncs waits for all before it, and all after it wait for that. While settings are compared, what is under way
+// goes one way, and ends before more begins.
+bool IoLoop::may_join(const Request& request) const {
+  const std::size_t before = outstanding_ + fresh_;
+  if (before == 0) return true;
+  if (alone_ || before >= std::min(depth_, with_.calibrator.batch(request.op))) return false;
+  if (!with_.calibrator.trying(request.op) && sample_began_ == 0) return true;
+  return outstanding_ == 0 && request.op == last_op_;
+}
+
+// The head and those after it of the same operation. false when one is not due yet.
+bool IoLoop::add_run(Nanos now) {
+  const Op op = head_.op;
+  const std::size_t batch = with_.calibrator.batch(op);
+  const std::size_t limit = std::min(depth_, batch) - outstanding_;
+  do {
+    const Nanos due = due_of(head_);
+    if (due > now) return false;
+    last_op_ = op;
+    alone_ = !util::moves_data(op);
+    new_[fresh_++] = &slot_for(head_, due, batch == 1);
+    has_head_ = false;
+  } while (fresh_ < limit && draw() && head_.op == op);
+  return true;
+}
+
+// `single`: no other block is valid beside it.
+IoSlot& IoLoop::slot_for(const Request& request, Nanos due, bool single) {
+  IoSlot& slot = slots_.take();
+  slot.op = request.op;
+  slot.offset = request.offset;
+  slot.length = request.length;
+  if (request.op == Op::write) {
+    slot.buffer =
+        single ? with_.payload.fill(request.offset) : with_.payload.fill(request.offset, slots_.index_of(slot));
+  } else {
+    slot.buffer = with_.read_buffer;
+  }
+  slot.due = due;
+  slot.position = request.position;
+  return slot;
+}
+
+// The loop has no more slots than the engine takes.
+void IoLoop::submit() {
+  if (fresh_ == 0) return;
+  outstanding_ += with_.engine.submit({new_.data(), fresh_});
+  fresh_ = 0;
+}
+
+// Where there is room for more, until the next is due.
+Nanos IoLoop::reap_until(Nanos now) const {
+  if (!paced_ || !has_head_ || !may_join(head_)) return deadline_;
+  const Nanos due = due_of(head_);
+  return due > now && (deadline_ == 0 || due < deadline_) ? due : deadline_;
+}
+
+// When the last of what was reaped ended.
+Nanos IoLoop::reap(Nanos until) {
+  const std::size_t count = with_.engine.reap(ended_, 1, until);
+  if (count == 0) return with_.clock.now();
+  Nanos now = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const IoSlot& slot = *ended_[i];
+    with_.recorder.record(slot, paced_);
+    if (slot.position != workload::kNoPosition && slot.outcome != Outcome::stopped) with_.feed.done(slot.position);
+    now = std::max(now, slot.ended);
+    slots_.give_back(slot);
+  }
+  outstanding_ -= count;
+  if (outstanding_ == 0) alone_ = false;
+  if (sample_began_ != 0) [[unlikely]]
+    add_to_sample(count, now);
+  return now;
+}
+
+// With nothing under way: what begins now decides how the rest is done, if its setting is still being tried. The making
+// of its data is part of it.
+void IoLoop::begin_sample() {
+  if (outstanding_ != 0) return;
+  const bool trying = draw() && with_.calibrator.trying(head_.op);
+  sample_began_ = trying ? with_.clock.now() : 0;
+  sample_bytes_ = 0;
+  sample_failed_ = false;
+}
+
+// A sample ends when all that began with it has ended.
+void IoLoop::add_to_sample(std::size_t ended, Nanos now) {
+  for (std::size_t i = 0; i < ended; ++i) {
+    sample_bytes_ += ended_[i]->moved;
+    sample_failed_ = sample_failed_ || ended_[i]->outcome != Outcome::done;
+  }
+  if (outstanding_ != 0) return;
+  with_.calibrator.adapt(last_op_, sample_failed_ ? 0 : sample_bytes_, now - sample_began_, with_.engine);
+  sample_began_ = 0;
+}
+
+// What has not begun is given up; what has is waited for.
+void IoLoop::drain() {
+  const std::size_t count = with_.engine.withdraw(ended_);
+  for (std::size_t i = 0; i < count; ++i) slots_.give_back(*ended_[i]);
+  outstanding_ -= count;
+  while (outstanding_ > 0) (void)reap(0);
+}
+
+// The sync that ends the worker's part, if one was asked for.
+void IoLoop::finish() {
+  Request request;
+  if (!with_.feed.last(request)) return;
+  new_[fresh_++] = &slot_for(request, 0, true);
+  submit();
+  (void)reap(0);
+  drain();
+}
+
+// false when the job is to end before `when`.
+bool IoLoop::wait_until(const std::stop_token& stop, Nanos when) {
+  with_.feed.publish();
+  const bool past_end = deadline_ != 0 && when >= deadline_;
+  const Nanos until = past_end ? deadline_ : when;
+  while (with_.clock.now() < until) {
+    if (stop.stop_requested()) return false;
+    with_.clock.sleep_until(until);
+  }
+  return !past_end;
+}
+
+// The pause that comes after an operation and what syncs it, if another one comes after it. false when the job is over.
+bool IoLoop::think(const std::stop_token& stop, Nanos now) {
+  if (!draw()) return more_later_;
+  if (head_.position == workload::kNoPosition) return true;
+  const Nanos until = now + with_.workload.thinktime;
+  pacer_->pause(now, until, head_.position);
+  return wait_until(stop, until);
+}
+
+void IoLoop::begin_cpu_wait(Nanos now) {
+  const auto times = util::scheduler_times();
+  next_cpu_look_ = times ? now + kCpuLook : kNever;
+  if (!times) return;
+  waited_before_ = times->waited;
+  with_.counters.cpu_wait_known.store(true, std::memory_order_relaxed);
+}
+
+void IoLoop::add_cpu_wait(Nanos now) {
+  if (next_cpu_look_ == kNever) return;
+  next_cpu_look_ = now + kCpuLook;
+  if (const auto times = util::scheduler_times()) {
+    with_.counters.cpu_wait.set(static_cast<std::uint64_t>(std::max<Nanos>(0, times->waited - waited_before_)));
+  }
+}
+
+}  // namespace spliced::run

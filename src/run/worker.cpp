@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker.h"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+
+#include "spliced/engine/syscalls.h"
+#include "spliced/util/cpus.h"
+#include "spliced/util/threads.h"
+
+namespace spliced::run {
+namespace {
+
+engine::EngineConfig engine_config(const Worker::Setup& setup) {
+  const DevicePlan& plan = setup.plan;
+  engine::EngineConfig config;
+  config.options = setup.spec.engine;
+  config.fd = plan.target.open->fd.get();
+  config.block_device = plan.target.facts.block_device;
+  for (std::size_t i = 0; i < engine::kDirections; ++i) {
+    if (setup.tunings[i] != nullptr) config.settings[i] = setup.tunings[i]->setting();
+  }
+  config.read_buffer = read_buffer_bytes(setup.spec);
+  return config;
+}
+
+std::size_t depth_of(const Worker::Setup& setup) {
+  std::size_t depth = 1;
+  for (const Tuning* tuning : setup.tunings) {
+    if (tuning != nullptr) depth = std::max(depth, tuning->largest_batch());
+  }
+  return depth;
+}
+
+}  // namespace
+
+EngineFactory kernel_engines() {
+  return [](const engine::EngineConfig& config, util::Clock& clock, std::stop_token stop) {
+    return engine::kind_of(config.options).make(config, engine::kernel(), clock, std::move(stop));
+  };
+}
+
+util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
+  std::unique_ptr<Worker> worker(new Worker(setup));
+  if (auto status = worker->allocate(setup); !status) return tl::unexpected(status.error());
+  return worker;
+}
+
+Worker::Worker(const Setup& setup)
+    : workload_(setup.spec.workload),
+      name_(setup.thread_name),
+      owner_(setup.owner),
+      barrier_(setup.barrier),
+      clock_(setup.clock),
+      feed_(setup.spec.workload, setup.source),
+      calibrator_(setup.tunings, setup.index == 0),
+      recorder_(counters_, setup.pauses, setup.plan.target.open->fd.get(), setup.owner) {}
+
+util::Status Worker::allocate(const Setup& setup) {
+  const auto& [reading, writing] = setup.tunings;
+  if (reading != nullptr) {
+    auto buffer = util::PageBuffer::allocate(read_buffer_bytes(setup.spec));
+    if (!buffer) return tl::unexpected(util::with_context(buffer.error(), "read buffer"));
+    read_buffer_ = std::move(*buffer);
+  }
+  if (writing != nullptr) {
+    auto payload = verify::PayloadSource::create(setup.spec.payload, workload_.seed, workload_.bs,
+                                                 writing->largest_batch(), setup.plan.grant.payload_pages);
+    if (!payload) return tl::unexpected(payload.error());
+    payload_ = std::move(*payload);
+  }
+  engine_ = setup.engines(engine_config(setup), setup.clock, stop_.get_token());
+  loop_ = std::make_unique<IoLoop>(IoLoop::Parts{workload_, *engine_, feed_, calibrator_, recorder_, counters_,
+                                                 setup.clock, read_buffer_.data(), payload_, depth_of(setup)});
+  return {};
+}
+
+Worker::~Worker() {
+  if (thread_.joinable()) {
+    request_stop();
+    thread_.join();
+  }
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(stop_.get_token()); });
+}
+
+void Worker::wake() {
+  if (thread_.joinable() && !finished()) util::wake_thread(thread_.native_handle());
+}
+
+void Worker::run(const std::stop_token& stop) {
+  util::name_this_thread(name_);
+  util::restore_priority();
+  util::accept_wake_signal();
+  ::prctl(PR_SET_TIMERSLACK, 1UL);  // the default of 50 µs would blur a rate of 10,000 per second
+  // Nobody else can then keep its descriptors, nor it theirs; and the kernel need not count who uses a file.
+  const bool own_table = util::leave_descriptor_table(util::OwnTable::copy);
+  const util::Nanos start = barrier_->wait();
+  if (start != 0 && bind()) completed_ = loop_->run(stop, start);
+  engine_->release();
+  if (own_table) {
+    closing_since_ = clock_.now();
+    util::close_own_descriptors();
+    closing_since_ = 0;
+  }
+  finished_.store(true, std::memory_order_release);
+  owner_.on_exit();
+}
+
+// To the CPUs that the job allows, if it names any.
+bool Worker::bind() {
+  const util::CpuList& cpus = workload_.cpus_allowed;
+  const int error = cpus.empty() ? 0 : util::run_on_cpus(cpus);
+  if (error == 0) return true;
+  owner_.on_refusal(fmt::format("cpus_allowed \"{}\": {}", util::format_cpu_list(cpus), util::errno_text(error)));
+  return false;
+}
+
+}  // namespace spliced::run

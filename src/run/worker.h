@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "device_plan.h"
+#include "io_loop.h"
+#include "spliced/run/engine_factory.h"
+#include "start_barrier.h"
+
+namespace spliced::run {
+
+// One thread that drives one device, with a descriptor table of its own, and what its loop works with. The first worker
+// of a device tries settings out; the others follow what it finds.
+class Worker {
+ public:
+  struct Setup {
+    const IoSpec& spec;
+    const DevicePlan& plan;
+    unsigned index;
+    std::string thread_name;
+    WorkerOwner& owner;
+    std::shared_ptr<StartBarrier> barrier;
+    util::Clock& clock;
+    const EngineFactory& engines;
+    workload::BlockSource& source;                     // of all workers of the device; outlives it
+    const PauseWatch& pauses;                          // outlives it
+    std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
+  };
+  // Allocates every buffer. On the target's thread, whose descriptors start()'s thread copies.
+  [[nodiscard]] static util::Result<std::unique_ptr<Worker>> create(const Setup& setup);
+  ~Worker();  // stops and joins
+
+  void start();  // throws std::system_error when there is no thread to be had
+  void request_stop() { stop_.request_stop(); }
+  void wake();  // interrupts a blocked system call; see util::wake_thread
+  [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_acquire); }
+  // Whether it did everything it was meant to do, when it has finished.
+  [[nodiscard]] bool completed() const { return completed_; }
+  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
+  [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
+  // Since when it has been closing its descriptors, which may write back and may hang; 0: it is not.
+  [[nodiscard]] util::Nanos closing_since() const { return closing_since_.load(std::memory_order_relaxed); }
+
+ private:
+  explicit Worker(const Setup& setup);
+  [[nodiscard]] util::Status allocate(const Setup& setup);
+  void run(const std::stop_token& stop);
+  [[nodiscard]] bool bind();
+
+  const workload::WorkloadSpec& workload_;
+  const std::string name_;
+  WorkerOwner& owner_;
+  const std::shared_ptr<StartBarrier> barrier_;
+  util::Clock& clock_;
+  std::stop_source stop_;
+  std::unique_ptr<engine::Engine> engine_;
+  workload::RequestFeed feed_;
+  Calibrator calibrator_;
+  WorkerCounters counters_;
+  OpRecorder recorder_;
+  util::PageBuffer read_buffer_;
+  verify::PayloadSource payload_;
+  std::unique_ptr<IoLoop> loop_;
+  bool completed_ = false;
+  std::atomic<util::Nanos> closing_since_{0};
+  std::atomic<bool> finished_{false};
+  std::thread thread_;
+};
+
+}  // namespace spliced::run

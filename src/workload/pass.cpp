@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spliced/workload/pass.h"
+
+#include "draw.h"
+#include "spliced/util/random.h"
+
+namespace spliced::workload {
+
+using util::mix64;
+using util::Op;
+
+namespace {
+
+// What the key of a round is hashed with, so that place and operation have nothing to do with one another.
+constexpr std::uint64_t kPlace = 1, kOperation = 2;
+
+Op op_of(Mode mode) {
+  if (is_trim(mode)) return Op::trim;
+  return reads(mode) ? Op::read : Op::write;
+}
+
+}  // namespace
+
+Pass::Order Pass::order_of(const WorkloadSpec& spec) {
+  if (!is_random(spec.rw)) return Order::sequential;
+  return spec.distribution.kind == Distribution::Kind::uniform ? Order::permuted : Order::drawn;
+}
+
+Pass::Pass(const WorkloadSpec& spec, const BlockRange& range, std::uint64_t number)
+    : order_(order_of(spec)),
+      mixed_(is_mixed(spec.rw)),
+      op_(op_of(spec.rw)),
+      read_percent_(spec.rwmixread),
+      range_(range),
+      count_(range.count()),
+      seed_(mix64(spec.seed)),
+      permutation_(0, 0) {
+  if (order_ == Order::drawn) draw_ = std::make_shared<const Draw>(spec.distribution, count_, spec.seed);
+  begin(number);
+}
+
+Pass Pass::round(std::uint64_t number) const {
+  Pass out(*this);
+  out.begin(number);
+  return out;
+}
+
+void Pass::begin(std::uint64_t number) {
+  key_ = mix64(seed_ ^ mix64(number));
+  if (order_ == Order::permuted) permutation_ = Permutation(count_, key_ ^ kPlace);
+}
+
+std::uint64_t Pass::block_at(std::uint64_t index) const {
+  if (order_ == Order::sequential) return index;
+  if (order_ == Order::permuted) return permutation_(index);
+  util::KeyedRandom random(mix64(key_ ^ kPlace) ^ mix64(index));
+  return (*draw_)(random);
+}
+
+Request Pass::at(std::uint64_t index) const {
+  const std::uint64_t block = block_at(index);
+  Request out{op_, range_.start_of(block), range_.length_of(block)};
+  if (mixed_) {
+    const std::uint64_t word = mix64(mix64(key_ ^ kOperation) ^ (order_ == Order::drawn ? index : block));
+    out.op = util::scale_to(100, word) < read_percent_ ? Op::read : Op::write;
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> Pass::index_of(std::uint64_t block) const {
+  if (order_ == Order::drawn) return std::nullopt;
+  return order_ == Order::sequential ? block : permutation_.index_of(block);
+}
+
+}  // namespace spliced::workload

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/tuning.h"
+
+#include "unit/job/run_fixture.h"
+
+namespace spliced::run {
+namespace {
+
+using engine::Direction;
+using engine::Setting;
+using testing::await;
+using testing::reading;
+using testing::writing;
+using Settings = std::vector<Setting>;
+
+constexpr std::size_t kKiB = 1024;
+
+job::JobSpec of_block(std::uint64_t bs) {
+  job::JobSpec spec = reading({"/x"});
+  spec.workload.bs = bs;
+  return spec;
+}
+
+TEST(SettingsToTry, AsManyBlocksAsEachPipeHolds) {
+  EXPECT_EQ(settings_to_try(of_block(4096), {}),
+            (Settings{{64 * kKiB, 1}, {64 * kKiB, 16}, {128 * kKiB, 32}, {256 * kKiB, 64}}));
+  EXPECT_EQ(settings_to_try(of_block(512), {}), settings_to_try(of_block(4096), {})) << "a page each";
+  EXPECT_EQ(settings_to_try(of_block(16384), {}),
+            (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {128 * kKiB, 8}, {256 * kKiB, 16}, {1024 * kKiB, 64}}));
+  EXPECT_EQ(settings_to_try(of_block(65536), {}),
+            (Settings{{64 * kKiB, 1}, {128 * kKiB, 2}, {256 * kKiB, 4}, {1024 * kKiB, 16}}));
+}
+
+TEST(SettingsToTry, LargeBlocksTryPipes) {
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {}),
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(64 << 20), {}),
+            (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
+}
+
+TEST(SettingsToTry, BlocksInBetweenTryBoth) {
+  EXPECT_EQ(settings_to_try(of_block(131072), {}),
+            (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}, {256 * kKiB, 2}, {1024 * kKiB, 8}}));
+  EXPECT_EQ(settings_to_try(of_block(524288), {}),
+            (Settings{{512 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}, {1024 * kKiB, 2}}));
+}
+
+TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 300 * kKiB}),
+            (Settings{{256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 16384}), (Settings{{16384, 1}}));
+  EXPECT_EQ(settings_to_try(of_block(4096), {.pipe_limit = 16384}), (Settings{{16384, 1}, {16384, 4}}));
+  EXPECT_EQ(settings_to_try(of_block(65536), {.pipe_limit = 131072}), (Settings{{65536, 1}, {131072, 2}}));
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 4096}), (Settings{{8192, 1}})) << "what every pipe has";
+  EXPECT_EQ(settings_to_try(of_block(1 << 20), {.pipe_limit = 0}), (Settings{{8192, 1}}));
+}
+
+TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
+  job::JobSpec spec = of_block(1 << 20);
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 2 << 20;
+  EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
+  spec = of_block(4096);
+  std::get<engine::SpliceOptions>(spec.engine).batch = 7;
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 7}}));
+  spec = of_block(65536);
+  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
+  EXPECT_EQ(settings_to_try(spec, {.pipe_limit = 300 * kKiB}), (Settings{{256 * kKiB, 4}}))
+      << "a batch that fits into the pipe";
+  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
+  spec.workload.bs = 1 << 20;
+  EXPECT_EQ(settings_to_try(spec, {}).size(), 4U);
+  spec = of_block(4096);
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 131072;
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
+}
+
+TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
+  job::JobSpec spec = of_block(1 << 20);
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 64 << 20;
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 1}}));
+  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
+  EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 << 20, 16}})) << "as the job says";
+}
+
+TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
+  for (const int which : {0, 1, 2}) {
+    job::JobSpec spec = of_block(4096);
+    (which == 0 ? spec.workload.rate : which == 1 ? spec.workload.rate_iops : spec.workload.seed) = 100;
+    if (which == 2) spec.workload.thinktime = 1;
+    if (which == 2) std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
+    EXPECT_EQ(settings_to_try(spec, {}), (Settings{{64 * kKiB, 1}}));
+  }
+}
+
+struct TuningTest : testing::RunFixture {
+  DevicePlan plan_of(const job::JobSpec& spec) {
+    auto plan = job::make_plan(admission, spec, "job-1");
+    EXPECT_TRUE(plan);
+    return std::move(plan->devices.at(0));
+  }
+  std::string path = dir.file("target", 4 << 20);
+};
+
+TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
+  job::JobSpec spec = reading({path});
+  {
+    const DevicePlan plan = plan_of(spec);
+    Tuning found(Direction::read, spec, plan, RunFixture::tuning);
+    EXPECT_FALSE(found.decided());
+    EXPECT_EQ(found.snapshot().source, TuningSource::untried);
+    EXPECT_EQ(found.setting(), (Setting{65536, 1}));
+    found.decide(3, {3, 2, 1.5, 1});
+    EXPECT_TRUE(found.decided());
+    EXPECT_EQ(found.setting(), (Setting{262144, 64}));
+    EXPECT_EQ(found.snapshot().source, TuningSource::measured);
+    EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
+  }
+  const DevicePlan plan = plan_of(spec);
+  const Tuning again(Direction::read, spec, plan, RunFixture::tuning);
+  EXPECT_TRUE(again.decided());
+  EXPECT_EQ(again.setting(), (Setting{262144, 64}));
+  EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
+  EXPECT_EQ(again.snapshot().tried.size(), 4U);
+}
+
+TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
+  const job::JobSpec spec = reading({path});
+  {
+    const DevicePlan plan = plan_of(spec);
+    Tuning(Direction::read, spec, plan, RunFixture::tuning).decide(2, {3, 2, 1, 4});
+    EXPECT_FALSE(Tuning(Direction::write, spec, plan, RunFixture::tuning).decided());
+  }
+  job::JobSpec other = spec;
+  other.workload.bs = 8192;
+  {
+    const DevicePlan plan = plan_of(other);
+    EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).decided());
+  }
+  other = spec;
+  other.workload.workers = 2;
+  const DevicePlan plan = plan_of(other);
+  EXPECT_FALSE(Tuning(Direction::read, other, plan, RunFixture::tuning).decided());
+}
+
+TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
+  job::JobSpec spec = reading({path});
+  spec.workload.bs = 1 << 20;
+  DevicePlan plan = plan_of(spec);
+  Tuning(Direction::read, spec, plan, RunFixture::tuning).decide(0, {1, 2, 3, 4});
+  EXPECT_TRUE(Tuning(Direction::read, spec, plan, RunFixture::tuning).decided());
+  plan.grant.pipe_limit = 262144;
+  Tuning scarce(Direction::read, spec, plan, RunFixture::tuning);
+  EXPECT_FALSE(scarce.decided());
+  scarce.decide(1, {3, 1, 2});
+  plan.grant.pipe_limit = kLargestGrant;
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).setting().size, 1U << 20)
+      << "what was found while pipes were scarce is for such times";
+}
+
+TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
+  const job::JobSpec spec = reading({path});
+  const DevicePlan plan = plan_of(spec);
+  Tuning slow(Direction::read, spec, plan, RunFixture::tuning);
+  slow.decide(std::nullopt, {3, 2, 0, 0});
+  EXPECT_TRUE(slow.decided());
+  EXPECT_EQ(slow.setting(), slow.settings()[0]);
+  EXPECT_EQ(slow.snapshot().source, TuningSource::inconclusive);
+  EXPECT_FALSE(Tuning(Direction::read, spec, plan, RunFixture::tuning).decided());
+}
+
+TEST_F(TuningTest, ChoicesThatAreNone) {
+  job::JobSpec spec = reading({path});
+  spec.workload.bs = 65536;
+  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
+  const DevicePlan plan = plan_of(spec);
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::only_choice);
+  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
+  EXPECT_EQ(Tuning(Direction::read, spec, plan, RunFixture::tuning).snapshot().source, TuningSource::job);
+}
+
+TEST_F(TuningTest, TheMemoryIsBounded) {
+  TuningMemory memory;
+  for (std::size_t i = 0; i < TuningMemory::kMaxEntries + 10; ++i) memory.put(std::to_string(i), {});
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < TuningMemory::kMaxEntries + 10; ++i) known += memory.find(std::to_string(i)) ? 1 : 0;
+  EXPECT_EQ(known, TuningMemory::kMaxEntries);
+}
+
+TEST_F(TuningTest, AJobMeasuresAndTheNextOneRemembers) {
+  start(faulty_engines());
+  job::JobSpec spec = testing::endless({path});
+  spec.workload.workers = 2;
+  for (const TuningSource source : {TuningSource::measured, TuningSource::remembered}) {
+    const std::string id = submit(spec);
+    EXPECT_TRUE(await([&] { return service->get(id)->devices.at(0).tuning.at(0).source == source; }));
+    ASSERT_TRUE(service->cancel(id, access::itself()));
+    const job::JobSnapshot job = wait(id);
+    ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
+    EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::read);
+    EXPECT_EQ(job.devices[0].tuning[0].tried.size(), 4U);
+    for (const auto& tried : job.devices[0].tuning[0].tried) EXPECT_GT(tried.bytes_per_second, 0);
+  }
+}
+
+TEST_F(TuningTest, AJobThatEndsBeforeSaysThatNothingWasMeasured) {
+  start(null_engines());
+  const job::JobSnapshot job = run(writing({path}));
+  ASSERT_EQ(job.devices.at(0).tuning.size(), 1U);
+  EXPECT_EQ(job.devices[0].tuning[0].direction, Direction::write);
+  EXPECT_EQ(job.devices[0].tuning[0].source, TuningSource::untried);
+}
+
+}  // namespace
+}  // namespace spliced::run

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <fcntl.h>
+
+#include <vector>
+
+#include "job/plan.h"
+#include "run/worker.h"
+#include "unit/job/service_fixture.h"
+
+namespace spliced::run {
+
+using engine::IoSlot;
+
+// What a worker asks of its engine and tells its owner.
+struct WorkerTest : testing::ServiceFixture, WorkerOwner {
+  void on_error(const IoSlot& transfer, ErrorClass error_class) override {
+    errors.emplace_back(transfer.offset, error_class);
+    if (stop_on_error) stop_on_error();
+  }
+  void on_refusal(const std::string& what) override { refusal = what; }
+  void on_exit() override {
+    has_target_at_exit = ::fcntl(target, F_GETFD) >= 0;
+    exited = true;
+  }
+
+  void run(const job::JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
+    job::JobSpec anywhere = spec;
+    anywhere.workload.cpus_allowed.clear();  // a CPU may go after the plan was made
+    auto plan = job::make_plan(admission, anywhere, "job-1");
+    ASSERT_TRUE(plan);
+    target = plan->devices.at(0).target.open->fd.get();
+    const auto start_barrier = std::make_shared<StartBarrier>(clock);
+    const EngineFactory engines = make_engine ? make_engine : faulty_engines();
+    TuningMemory memory;
+    const PauseWatch pauses(clock.now(), testing::kForever);
+    Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
+    workload::BlockSource source(spec.workload, plan->devices.at(0).range);
+    Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
+    const auto on_target_thread = [&](std::function<void()> task) {
+      (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
+        return task(), true;
+      }).wait(util::system_clock().now() + testing::kPatienceNanos);
+    };
+    util::Result<std::unique_ptr<Worker>> worker;
+    on_target_thread([&] {
+      worker = Worker::create({spec,
+                               plan->devices.at(0),
+                               0,
+                               "test",
+                               *this,
+                               start_barrier,
+                               clock,
+                               engines,
+                               source,
+                               pauses,
+                               {workload::reads(spec.workload.rw) ? &reading : nullptr,
+                                workload::writes(spec.workload.rw) ? &writing : nullptr}});
+      if (worker) (*worker)->start();
+    });
+    ASSERT_TRUE(worker);
+    driven = worker->get();
+    (void)start_barrier->set(1);
+    start_barrier->let_go();
+    if (meanwhile) meanwhile(**worker);
+    ASSERT_TRUE(testing::await([&] { return exited.load(); }));
+    completed = (*worker)->completed();
+    in_flight_at_the_end = (*worker)->engine().in_flight().count;
+    (*worker)->counters().add_to(totals);
+    visited = (*worker)->counters().visited_bytes();
+  }
+
+  // Ten operations, with a pause after each but the last.
+  void run_with_pauses(const job::JobSpec& spec) {
+    run(spec, [&](Worker& worker) {
+      for (std::uint64_t i = 1; i <= 9; ++i) {
+        ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));
+        EXPECT_EQ(operations_of(worker), i);
+        clock.advance(spec.workload.thinktime);
+      }
+    });
+  }
+  static std::uint64_t operations_of(Worker& worker) {
+    DeviceTotals now;
+    worker.counters().add_to(now);
+    return now.ops[0].operations;
+  }
+
+  std::string path = dir.file("target", 40'960);
+  std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
+  std::function<void()> stop_on_error;
+  std::string refusal;
+  int target = -1;
+  bool has_target_at_exit = false;
+  std::size_t in_flight_at_the_end = 0;
+  EngineFactory make_engine;  // empty: faulty_engines()
+  std::atomic<bool> exited{false};
+  Worker* driven = nullptr;  // during run()
+  bool completed = false;
+  DeviceTotals totals;
+  std::uint64_t visited = 0;
+};
+
+}  // namespace spliced::run
