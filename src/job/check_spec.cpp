@@ -129,6 +129,10 @@ class Check {
 
 }  // namespace
 
+std::vector<run::StageSpec> stages_of(const JobSpec& spec) {
+  return {{"", run::IoSpec(spec), spec.error_policy}};
+}
+
 std::vector<util::FieldError> check_spec(const JobSpec& spec) {
   return Check(spec).run();
 }

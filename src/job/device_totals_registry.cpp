@@ -79,7 +79,7 @@ bool DeviceTotalsRegistry::make_room_for(const std::vector<std::string>& names) 
 }
 
 // Others may have come in since room was made. Where all that is known runs, the table is one longer.
-void DeviceTotalsRegistry::attach(const std::shared_ptr<DeviceRun>& run) {
+void DeviceTotalsRegistry::attach(const std::shared_ptr<run::DeviceRun>& run) {
   const std::lock_guard lock(mutex_);
   const std::string& name = run->facts().name;
   if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
@@ -90,7 +90,7 @@ void DeviceTotalsRegistry::attach(const std::shared_ptr<DeviceRun>& run) {
   record.runs.push_back(run);
 }
 
-void DeviceTotalsRegistry::add_ended(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now) {
+void DeviceTotalsRegistry::add_ended(const std::shared_ptr<run::DeviceRun>& run, bool failed, util::Nanos now) {
   auto totals = std::make_shared<run::DeviceTotals>();
   run->add_to(*totals);
   DeviceTelemetry last;

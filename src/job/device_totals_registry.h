@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "device_run.h"
+#include "run/device_run.h"
+#include "spliced/job/snapshot.h"
 
 namespace spliced::job {
 
@@ -29,9 +30,9 @@ class DeviceTotalsRegistry {
   // Lets those go that have been idle longest until devices of these names fit. false, and nothing happens: too many
   // are running.
   [[nodiscard]] bool make_room_for(const std::vector<std::string>& names);
-  void attach(const std::shared_ptr<DeviceRun>& run);
+  void attach(const std::shared_ptr<run::DeviceRun>& run);
   // Adds the counts of a run whose workers have all left. Does nothing for one that was not attached.
-  void add_ended(const std::shared_ptr<DeviceRun>& run, bool failed, util::Nanos now);
+  void add_ended(const std::shared_ptr<run::DeviceRun>& run, bool failed, util::Nanos now);
   // What a run on that device came to; its counts may come in later.
   void conclude(const std::string& name, Verdict verdict, WallTime ended);
   // Lets go what has been idle for kIdleLimit, but for devices that were registered and are among `present` still.
@@ -44,8 +45,8 @@ class DeviceTotalsRegistry {
   struct Record {
     device::TargetFacts facts;
     std::shared_ptr<const run::DeviceTotals>
-        totals;                                    // never changed, but replaced: readers go on with it; null for none
-    std::vector<std::shared_ptr<DeviceRun>> runs;  // not added to totals yet; the newest last
+        totals;  // never changed, but replaced: readers go on with it; null for none
+    std::vector<std::shared_ptr<run::DeviceRun>> runs;  // not added to totals yet; the newest last
     bool registered = false;
     util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;

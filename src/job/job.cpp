@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "verdict.h"
-
 namespace spliced::job {
 
 bool may_follow(State from, State to) {

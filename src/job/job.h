@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "budget.h"
-#include "device_run.h"
 #include "listing.h"
+#include "run/device_run.h"
 #include "spliced/access/principal.h"
+#include "verdict.h"
 
 namespace spliced::job {
 
@@ -35,9 +36,9 @@ struct Job {
   WallTime created_at;
   std::string created_by;  // see access::Principal; "" where it is not known
   std::optional<WallTime> started_at, ended_at;
-  std::vector<std::shared_ptr<DeviceRun>> runs;  // until the end is recorded
-  std::vector<State> outcomes;                   // of the runs, once the job has ended
-  util::Nanos started_now = 0;                   // when it started and ended, by the clock of the runs; 0: it did not
+  std::vector<std::shared_ptr<run::DeviceRun>> runs;  // until the end is recorded
+  std::vector<State> outcomes;                        // of the runs, once the job has ended
+  util::Nanos started_now = 0;  // when it started and ended, by the clock of the runs; 0: it did not
   util::Nanos ended_now = 0;
   std::optional<JobView> whole;            // of a job that ended a short time ago, as long as there is room
   std::shared_ptr<const Listing> listing;  // set when the end is recorded; `spec` has nothing but the name then

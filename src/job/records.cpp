@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "service_impl.h"
+#include "verdict.h"
 
 namespace spliced::job {
 
@@ -34,13 +35,13 @@ JobSnapshot head_of(const JobSummary& summary) {
   return out;
 }
 
-std::size_t errors_of(const DeviceSnapshot& device) {
+std::size_t errors_of(const run::DeviceSnapshot& device) {
   std::size_t errors = 0;
   for (const auto& op : device.ops) errors += op.errors;
   return errors;
 }
 
-bool is_on(const std::vector<std::shared_ptr<DeviceRun>>& runs, const std::string& device) {
+bool is_on(const std::vector<std::shared_ptr<run::DeviceRun>>& runs, const std::string& device) {
   return std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
     return run->facts().path == device || name_key(run->facts().name) == name_key(device);
   });
@@ -93,10 +94,10 @@ JobView JobService::Impl::view_of_locked(const Job& job) const {
   if (job.whole) return *job.whole;
   if (job.listing) return {head_of(job.listing->summary), 0, {}, {}};
   JobView out{job.header(setup_.clock.now()), job.runs.size(), {}, {}};
-  out.device = [&clock = setup_.clock, runs = job.runs, outcomes = job.outcomes, at = job.ended_now,
-                state = job.state](std::size_t i) {
+  out.device = [&clock = setup_.clock, runs = job.runs, outcomes = job.outcomes, at = job.ended_now, state = job.state,
+                criteria = job.spec.criteria](std::size_t i) {
     const Nanos now = at != 0 ? at : clock.now();
-    return runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i));
+    return judged(criteria, runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)));
   };
   return out;
 }
@@ -169,15 +170,16 @@ JobService::Impl::Glance JobService::Impl::glance(const Job& job) const {
 namespace {
 
 // The figures of a job that has runs, without percentiles.
-JobSummary complete(JobSummary out, const std::vector<std::shared_ptr<DeviceRun>>& runs,
+JobSummary complete(JobSummary out, const std::vector<std::shared_ptr<run::DeviceRun>>& runs,
                     const std::vector<State>& outcomes, Nanos now) {
   double progress = 0;
   std::uint64_t errors = 0;
   std::vector<std::string> names;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const DeviceBrief brief = runs[i]->brief(now, outcomes.empty() ? runs[i]->state_in(out.state) : outcomes[i]);
+    const auto brief =
+        runs[i]->snapshot(now, outcomes.empty() ? runs[i]->state_in(out.state) : outcomes[i], run::Detail::counts);
     progress += brief.progress / static_cast<double>(runs.size());
-    errors += brief.errors;
+    errors += errors_of(brief);
     if (names.size() <= kListedNames) names.push_back(runs[i]->facts().name);
   }
   out.progress = std::min(progress, 1.0);

@@ -35,8 +35,9 @@ std::string new_id() {
   return id;
 }
 
-constexpr Nanos kRecorderPause = util::kSecond;        // between two rounds of the recorder with nothing to do
-constexpr Nanos kLeastWait = util::kSecond / 10;       // for threads that have nothing to do but to give something back
+constexpr Nanos kRecorderPause = util::kSecond;   // between two rounds of the recorder with nothing to do
+constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
+constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
 constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(), whether it is still there
 
 }  // namespace
@@ -109,6 +110,8 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
 // Takes back a job that did not come to run.
 void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation) {
   barrier.abort();
+  const Nanos end = util::system_clock().now() + kAbandon;
+  for (const auto& run : job->runs) (void)run->wait_until_finished(end - util::system_clock().now());
   const std::lock_guard lock(mutex_);
   std::erase(jobs_, job);
   for (const auto& run : job->runs) registry_.add_ended(run, false, setup_.clock.now());
@@ -116,7 +119,7 @@ void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, co
   budget_.give_back(reservation);
 }
 
-Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
+Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_runs(
     const std::string& id, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
@@ -124,9 +127,10 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
     return fail(Errc::exhausted,
                 fmt::format("jobs run on {} devices; that is the limit", DeviceTotalsRegistry::kMaxDevices));
   }
-  std::vector<std::shared_ptr<DeviceRun>> runs;
+  std::vector<std::shared_ptr<run::DeviceRun>> runs;
   for (auto& device : plan.devices) {
-    auto run = DeviceRun::create(environment_, id, plan.spec, std::move(device), barrier, [this] { wake(); });
+    auto run = run::DeviceRun::create(environment_, {id, plan.spec.name}, stages_of(plan.spec), std::move(device),
+                                      barrier, [this] { wake(); });
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
@@ -134,16 +138,13 @@ Result<std::vector<std::shared_ptr<DeviceRun>>> JobService::Impl::create_runs(
 }
 
 Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier) {
-  std::size_t workers = 0;
+  std::size_t waiters = 0;
   for (const auto& run : job->runs) {
-    if (auto status = run->start_workers(); !status) return tl::unexpected(status.error());
-    workers += run->worker_count();
+    if (auto status = run->start(); !status) return tl::unexpected(status.error());
+    waiters += run->waiters();
   }
-  barrier.await(workers);  // not under the lock
-  for (const auto& run : job->runs) {
-    run->keep_target();
-    registry_.attach(run);
-  }
+  barrier.await(waiters);  // not under the lock
+  for (const auto& run : job->runs) registry_.attach(run);
   {
     const std::lock_guard lock(mutex_);
     job->sequence = ++last_sequence_;
@@ -152,7 +153,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrie
   write_behind_.put(record_of(view(job)));
   {
     const std::lock_guard lock(mutex_);
-    const Nanos start = barrier.set(workers);
+    const Nanos start = barrier.set(waiters);
     for (const auto& run : job->runs) run->began(start);
     job->started_at = std::chrono::system_clock::now();
     job->started_now = setup_.clock.now();

@@ -55,22 +55,23 @@ class JobService::Impl {
   // A job as the supervisor looks at it.
   struct Watched {
     JobPtr job;
-    std::vector<std::shared_ptr<DeviceRun>> runs;
+    std::vector<std::shared_ptr<run::DeviceRun>> runs;
     State state;
+    Criteria criteria;
   };
   // What a list takes from a job under the lock; the rest is made without it.
   struct Glance {
     std::shared_ptr<const Listing> listing;  // of a job whose end is recorded; nothing else is set then
     JobSummary summary;
-    std::vector<std::shared_ptr<DeviceRun>> runs;
+    std::vector<std::shared_ptr<run::DeviceRun>> runs;
     std::vector<State> outcomes;
     util::Nanos now = 0;
   };
 
   util::Result<Reservation> reserve(const JobSpec& spec);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation);
-  util::Result<std::vector<std::shared_ptr<DeviceRun>>> create_runs(const std::string& id, JobPlan plan,
-                                                                    const std::shared_ptr<run::StartBarrier>& barrier);
+  util::Result<std::vector<std::shared_ptr<run::DeviceRun>>> create_runs(
+      const std::string& id, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier);
   util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
   void publish_state(const Job& job);
   void stop(Job& job, State becomes);
@@ -103,7 +104,7 @@ class JobService::Impl {
   mutable WriteBehind write_behind_;
   run::TuningMemory tuning_;
   run::PauseWatch pauses_;
-  const Environment environment_;
+  const run::Environment environment_;
   // Workers call wake() until they are joined, so these outlive every run.
   std::mutex wake_mutex_;
   std::condition_variable wake_;
@@ -115,8 +116,8 @@ class JobService::Impl {
   std::vector<std::string> forgotten_;  // to be erased from the store
   std::deque<JobPtr> jobs_;             // oldest first
   std::uint64_t last_sequence_ = 0;
-  std::vector<std::shared_ptr<DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
-  std::deque<std::pair<JobPtr, std::size_t>> recent_;  // that have `whole`, with what it takes; oldest first
+  std::vector<std::shared_ptr<run::DeviceRun>> lingering_;  // stalled runs of ended jobs, until their workers come back
+  std::deque<std::pair<JobPtr, std::size_t>> recent_;       // that have `whole`, with what it takes; oldest first
   std::size_t recent_bytes_ = 0;
   std::vector<Change> changes_;
   bool delivering_ = false;

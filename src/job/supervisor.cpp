@@ -8,6 +8,7 @@
 #include "service_impl.h"
 #include "spliced/util/message_id.h"
 #include "spliced/util/threads.h"
+#include "verdict.h"
 
 namespace spliced::job {
 
@@ -56,7 +57,8 @@ void JobService::Impl::tick() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& job : jobs_) {
-      if (!is_final(job->state) && job->state != State::pending) watched.push_back({job, job->runs, job->state});
+      if (!is_final(job->state) && job->state != State::pending)
+        watched.push_back({job, job->runs, job->state, job->spec.criteria});
     }
     forgotten = forget_oldest();
   }
@@ -90,7 +92,7 @@ bool JobService::Impl::poll_job(const Watched& job, Nanos now) {
 // Adding up what a thousand devices did takes a while: under the lock it is only decided what became of the job. Its
 // figures are made by the recorder.
 void JobService::Impl::finalize(const Watched& over, Nanos now) {
-  std::vector<std::shared_ptr<DeviceRun>> stuck;
+  std::vector<std::shared_ptr<run::DeviceRun>> stuck;
   std::vector<DeviceEnd> ends;
   const WallTime ended = std::chrono::system_clock::now();
   for (const auto& run : over.runs) {
@@ -99,7 +101,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
     } else {
       stuck.push_back(run);
     }
-    ends.push_back(run->end());
+    ends.push_back(end_of(*run, over.criteria));
     registry_.conclude(run->facts().name, ends.back().verdict, ended);
   }
   const std::lock_guard lock(mutex_);
@@ -119,7 +121,7 @@ void JobService::Impl::finalize(const Watched& over, Nanos now) {
 }
 
 void JobService::Impl::poll_lingering(Nanos now) {
-  std::vector<std::shared_ptr<DeviceRun>> back;
+  std::vector<std::shared_ptr<run::DeviceRun>> back;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& run : lingering_) {
@@ -223,7 +225,7 @@ void JobService::Impl::record_end(const JobPtr& job, const JobView& end) {
   JobView whole = view_of(std::move(snapshot));
   const StoredJob record = record_of(whole);
   auto listing = std::make_shared<const Listing>(listing_of(record));
-  std::vector<std::shared_ptr<DeviceRun>> runs;
+  std::vector<std::shared_ptr<run::DeviceRun>> runs;
   JobSpec spec;
   spec.name = end.head.spec.name;
   {

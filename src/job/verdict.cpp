@@ -5,20 +5,22 @@
 
 #include <algorithm>
 
+#include "run/device_run.h"
+
 namespace spliced::job {
 namespace {
 
-std::uint64_t io_errors(const DeviceSnapshot& device) {
+std::uint64_t io_errors(const run::DeviceSnapshot& device) {
   std::uint64_t out = 0;
   for (const run::OpSnapshot& op : device.ops) out += op.errors;
   return out;
 }
 
-bool moved_anything(const DeviceSnapshot& device) {
+bool moved_anything(const run::DeviceSnapshot& device) {
   return std::any_of(device.ops.begin(), device.ops.end(), [](const run::OpSnapshot& op) { return op.bytes != 0; });
 }
 
-std::vector<CriterionResult> measure(const Criteria& criteria, const DeviceSnapshot& device,
+std::vector<CriterionResult> measure(const Criteria& criteria, const run::DeviceSnapshot& device,
                                      std::uint64_t host_errors) {
   const std::uint64_t all = io_errors(device);
   const std::uint64_t errors = all - std::min(all, host_errors);
@@ -32,9 +34,10 @@ std::string describe(const CriterionResult& result) {
 
 }  // namespace
 
-Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors, bool unmeasured) {
+Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std::uint64_t host_errors,
+                bool unmeasured) {
   Judgement out;
-  out.criteria = measure(spec.criteria, device, host_errors);
+  out.criteria = measure(criteria, device, host_errors);
   if (!is_final(device.state)) return out;
   const auto unmet = std::find_if(out.criteria.begin(), out.criteria.end(), [](auto& one) { return !one.met; });
   if (unmet != out.criteria.end()) {
@@ -50,6 +53,20 @@ Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t
     out.verdict = Verdict::pass;
   }
   return out;
+}
+
+DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device) {
+  Judgement judgement = judge(criteria, device, device.host_errors, device.unmeasured);
+  DeviceSnapshot out{std::move(device), judgement.verdict, std::move(judgement.criteria)};
+  if (out.reason.empty()) out.reason = std::move(judgement.reason);
+  return out;
+}
+
+DeviceEnd end_of(const run::DeviceRun& run, const Criteria& criteria) {
+  const State state = run.outcome(State::stopping);
+  const State judged_as = state == State::stopping ? State::cancelled : state;
+  DeviceSnapshot seen = judged(criteria, run.snapshot(0, judged_as, run::Detail::counts));
+  return {run.facts().name, state, seen.verdict, std::move(seen.reason)};
 }
 
 Verdict worst_of(const std::vector<Verdict>& verdicts) {

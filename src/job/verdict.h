@@ -6,6 +6,10 @@
 
 #include "spliced/job/snapshot.h"
 
+namespace spliced::run {
+class DeviceRun;
+}
+
 namespace spliced::job {
 
 // What a device, or a job of several, came to.
@@ -18,8 +22,21 @@ struct Judgement {
 // Judges a device by its state and counts. `host_errors`: how many of its errors were of the daemon's own means. They
 // say nothing of the device and count in no criterion, but where there was one, the device was not tried as it was to
 // be. `unmeasured`: nor was it for another reason, which is the run's.
-[[nodiscard]] Judgement judge(const JobSpec& spec, const DeviceSnapshot& device, std::uint64_t host_errors = 0,
-                              bool unmeasured = false);
+[[nodiscard]] Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device,
+                              std::uint64_t host_errors = 0, bool unmeasured = false);
+
+// What a run shows, with what is to be made of it.
+[[nodiscard]] DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device);
+
+// What one device of a job came to.
+struct DeviceEnd {
+  std::string name;
+  State state = State::succeeded;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+};
+// Of a run that is over, without percentiles. The state is `stopping` where it was stopped from outside.
+[[nodiscard]] DeviceEnd end_of(const run::DeviceRun& run, const Criteria& criteria);
 
 // FAIL before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);

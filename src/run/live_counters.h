@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "spliced/run/totals.h"
+#include "spliced/run/snapshot.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/tally.h"
 
@@ -57,13 +57,13 @@ struct WorkerCounters {
     for (const LiveOp& op : ops) out = std::max(out, op.last_completion.load(std::memory_order_relaxed));
     return out;
   }
-  void add_to(DeviceTotals& out) const {
+  void add_to(DeviceTotals& out, Detail detail = Detail::all) const {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       out.ops[i].bytes += ops[i].bytes.get();
       out.ops[i].operations += ops[i].operations.get();
       out.ops[i].across_pause += ops[i].across_pause.get();
       for (std::size_t e = 0; e < kErrorClasses; ++e) out.ops[i].errors[e] += ops[i].errors[e].get();
-      ops[i].latency.add_to(out.ops[i].latency);
+      if (detail == Detail::all) ops[i].latency.add_to(out.ops[i].latency);
     }
     out.cpu_wait += cpu_wait.get();
     out.cpu_wait_known = out.cpu_wait_known || cpu_wait_known.load(std::memory_order_relaxed);

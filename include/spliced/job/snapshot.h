@@ -18,16 +18,12 @@
 
 namespace spliced::job {
 
-enum class State : std::uint8_t { pending, running, stopping, succeeded, failed, cancelled, interrupted };
-inline constexpr std::size_t kStates = 7;
-inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "RUNNING",   "STOPPING",   "SUCCEEDED",
-                                                                   "FAILED",  "CANCELLED", "INTERRUPTED"};
-[[nodiscard]] constexpr bool is_final(State state) {
-  return state >= State::succeeded;
-}
-[[nodiscard]] constexpr std::string_view state_name(State state) {
-  return kStateNames[static_cast<std::size_t>(state)];
-}
+using run::is_final;
+using run::kStateNames;
+using run::kStates;
+using run::State;
+using run::state_name;
+using WallTime = run::WallTime;
 
 enum class Verdict : std::uint8_t { none, pass, fail };
 inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
@@ -40,27 +36,9 @@ struct CriterionResult {
   bool met = true;
 };
 
-using WallTime = std::chrono::system_clock::time_point;
-
-struct DeviceSnapshot {
-  device::TargetFacts facts;
-  workload::BlockRange range;
-  State state = State::pending;
+struct DeviceSnapshot : run::DeviceSnapshot {
   Verdict verdict = Verdict::none;  // none while it runs
-  std::string reason;               // why it has no PASS, "" otherwise
   std::vector<CriterionResult> criteria;
-  double progress = 0;                // 0 to 1
-  std::optional<double> eta_seconds;  // unknown before anything was moved
-  std::array<run::OpSnapshot, util::kOpClasses> ops;
-  run::EngineTotals engine;
-  std::optional<double> cpu_wait_seconds;  // see DeviceTotals
-  run::EngineState engine_state;
-  std::array<bool, util::kOpClasses> asked_for{};  // what the job is to do
-  std::vector<run::TuningSnapshot> tuning;         // of the directions that the job moves data in
-  std::vector<run::ErrorEntry> errors;
-  std::uint64_t errors_omitted = 0;              // errors of kinds and places beyond those that are kept
-  std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
-  std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };
 
 struct JobSnapshot {
@@ -143,24 +121,15 @@ struct DeviceStatus {
 };
 
 // For the scrape.
-enum class DeviceActivity : std::uint8_t { idle, running, stopping, stalled, failed };
-inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running", "stopping", "stalled", "failed"};
-
-struct DeviceTelemetry {
+struct DeviceTelemetry : run::RunTelemetry {
   device::TargetFacts facts;
-  bool gone = false;         // nothing is at its place any more; the facts are the last that were known
-  run::DeviceTotals totals;  // since it has been listed
-  DeviceActivity activity = DeviceActivity::idle;
-  std::uint64_t inflight = 0;
-  double oldest_inflight_seconds = 0;
-  std::optional<WallTime> last_completion;
-  run::EngineState engine_state;
-  double progress = 0;
-  double bytes_per_second = 0, operations_per_second = 0;  // of the run, as its DeviceSnapshot says
-  std::string job_id, job_name;                            // of the running job, "" for none
-  Verdict last_verdict = Verdict::none;                    // of the last run that ended since it has been listed
-  std::optional<WallTime> last_end;                        // of that
+  bool gone = false;                     // nothing is at its place any more; the facts are the last that were known
+  run::DeviceTotals totals;              // since it has been listed
+  Verdict last_verdict = Verdict::none;  // of the last run that ended since it has been listed
+  std::optional<WallTime> last_end;      // of that
 };
+using DeviceActivity = run::Activity;
+using run::kActivityNames;
 
 // What was counted for devices that are no longer listed.
 struct DepartedTotals {

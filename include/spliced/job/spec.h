@@ -6,15 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "spliced/run/io_spec.h"
+#include "spliced/run/stage_spec.h"
 #include "spliced/util/result.h"
 
 namespace spliced::job {
 
-struct ErrorPolicy {
-  std::uint64_t max_errors = 0;                    // per device; one more and it is stopped, FAILED
-  util::Nanos stall_timeout = 60 * util::kSecond;  // an operation that takes longer fails its device
-};
+using run::ErrorPolicy;
 
 // What a device must have met for a PASS, however far the job went.
 struct Criteria {
@@ -30,6 +27,9 @@ struct JobSpec : run::IoSpec {
   bool allow_in_use = false;                      // for jobs that only read
   std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"
 };
+
+// What is done on each device.
+[[nodiscard]] std::vector<run::StageSpec> stages_of(const JobSpec& spec);
 
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;

@@ -2,14 +2,32 @@
 // What is shown of I/O that runs or ran: plain values, copied out of the running machinery.
 #pragma once
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "spliced/device/target.h"
 #include "spliced/run/totals.h"
+#include "spliced/workload/block_range.h"
 
 namespace spliced::run {
+
+// Of jobs, of their devices, and of the stages of these.
+enum class State : std::uint8_t { pending, running, stopping, succeeded, failed, cancelled, interrupted };
+inline constexpr std::size_t kStates = 7;
+inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "RUNNING",   "STOPPING",   "SUCCEEDED",
+                                                                   "FAILED",  "CANCELLED", "INTERRUPTED"};
+[[nodiscard]] constexpr bool is_final(State state) {
+  return state >= State::succeeded;
+}
+[[nodiscard]] constexpr std::string_view state_name(State state) {
+  return kStateNames[static_cast<std::size_t>(state)];
+}
+
+using WallTime = std::chrono::system_clock::time_point;
 
 struct ErrorEntry {
   util::Op op = util::Op::read;
@@ -53,6 +71,49 @@ struct TuningSnapshot {
   engine::Setting setting;
   TuningSource source = TuningSource::untried;
   std::vector<TriedSetting> tried;
+};
+
+// What one stage of a device did, or all of them together.
+struct StageSnapshot {
+  std::string name;  // "" of all
+  State state = State::pending;
+  std::string reason;                 // why it did not succeed, "" otherwise
+  double progress = 0;                // 0 to 1
+  std::optional<double> eta_seconds;  // unknown before anything was moved
+  std::array<OpSnapshot, util::kOpClasses> ops;
+  std::uint64_t host_errors = 0;  // of the errors, those of the daemon's own means
+  EngineTotals engine;
+  std::optional<double> cpu_wait_seconds;  // see DeviceTotals
+  EngineState engine_state;
+  std::array<bool, util::kOpClasses> asked_for{};  // what is to be done
+  std::vector<TuningSnapshot> tuning;              // of the directions that data is moved in
+  std::vector<ErrorEntry> errors;
+  std::uint64_t errors_omitted = 0;  // errors of kinds and places beyond those that are kept
+};
+
+struct DeviceSnapshot : StageSnapshot {
+  device::TargetFacts facts;
+  workload::BlockRange range;
+  std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
+  bool unmeasured = false;                       // what it did says nothing of the device
+  std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
+  std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
+};
+// How much of it is wanted. Percentiles of many workers take their time.
+enum class Detail : std::uint8_t { counts, all };
+
+// For the scrape.
+enum class Activity : std::uint8_t { idle, running, stopping, stalled, failed };
+inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running", "stopping", "stalled", "failed"};
+struct RunTelemetry {
+  Activity activity = Activity::idle;
+  std::uint64_t inflight = 0;
+  double oldest_inflight_seconds = 0;
+  std::optional<WallTime> last_completion;
+  EngineState engine_state;
+  double progress = 0;
+  double bytes_per_second = 0, operations_per_second = 0;  // of the run, as its DeviceSnapshot says
+  std::string job_id, job_name;                            // of the running job, "" for none
 };
 
 }  // namespace spliced::run

@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "run_fixture.h"
+#include "unit/run/run_fixture.h"
 
 namespace spliced::job {
 namespace {

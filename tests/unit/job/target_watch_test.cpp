@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "run_fixture.h"
+#include "unit/run/run_fixture.h"
 #include "unit/device/fake_host.h"
 
 namespace spliced::job {

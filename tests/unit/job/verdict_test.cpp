@@ -13,10 +13,10 @@ DeviceSnapshot device_in(State state, std::uint64_t bytes = 4096) {
   return device;
 }
 
-JobSpec allowing(std::uint64_t errors) {
-  JobSpec spec;
-  spec.criteria.max_io_errors = errors;
-  return spec;
+Criteria allowing(std::uint64_t errors) {
+  Criteria criteria;
+  criteria.max_io_errors = errors;
+  return criteria;
 }
 
 TEST(Judge, ADeviceWithoutAnErrorPasses) {
@@ -36,7 +36,7 @@ TEST(Judge, ErrorsThatWereLivedThroughFail) {
   spec.error_policy.max_errors = 1000;
   DeviceSnapshot device = device_in(State::succeeded);
   device.ops[1].errors = 2;
-  const Judgement out = judge(spec, device);
+  const Judgement out = judge(spec.criteria, device);
   EXPECT_EQ(out.verdict, Verdict::fail);
   EXPECT_EQ(out.reason, "2 I/O errors, 0 allowed by criteria.max_io_errors");
   EXPECT_EQ(out.criteria.at(0).measured, 2U);

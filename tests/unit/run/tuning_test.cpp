@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/tuning.h"
 
-#include "unit/job/run_fixture.h"
+#include "run_fixture.h"
 
 namespace spliced::run {
 namespace {

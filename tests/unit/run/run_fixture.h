@@ -2,9 +2,9 @@
 #pragma once
 #include <vector>
 
-#include "job/device_run.h"
 #include "job/plan.h"
-#include "service_fixture.h"
+#include "run/device_run.h"
+#include "unit/job/service_fixture.h"
 
 namespace spliced::testing {
 
@@ -12,25 +12,25 @@ namespace spliced::testing {
 struct RunFixture : ServiceFixture {
   run::TuningMemory tuning;
   run::PauseWatch pauses{clock.now(), kForever};
-  job::Environment environment{clock, log, null_engines(), tuning, pauses};
+  run::Environment environment{clock, log, null_engines(), tuning, pauses};
   std::atomic<int> changes{0};
 
-  std::shared_ptr<job::DeviceRun> create(const job::JobSpec& spec) {
+  std::shared_ptr<run::DeviceRun> create(const job::JobSpec& spec) {
     auto plan = job::make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
-    auto run = job::DeviceRun::create(environment, "job-1", spec, std::move(plan->devices.at(0)), start_barrier,
-                                      [this] { ++changes; });
+    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, job::stages_of(spec),
+                                      std::move(plan->devices.at(0)), start_barrier, [this] { ++changes; });
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }
-  void begin(job::DeviceRun& run) {
-    EXPECT_TRUE(run.start_workers());
-    run.began(start_barrier->set(run.worker_count()));
+  void begin(run::DeviceRun& run) {
+    EXPECT_TRUE(run.start());
+    run.began(start_barrier->set(run.waiters()));
     start_barrier->let_go();
   }
-  std::shared_ptr<job::DeviceRun> finished_run(const job::JobSpec& spec) {
+  std::shared_ptr<run::DeviceRun> finished_run(const job::JobSpec& spec) {
     auto run = create(spec);
     begin(*run);
     EXPECT_TRUE(await([&] { return run->finished(); }));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/device_run.h"
+#include "run/device_run.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -8,13 +8,14 @@
 
 #include "run_fixture.h"
 
-namespace spliced::job {
+namespace spliced::run {
 namespace {
 
 using testing::await;
 using testing::contains;
 using testing::endless;
 using testing::reading;
+using testing::writing;
 
 struct DeviceRunTest : testing::RunFixture {
   // A run that has read five of ten blocks, and waits at the sixth until the valve is opened.
@@ -49,12 +50,12 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
 }
 
 TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
-  JobSpec spec = endless({path});
+  job::JobSpec spec = endless({path});
   spec.workload.workers = 2;
   const auto run = create(spec);
   begin(*run);
   EXPECT_FALSE(run->finished());
-  EXPECT_EQ(run->worker_count(), 2U);
+  EXPECT_EQ(run->waiters(), 3U);
   EXPECT_EQ(admission.job_holding(run->facts().id, run->facts().whole), "job-1");
   run->request_stop();
   EXPECT_TRUE(await([&] { return run->finished(); }));
@@ -66,7 +67,7 @@ TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
 // Each worker has a copy of the descriptors, and the lock goes with the last of them.
 TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
   const util::UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  JobSpec spec = writing({path});
+  job::JobSpec spec = writing({path});
   spec.workload.workers = 8;
   for (int i = 0; i < 25; ++i) {
     const auto run = finished_run(spec);
@@ -82,7 +83,7 @@ TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {
 
 TEST_F(DeviceRunTest, AnAbortedStartDoesNothing) {
   const auto run = create(reading({path}));
-  ASSERT_TRUE(run->start_workers());
+  ASSERT_TRUE(run->start());
   start_barrier->abort();
   EXPECT_TRUE(await([&] { return run->finished(); }));
   EXPECT_EQ(run->snapshot(clock.now(), State::failed).ops[0].operations, 0U);
@@ -158,7 +159,7 @@ TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
       left[block] = run->snapshot(clock.now(), State::running).eta_seconds.value_or(-1);
       return 0;
     };
-    JobSpec spec = reading({target});
+    job::JobSpec spec = reading({target});
     std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
     std::get<engine::SpliceOptions>(spec.engine).batch = 1;  // or the clock decides how many go together
     run = create(spec);
@@ -193,22 +194,22 @@ TEST_F(DeviceRunTest, TellsWhatIsInFlight) {
   begin(*run);
   ASSERT_TRUE(await_blocked());
   clock.advance(3 * util::kSecond);
-  DeviceTelemetry telemetry;
+  RunTelemetry telemetry;
   run->describe(clock.now(), telemetry);
   EXPECT_EQ(telemetry.inflight, 1U);
   EXPECT_DOUBLE_EQ(telemetry.oldest_inflight_seconds, 3.0);
-  EXPECT_EQ(telemetry.activity, DeviceActivity::running);
+  EXPECT_EQ(telemetry.activity, Activity::running);
   EXPECT_EQ(telemetry.job_id, "job-1");
   EXPECT_FALSE(telemetry.last_completion);
   run->request_stop();
   run->describe(clock.now(), telemetry);
-  EXPECT_EQ(telemetry.activity, DeviceActivity::stopping);
+  EXPECT_EQ(telemetry.activity, Activity::stopping);
   run->check_stall(clock.now() + 60 * util::kSecond);
   run->describe(clock.now(), telemetry);
-  EXPECT_EQ(telemetry.activity, DeviceActivity::stalled);
+  EXPECT_EQ(telemetry.activity, Activity::stalled);
   valve.open();
   EXPECT_TRUE(await([&] { return run->finished(); }));
 }
 
 }  // namespace
-}  // namespace spliced::job
+}  // namespace spliced::run

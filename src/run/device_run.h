@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernel_witness.h"
+#include "stage.h"
+
+namespace spliced::run {
+
+// Whose run it is, as far as a run tells it.
+struct RunLabel {
+  std::string job_id, job_name;
+};
+
+// One device under one job: its claim, and its stages, one after the other.
+//
+// The target's own thread, whose descriptors the workers copy, walks the stages; then it closes the target and gives
+// the claim back: closing can block on a dying disk, and nobody else may wait for that. Everything else is called by
+// the supervisor or by readers, from any thread.
+class DeviceRun final : public StageOwner, public std::enable_shared_from_this<DeviceRun> {
+ public:
+  // `on_change` is called when everything was given back, from the target's thread, and when the device has failed. The
+  // first stage has all that it needs; it begins at the barrier, with those of other devices.
+  [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment, RunLabel label,
+                                                                       std::vector<StageSpec> stages, DevicePlan plan,
+                                                                       std::shared_ptr<StartBarrier> barrier,
+                                                                       std::function<void()> on_change);
+
+  [[nodiscard]] util::Status start();  // after an error: abort the barrier, stop and destroy it
+  // How many wait at the barrier.
+  [[nodiscard]] std::size_t waiters() const { return 1 + first_waiters_; }
+  void began(util::Nanos start);  // before the barrier lets go
+  void request_stop();
+  void wake_workers();  // interrupts system calls; repeat until finished()
+  void fail(const std::string& reason);
+
+  // All has ended, and everything was given back. True before the start, too.
+  [[nodiscard]] bool finished() const { return !active_.load(std::memory_order_acquire); }
+  // The same, when that is so within `limit`.
+  [[nodiscard]] bool wait_until_finished(util::Nanos limit) const;
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
+  // Fails the device when an operation has been in flight for longer than the stage's stall timeout.
+  void check_stall(util::Nanos now);
+  // Keeps the rates of the last second.
+  void sample(util::Nanos now);
+
+  // What became of it; `stopped` is the state of a device that was stopped from outside.
+  [[nodiscard]] State outcome(State stopped) const;
+  // What it is shown as while the job is in state `job`.
+  [[nodiscard]] State state_in(State job) const;
+  [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state, Detail detail = Detail::all) const;
+  void add_to(DeviceTotals& out) const;
+  void describe(util::Nanos now, RunTelemetry& out) const;
+  [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }
+  [[nodiscard]] const std::string& job_id() const { return label_.job_id; }
+
+  void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
+  void on_refusal(const std::string& what) override;
+
+ private:
+  // A stage that has ended is known by what it came to.
+  struct Ended {
+    std::vector<StageSnapshot> stages;
+    DeviceTotals totals;
+    util::Nanos last_completion = 0;
+  };
+  // What there was at one moment.
+  struct Moment {
+    std::shared_ptr<const Ended> ended;
+    std::shared_ptr<Stage> current;  // null between stages, and at the end
+  };
+  DeviceRun(const Environment& environment, RunLabel label, std::vector<StageSpec> stages, DevicePlan plan,
+            std::shared_ptr<StartBarrier> barrier, std::function<void()> on_change);
+  template <class T>
+  [[nodiscard]] T on_target_thread(std::function<T()> task);
+  [[nodiscard]] util::Status prepare_stage(const std::shared_ptr<StartBarrier>& barrier);
+  void walk();
+  [[nodiscard]] bool begin_stage();
+  void end_stage();
+  void close_target();
+  void check_direct_io();
+  void log_error(const ErrorEntry& entry, std::uint64_t total);
+  [[nodiscard]] Moment moment() const;
+  [[nodiscard]] const StageSpec& current_spec() const { return stages_[current_index_]; }
+  [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
+  [[nodiscard]] std::vector<StageSnapshot> all_stages(const Moment& at, const StageSnapshot& current,
+                                                      State device) const;
+  [[nodiscard]] double progress_of(const Moment& at, const StageSnapshot& current) const;
+  void add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const;
+
+  const Environment& environment_;
+  const RunLabel label_;
+  const std::vector<StageSpec> stages_;
+  DevicePlan plan_;
+  const std::shared_ptr<StartBarrier> barrier_;
+  const std::function<void()> on_change_;
+  std::size_t first_waiters_ = 0;
+  mutable std::condition_variable gave_back_;
+  mutable std::mutex mutex_;  // guards reason_, last_log_, kernel_, ended_stages_, current_
+  std::string reason_;
+  util::Nanos last_log_ = 0;
+  std::optional<device::KernelCounters> kernel_;
+  const bool created_;  // the file was created for this job
+  KernelWitness witness_;
+  std::atomic<util::Nanos> started_{0};
+  std::atomic<util::Nanos> ended_{0};
+  std::atomic<util::Nanos> closing_since_{0};  // in close(2), which may write back and may hang
+  std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> unmeasured_{false};  // what it did says nothing of the device
+  std::atomic<bool> completed_{false};
+  std::atomic<bool> active_{false};
+  std::atomic<std::size_t> current_index_{0};
+  std::shared_ptr<const Ended> ended_stages_;
+  std::shared_ptr<Stage> current_;  // last: it uses all of the above until it is joined
+};
+
+}  // namespace spliced::run

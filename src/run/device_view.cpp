@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a device under a job looks from outside: its numbers, rates and progress.
+#include <algorithm>
+
+#include "device_run.h"
+
+namespace spliced::run {
+
+using util::Nanos;
+
+DeviceRun::Moment DeviceRun::moment() const {
+  const std::lock_guard lock(mutex_);
+  return {ended_stages_, current_};
+}
+
+// The time at which its figures end.
+Nanos DeviceRun::end_or(Nanos now) const {
+  const Nanos stalled = stalled_at_;
+  if (stalled != 0) return stalled;
+  const Nanos ended = ended_;
+  return ended != 0 ? ended : now;
+}
+
+void DeviceRun::sample(Nanos now) {
+  if (const auto stage = moment().current) stage->sample(now);
+}
+
+State DeviceRun::outcome(State stopped) const {
+  if (failed()) return State::failed;
+  return completed_ ? State::succeeded : stopped;
+}
+
+State DeviceRun::state_in(State job) const {
+  if (finished() && job != State::pending) return outcome(job);
+  return stalled() ? State::failed : job;
+}
+
+void DeviceRun::add_to(DeviceTotals& out) const {
+  const Moment at = moment();
+  out.merge(at.ended->totals);
+  if (at.current) at.current->add_to(out);
+}
+
+// Those that have ended, the one that runs, and those that come after it.
+std::vector<StageSnapshot> DeviceRun::all_stages(const Moment& at, const StageSnapshot& current, State device) const {
+  std::vector<StageSnapshot> out = at.ended->stages;
+  if (at.current) out.push_back(current);
+  for (std::size_t i = out.size(); i < stages_.size(); ++i) out.emplace_back().name = stages_[i].name;
+  for (StageSnapshot& stage : out) {
+    if (stage.state == State::stopping && is_final(device)) stage.state = device;
+  }
+  return out;
+}
+
+// The stages weigh alike: how long each takes is not known before.
+double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) const {
+  double sum = at.current ? current.progress : 0;
+  for (const StageSnapshot& stage : at.ended->stages) sum += stage.progress;
+  return std::min(1.0, sum / static_cast<double>(stages_.size()));
+}
+
+DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const {
+  const Moment at = moment();
+  const Nanos end = end_or(now);
+  const Nanos started = started_;
+  StageSnapshot current;
+  if (at.current) {
+    current = at.current->snapshot(end, state, detail);
+  } else if (!at.ended->stages.empty()) {
+    current = at.ended->stages.back();
+  }
+  DeviceSnapshot out;
+  out.state = state;
+  out.progress = progress_of(at, current);
+  out.unmeasured = unmeasured_;
+  DeviceTotals totals;
+  totals.merge(at.ended->totals);
+  if (at.current) at.current->add_to(totals, detail);
+  fill_counts(totals, out);
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    OpSnapshot& op = out.ops[i];
+    const bool live = at.current && !is_final(state);
+    op.bytes_per_second = live ? current.ops[i].bytes_per_second : per_second(op.bytes, end - started);
+    op.operations_per_second = live ? current.ops[i].operations_per_second : per_second(op.operations, end - started);
+  }
+  if (state == State::succeeded) {
+    out.eta_seconds = 0;
+  } else if (!is_final(state)) {
+    out.eta_seconds = current.eta_seconds;
+  }
+  out.engine_state = current.engine_state;
+  if (detail == Detail::all) add_details(at, std::move(current), out);
+  const std::lock_guard lock(mutex_);
+  out.reason = reason_;
+  out.kernel = kernel_;
+  return out;
+}
+
+void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const {
+  out.facts = facts();
+  out.range = plan_.range;
+  out.safety_read_bytes = plan_.target.safety_read_bytes;
+  out.stages = all_stages(at, current, out.state);
+  out.tuning = std::move(current.tuning);
+  for (const StageSnapshot& stage : out.stages) {
+    out.errors.insert(out.errors.end(), stage.errors.begin(), stage.errors.end());
+    out.errors_omitted += stage.errors_omitted;
+  }
+}
+
+void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
+  const Moment at = moment();
+  const Flying flying = at.current ? at.current->flying() : Flying{};
+  const Nanos last = std::max(flying.last_completion, at.ended->last_completion);
+  out.inflight = flying.count;
+  if (flying.oldest != 0) {
+    out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - flying.oldest)) / 1e9;
+  }
+  if (last != 0) out.last_completion = util::to_wall_time(last, now);
+  out.activity = stalled() ? Activity::stalled : stopped_ ? Activity::stopping : Activity::running;
+  const DeviceSnapshot seen = snapshot(now, State::running, Detail::counts);
+  out.engine_state = seen.engine_state;
+  out.progress = seen.progress;
+  for (const OpSnapshot& op : seen.ops) {
+    out.bytes_per_second += op.bytes_per_second;
+    out.operations_per_second += op.operations_per_second;
+  }
+  out.job_id = label_.job_id;
+  out.job_name = label_.job_name;
+}
+
+}  // namespace spliced::run

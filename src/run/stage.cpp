@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage.h"
+
+#include "io_stage.h"
+#include "wait_stage.h"
+
+namespace spliced::run {
+
+std::unique_ptr<Stage> make_stage(const Stage::Setup& setup) {
+  if (const auto* wait = std::get_if<WaitSpec>(&setup.spec.what)) return std::make_unique<WaitStage>(setup, wait->time);
+  return std::make_unique<IoStage>(setup, std::get<IoSpec>(setup.spec.what));
+}
+
+void fill_counts(const DeviceTotals& totals, StageSnapshot& out) {
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    const OpTotals& counted = totals.ops[i];
+    OpSnapshot& op = out.ops[i];
+    op.bytes = counted.bytes;
+    op.operations = counted.operations;
+    op.across_pause = counted.across_pause;
+    op.errors = counted.error_count();
+    op.latency = summarize(counted.latency);
+    out.host_errors += counted.errors[static_cast<std::size_t>(ErrorClass::host)];
+  }
+  out.engine = totals.engine;
+  out.asked_for = totals.asked_for;
+  if (totals.cpu_wait_known) out.cpu_wait_seconds = static_cast<double>(totals.cpu_wait) / 1e9;
+}
+
+}  // namespace spliced::run

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "device_plan.h"
+#include "environment.h"
+#include "rates.h"
+#include "spliced/run/stage_spec.h"
+#include "start_barrier.h"
+
+namespace spliced::run {
+
+// What a stage tells its device. From any thread, off the hot path.
+class StageOwner {
+ public:
+  virtual ~StageOwner() = default;
+  // An operation failed, the `total`th of the stage. The owner decides whether the device has had enough.
+  virtual void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) = 0;
+  // What the job asks for is not to be had on this host.
+  virtual void on_refusal(const std::string& what) = 0;
+};
+
+// What is in the kernel.
+struct Flying {
+  std::uint64_t count = 0;
+  util::Nanos oldest = 0;           // since when; 0: nothing is
+  util::Nanos last_completion = 0;  // 0: there was none
+};
+
+// One stage of one device, from its making to its end. prepare(), launch() and wait() are called in this order on the
+// device's thread, which the stage's own threads copy their descriptors from; everything else by any thread at any
+// time.
+class Stage {
+ public:
+  struct Setup {
+    const Environment& environment;
+    const StageSpec& spec;
+    const DevicePlan& plan;
+    StageOwner& owner;
+  };
+  virtual ~Stage() = default;  // stops and joins
+
+  // Allocates all that it needs. What it starts will wait at the barrier. After an error here or in launch(): destroy
+  // it.
+  [[nodiscard]] virtual util::Status prepare(const std::shared_ptr<StartBarrier>& barrier) = 0;
+  [[nodiscard]] virtual util::Status launch() = 0;
+  virtual void wait() = 0;  // until it is done or has stopped, and nothing of it is left in the kernel
+  // How many wait at the barrier once it is launched.
+  [[nodiscard]] virtual std::size_t waiters() const = 0;
+
+  virtual void began(util::Nanos start) = 0;
+  virtual void request_stop() = 0;
+  virtual void wake() = 0;  // interrupts system calls; repeat until it has ended
+  // Whether it did everything it was meant to do, when it has ended.
+  [[nodiscard]] virtual bool completed() const = 0;
+  // What has not come back for longer than the stage's timeout, and for how long.
+  [[nodiscard]] virtual std::optional<std::string> find_stall(util::Nanos now) const = 0;
+  virtual void sample(util::Nanos now) = 0;  // see Rates
+
+  virtual void add_to(DeviceTotals& out, Detail detail = Detail::all) const = 0;
+  [[nodiscard]] virtual Flying flying() const = 0;
+  // All but the reason. Of one that has ended, `state` is final, and `now` is when it ended.
+  [[nodiscard]] virtual StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Stage> make_stage(const Stage::Setup& setup);
+// What was counted, with percentiles where latencies are known.
+void fill_counts(const DeviceTotals& totals, StageSnapshot& out);
+
+}  // namespace spliced::run

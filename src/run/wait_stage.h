@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <atomic>
+
+#include "stage.h"
+
+namespace spliced::run {
+
+// Lets time pass, so that a disk may cool down or do what it does on its own.
+class WaitStage final : public Stage {
+ public:
+  WaitStage(const Setup& setup, util::Nanos time)
+      : clock_(setup.environment.clock), time_(time), name_(setup.spec.name) {}
+
+  [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>&) override { return {}; }
+  [[nodiscard]] util::Status launch() override { return {}; }
+  void wait() override;
+  [[nodiscard]] std::size_t waiters() const override { return 0; }
+  void began(util::Nanos start) override { started_ = start; }
+  void request_stop() override { stopped_ = true; }
+  void wake() override {}
+  [[nodiscard]] bool completed() const override { return !stopped_; }
+  [[nodiscard]] std::optional<std::string> find_stall(util::Nanos) const override { return std::nullopt; }
+  void sample(util::Nanos) override {}
+  void add_to(DeviceTotals&, Detail) const override {}
+  [[nodiscard]] Flying flying() const override { return {}; }
+  [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
+
+ private:
+  util::Clock& clock_;
+  const util::Nanos time_;
+  const std::string name_;
+  std::atomic<util::Nanos> started_{0};
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace spliced::run
