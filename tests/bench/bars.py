@@ -77,8 +77,9 @@ def _verdict(measured, what, bar, ratios, most=False, itself=None):
     low, high = interval(ratios)
     failed = low > bar if most else high < bar
     if itself:
-        # As far off from 1 as a contender is from itself says nothing.
-        failed = failed and interval(itself)[1] >= 1.0
+        # Where a contender differs from itself, whichever way, nothing can be told.
+        lowest, highest = interval(itself)
+        failed = failed and lowest <= 1.0 <= highest
     return Verdict(measured.name, what, bar, statistics.median(ratios), spread(ratios), failed)
 
 
