@@ -29,11 +29,12 @@ class Fallbacks(TestCase):
         return ["strace", "-f", "-qq", "-o", "/dev/null", f"-etrace={calls}", *[f"-einject={rule}" for rule in inject]]
 
     def both_ways(self, daemon):
-        """Writes and reads a file; the two devices of the jobs. What is on the file is checked by other means."""
+        """Writes and reads a file; the two devices of the jobs. What is on the file is checked by other means. With a rate
+        the workers take turns: else the first may have done everything before the other begins."""
         path = daemon.dir / "scratch"
-        write = daemon.run(targets=[str(path)], destructive=True,
-                           workload={"rw": "write", "bs": "128k", "size": "4M", "workers": 2, "direct": False})
-        read = daemon.run(targets=[str(path)], workload={"rw": "read", "bs": "128k", "workers": 2, "direct": False})
+        both = {"bs": "128k", "workers": 2, "rate_iops": 200, "direct": False}
+        write = daemon.run(targets=[str(path)], destructive=True, workload={"rw": "write", "size": "4M"} | both)
+        read = daemon.run(targets=[str(path)], workload={"rw": "read"} | both)
         self.assertEqual({True}, set(Blocks(1, 131072).check(path, 4 * MIB).values()))
         self.assertEqual(["PASS", "PASS"], [write["verdict"], read["verdict"]])
         return write["devices"][0], read["devices"][0]
