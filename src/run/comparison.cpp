@@ -33,8 +33,11 @@ void Comparison::add_failure(util::Nanos time) {
 
 void Comparison::next_slice() {
   total_ += time_;
-  if (warm_) {
-    times_[candidate()].push_back(static_cast<double>(time_) / static_cast<double>(bytes_));
+  const double time = static_cast<double>(time_) / static_cast<double>(bytes_);
+  if (warm_ && probes_ < kProbes) {
+    first_time_ = probes_++ == 0 ? time : std::min(first_time_, time);
+  } else if (warm_) {
+    times_[candidate()].push_back(time);
     if (++slice_ == times_.size()) {
       slice_ = 0;
       ++round_;

@@ -19,6 +19,7 @@ class Comparison {
   static constexpr util::Nanos kPatience = 2000 * kSlice;  // of the whole, on a slow device
   static constexpr std::size_t kFewestRounds = 6;          // that say anything
   static constexpr std::size_t kRounds = 31;
+  static constexpr std::size_t kProbes = 3;
   static constexpr double kWorthwhile = 0.985;
 
   // At least two candidates, the first is the one to fall back to. Another must take less than `worthwhile` of its time
@@ -30,8 +31,9 @@ class Comparison {
   [[nodiscard]] bool ended() const { return ended_; }
   // Those from `count` on have no further turn; with one that is left there is nothing to compare.
   void leave_out_from(std::size_t count);
-  // How long the first candidate took in the first round, nanoseconds per byte; 0: it has not had its turn.
-  [[nodiscard]] double first_time() const { return times_[0].empty() ? 0 : times_[0][0]; }
+  // How long the first candidate takes at best, nanoseconds per byte: of a few slices before any other has its turn; 0
+  // until then.
+  [[nodiscard]] double first_time() const { return probes_ == kProbes ? first_time_ : 0; }
   // I/O that was done with the candidate: bytes, and the time it took.
   void add_sample(std::uint64_t bytes, util::Nanos time);
   // I/O that failed: it does not tell how fast the candidate is, but uses up patience.
@@ -57,6 +59,8 @@ class Comparison {
   std::uint64_t bytes_ = 0;
   util::Nanos time_ = 0;
   util::Nanos total_ = 0;
+  std::size_t probes_ = 0;
+  double first_time_ = 0;
   bool warm_ = false;  // the first slice is not counted: fallbacks happen there
   bool ended_ = false;
 };

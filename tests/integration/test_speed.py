@@ -19,9 +19,17 @@ MIB = 1 << 20
 
 class Tuning(TestCase):
     def tuning(self, daemon, target, **workload):
+        """What was found. On a machine that has other things to do a device may be too slow to tell: then once more."""
+        for _ in range(5):
+            found = self.tuning_of_one_job(daemon, target, **workload)
+            if all(one["source"] != "inconclusive" for one in found.values()):
+                break
+        return found
+
+    def tuning_of_one_job(self, daemon, target, **workload):
         job = daemon.submit(targets=[target], destructive=True, overwrite_signatures=["all"],
                             workload={"time_based": True, "runtime": "1h", **workload})
-        sources = ("measured", "remembered", "only_choice")
+        sources = ("measured", "remembered", "only_choice", "inconclusive")
 
         def settled():
             found = daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]["engine"]["tuning"]

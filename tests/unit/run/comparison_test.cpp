@@ -65,6 +65,15 @@ TEST(Comparison, WhatIsLeftOutHasNoFurtherTurn) {
   EXPECT_EQ(comparison.nanos_per_byte().size(), 2U);
 }
 
+TEST(Comparison, AHiccupAtTheBeginningDoesNotMakeTheFirstSlow) {
+  Comparison comparison(2);
+  for (int i = 0; comparison.first_time() == 0; ++i) {
+    EXPECT_EQ(comparison.candidate(), 0U);
+    comparison.add_sample(4096, i == 2 ? 5 * Comparison::kSlice : Comparison::kSlice / 100);
+  }
+  EXPECT_LT(comparison.first_time(), static_cast<double>(Comparison::kSlice) / 4096);
+}
+
 TEST(Comparison, WithOneLeftThereIsNothingToCompare) {
   Comparison comparison(4);
   comparison.leave_out_from(1);
