@@ -2,7 +2,7 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit validate run wait list show cancel delete devices capabilities context version" command="" word
+  local commands="submit validate run wait list show cancel pause resume delete devices capabilities context version" command="" word
   local options="--server --token-file --cacert --cert --key --context --json --help"
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
@@ -20,7 +20,7 @@ _splicectl() {
   case $previous in
     --token-file | --cacert | --cert | --key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --state)
-      mapfile -t COMPREPLY < <(compgen -W "PENDING RUNNING STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
+      mapfile -t COMPREPLY < <(compgen -W "PENDING RUNNING PAUSED STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
       return ;;
     --context | use | delete)
       if [[ $previous == --context || $command == context ]]; then
@@ -48,7 +48,7 @@ _splicectl() {
     devices)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
     context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
-    show | wait | cancel | delete)
+    show | wait | cancel | pause | resume | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac
 }

@@ -126,6 +126,23 @@ void JsonObjectReader::nested(const char* key, const std::function<void(JsonObje
   fields.finish();
 }
 
+void JsonObjectReader::nested_list(const char* key, const std::function<void(JsonObjectReader&, std::size_t)>& read) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return wrong(key, "an array of objects", *value);
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const json& item = (*value)[i];
+    const std::string pointer = fmt::format("{}/{}", at(key), i);
+    if (!item.is_object()) {
+      errors_.push_back({pointer, fmt::format("{} is given; an object is expected", quote(item))});
+      continue;
+    }
+    JsonObjectReader fields(item, pointer, errors_);
+    read(fields, i);
+    fields.finish();
+  }
+}
+
 std::optional<std::size_t> JsonObjectReader::read_index(const char* key, std::span<const std::string_view> names) {
   const json* value = find(key);
   if (value == nullptr) return std::nullopt;

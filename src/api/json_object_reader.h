@@ -34,6 +34,8 @@ class JsonObjectReader {
   [[nodiscard]] const nlohmann::json* find(const char* key);
   // Reads a nested object; `read` is called with a reader of it when it is there.
   void nested(const char* key, const std::function<void(JsonObjectReader&)>& read);
+  // Reads an array of objects; `read` is called with a reader of each, and its index.
+  void nested_list(const char* key, const std::function<void(JsonObjectReader&, std::size_t)>& read);
   // One of a table of names.
   template <class Enum, class Names>
   void read_name(const char* key, const Names& names, Enum& out) {
@@ -42,6 +44,8 @@ class JsonObjectReader {
 
   void wrong(const char* key, std::string_view expected, const nlohmann::json& found);
   void error(const char* key, std::string detail) { errors_.push_back({at(key), std::move(detail)}); }
+  // Of the object as a whole.
+  void error(std::string detail) { errors_.push_back({pointer_, std::move(detail)}); }
   // Complains about members that nobody asked for.
   void finish();
 

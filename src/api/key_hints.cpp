@@ -69,8 +69,10 @@ constexpr std::array kGroups{
     Group{"bsrange blocksize_range bssplit offset_align offset_increment percentage_random percentage_sequential "
           "thinktime_blocks thinktime_iotime rate_process",
           "every operation of a workload has one size and one order"},
-    Group{"ramp_time startdelay stonewall wait_for_previous wait_for new_group",
-          "a job has one workload; send one job after the other"},
+    Group{"stonewall wait_for_previous wait_for new_group",
+          "use /stages: they come one after the other on each device"},
+    Group{"startdelay", "use a stage with \"wait\" before it"},
+    Group{"ramp_time", "leave it out: figures begin with the first operation"},
     Group{"rate_min ratemin rate_iops_min rate_cycle ratecycle steadystate ss ss_dur ss_ramp ss_interval "
           "steadystate_duration steadystate_ramp_time steadystate_check_interval latency_target latency_window "
           "latency_percentile flow flow_id flow_watermark flow_sleep",
@@ -116,8 +118,9 @@ constexpr std::array kHomes{
     Group{"kind read_path pipe_size batch gift", "/engine"},
     Group{"max_errors stall_timeout", "/error_policy"},
     Group{"max_io_errors", "/criteria"},
-    Group{"name targets workload engine error_policy criteria destructive allow_in_use overwrite_signatures",
+    Group{"name targets workload stages engine error_policy criteria destructive allow_in_use overwrite_signatures",
           "the job itself"},
+    Group{"wait", "a stage"},
 };
 
 bool names(std::string_view list, std::string_view key) {
@@ -127,6 +130,14 @@ bool names(std::string_view list, std::string_view key) {
     if (begins && ends) return true;
   }
   return false;
+}
+
+// Without the way to a stage.
+std::string_view place_of(std::string_view pointer) {
+  constexpr std::string_view kStages = "/stages/";
+  if (!pointer.starts_with(kStages)) return pointer;
+  const auto end = pointer.find('/', kStages.size());
+  return end == pointer.npos ? "a stage" : pointer.substr(end);
 }
 
 }  // namespace
@@ -140,9 +151,10 @@ std::string_view fio_hint(std::string_view key) {
 }
 
 std::string key_hint(std::string_view pointer, std::string_view key) {
+  const std::string_view place = place_of(pointer);
   if (const auto hint = fio_hint(key); !hint.empty()) return fmt::format("this is fio's name; {}", hint);
   for (const Group& home : kHomes) {
-    if (home.hint != pointer && !key.empty() && names(home.names, key))
+    if (home.hint != place && !key.empty() && names(home.names, key))
       return fmt::format("it belongs into {}", home.hint);
   }
   return "";

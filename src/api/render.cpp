@@ -45,9 +45,9 @@ Json operation(const run::OpSnapshot& op) {
            {{"mean", l.mean}, {"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"p999", l.p999}, {"max", l.max}}}};
 }
 
-Json errors_of(const DeviceSnapshot& device) {
+Json errors_of(const run::StageSnapshot& stage) {
   Json list = Json::array();
-  for (const auto& error : device.errors) {
+  for (const auto& error : stage.errors) {
     list.push_back({{"op", util::op_name(error.op)},
                     {"offset", error.offset},
                     {"length", error.length},
@@ -104,29 +104,73 @@ Json render_head(const JobSnapshot& job) {
   return out;
 }
 
-Json render_run(const DeviceSnapshot& device) {
+namespace {
+
+// What a stage and all of them together have in common.
+Json figures_of(const run::StageSnapshot& stage) {
   Json io;
-  for (std::size_t i = 0; i < util::kOpClasses; ++i) io[std::string(util::kOpClassNames[i])] = operation(device.ops[i]);
-  Json eta = nullptr;
-  if (device.eta_seconds) eta = *device.eta_seconds;
-  return {{"device", device.facts.name},
-          {"path", device.facts.path},
-          {"state", job::state_name(device.state)},
-          {"verdict", verdict_of(device.verdict)},
-          {"reason", text_or_null(device.reason)},
-          {"criteria", criteria_of(device)},
-          {"progress", device.progress},
-          {"eta_seconds", eta},
-          {"offset_bytes", device.range.offset},
-          {"size_bytes", device.range.size},
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) io[std::string(util::kOpClassNames[i])] = operation(stage.ops[i]);
+  return {{"state", job::state_name(stage.state)},
+          {"reason", text_or_null(stage.reason)},
+          {"progress", stage.progress},
+          {"eta_seconds", number_or_null(stage.eta_seconds)},
+          {"offset_bytes", stage.range.offset},
+          {"size_bytes", stage.range.size},
           {"io", io},
-          {"cpu_wait_seconds", number_or_null(device.cpu_wait_seconds)},
-          {"engine", render_engine(device)},
-          {"errors", errors_of(device)},
-          {"errors_omitted", device.errors_omitted},
-          {"safety_read_bytes", device.safety_read_bytes},
-          {"kernel", kernel_of(device.kernel)}};
+          {"cpu_wait_seconds", number_or_null(stage.cpu_wait_seconds)},
+          {"engine", render_engine(stage)},
+          {"errors", errors_of(stage)},
+          {"errors_omitted", stage.errors_omitted}};
 }
+
+Json stages_of(const DeviceSnapshot& device) {
+  Json list = Json::array();
+  for (const auto& stage : device.stages) {
+    Json one = {{"name", stage.name}};
+    one.update(figures_of(stage));
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+// The stage that runs, or the one that it came to.
+Json stage_of(const DeviceSnapshot& device) {
+  for (const auto& stage : device.stages) {
+    if (stage.state != job::State::succeeded) return stage.name;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Json render_run(const DeviceSnapshot& device) {
+  Json out = {{"device", device.facts.name},
+              {"path", device.facts.path},
+              {"stage", stage_of(device)},
+              {"verdict", verdict_of(device.verdict)},
+              {"criteria", criteria_of(device)}};
+  out.update(figures_of(device));
+  out["safety_read_bytes"] = device.safety_read_bytes;
+  out["kernel"] = kernel_of(device.kernel);
+  out["stages"] = stages_of(device);
+  return out;
+}
+
+namespace {
+
+// Jobs that were recorded before there were stages had one workload.
+void restore_stages(Json& head) {
+  const auto workload = head.find("workload");
+  if (workload == head.end()) return;
+  Json stage = {{"name", "workload"}, {"workload", *workload}};
+  for (const char* key : {"engine", "error_policy"}) {
+    if (head.contains(key)) stage[key] = head[key];
+  }
+  head.erase("workload");
+  head["stages"] = Json::array({std::move(stage)});
+}
+
+}  // namespace
 
 Json restore_head(const std::string& text, const JobSnapshot& job) {
   Json head = Json::parse(text, nullptr, false);
@@ -136,6 +180,7 @@ Json restore_head(const std::string& text, const JobSnapshot& job) {
     head["started_at"] = time_or_null(job.started_at);
   }
   head.erase("devices");
+  restore_stages(head);
   head.emplace("created_by", nullptr);  // of those that were recorded before it was known
   head["state"] = job::state_name(job.state);
   head["verdict"] = verdict_of(job.verdict);
@@ -149,13 +194,15 @@ std::optional<Json> restore_device(const std::string& text, const JobSnapshot& j
   if (!device.is_object()) return std::nullopt;
   device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
   device.emplace("criteria", Json::array());
+  device.emplace("stage", nullptr);
+  device.emplace("stages", Json::array());
   if (const auto splice = device.find("splice"); splice != device.end()) {
     Json engine = restore_engine(*splice);
     device.erase("splice");
     device["engine"] = std::move(engine);
   }
   const auto state = device.find("state");
-  if (state != device.end() && (*state == "RUNNING" || *state == "PENDING" || *state == "STOPPING")) {
+  if (state != device.end() && (*state == "RUNNING" || *state == "PAUSED" || *state == "PENDING" || *state == "STOPPING")) {
     *state = job::state_name(job.state);
     device["eta_seconds"] = nullptr;
   }
@@ -185,6 +232,57 @@ Json render_summary(const job::JobSummary& job) {
   return out;
 }
 
+namespace {
+
+Json planned_stages(const job::PlanEntry& entry, const job::JobSpec& spec) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < entry.stages.size(); ++i) {
+    const auto& [range, seconds] = entry.stages[i];
+    const auto* io = run::io_of(spec.stages[i]);
+    list.push_back({{"name", spec.stages[i].name},
+                    {"offset_bytes", range.offset},
+                    {"size_bytes", range.size},
+                    {"blocks", range.size == 0 ? 0 : range.count()},
+                    {"workers", io == nullptr ? 0 : io->workload.workers},
+                    {"estimated_seconds", number_or_null(seconds)}});
+  }
+  return list;
+}
+
+std::vector<workload::BlockRange> ranges_of(const job::PlanEntry& entry) {
+  std::vector<workload::BlockRange> out;
+  for (const auto& stage : entry.stages) out.push_back(stage.range);
+  return out;
+}
+
+std::uint64_t blocks_of(const job::PlanEntry& entry) {
+  std::uint64_t out = 0;
+  for (const auto& stage : entry.stages) out += stage.range.size == 0 ? 0 : stage.range.count();
+  return out;
+}
+
+// At the same time.
+unsigned workers_of(const job::JobSpec& spec) {
+  unsigned most = 0;
+  for (const auto& stage : spec.stages) {
+    if (const auto* io = run::io_of(stage)) most = std::max(most, io->workload.workers);
+  }
+  return most;
+}
+
+// Of all stages, if it is known of each.
+std::optional<double> estimate_of(const job::PlanEntry& entry) {
+  if (entry.stages.empty()) return std::nullopt;
+  double sum = 0;
+  for (const auto& stage : entry.stages) {
+    if (!stage.estimated_seconds) return std::nullopt;
+    sum += *stage.estimated_seconds;
+  }
+  return sum;
+}
+
+}  // namespace
+
 Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
   Json targets = Json::array();
   for (const auto& entry : report.targets) {
@@ -194,17 +292,19 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
       refused.push_back(refusal.text);
       reasons.push_back(http::problem_type(util::reason_name(refusal.reason)));
     }
+    const workload::BlockRange whole = run::whole_of(ranges_of(entry));
     targets.push_back({{"target", entry.facts.given},
                        {"device", entry.facts.name},
                        {"path", entry.facts.path},
                        {"would_create", !entry.facts.exists && entry.refusals.empty()},
                        {"capacity_bytes", entry.facts.size},
                        {"alignment_bytes", entry.facts.alignment},
-                       {"offset_bytes", entry.range.offset},
-                       {"size_bytes", entry.range.size},
-                       {"blocks", entry.range.size == 0 ? 0 : entry.range.count()},
-                       {"workers", spec.workload.workers},
-                       {"estimated_seconds", number_or_null(entry.estimated_seconds)},
+                       {"offset_bytes", whole.offset},
+                       {"size_bytes", whole.size},
+                       {"blocks", blocks_of(entry)},
+                       {"workers", workers_of(spec)},
+                       {"stages", planned_stages(entry, spec)},
+                       {"estimated_seconds", number_or_null(estimate_of(entry))},
                        {"refusals", refused},
                        {"reasons", reasons},
                        {"errors", field_errors(entry.errors)}});

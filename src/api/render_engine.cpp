@@ -5,7 +5,7 @@
 
 namespace spliced::api {
 
-using job::DeviceSnapshot;
+using run::StageSnapshot;
 
 namespace {
 
@@ -30,7 +30,7 @@ std::string why(const run::TuningSnapshot& tuning) {
   return "measured by an earlier job of the same kind on this device";
 }
 
-Json tuning_of(const engine::Kind& kind, const DeviceSnapshot& device) {
+Json tuning_of(const engine::Kind& kind, const StageSnapshot& device) {
   Json list = Json::array();
   for (const auto& tuning : device.tuning) {
     Json entry = setting_of(kind, tuning.setting);
@@ -64,7 +64,7 @@ Json events_of(const engine::Kind& kind, std::span<const std::uint64_t> counts) 
   return list;
 }
 
-Json reading_of(const engine::Reading& reading, const DeviceSnapshot& device, std::uint64_t value) {
+Json reading_of(const engine::Reading& reading, const StageSnapshot& device, std::uint64_t value) {
   if (reading.of && !device.asked_for[static_cast<std::size_t>(*reading.of)]) return nullptr;
   if (reading.texts.empty()) return value;
   return reading.texts[value];
@@ -72,7 +72,7 @@ Json reading_of(const engine::Reading& reading, const DeviceSnapshot& device, st
 
 }  // namespace
 
-Json render_engine(const DeviceSnapshot& device) {
+Json render_engine(const StageSnapshot& device) {
   const engine::Kind& kind = engine::kind_at(device.engine_state.kind);
   Json out = {{"kind", kind.name()}};
   for (std::size_t i = 0; i < kind.readings().size(); ++i) {

@@ -44,7 +44,7 @@ Json cpus(const util::CpuList& list) {
   return util::format_cpu_list(list);
 }
 
-Json workload_of(const job::JobSpec& spec) {
+Json workload_of(const run::IoSpec& spec) {
   const workload::WorkloadSpec& w = spec.workload;
   return {{"rw", workload::kModeNames[static_cast<std::size_t>(w.rw)]},
           {"rwmixread", w.rwmixread},
@@ -86,16 +86,32 @@ Json engine_of(const engine::Options& options) {
   return out;
 }
 
+Json policy_of(const run::ErrorPolicy& policy) {
+  return {{"max_errors", policy.max_errors}, {"stall_timeout", format_duration(policy.stall_timeout)}};
+}
+
+Json stage_of(const run::StageSpec& stage) {
+  Json out = {{"name", stage.name}};
+  if (const auto* io = run::io_of(stage)) {
+    out["workload"] = workload_of(*io);
+    out["engine"] = engine_of(io->engine);
+  } else {
+    out["wait"] = format_duration(std::get<run::WaitSpec>(stage.what).time);
+  }
+  out["error_policy"] = policy_of(stage.error_policy);
+  return out;
+}
+
 }  // namespace
 
 Json render_spec(const job::JobSpec& spec) {
+  Json stages = Json::array();
+  for (const auto& stage : spec.stages) stages.push_back(stage_of(stage));
   return {{"name", spec.name},
           {"targets", spec.targets},
-          {"workload", workload_of(spec)},
+          {"stages", stages},
           {"engine", engine_of(spec.engine)},
-          {"error_policy",
-           {{"max_errors", spec.error_policy.max_errors},
-            {"stall_timeout", format_duration(spec.error_policy.stall_timeout)}}},
+          {"error_policy", policy_of(spec.error_policy)},
           {"criteria", {{"max_io_errors", spec.criteria.max_io_errors}}},
           {"destructive", spec.destructive},
           {"allow_in_use", spec.allow_in_use},

@@ -75,13 +75,13 @@ Response with_spec(const Request& request, Next&& next) {
     return problem(415, fmt::format("Content-Type is \"{}\"; application/json is expected", request.content_type),
                    {{"", "send the job definition as application/json"}});
   }
-  auto spec = read_spec(request.body);
-  if (spec) {
-    Response response = next(*spec);
-    response.about.targets = spec->targets;
+  auto read = read_spec(request.body);
+  if (read) {
+    Response response = next(*read);
+    response.about.targets = read->spec.targets;
     return response;
   }
-  const SpecError& refused = spec.error();
+  const SpecError& refused = read.error();
   if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors, "malformed");
   Response response =
       problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
@@ -95,9 +95,9 @@ class Handlers {
   Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)) {}
 
   Response create(const Request& request) {
-    return with_spec(request, [&](const job::JobSpec& spec) {
-      const auto created = service_.submit(spec, request.who);
-      if (!created) return answer_error(created.error());
+    return with_spec(request, [&](const ReadSpec& read) {
+      const auto created = service_.submit(read.spec, request.who);
+      if (!created) return answer_error(read.form.with_pointers(created.error()));
       const auto view = service_.open(created->id);
       Response response = text_answer(201, job_text(view ? *view : job::view_of(*created)));
       response.headers.emplace_back("Location", "/v1/jobs/" + created->id);
@@ -108,8 +108,9 @@ class Handlers {
   }
 
   Response validate(const Request& request) {
-    return with_spec(request, [&](const job::JobSpec& spec) {
-      return answer_json(200, render_plan(service_.validate(spec, request.who), spec));
+    return with_spec(request, [&](const ReadSpec& read) {
+      const auto plan = read.form.with_pointers(service_.validate(read.spec, request.who));
+      return answer_json(200, render_plan(plan, read.spec));
     });
   }
 
@@ -158,14 +159,9 @@ class Handlers {
     return waited ? show(id) : answer_error(waited.error());
   }
 
-  Response cancel(const Request& request) {
-    const std::string id = request.path_values.at("id");
-    const auto cancelled = service_.cancel(id, request.who);
-    Response response = cancelled ? show(id) : answer_error(cancelled.error());
-    response.about.job = id;
-    if (cancelled) response.about = {id, cancelled->targets, cancelled->devices};
-    return response;
-  }
+  Response cancel(const Request& request) { return control(request, &JobService::cancel); }
+  Response pause(const Request& request) { return control(request, &JobService::pause); }
+  Response resume(const Request& request) { return control(request, &JobService::resume); }
 
   Response forget(const Request& request) {
     const std::string id = request.path_values.at("id");
@@ -223,6 +219,16 @@ class Handlers {
     std::atomic<int>& all;
     const int count;
   };
+
+  using Control = util::Result<job::JobSummary> (JobService::*)(const std::string&, const access::Principal&);
+  Response control(const Request& request, Control deed) {
+    const std::string id = request.path_values.at("id");
+    const auto done = (service_.*deed)(id, request.who);
+    Response response = done ? show(id) : answer_error(done.error());
+    response.about.job = id;
+    if (done) response.about = {id, done->targets, done->devices};
+    return response;
+  }
 
   Response show(const std::string& id) const {
     auto job = service_.open(id);
@@ -311,6 +317,8 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
           {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
           {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
           {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},
+          {"POST", "/v1/jobs/{id}:pause", to(&Handlers::pause), {}, false, false, kRun},
+          {"POST", "/v1/jobs/{id}:resume", to(&Handlers::resume), {}, false, false, kRun},
           {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget), {}, false, false, kRun},
           {"GET", "/v1/devices", to(&Handlers::devices)},
           {"GET", "/v1/devices/{name}", to(&Handlers::device)},

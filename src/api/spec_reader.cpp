@@ -88,7 +88,7 @@ void read_cpus(JsonObjectReader& fields, util::CpuList& out) {
   list ? out = std::move(*list), void() : fields.error(kKey, list.error().message);
 }
 
-void read_workload(JsonObjectReader& fields, job::JobSpec& spec) {
+void read_workload(JsonObjectReader& fields, run::IoSpec& spec) {
   workload::WorkloadSpec& w = spec.workload;
   read_mode(fields, w.rw);
   fields.read("rwmixread", w.rwmixread);
@@ -162,63 +162,122 @@ void read_engine(JsonObjectReader& fields, engine::Options& out) {
   std::visit([&fields](auto& options) { read_options(fields, options); }, out);
 }
 
-void read_job(JsonObjectReader& fields, job::JobSpec& spec) {
+void read_policy(JsonObjectReader& fields, run::ErrorPolicy& out) {
+  fields.read("max_errors", out.max_errors);
+  fields.read_duration("stall_timeout", out.stall_timeout);
+}
+
+// Engine and error policy, of the job or of a stage.
+void read_means(JsonObjectReader& fields, engine::Options& engine, run::ErrorPolicy& policy) {
+  fields.nested("engine", [&](JsonObjectReader& inner) { read_engine(inner, engine); });
+  fields.nested("error_policy", [&](JsonObjectReader& inner) { read_policy(inner, policy); });
+}
+
+// What a stage does not say is the job's.
+run::StageSpec read_stage(JsonObjectReader& fields, std::size_t index, const job::JobSpec& spec, SpecForm& form) {
+  run::StageSpec out{fmt::format("stage-{}", index + 1), {}, spec.error_policy};
+  fields.read("name", out.name);
+  run::IoSpec io;
+  io.engine = spec.engine;
+  form.stages.push_back({fields.find("engine") != nullptr, fields.find("error_policy") != nullptr});
+  read_means(fields, io.engine, out.error_policy);
+  const json* wait = fields.find("wait");
+  const json* workload = fields.find("workload");
+  if ((wait != nullptr) == (workload != nullptr)) {
+    fields.error(wait == nullptr ? "a stage needs a \"workload\" or a \"wait\""
+                                 : "a stage is a \"workload\" or a \"wait\", not both");
+  }
+  if (wait != nullptr) {
+    run::WaitSpec time;
+    fields.read_duration("wait", time.time);
+    out.what = time;
+    if (form.stages.back().engine) fields.error("engine", "a stage that waits has no engine");
+  } else {
+    fields.nested("workload", [&](JsonObjectReader& inner) { read_workload(inner, io); });
+    out.what = io;
+  }
+  return out;
+}
+
+void read_stages(JsonObjectReader& fields, job::JobSpec& spec, SpecForm& form) {
+  const json* stages = fields.find("stages");
+  form.one_workload = stages == nullptr;
+  if (form.one_workload) {
+    run::IoSpec io;
+    io.engine = spec.engine;
+    fields.nested("workload", [&](JsonObjectReader& inner) { read_workload(inner, io); });
+    spec.stages = {{"workload", io, spec.error_policy}};
+    return;
+  }
+  if (fields.find("workload") != nullptr)
+    fields.error("workload", "a job has one \"workload\" or \"stages\", not both");
+  spec.stages.clear();
+  fields.nested_list("stages", [&](JsonObjectReader& inner, std::size_t index) {
+    form.stages.resize(index);  // what is no object has no form
+    spec.stages.push_back(read_stage(inner, index, spec, form));
+  });
+}
+
+void read_job(JsonObjectReader& fields, job::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);
   fields.read("targets", spec.targets);
-  fields.nested("workload", [&](JsonObjectReader& inner) { read_workload(inner, spec); });
-  fields.nested("engine", [&](JsonObjectReader& inner) { read_engine(inner, spec.engine); });
-  fields.nested("error_policy", [&](JsonObjectReader& inner) {
-    inner.read("max_errors", spec.error_policy.max_errors);
-    inner.read_duration("stall_timeout", spec.error_policy.stall_timeout);
-  });
+  read_means(fields, spec.engine, spec.error_policy);
+  read_stages(fields, spec, form);
   fields.nested("criteria", [&](JsonObjectReader& inner) { inner.read("max_io_errors", spec.criteria.max_io_errors); });
   fields.read("destructive", spec.destructive);
   fields.read("allow_in_use", spec.allow_in_use);
   fields.read("overwrite_signatures", spec.overwrite_signatures);
 }
 
+bool starts_with_any(const std::vector<util::FieldError>& errors, const std::string& pointer) {
+  return std::any_of(errors.begin(), errors.end(), [&](const auto& e) { return e.pointer.starts_with(pointer); });
+}
+
 // Adds what job::check_spec says, but not of fields that could not be read: those keep their default, and what the
 // checks would say of it would only confuse.
-void add_checks(const job::JobSpec& spec, std::vector<util::FieldError>& errors) {
-  const auto refused = [errors](const std::string& pointer) {
-    return std::any_of(errors.begin(), errors.end(), [&](const auto& e) { return e.pointer.starts_with(pointer); });
-  };
-  const bool mode_unknown = refused("/workload/rw");
-  for (auto& error : job::check_spec(spec)) {
-    const bool about_mode = error.pointer.ends_with("sync") || error.pointer == "/workload/sync_file_range" ||
-                            error.pointer == "/workload/random_distribution" || error.pointer == "/destructive" ||
-                            error.pointer == "/allow_in_use";
-    if (refused(error.pointer) || (mode_unknown && about_mode)) continue;
+void add_checks(const job::JobSpec& spec, const SpecForm& form, std::vector<util::FieldError>& errors) {
+  const std::vector<util::FieldError> unread = errors;
+  const auto is_unread = [&](const std::string& pointer) { return starts_with_any(unread, pointer); };
+  const bool any_mode_unknown =
+      std::any_of(unread.begin(), unread.end(), [](auto& error) { return error.pointer.ends_with("/rw"); });
+  for (auto& error : form.with_pointers(job::check_spec(spec))) {
+    const std::string& pointer = error.pointer;
+    const std::string workload = pointer.substr(0, pointer.rfind('/'));
+    const bool about_mode =
+        pointer.ends_with("sync") || pointer.ends_with("/sync_file_range") || pointer.ends_with("/random_distribution");
+    const bool about_modes = pointer == "/destructive" || pointer == "/allow_in_use";
+    if (is_unread(pointer) || (about_mode && is_unread(workload + "/rw")) || (about_modes && any_mode_unknown))
+      continue;
     errors.push_back(std::move(error));
   }
 }
 
 }  // namespace
 
-tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body) {
+tl::expected<ReadSpec, SpecError> read_spec(std::string_view body) {
   const auto document = parse_strict(body);
   if (!document) return tl::unexpected(SpecError{true, document.error().details});
   if (!document->is_object()) {
     return tl::unexpected(
         SpecError{false, {{"", fmt::format("{} is given; an object is expected", quote(*document))}}});
   }
-  job::JobSpec spec;
+  ReadSpec out;
   SpecError refused;
   JsonObjectReader fields(*document, "", refused.errors);
-  read_job(fields, spec);
+  read_job(fields, out.spec, out.form);
   fields.finish();
-  add_checks(spec, refused.errors);
+  add_checks(out.spec, out.form, refused.errors);
   if (!refused.errors.empty()) {
-    refused.targets = std::move(spec.targets);
+    refused.targets = std::move(out.spec.targets);
     return tl::unexpected(std::move(refused));
   }
-  return spec;
+  return out;
 }
 
 util::Result<job::JobSpec> read_spec_or_error(std::string_view body) {
-  auto spec = read_spec(body);
-  if (spec) return std::move(*spec);
-  util::Error error{util::Errc::invalid, {}, 0, std::move(spec.error().errors)};
+  auto read = read_spec(body);
+  if (read) return std::move(read->spec);
+  util::Error error{util::Errc::invalid, {}, 0, std::move(read.error().errors)};
   for (const auto& field : error.details) {
     error.message += fmt::format("{}{}{}{}", error.message.empty() ? "" : "; ", field.pointer,
                                  field.pointer.empty() ? "" : ": ", field.detail);

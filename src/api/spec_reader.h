@@ -2,6 +2,7 @@
 #pragma once
 #include <string_view>
 
+#include "spec_form.h"
 #include "spliced/job/spec.h"
 
 namespace spliced::api {
@@ -13,9 +14,14 @@ struct SpecError {
   std::vector<std::string> targets = {};  // as far as they could be read
 };
 
+struct ReadSpec {
+  job::JobSpec spec;
+  SpecForm form;
+};
+
 // A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic
 // checks of job::check_spec are part of it.
-[[nodiscard]] tl::expected<job::JobSpec, SpecError> read_spec(std::string_view body);
+[[nodiscard]] tl::expected<ReadSpec, SpecError> read_spec(std::string_view body);
 
 // The same for callers without a notion of HTTP: Errc::invalid with all details.
 [[nodiscard]] util::Result<job::JobSpec> read_spec_or_error(std::string_view body);

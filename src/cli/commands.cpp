@@ -153,8 +153,8 @@ int show(const Context& context, const std::string& id) {
                      [&](const Json& job) { return job_text(job, context.style); });
 }
 
-int cancel(const Context& context, const std::string& id) {
-  return show_answer(context, context.client.post("/v1/jobs/" + escaped(id) + ":cancel", ""),
+int control(const Context& context, const std::string& id, const char* deed) {
+  return show_answer(context, context.client.post("/v1/jobs/" + escaped(id) + ":" + deed, ""),
                      [](const Json& job) { return fmt::format("{} {}\n", text_of(job, "id"), text_of(job, "state")); });
 }
 

@@ -31,7 +31,8 @@ struct Context {
 [[nodiscard]] int wait(const Context& context, const std::string& id);
 [[nodiscard]] int list(const Context& context, const std::string& state, const std::string& device);
 [[nodiscard]] int show(const Context& context, const std::string& id);
-[[nodiscard]] int cancel(const Context& context, const std::string& id);
+[[nodiscard]] int control(const Context& context, const std::string& id,
+                          const char* deed);  // "cancel", "pause", "resume"
 [[nodiscard]] int remove(const Context& context, const std::string& id);
 [[nodiscard]] int version(const Context& context);
 [[nodiscard]] int devices(const Context& context, const std::string& name);  // "": all of them

@@ -110,7 +110,10 @@ void add_commands(CLI::App& app, Options& o) {
   jobs->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");
   jobs->add_option("--device", o.device, "Only jobs on this device or file, by kernel name or path")->check(not_empty);
   id(verbose(command(app, "show", "Show one job", o, [&](const Context& c) { return show(c, o.id); })));
-  id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return cancel(c, o.id); }));
+  id(command(app, "cancel", "Stop a job", o, [&](const Context& c) { return control(c, o.id, "cancel"); }));
+  id(command(app, "pause", "Stop all I/O of a job for a while; its devices stay claimed", o,
+             [&](const Context& c) { return control(c, o.id, "pause"); }));
+  id(command(app, "resume", "Let a paused job go on", o, [&](const Context& c) { return control(c, o.id, "resume"); }));
   id(command(app, "delete", "Forget a job that has ended", o, [&](const Context& c) { return remove(c, o.id); }));
   command(app, "devices", "List devices and whether they may be written", o, [&](const Context& c) {
     return devices(c, o.device);

@@ -86,21 +86,45 @@ std::string engine_text(const Json& engine) {
   return out + "\n";
 }
 
-std::string device_text(const Json& device, const Style& style) {
-  std::string out =
-      fmt::format("  {}: {}{}{}{}\n", text_of(device, "device"), text_of(device, "state"), verdict_text(device, style),
-                  text_of(device, "reason").empty() ? "" : ": ", text_of(device, "reason"));
+// A line for each operation that was done.
+std::string io_text(const Json& all, const std::string& indent) {
+  std::string out;
   for (const char* op : kOps) {
-    const Json& io = device.at("io").at(op);
+    const Json& io = all.at(op);
     if (io.at("operations") == 0 && io.at("errors") == 0) continue;
     const Json& latency = io.at("latency_seconds");
-    out += fmt::format("    {:5} {:>10}  {:>8} ops  {:>10}/s  {:>8.0f} IOPS  p50 {}  p99 {}  max {}  {} errors\n", op,
-                       util::human_bytes(io.at("bytes").get<double>()), io.at("operations").get<std::uint64_t>(),
+    out += fmt::format("{}{:5} {:>10}  {:>8} ops  {:>10}/s  {:>8.0f} IOPS  p50 {}  p99 {}  max {}  {} errors\n", indent,
+                       op, util::human_bytes(io.at("bytes").get<double>()), io.at("operations").get<std::uint64_t>(),
                        util::human_bytes(io.at("bytes_per_second").get<double>()),
                        io.at("operations_per_second").get<double>(), seconds_text(latency.at("p50").get<double>()),
                        seconds_text(latency.at("p99").get<double>()), seconds_text(latency.at("max").get<double>()),
                        io.at("errors").get<std::uint64_t>());
   }
+  return out;
+}
+
+// "state, verdict: reason" after a name.
+std::string outcome_text(const Json& object, const Style& style) {
+  const std::string reason = text_of(object, "reason");
+  return fmt::format("{}{}{}{}\n", text_of(object, "state"), verdict_text(object, style), reason.empty() ? "" : ": ",
+                     reason);
+}
+
+// Each stage on its own, where there are several.
+std::string stages_text(const Json& device, const Style& style) {
+  const Json stages = device.value("stages", Json::array());
+  if (stages.size() < 2) return "";
+  std::string out;
+  for (const Json& stage : stages) {
+    out += fmt::format("    {}: {}", text_of(stage, "name"), outcome_text(stage, style));
+    out += io_text(stage.at("io"), "      ");
+  }
+  return out;
+}
+
+std::string device_text(const Json& device, const Style& style) {
+  std::string out = fmt::format("  {}: {}", text_of(device, "device"), outcome_text(device, style));
+  out += io_text(device.at("io"), "    ") + stages_text(device, style);
   if (style.verbose && device.contains("engine")) out += engine_text(device.at("engine"));
   for (const Json& error : device.at("errors")) {
     out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(), text_of(error, "message"));

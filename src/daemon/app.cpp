@@ -296,6 +296,7 @@ std::string App::status_line() const {
     for (const auto& op : device.totals.ops) errors += op.error_count();
   }
   const auto running = telemetry.jobs[static_cast<std::size_t>(job::State::running)] +
+                       telemetry.jobs[static_cast<std::size_t>(job::State::paused)] +
                        telemetry.jobs[static_cast<std::size_t>(job::State::stopping)];
   if (running == 0) {
     const auto known = std::accumulate(telemetry.jobs.begin(), telemetry.jobs.end(), std::uint64_t{0});

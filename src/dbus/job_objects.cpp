@@ -128,10 +128,14 @@ void JobObjects::publish(Entry& entry) {
   property("EndedAt", "t", &Shown::ended_at, false);
   property("Progress", "d", &Shown::progress, false);
   property("Errors", "t", &Shown::errors, false);
-  object.registerMethod(kJob, "Cancel", "", {}, "", {},
-                        [this, id = shown.id](sdbus::MethodCall call) { hooks_.cancel(std::move(call), id); });
-  object.registerMethod(kJob, "Forget", "", {}, "", {},
-                        [this, id = shown.id](sdbus::MethodCall call) { hooks_.forget(std::move(call), id); });
+  const auto method = [&](const char* name, const auto& hook) {
+    object.registerMethod(kJob, name, "", {}, "", {},
+                          [&hook, id = shown.id](sdbus::MethodCall call) { hook(std::move(call), id); });
+  };
+  method("Cancel", hooks_.cancel);
+  method("Pause", hooks_.pause);
+  method("Resume", hooks_.resume);
+  method("Forget", hooks_.forget);
   object.finishRegistration();
 }
 

@@ -25,7 +25,8 @@ class JobObjects {
   struct Hooks {
     // Before a property is told, with the message that it goes into; throws when it may not be.
     std::function<void(const sdbus::Message&)> check_reader;
-    std::function<void(sdbus::MethodCall, const std::string&)> cancel, forget;  // a call, and the id of its job
+    std::function<void(sdbus::MethodCall, const std::string&)> cancel, pause, resume,
+        forget;  // a call, and its job's id
   };
   JobObjects(sdbus::IConnection& connection, Hooks hooks);
 

@@ -30,14 +30,32 @@ Work validate(const BusSetup& setup, std::string definition) {
   return {"", run};
 }
 
-Work cancel(const BusSetup& setup, std::string id) {
-  const auto run = [&setup, id](const access::Principal& who, const std::string& peer) -> Outcome {
-    auto job = setup.service.cancel(id, who);
+namespace {
+
+using Control = util::Result<job::JobSummary> (job::JobService::*)(const std::string&, const access::Principal&);
+
+Work control(const BusSetup& setup, std::string id, Control deed, const char* name) {
+  const auto run = [&setup, id, deed, name](const access::Principal& who, const std::string& peer) -> Outcome {
+    auto job = (setup.service.*deed)(id, who);
     if (!job) return std::move(job.error());
-    util::log_deed(setup.log, {"Cancel", peer, "done", true, "", {id, job->targets, job->devices}});
+    util::log_deed(setup.log, {name, peer, "done", true, "", {id, job->targets, job->devices}});
     return {};
   };
   return {std::move(id), run};
+}
+
+}  // namespace
+
+Work cancel(const BusSetup& setup, std::string id) {
+  return control(setup, std::move(id), &job::JobService::cancel, "Cancel");
+}
+
+Work pause(const BusSetup& setup, std::string id) {
+  return control(setup, std::move(id), &job::JobService::pause, "Pause");
+}
+
+Work resume(const BusSetup& setup, std::string id) {
+  return control(setup, std::move(id), &job::JobService::resume, "Resume");
 }
 
 Work forget(const BusSetup& setup, std::string id) {

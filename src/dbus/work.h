@@ -29,6 +29,8 @@ struct Work {
 [[nodiscard]] Work submit(const BusSetup& setup, std::string definition);
 [[nodiscard]] Work validate(const BusSetup& setup, std::string definition);
 [[nodiscard]] Work cancel(const BusSetup& setup, std::string id);
+[[nodiscard]] Work pause(const BusSetup& setup, std::string id);
+[[nodiscard]] Work resume(const BusSetup& setup, std::string id);
 [[nodiscard]] Work forget(const BusSetup& setup, std::string id);
 [[nodiscard]] Work get_job(const BusSetup& setup, std::string id);
 [[nodiscard]] Work list_jobs(const BusSetup& setup);

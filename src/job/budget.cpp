@@ -38,38 +38,60 @@ std::uint64_t descriptors_for_jobs() {
 }
 
 std::uint64_t descriptors_of(const JobSpec& spec) {
-  return kTargetDescriptors + (kWorkerDescriptors + engine::kind_of(spec.engine).descriptors()) * spec.workload.workers;
+  std::uint64_t most = 0;
+  for (const auto& stage : spec.stages) {
+    const auto* io = run::io_of(stage);
+    if (io == nullptr) continue;
+    most = std::max<std::uint64_t>(
+        most, (kWorkerDescriptors + engine::kind_of(io->engine).descriptors()) * io->workload.workers);
+  }
+  return kTargetDescriptors + most;
 }
 
-std::uint64_t buffer_bytes(const JobSpec& spec, const run::ResourceGrant& grant) {
+std::size_t threads_of(const JobSpec& spec) {
+  std::size_t most = 0;
+  for (const auto& stage : spec.stages) {
+    if (const auto* io = run::io_of(stage)) most = std::max<std::size_t>(most, io->workload.workers);
+  }
+  return spec.targets.size() * most;
+}
+
+std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const run::ResourceGrant& grant) {
   const auto& w = spec.workload;
   const std::size_t batch = run::largest_batch(run::settings_to_try(spec, grant));
   const std::uint64_t each =
       (workload::reads(w.rw) ? util::PageBuffer::footprint(run::read_buffer_bytes(spec)) : 0) +
       (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
-  return spec.targets.size() * std::min(w.workers, kMaxWorkers) * each;
+  return devices * std::min(w.workers, kMaxWorkers) * each;
 }
+
+namespace {
+
+struct StageReservation {
+  std::uint64_t buffers = 0, pipes = 0;
+  run::ResourceGrant grant;
+};
 
 // Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
 // gets half of what is left at most, so that the next one finds something, too; and so it is with memory for the blocks
 // that pass a pipe together.
-Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
-                             std::uint64_t pipes) {
+StageReservation plan_stage(const run::IoSpec& spec, std::size_t devices, const ServiceLimits& limits,
+                            std::uint64_t buffers_left, std::uint64_t pipes) {
   const auto& rw = spec.workload.rw;
-  Reservation out;
-  out.threads = spec.targets.size() * spec.workload.workers;
-  const std::uint64_t count = out.threads * ((workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0));
+  StageReservation out;
+  const std::uint64_t count =
+      devices * spec.workload.workers * ((workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0));
   if (limits.pipe_bytes != 0 && count > 0) {
     out.grant.pipe_limit = std::min(out.grant.pipe_limit, left_of(limits.pipe_bytes, pipes) / 2 / count);
   }
-  const std::uint64_t buffers_left = left_of(limits.buffer_bytes, buffers);
-  while (out.grant.batch_limit > util::kPageSize && buffer_bytes(spec, out.grant) > buffers_left / 2) {
+  const auto bytes_with = [&](const run::ResourceGrant& grant) { return buffer_bytes(spec, devices, grant); };
+  while (out.grant.batch_limit > util::kPageSize && bytes_with(out.grant) > buffers_left / 2) {
     out.grant.batch_limit /= 2;
   }
   run::ResourceGrant generous = out.grant;
   generous.payload_pages = util::Pages::huge;
-  if (spec.workload.bs >= kHugeFrom && buffer_bytes(spec, generous) <= buffers_left / kHugeShare) out.grant = generous;
-  out.buffers = buffer_bytes(spec, out.grant);
+  if (spec.workload.bs >= kHugeFrom && bytes_with(generous) <= buffers_left / kHugeShare) out.grant = generous;
+  out.buffers = bytes_with(out.grant);
   std::uint64_t largest = 0;
   for (const auto& setting : run::settings_to_try(spec, out.grant)) {
     largest = std::max(largest, engine::kind_of(spec.engine).kernel_bytes(setting));
@@ -79,11 +101,29 @@ Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, s
   return out;
 }
 
+}  // namespace
+
+Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
+                             std::uint64_t pipes) {
+  Reservation out;
+  out.threads = threads_of(spec);
+  for (const auto& stage : spec.stages) {
+    const auto* io = run::io_of(stage);
+    const StageReservation planned =
+        io == nullptr ? StageReservation{}
+                      : plan_stage(*io, spec.targets.size(), limits, left_of(limits.buffer_bytes, buffers), pipes);
+    out.grants.push_back(planned.grant);
+    out.buffers = std::max(out.buffers, planned.buffers);
+    out.pipes = std::max(out.pipes, planned.pipes);
+  }
+  return out;
+}
+
 util::Status Budget::check_counts(const JobSpec& spec) const {
   if (running_ >= limits_.running_jobs) {
     return fail(Errc::exhausted, fmt::format("{} jobs are running; that is the limit", running_));
   }
-  const std::size_t threads = spec.targets.size() * spec.workload.workers;
+  const std::size_t threads = threads_of(spec);
   if (taken_.threads + threads > limits_.worker_threads) {
     return fail(Errc::exhausted, fmt::format("{} worker threads are running and this job needs {}; the limit is {}",
                                              taken_.threads, threads, limits_.worker_threads));

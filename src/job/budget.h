@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "plan.h"
 #include "spliced/job/service.h"
@@ -25,17 +26,19 @@ struct Reservation {
   std::uint64_t buffers = 0;  // bytes
   std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
-  run::ResourceGrant grant;
+  std::vector<run::ResourceGrant> grants;  // of the stages
 };
 
-// The most that the buffers of a job take, bytes.
-[[nodiscard]] std::uint64_t buffer_bytes(const JobSpec& spec, const run::ResourceGrant& grant);
+// The most that the buffers of some I/O take, on so many devices, bytes.
+[[nodiscard]] std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const run::ResourceGrant& grant);
 
 // The descriptors of each of a job's devices, which has a table of its own for them.
 [[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
+// The workers of a job: of the stage that has most of them, as devices are not in the same stage at the same time.
+[[nodiscard]] std::size_t threads_of(const JobSpec& spec);
 
-// What a job would take when those that run have so many bytes of buffers and pipes. Whether there is so much is for
-// the caller to see.
+// What a job would take when those that run have so many bytes of buffers and pipes: of each resource what the stage
+// takes that needs most of it. Whether there is so much is for the caller to see.
 [[nodiscard]] Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
                                            std::uint64_t pipes);
 

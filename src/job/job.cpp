@@ -11,8 +11,12 @@ namespace spliced::job {
 bool may_follow(State from, State to) {
   if (is_final(from)) return false;
   if (is_final(to)) return true;
-  return (from == State::pending && to == State::running) ||
-         ((from == State::pending || from == State::running) && to == State::stopping);
+  switch (to) {
+    case State::running: return from == State::pending || from == State::paused;
+    case State::paused: return from == State::running;
+    case State::stopping: return from != State::stopping;
+    default: return false;
+  }
 }
 
 util::Status may_submit(const JobSpec& spec, const access::Principal& who) {

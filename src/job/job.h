@@ -14,7 +14,8 @@
 namespace spliced::job {
 
 // Whether a job may go from one state to another:
-//   PENDING → RUNNING → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, any of the first three to a final one.
+//   PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to STOPPING,
+//   too, and from any of the first four to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
 
 // Whether somebody may submit such a job, or stop and forget this one. Error: forbidden.
@@ -37,6 +38,7 @@ struct Job {
   std::string created_by;  // see access::Principal; "" where it is not known
   std::optional<WallTime> started_at, ended_at;
   std::vector<std::shared_ptr<run::DeviceRun>> runs;  // until the end is recorded
+  std::shared_ptr<run::PauseGate> gate;               // of all runs
   std::vector<State> outcomes;                        // of the runs, once the job has ended
   util::Nanos started_now = 0;  // when it started and ended, by the clock of the runs; 0: it did not
   util::Nanos ended_now = 0;

@@ -4,49 +4,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <map>
 #include <optional>
+
+#include "range.h"
+#include "spliced/util/cpus.h"
 
 namespace spliced::job {
 
 using util::Error;
 using util::FieldError;
 using util::Reason;
-using workload::Amount;
-using workload::BlockRange;
-using workload::WorkloadSpec;
 
 namespace {
 
-__extension__ using Wide = unsigned __int128;
-
-// In billionths of a percent, with which decimal fractions add up without an error: a share that begins where another
-// one ends does so to the byte.
-std::uint64_t billionths(const Amount& amount) {
-  return static_cast<std::uint64_t>(std::llround(amount.percent * 1e9));
-}
-
-std::uint64_t share_of(std::uint64_t billionths, std::uint64_t whole) {
-  return static_cast<std::uint64_t>(Wide{whole} * billionths / 100'000'000'000U);
-}
-
-// A percentage is of the whole target, wherever it begins, and ends with the target: as fio has it.
-std::uint64_t end_of_share(const WorkloadSpec& spec, std::uint64_t offset, std::uint64_t whole, std::uint64_t unit) {
-  const std::uint64_t end = spec.offset.relative ? share_of(billionths(spec.offset) + billionths(spec.size), whole)
-                                                 : offset + std::min(share_of(billionths(spec.size), whole), whole);
-  return end >= whole || end < offset ? whole : end / unit * unit;
-}
-
+// A file is created as large as the stages that say so in bytes need it.
 device::Access access_for(const JobSpec& spec) {
-  const WorkloadSpec& w = spec.workload;
   device::Access access;
-  access.destructive = workload::destroys(w.rw);
-  access.direct = w.direct;
+  access.destructive = destroys(spec);
   access.allow_in_use = spec.allow_in_use;
   access.overwrite_signatures = spec.overwrite_signatures;
-  if (!w.size.relative && !w.offset.relative) access.create_bytes = w.offset.bytes + w.size.bytes;
+  for (const auto& stage : spec.stages) {
+    const auto* io = run::io_of(stage);
+    if (io == nullptr) continue;
+    const workload::WorkloadSpec& w = io->workload;
+    access.direct = w.direct;
+    if (w.size.relative || w.offset.relative) continue;
+    access.create_bytes = std::max(access.create_bytes, w.offset.bytes + w.size.bytes);
+  }
   return access;
 }
 
@@ -76,9 +62,8 @@ class NewFiles {
 // What of the targets is judged together, the same for a plan and for the report of one.
 class Judge {
  public:
-  Judge(const WorkloadSpec& workload, const device::Access& access) : workload_(workload), files_(access.create_bytes) {
-    new_size_ = access.create_bytes;
-  }
+  Judge(const JobSpec& spec, const device::Access& access)
+      : spec_(spec), new_size_(access.create_bytes), files_(access.create_bytes) {}
   // One more target with nothing of its own in the way: what is, beside those before it. Gives a new file its size.
   std::optional<device::Refusal> add(device::TargetFacts& facts) {
     const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, facts); };
@@ -88,13 +73,25 @@ class Judge {
     seen_.push_back(facts);
     return std::nullopt;
   }
-  [[nodiscard]] BlockRange range_on(const device::TargetFacts& facts, std::vector<FieldError>& errors) const {
-    return resolve_range(workload_, facts, errors);
+  // What each stage works on.
+  [[nodiscard]] std::vector<run::StagePlan> stages_on(const device::TargetFacts& facts,
+                                                      std::vector<FieldError>& errors) const {
+    std::vector<run::StagePlan> out(spec_.stages.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto* io = run::io_of(spec_.stages[i]);
+      if (io == nullptr) continue;
+      std::vector<FieldError> wrong;
+      out[i].range = resolve_range(io->workload, facts, wrong);
+      for (auto& error : util::under(fmt::format("stages/{}/workload", i), std::move(wrong))) {
+        errors.push_back(std::move(error));
+      }
+    }
+    return out;
   }
 
  private:
-  const WorkloadSpec& workload_;
-  std::uint64_t new_size_ = 0;
+  const JobSpec& spec_;
+  const std::uint64_t new_size_;
   NewFiles files_;
   std::vector<device::TargetFacts> seen_;
 };
@@ -102,15 +99,21 @@ class Judge {
 // What this host does not have, whatever the targets.
 std::vector<FieldError> check_host(const JobSpec& spec) {
   const util::CpuList here = util::allowed_cpus();
-  util::CpuList missing;
-  std::set_difference(spec.workload.cpus_allowed.begin(), spec.workload.cpus_allowed.end(), here.begin(), here.end(),
-                      std::back_inserter(missing));
-  if (missing.empty()) return {};
-  return {{"/workload/cpus_allowed",
-           fmt::format("\"{}\" names {}, where this daemon may not run; it may on {}",
-                       util::format_cpu_list(spec.workload.cpus_allowed), util::format_cpu_list(missing),
-                       util::format_cpu_list(here)),
-           Reason::out_of_range}};
+  std::vector<FieldError> errors;
+  for (std::size_t i = 0; i < spec.stages.size(); ++i) {
+    const auto* io = run::io_of(spec.stages[i]);
+    if (io == nullptr) continue;
+    const util::CpuList& asked = io->workload.cpus_allowed;
+    util::CpuList missing;
+    std::set_difference(asked.begin(), asked.end(), here.begin(), here.end(), std::back_inserter(missing));
+    if (missing.empty()) continue;
+    errors.push_back(
+        {fmt::format("stages/{}/workload/cpus_allowed", i),
+         fmt::format("\"{}\" names {}, where this daemon may not run; it may on {}", util::format_cpu_list(asked),
+                     util::format_cpu_list(missing), util::format_cpu_list(here)),
+         Reason::out_of_range});
+  }
+  return errors;
 }
 
 std::vector<FieldError> check(const JobSpec& spec) {
@@ -119,7 +122,7 @@ std::vector<FieldError> check(const JobSpec& spec) {
 }
 
 std::string target_pointer(std::size_t index) {
-  return fmt::format("/targets/{}", index);
+  return fmt::format("targets/{}", index);
 }
 
 Error combine(std::vector<FieldError> details) {
@@ -129,76 +132,6 @@ Error combine(std::vector<FieldError> details) {
   error.details = std::move(details);
   return error;
 }
-
-// How long it will take, where that is known beforehand: by the time or by a rate. A runtime alone only says when it
-// ends at the latest.
-std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& range) {
-  if (w.time_based) return static_cast<double>(w.runtime) / 1e9;
-  std::optional<double> seconds;
-  const auto loops = static_cast<double>(w.loops);
-  if (w.rate != 0) seconds = static_cast<double>(range.size) * loops / static_cast<double>(w.rate);
-  if (w.rate_iops != 0) {
-    const double by_iops = static_cast<double>(range.count()) * loops / static_cast<double>(w.rate_iops);
-    seconds = std::max(seconds.value_or(0), by_iops);
-  }
-  if (seconds && w.runtime != 0) seconds = std::min(*seconds, static_cast<double>(w.runtime) / 1e9);
-  return seconds;
-}
-
-// What to do about a target whose end cannot be reached with direct I/O. `left`: bytes from the start of the range on.
-std::string tail_refusal(const device::TargetFacts& facts, std::uint64_t left) {
-  const std::uint64_t reached = left / facts.alignment * facts.alignment;
-  const std::string how = reached == 0 ? "" : fmt::format("a size of {} to leave them out, or ", reached);
-  return fmt::format(
-      "100% of {} is not aligned: direct I/O needs multiples of {} bytes, and the last {} of its {} bytes would be "
-      "left "
-      "out without a word; give {}\"direct\": false",
-      facts.path, facts.alignment, left - reached, facts.size, how);
-}
-
-}  // namespace
-
-BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
-  const std::uint64_t unit = facts.alignment;
-  BlockRange range;
-  range.block = spec.bs;
-  range.offset = spec.offset.relative ? share_of(billionths(spec.offset), facts.size) / unit * unit : spec.offset.bytes;
-  const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
-  range.size = spec.size.bytes;
-  bool to_the_end = false;
-  if (spec.size.relative) {
-    const std::uint64_t end = end_of_share(spec, range.offset, facts.size, unit);
-    to_the_end = end == facts.size;
-    range.size = end > range.offset ? end - range.offset : 0;
-    if (spec.direct) range.size = range.size / unit * unit;
-  }
-  const auto wrong = [&](const char* pointer, std::string detail, Reason reason = Reason::out_of_range) {
-    errors.push_back({pointer, std::move(detail), reason});
-  };
-  if (left == 0) {
-    wrong("/workload/offset",
-          fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset, facts.path, facts.size));
-  } else if (range.size > left) {
-    wrong("/workload/size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
-                                        range.offset, facts.path, facts.size));
-  } else if (spec.direct && to_the_end && facts.size % unit != 0) {
-    wrong("/workload/size", tail_refusal(facts, left), Reason::not_aligned);
-  } else if (range.size == 0) {
-    wrong("/workload/size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
-  }
-  if (!spec.direct) return range;
-  for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
-           {"/workload/bs", spec.bs}, {"/workload/offset", range.offset}, {"/workload/size", range.size}}) {
-    if (value % unit == 0) continue;
-    wrong(pointer,
-          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
-                      facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)),
-          Reason::not_aligned);
-  }
-  return range;
-}
-
-namespace {
 
 // How long one target keeps the next from its turn: they are taken in order as long as they answer.
 constexpr util::Nanos kTurn = util::kSecond / 10;
@@ -210,7 +143,7 @@ class Planner {
         spec_(spec),
         request_{access_for(spec), job_id, std::make_shared<device::BlockTopology>(admission.host()),
                  util::system_clock().now() + device::Lookout::kLimit},
-        judge_(spec.workload, request_.access),
+        judge_(spec, request_.access),
         devices_(spec.targets.size()) {}
 
   util::Result<JobPlan> run() {
@@ -248,7 +181,7 @@ class Planner {
       return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
     }
     run::DevicePlan& device = devices_[i].emplace();
-    device.range = judge_.range_on(held->facts, errors_);
+    device.stages = judge_.stages_on(held->facts, errors_);
     device.target = std::move(*held);
   }
 
@@ -258,7 +191,7 @@ class Planner {
       if (device.target.facts.exists) continue;
       auto step = run::begin_to_create(admission_, device.target, request_);
       if (auto status = run::end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
-      device.range = judge_.range_on(device.target.facts, errors_);
+      device.stages = judge_.stages_on(device.target.facts, errors_);
     }
   }
 
@@ -333,6 +266,17 @@ std::vector<device::Inspection> inspect_all(const device::TargetAdmission& admis
   return out;
 }
 
+// How long each stage takes, where it is known.
+void estimate(const JobSpec& spec, std::vector<StageEntry>& stages) {
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (const auto* io = run::io_of(spec.stages[i])) {
+      stages[i].estimated_seconds = estimate_seconds(io->workload, stages[i].range);
+    } else {
+      stages[i].estimated_seconds = static_cast<double>(std::get<run::WaitSpec>(spec.stages[i].what).time) / 1e9;
+    }
+  }
+}
+
 }  // namespace
 
 PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& spec) {
@@ -341,7 +285,7 @@ PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& 
   if (!report.errors.empty()) return report;
   device::Access access = access_for(spec);
   access.try_to_open = true;
-  Judge judge(spec.workload, access);
+  Judge judge(spec, access);
   for (auto& inspection : inspect_all(admission, spec, access)) {
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
@@ -350,8 +294,8 @@ PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& 
       if (auto refusal = judge.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
     }
     if (entry.refusals.empty()) {
-      entry.range = judge.range_on(entry.facts, entry.errors);
-      if (entry.errors.empty()) entry.estimated_seconds = estimate_seconds(spec.workload, entry.range);
+      for (const auto& stage : judge.stages_on(entry.facts, entry.errors)) entry.stages.push_back({stage.range, {}});
+      if (entry.errors.empty()) estimate(spec, entry.stages);
     }
     report.targets.push_back(std::move(entry));
   }

@@ -161,7 +161,7 @@ JobService::Impl::Glance JobService::Impl::glance(const Job& job) const {
   summary.started_at = job.started_at;
   summary.ended_at = job.ended_at;
   summary.destructive = job.spec.destructive;
-  summary.destroys = workload::destroys(job.spec.workload.rw);
+  summary.destroys = destroys(job.spec);
   summary.targets = listed(job.spec.targets);
   summary.target_count = job.spec.targets.size();
   return out;

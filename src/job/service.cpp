@@ -69,7 +69,7 @@ Result<JobSnapshot> JobService::submit(const JobSpec& spec, const access::Princi
 PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
   PlanReport report = report_plan(impl_->setup_.admission, spec);
   if (const auto allowed = may_submit(spec, who); !allowed) {
-    report.errors.push_back({"/destructive", allowed.error().message, util::Reason::forbidden});
+    report.errors.push_back({"destructive", allowed.error().message, util::Reason::forbidden});
   }
   return report;
 }
@@ -91,6 +91,12 @@ Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout, const 
 }
 Result<JobSummary> JobService::cancel(const std::string& id, const access::Principal& who) {
   return impl_->cancel(id, who);
+}
+Result<JobSummary> JobService::pause(const std::string& id, const access::Principal& who) {
+  return impl_->pause(id, who);
+}
+Result<JobSummary> JobService::resume(const std::string& id, const access::Principal& who) {
+  return impl_->resume(id, who);
 }
 util::Status JobService::forget(const std::string& id, const access::Principal& who) {
   return impl_->forget(id, who);

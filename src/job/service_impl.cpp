@@ -38,6 +38,7 @@ std::string new_id() {
 constexpr Nanos kRecorderPause = util::kSecond;   // between two rounds of the recorder with nothing to do
 constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
 constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
+constexpr Nanos kSettle = util::kSecond;   // for what is under way when a job is paused
 constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(), whether it is still there
 
 }  // namespace
@@ -87,12 +88,15 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   job->spec = spec;
   job->created_by = who.name;
   job->reservation = *reservation;
+  job->gate = std::make_shared<run::PauseGate>(setup_.clock);
   job->created_at = std::chrono::system_clock::now();
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.admission, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (run::DevicePlan& device : plan->devices) device.grant = reservation->grant;
-    auto runs = create_runs(id, std::move(*plan), barrier);
+    for (run::DevicePlan& device : plan->devices) {
+      for (std::size_t i = 0; i < device.stages.size(); ++i) device.stages[i].grant = reservation->grants.at(i);
+    }
+    auto runs = create_runs(job, std::move(*plan), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);
     return launch(job, *barrier);
@@ -120,7 +124,7 @@ void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, co
 }
 
 Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_runs(
-    const std::string& id, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier) {
+    const JobPtr& job, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
   if (!registry_.make_room_for(names)) {
@@ -129,8 +133,8 @@ Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_ru
   }
   std::vector<std::shared_ptr<run::DeviceRun>> runs;
   for (auto& device : plan.devices) {
-    auto run = run::DeviceRun::create(environment_, {id, plan.spec.name}, stages_of(plan.spec), std::move(device),
-                                      barrier, [this] { wake(); });
+    auto run = run::DeviceRun::create(environment_, {job->id, plan.spec.name}, plan.spec.stages, std::move(device),
+                                      barrier, job->gate, [this] { wake(); });
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
@@ -201,7 +205,51 @@ Result<JobSummary> JobService::Impl::cancel(const std::string& id, const access:
   {
     const std::lock_guard lock(mutex_);
     if (job->state == State::pending) job->cancel_requested = true;
-    if (job->state == State::running) stop(*job, State::cancelled);
+    if (job->state == State::running || job->state == State::paused) stop(*job, State::cancelled);
+  }
+  wake();
+  return summary(job);
+}
+
+// The answer comes when nothing is done any more, or a device has kept it waiting.
+Result<JobSummary> JobService::Impl::pause(const std::string& id, const access::Principal& who) {
+  auto out = pause_or_resume(id, who, State::paused);
+  const JobPtr job = out ? find(id) : nullptr;
+  if (!job) return out;
+  std::vector<std::shared_ptr<run::DeviceRun>> runs;
+  {
+    const std::lock_guard lock(mutex_);
+    runs = job->runs;
+  }
+  const auto still = [&] { return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->still(); }); };
+  for (const Nanos end = util::system_clock().now() + kSettle; !still() && util::system_clock().now() < end;) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kSettle / 200));
+  }
+  return summary(job);
+}
+
+Result<JobSummary> JobService::Impl::resume(const std::string& id, const access::Principal& who) {
+  return pause_or_resume(id, who, State::running);
+}
+
+Result<JobSummary> JobService::Impl::pause_or_resume(const std::string& id, const access::Principal& who,
+                                                     State wanted) {
+  const JobPtr job = find(id);
+  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  if (auto allowed = may_control(*job, who); !allowed) return tl::unexpected(allowed.error());
+  {
+    const std::lock_guard lock(mutex_);
+    if (job->state != wanted) {
+      if (!may_follow(job->state, wanted) || job->state == State::pending) {
+        return util::refuse(util::Reason::not_running,
+                            fmt::format("job {} is {}; only one that is RUNNING can be paused, and one that is PAUSED "
+                                        "resumed",
+                                        id, state_name(job->state)));
+      }
+      wanted == State::paused ? job->gate->close() : job->gate->open();
+      job->transition(wanted);
+      publish_state(*job);
+    }
   }
   wake();
   return summary(job);
@@ -259,7 +307,7 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
   const auto done = [&] {
     // In every round: a job that was being submitted may begin only now.
     for (const auto& job : jobs_) {
-      if (job->state == State::running) stop(*job, State::interrupted);
+      if (job->state == State::running || job->state == State::paused) stop(*job, State::interrupted);
     }
     return budget_.running() == 0 && changes_.empty() && !delivering_ && lingering_.empty();
   };

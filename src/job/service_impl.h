@@ -27,6 +27,8 @@ class JobService::Impl {
   util::Result<JobView> open(const std::string& id) const;
   util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
   util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
+  util::Result<JobSummary> pause(const std::string& id, const access::Principal& who);
+  util::Result<JobSummary> resume(const std::string& id, const access::Principal& who);
   util::Status forget(const std::string& id, const access::Principal& who);
   Telemetry telemetry() const;
   bool alive(util::Nanos limit) const { return setup_.clock.now() - last_tick_.load() < limit; }
@@ -71,9 +73,10 @@ class JobService::Impl {
   util::Result<Reservation> reserve(const JobSpec& spec);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<run::DeviceRun>>> create_runs(
-      const std::string& id, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier);
+      const JobPtr& job, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier);
   util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
   void publish_state(const Job& job);
+  util::Result<JobSummary> pause_or_resume(const std::string& id, const access::Principal& who, State wanted);
   void stop(Job& job, State becomes);
   bool stop_jobs(util::Nanos limit);
   [[nodiscard]] JobPtr find(const std::string& id) const;

@@ -154,7 +154,7 @@ std::vector<JobService::Impl::JobPtr> JobService::Impl::forget_oldest() {
 
 // Called with the lock held, which puts the records of a job in order: a job may end before its submitter sees it run.
 void JobService::Impl::publish_state(const Job& job) {
-  Change change{{job.id, job.spec.name, job.state, job.verdict, workload::destroys(job.spec.workload.rw)}, {}, {}, {}};
+  Change change{{job.id, job.spec.name, job.state, job.verdict, destroys(job.spec)}, {}, {}, {}};
   if (job.state != State::stopping) change.record = view_of_locked(job);
   change.log_line = fmt::format("job {} ({}): {}{}", job.id, job.name_for_log(), state_name(job.state),
                                 job.reason.empty() ? "" : ": " + job.reason);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "held_target.h"
 #include "spliced/util/page_buffer.h"
@@ -17,11 +18,16 @@ struct ResourceGrant {
   util::Pages payload_pages = util::Pages::small;
 };
 
-// One device of a job, ready to run: open, claimed, its range known.
-struct DevicePlan {
-  HeldTarget target;
+// What of a device one stage works on, and with what; nothing of one that does no I/O.
+struct StagePlan {
   workload::BlockRange range;
   ResourceGrant grant;
+};
+
+// One device of a job, ready to run: open, claimed, its ranges known.
+struct DevicePlan {
+  HeldTarget target;
+  std::vector<StagePlan> stages;
 };
 
 }  // namespace spliced::run

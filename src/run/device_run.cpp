@@ -16,24 +16,26 @@ namespace {
 constexpr Nanos kLogInterval = util::kSecond;  // at most one error line per device in this time
 
 bool is_direct(const StageSpec& stage) {
-  const auto* io = std::get_if<IoSpec>(&stage.what);
+  const auto* io = io_of(stage);
   return io != nullptr && io->workload.direct;
 }
 
 bool destroys(const StageSpec& stage) {
-  const auto* io = std::get_if<IoSpec>(&stage.what);
+  const auto* io = io_of(stage);
   return io != nullptr && workload::destroys(io->workload.rw);
 }
 
 }  // namespace
 
 DeviceRun::DeviceRun(const Environment& environment, RunLabel label, std::vector<StageSpec> stages, DevicePlan plan,
-                     std::shared_ptr<StartBarrier> barrier, std::function<void()> on_change)
+                     std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate,
+                     std::function<void()> on_change)
     : environment_(environment),
       label_(std::move(label)),
       stages_(std::move(stages)),
       plan_(std::move(plan)),
       barrier_(std::move(barrier)),
+      gate_(std::move(gate)),
       on_change_(std::move(on_change)),
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
@@ -51,9 +53,10 @@ T DeviceRun::on_target_thread(std::function<T()> task) {
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, RunLabel label,
                                                            std::vector<StageSpec> stages, DevicePlan plan,
                                                            std::shared_ptr<StartBarrier> barrier,
+                                                           std::shared_ptr<PauseGate> gate,
                                                            std::function<void()> on_change) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, std::move(label), std::move(stages), std::move(plan),
-                                               std::move(barrier), std::move(on_change)));
+                                               std::move(barrier), std::move(gate), std::move(on_change)));
   const auto status = run->on_target_thread<util::Status>([run] { return run->prepare_stage(run->barrier_); });
   if (!status) return tl::unexpected(util::with_context(status.error(), run->facts().path));
   run->first_waiters_ = run->current_->waiters();
@@ -61,7 +64,8 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
 }
 
 util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barrier) {
-  std::shared_ptr<Stage> stage = make_stage({environment_, current_spec(), plan_, *this});
+  std::shared_ptr<Stage> stage =
+      make_stage({environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_});
   if (auto status = stage->prepare(barrier); !status) return status;
   const std::lock_guard lock(mutex_);
   current_ = std::move(stage);

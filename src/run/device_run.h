@@ -30,6 +30,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment, RunLabel label,
                                                                        std::vector<StageSpec> stages, DevicePlan plan,
                                                                        std::shared_ptr<StartBarrier> barrier,
+                                                                       std::shared_ptr<PauseGate> gate,
                                                                        std::function<void()> on_change);
 
   [[nodiscard]] util::Status start();  // after an error: abort the barrier, stop and destroy it
@@ -46,6 +47,8 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   [[nodiscard]] bool wait_until_finished(util::Nanos limit) const;
   [[nodiscard]] bool failed() const;
   [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
+  // Whether nothing is done on it while the job is paused.
+  [[nodiscard]] bool still() const;
   // Fails the device when an operation has been in flight for longer than the stage's stall timeout.
   void check_stall(util::Nanos now);
   // Keeps the rates of the last second.
@@ -77,7 +80,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
     std::shared_ptr<Stage> current;  // null between stages, and at the end
   };
   DeviceRun(const Environment& environment, RunLabel label, std::vector<StageSpec> stages, DevicePlan plan,
-            std::shared_ptr<StartBarrier> barrier, std::function<void()> on_change);
+            std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, std::function<void()> on_change);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
   [[nodiscard]] util::Status prepare_stage(const std::shared_ptr<StartBarrier>& barrier);
@@ -100,6 +103,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   const std::vector<StageSpec> stages_;
   DevicePlan plan_;
   const std::shared_ptr<StartBarrier> barrier_;
+  const std::shared_ptr<PauseGate> gate_;
   const std::function<void()> on_change_;
   std::size_t first_waiters_ = 0;
   mutable std::condition_variable gave_back_;

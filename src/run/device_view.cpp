@@ -25,6 +25,11 @@ void DeviceRun::sample(Nanos now) {
   if (const auto stage = moment().current) stage->sample(now);
 }
 
+bool DeviceRun::still() const {
+  const auto stage = moment().current;
+  return finished() || stalled() || (stage && stage->still());
+}
+
 State DeviceRun::outcome(State stopped) const {
   if (failed()) return State::failed;
   return completed_ ? State::succeeded : stopped;
@@ -45,7 +50,11 @@ void DeviceRun::add_to(DeviceTotals& out) const {
 std::vector<StageSnapshot> DeviceRun::all_stages(const Moment& at, const StageSnapshot& current, State device) const {
   std::vector<StageSnapshot> out = at.ended->stages;
   if (at.current) out.push_back(current);
-  for (std::size_t i = out.size(); i < stages_.size(); ++i) out.emplace_back().name = stages_[i].name;
+  for (std::size_t i = out.size(); i < stages_.size(); ++i) {
+    StageSnapshot& coming = out.emplace_back();
+    coming.name = stages_[i].name;
+    coming.range = plan_.stages[i].range;
+  }
   for (StageSnapshot& stage : out) {
     if (stage.state == State::stopping && is_final(device)) stage.state = device;
   }
@@ -62,7 +71,7 @@ double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) co
 DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const {
   const Moment at = moment();
   const Nanos end = end_or(now);
-  const Nanos started = started_;
+  const Nanos active = end - started_ - gate_->closed_time(end);
   StageSnapshot current;
   if (at.current) {
     current = at.current->snapshot(end, state, detail);
@@ -80,8 +89,8 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
     OpSnapshot& op = out.ops[i];
     const bool live = at.current && !is_final(state);
-    op.bytes_per_second = live ? current.ops[i].bytes_per_second : per_second(op.bytes, end - started);
-    op.operations_per_second = live ? current.ops[i].operations_per_second : per_second(op.operations, end - started);
+    op.bytes_per_second = live ? current.ops[i].bytes_per_second : per_second(op.bytes, active);
+    op.operations_per_second = live ? current.ops[i].operations_per_second : per_second(op.operations, active);
   }
   if (state == State::succeeded) {
     out.eta_seconds = 0;
@@ -98,7 +107,9 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
 
 void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const {
   out.facts = facts();
-  out.range = plan_.range;
+  std::vector<workload::BlockRange> ranges;
+  for (const StagePlan& stage : plan_.stages) ranges.push_back(stage.range);
+  out.range = whole_of(ranges);
   out.safety_read_bytes = plan_.target.safety_read_bytes;
   out.stages = all_stages(at, current, out.state);
   out.tuning = std::move(current.tuning);
@@ -117,7 +128,10 @@ void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
     out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - flying.oldest)) / 1e9;
   }
   if (last != 0) out.last_completion = util::to_wall_time(last, now);
-  out.activity = stalled() ? Activity::stalled : stopped_ ? Activity::stopping : Activity::running;
+  out.activity = stalled()         ? Activity::stalled
+                 : stopped_        ? Activity::stopping
+                 : gate_->closed() ? Activity::paused
+                                   : Activity::running;
   const DeviceSnapshot seen = snapshot(now, State::running, Detail::counts);
   out.engine_state = seen.engine_state;
   out.progress = seen.progress;

@@ -34,14 +34,19 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   paced_ = pacer_->paced();
   deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
   begin_cpu_wait(start);
-  for (Nanos now = start; !over(stop, now);) {
+  pauses_seen_ = with_.gate.changes() / 2 * 2;  // it may be closed already
+  paused_ = with_.gate.closed_time(start);
+  for (Nanos now = start;;) {
+    if (paused_meanwhile()) [[unlikely]]
+      now = sit_out_pause(stop);
+    if (over(stop, now)) break;
     begin_sample();
     fill(now);
     if (outstanding_ == 0) {
       if (!has_head_ && !more_later_) break;
       const Nanos due = has_head_ ? due_of(head_) : now + kNextTry;
       if (!wait_until(stop, due)) break;
-      now = std::max(now, due);
+      now = paused_meanwhile() ? now : std::max(now, due);
       continue;
     }
     const std::size_t before = outstanding_;
@@ -56,6 +61,22 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   with_.feed.publish();
   add_cpu_wait(with_.clock.now());
   return completed;
+}
+
+// What has begun ends, nothing begins, and then all that is due, the end of the job too, is due later by the pause.
+Nanos IoLoop::sit_out_pause(const std::stop_token& stop) {
+  while (outstanding_ > 0) (void)reap(0);
+  with_.feed.publish();
+  sitting_.store(true, std::memory_order_release);
+  with_.gate.pass(stop);
+  sitting_.store(false, std::memory_order_release);
+  pauses_seen_ = with_.gate.changes() / 2 * 2;
+  const Nanos now = with_.clock.now();
+  const Nanos paused = with_.gate.closed_time(now);
+  if (deadline_ != 0) deadline_ += paused - paused_;
+  pacer_->move(paused - paused_);
+  paused_ = paused;
+  return now;
 }
 
 // Whether there is a request to go on with, which is the head then.
@@ -198,13 +219,14 @@ void IoLoop::finish() {
   drain();
 }
 
-// false when the job is to end before `when`.
+// false when the job is to end before `when`. A pause ends the wait, too: then it is another time that counts.
 bool IoLoop::wait_until(const std::stop_token& stop, Nanos when) {
   with_.feed.publish();
   const bool past_end = deadline_ != 0 && when >= deadline_;
   const Nanos until = past_end ? deadline_ : when;
   while (with_.clock.now() < until) {
     if (stop.stop_requested()) return false;
+    if (paused_meanwhile()) return true;
     with_.clock.sleep_until(until);
   }
   return !past_end;

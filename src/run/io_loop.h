@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <atomic>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
 #include "calibrator.h"
 #include "op_recorder.h"
+#include "pause_gate.h"
 #include "slot_pool.h"
 #include "spliced/engine/engine.h"
 #include "spliced/util/page_buffer.h"
@@ -27,6 +29,7 @@ class IoLoop {
     OpRecorder& recorder;
     WorkerCounters& counters;
     util::Clock& clock;
+    PauseGate& gate;
     std::byte* read_buffer;          // of all reads: nobody looks at what was read
     verify::PayloadSource& payload;  // what is written
     std::size_t depth;               // slots: the largest batch of any setting
@@ -35,6 +38,8 @@ class IoLoop {
 
   // Until all is done, the time is up or a stop is requested. Whether all was done that was to be done. Called once.
   [[nodiscard]] bool run(const std::stop_token& stop, util::Nanos start);
+  // Whether it sits out a pause. Any thread.
+  [[nodiscard]] bool paused() const { return sitting_.load(std::memory_order_acquire); }
 
  private:
   using Request = workload::Request;
@@ -50,6 +55,8 @@ class IoLoop {
   void submit();
   [[nodiscard]] util::Nanos reap(util::Nanos until);
   [[nodiscard]] util::Nanos reap_until(util::Nanos now) const;
+  [[nodiscard]] bool paused_meanwhile() const { return with_.gate.changes() != pauses_seen_; }
+  [[nodiscard]] util::Nanos sit_out_pause(const std::stop_token& stop);
   void begin_sample();
   void add_to_sample(std::size_t ended, util::Nanos now);
   void drain();
@@ -70,12 +77,15 @@ class IoLoop {
   util::Op last_op_ = util::Op::read;
   util::Nanos sample_began_ = 0;  // 0: nothing is being tried
   util::Nanos deadline_ = 0;
+  std::uint64_t pauses_seen_ = 0;  // see PauseGate::changes
   util::Nanos next_cpu_look_ = 0;
   std::optional<workload::Pacer> pacer_;
   SlotPool slots_;
   std::vector<engine::IoSlot*> new_, ended_;
+  std::atomic<bool> sitting_{false};
   std::uint64_t sample_bytes_ = 0;
   bool sample_failed_ = false;
+  util::Nanos paused_ = 0;         // of the gate, made up for
   util::Nanos waited_before_ = 0;  // for its CPU, before it began
 };
 

@@ -45,7 +45,8 @@ util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
   prepare_tuning();
   for (unsigned i = 0; i < io_.workload.workers; ++i) {
     auto worker = Worker::create({io_,
-                                  setup_.plan,
+                                  setup_.target,
+                                  setup_.plan.grant,
                                   i,
                                   thread_name(facts().name, i),
                                   *this,
@@ -54,6 +55,7 @@ util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
                                   setup_.environment.engines,
                                   source_,
                                   setup_.environment.pauses,
+                                  setup_.gate,
                                   {tunings_[0].get(), tunings_[1].get()}});
     if (!worker) return tl::unexpected(worker.error());
     workers_.push_back(std::move(*worker));
@@ -64,7 +66,7 @@ util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
 void IoStage::prepare_tuning() {
   const auto make = [&](Direction direction) {
     tunings_[engine::index_of(direction)] =
-        std::make_unique<Tuning>(direction, io_, setup_.plan, setup_.environment.tuning);
+        std::make_unique<Tuning>(direction, io_, setup_.target, setup_.plan.grant, setup_.environment.tuning);
   };
   if (workload::reads(io_.workload.rw)) make(Direction::read);
   if (workload::writes(io_.workload.rw)) make(Direction::write);
@@ -90,8 +92,9 @@ void IoStage::wait() {
 }
 
 void IoStage::began(Nanos start) {
-  started_ = start;
+  paused_before_ = setup_.gate.closed_time(start);
   rates_.begin(start);
+  started_ = start;
 }
 
 void IoStage::request_stop() {
@@ -100,6 +103,10 @@ void IoStage::request_stop() {
 
 void IoStage::wake() {
   for (auto& worker : workers_) worker->wake();
+}
+
+bool IoStage::still() const {
+  return std::all_of(workers_.begin(), workers_.end(), [](auto& worker) { return worker->still(); });
 }
 
 bool IoStage::completed() const {

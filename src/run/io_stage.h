@@ -23,6 +23,7 @@ class IoStage final : public Stage, private WorkerOwner {
   void began(util::Nanos start) override;
   void request_stop() override;
   void wake() override;
+  [[nodiscard]] bool still() const override;
   [[nodiscard]] bool completed() const override;
   [[nodiscard]] std::optional<std::string> find_stall(util::Nanos now) const override;
   void sample(util::Nanos now) override;
@@ -35,7 +36,8 @@ class IoStage final : public Stage, private WorkerOwner {
   void on_refusal(const std::string& what) override;
   void on_exit() override;
   void prepare_tuning();
-  [[nodiscard]] const device::TargetFacts& facts() const { return setup_.plan.target.facts; }
+  [[nodiscard]] const device::TargetFacts& facts() const { return setup_.target.facts; }
+  [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
   [[nodiscard]] MovedSoFar moved() const;
   [[nodiscard]] EngineState engine_state() const;
   [[nodiscard]] std::optional<double> seconds_left(std::uint64_t visited, util::Nanos passed) const;
@@ -48,7 +50,8 @@ class IoStage final : public Stage, private WorkerOwner {
   ErrorLog errors_;
   Rates rates_;
   std::atomic<util::Nanos> started_{0};
-  std::mutex mutex_;  // guards active_
+  util::Nanos paused_before_ = 0;  // of the gate, when it started
+  std::mutex mutex_;               // guards active_
   std::condition_variable left_;
   std::size_t active_ = 0;                        // workers
   std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined

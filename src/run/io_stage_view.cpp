@@ -21,8 +21,14 @@ MovedSoFar IoStage::moved() const {
   return out;
 }
 
+// Since it started, without pauses.
+Nanos IoStage::active_time(Nanos now) const {
+  const Nanos started = started_;
+  return started == 0 ? 0 : now - started - (setup_.gate.closed_time(now) - paused_before_);
+}
+
 void IoStage::sample(Nanos now) {
-  rates_.sample(now, moved());
+  if (started_ != 0 && !setup_.gate.closed()) rates_.sample(started_ + active_time(now), moved());
 }
 
 void IoStage::add_to(DeviceTotals& out, Detail detail) const {
@@ -57,6 +63,7 @@ EngineState IoStage::engine_state() const {
 StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   StageSnapshot out;
   out.name = setup_.spec.name;
+  out.range = setup_.plan.range;
   out.state = started_ == 0 && !is_final(state) ? State::pending : state;
   DeviceTotals totals;
   add_to(totals, detail);
@@ -68,9 +75,11 @@ StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
     errors_.copy_to(out.errors, out.errors_omitted);
   }
   out.engine_state = engine_state();
-  const Nanos started = started_;
-  const Nanos passed = started == 0 ? 0 : now - started;
+  const Nanos passed = active_time(now);
   rates_.fill(out.ops, is_final(state), passed);
+  if (setup_.gate.closed() && !is_final(state)) {
+    for (OpSnapshot& op : out.ops) op.bytes_per_second = op.operations_per_second = 0;
+  }
   fill_progress(passed, moved().visited, out);
   return out;
 }

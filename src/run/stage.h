@@ -6,6 +6,7 @@
 
 #include "device_plan.h"
 #include "environment.h"
+#include "pause_gate.h"
 #include "rates.h"
 #include "spliced/run/stage_spec.h"
 #include "start_barrier.h"
@@ -37,8 +38,10 @@ class Stage {
   struct Setup {
     const Environment& environment;
     const StageSpec& spec;
-    const DevicePlan& plan;
+    const HeldTarget& target;
+    const StagePlan& plan;
     StageOwner& owner;
+    PauseGate& gate;
   };
   virtual ~Stage() = default;  // stops and joins
 
@@ -53,6 +56,8 @@ class Stage {
   virtual void began(util::Nanos start) = 0;
   virtual void request_stop() = 0;
   virtual void wake() = 0;  // interrupts system calls; repeat until it has ended
+  // Whether nothing is done while the job is paused.
+  [[nodiscard]] virtual bool still() const = 0;
   // Whether it did everything it was meant to do, when it has ended.
   [[nodiscard]] virtual bool completed() const = 0;
   // What has not come back for longer than the stage's timeout, and for how long.

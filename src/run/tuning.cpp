@@ -27,11 +27,11 @@ std::string list_of(const std::vector<Setting>& settings) {
 
 // A device that is set up anew under its old number gets a new sequence number (since Linux 5.15), so that nothing is
 // remembered of the one that it was before. Files share what their file system does.
-std::string key_for(Direction direction, const IoSpec& spec, const DevicePlan& plan,
+std::string key_for(Direction direction, const IoSpec& spec, const HeldTarget& target,
                     const std::vector<Setting>& settings) {
-  const auto& facts = plan.target.facts;
+  const auto& facts = target.facts;
   std::uint64_t sequence = 0;
-  if (facts.block_device && ::ioctl(plan.target.open->fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
+  if (facts.block_device && ::ioctl(target.open->fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
   return fmt::format("{}:{} {} {} bs={} rw={} direct={} {} payload={} workers={} of={}", facts.id.device, sequence,
                      facts.file_system, engine::kDirectionNames[engine::index_of(direction)], spec.workload.bs,
                      static_cast<int>(spec.workload.rw), spec.workload.direct,
@@ -63,10 +63,11 @@ void TuningMemory::put(const std::string& key, const TuningSnapshot& result) {
   results_.insert_or_assign(key, result);
 }
 
-Tuning::Tuning(Direction direction, const IoSpec& spec, const DevicePlan& plan, TuningMemory& memory)
-    : settings_(settings_to_try(spec, plan.grant)),
+Tuning::Tuning(Direction direction, const IoSpec& spec, const HeldTarget& target, const ResourceGrant& grant,
+               TuningMemory& memory)
+    : settings_(settings_to_try(spec, grant)),
       block_(spec.workload.bs),
-      key_(key_for(direction, spec, plan, settings_)),
+      key_(key_for(direction, spec, target, settings_)),
       memory_(memory) {
   result_.direction = direction;
   result_.setting = settings_[0];

@@ -39,7 +39,8 @@ class TuningMemory {
 class Tuning {
  public:
   // `memory` outlives it.
-  Tuning(engine::Direction direction, const IoSpec& spec, const DevicePlan& plan, TuningMemory& memory);
+  Tuning(engine::Direction direction, const IoSpec& spec, const HeldTarget& target, const ResourceGrant& grant,
+         TuningMemory& memory);
 
   // Any thread.
   [[nodiscard]] bool decided() const { return decided_.load(std::memory_order_acquire); }

@@ -13,10 +13,20 @@ constexpr Nanos kLook = util::kSecond / 20;  // at whether it is to stop
 
 }  // namespace
 
+void WaitStage::began(Nanos start) {
+  paused_before_ = gate_.closed_time(start);
+  started_ = start;
+}
+
+// A pause of the job does not count.
+Nanos WaitStage::waited(Nanos now) const {
+  const Nanos started = started_;
+  return started == 0 ? 0 : now - started - (gate_.closed_time(now) - paused_before_);
+}
+
 void WaitStage::wait() {
-  const Nanos end = started_ + time_;
-  for (Nanos now = clock_.now(); now < end && !stopped_; now = clock_.now()) {
-    clock_.sleep_until(std::min(end, now + kLook));
+  for (Nanos now = clock_.now(); !stopped_ && waited(now) < time_; now = clock_.now()) {
+    clock_.sleep_until(now + std::min(kLook, time_ - waited(now)));
   }
 }
 
@@ -25,7 +35,7 @@ StageSnapshot WaitStage::snapshot(Nanos now, State state, Detail) const {
   out.name = name_;
   const Nanos started = started_;
   out.state = started == 0 && !is_final(state) ? State::pending : state;
-  const Nanos passed = started == 0 ? 0 : std::clamp<Nanos>(now - started, 0, time_);
+  const Nanos passed = std::clamp<Nanos>(waited(now), 0, time_);
   out.progress = state == State::succeeded || time_ == 0 ? 1 : static_cast<double>(passed) / static_cast<double>(time_);
   if (!is_final(state)) out.eta_seconds = static_cast<double>(time_ - passed) / 1e9;
   return out;

@@ -10,15 +10,16 @@ namespace spliced::run {
 class WaitStage final : public Stage {
  public:
   WaitStage(const Setup& setup, util::Nanos time)
-      : clock_(setup.environment.clock), time_(time), name_(setup.spec.name) {}
+      : clock_(setup.environment.clock), gate_(setup.gate), time_(time), name_(setup.spec.name) {}
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>&) override { return {}; }
   [[nodiscard]] util::Status launch() override { return {}; }
   void wait() override;
   [[nodiscard]] std::size_t waiters() const override { return 0; }
-  void began(util::Nanos start) override { started_ = start; }
+  void began(util::Nanos start) override;
   void request_stop() override { stopped_ = true; }
   void wake() override {}
+  [[nodiscard]] bool still() const override { return true; }
   [[nodiscard]] bool completed() const override { return !stopped_; }
   [[nodiscard]] std::optional<std::string> find_stall(util::Nanos) const override { return std::nullopt; }
   void sample(util::Nanos) override {}
@@ -27,9 +28,13 @@ class WaitStage final : public Stage {
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
  private:
+  [[nodiscard]] util::Nanos waited(util::Nanos now) const;
+
   util::Clock& clock_;
+  PauseGate& gate_;
   const util::Nanos time_;
   const std::string name_;
+  util::Nanos paused_before_ = 0;  // of the gate, when it started
   std::atomic<util::Nanos> started_{0};
   std::atomic<bool> stopped_{false};
 };

@@ -14,11 +14,10 @@ namespace spliced::run {
 namespace {
 
 engine::EngineConfig engine_config(const Worker::Setup& setup) {
-  const DevicePlan& plan = setup.plan;
   engine::EngineConfig config;
   config.options = setup.spec.engine;
-  config.fd = plan.target.open->fd.get();
-  config.block_device = plan.target.facts.block_device;
+  config.fd = setup.target.open->fd.get();
+  config.block_device = setup.target.facts.block_device;
   for (std::size_t i = 0; i < engine::kDirections; ++i) {
     if (setup.tunings[i] != nullptr) config.settings[i] = setup.tunings[i]->setting();
   }
@@ -56,7 +55,7 @@ Worker::Worker(const Setup& setup)
       clock_(setup.clock),
       feed_(setup.spec.workload, setup.source),
       calibrator_(setup.tunings, setup.index == 0),
-      recorder_(counters_, setup.pauses, setup.plan.target.open->fd.get(), setup.owner) {}
+      recorder_(counters_, setup.pauses, setup.target.open->fd.get(), setup.owner) {}
 
 util::Status Worker::allocate(const Setup& setup) {
   const auto& [reading, writing] = setup.tunings;
@@ -67,13 +66,14 @@ util::Status Worker::allocate(const Setup& setup) {
   }
   if (writing != nullptr) {
     auto payload = verify::PayloadSource::create(setup.spec.payload, workload_.seed, workload_.bs,
-                                                 writing->largest_batch(), setup.plan.grant.payload_pages);
+                                                 writing->largest_batch(), setup.grant.payload_pages);
     if (!payload) return tl::unexpected(payload.error());
     payload_ = std::move(*payload);
   }
   engine_ = setup.engines(engine_config(setup), setup.clock, stop_.get_token());
-  loop_ = std::make_unique<IoLoop>(IoLoop::Parts{workload_, *engine_, feed_, calibrator_, recorder_, counters_,
-                                                 setup.clock, read_buffer_.data(), payload_, depth_of(setup)});
+  loop_ =
+      std::make_unique<IoLoop>(IoLoop::Parts{workload_, *engine_, feed_, calibrator_, recorder_, counters_, setup.clock,
+                                             setup.gate, read_buffer_.data(), payload_, depth_of(setup)});
   return {};
 }
 
@@ -86,10 +86,11 @@ Worker::~Worker() {
 
 void Worker::start() {
   thread_ = std::thread([this] { run(stop_.get_token()); });
+  started_.store(true, std::memory_order_release);
 }
 
 void Worker::wake() {
-  if (thread_.joinable() && !finished()) util::wake_thread(thread_.native_handle());
+  if (started_.load(std::memory_order_acquire) && !finished()) util::wake_thread(thread_.native_handle());
 }
 
 void Worker::run(const std::stop_token& stop) {

@@ -20,7 +20,8 @@ class Worker {
  public:
   struct Setup {
     const IoSpec& spec;
-    const DevicePlan& plan;
+    const HeldTarget& target;
+    const ResourceGrant& grant;
     unsigned index;
     std::string thread_name;
     WorkerOwner& owner;
@@ -29,6 +30,7 @@ class Worker {
     const EngineFactory& engines;
     workload::BlockSource& source;                     // of all workers of the device; outlives it
     const PauseWatch& pauses;                          // outlives it
+    PauseGate& gate;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };
   // Allocates every buffer. On the target's thread, whose descriptors start()'s thread copies.
@@ -41,6 +43,8 @@ class Worker {
   [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_acquire); }
   // Whether it did everything it was meant to do, when it has finished.
   [[nodiscard]] bool completed() const { return completed_; }
+  // Whether it does nothing while the job is paused, or ever again.
+  [[nodiscard]] bool still() const { return finished() || loop_->paused(); }
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
   [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
   // Since when it has been closing its descriptors, which may write back and may hang; 0: it is not.
@@ -68,7 +72,7 @@ class Worker {
   std::unique_ptr<IoLoop> loop_;
   bool completed_ = false;
   std::atomic<util::Nanos> closing_since_{0};
-  std::atomic<bool> finished_{false};
+  std::atomic<bool> started_{false}, finished_{false};  // `thread_` may be used by others from `started_` on
   std::thread thread_;
 };
 

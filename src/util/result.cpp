@@ -48,6 +48,13 @@ Errc code_of(Reason reason) {
   }
 }
 
+std::vector<FieldError> under(std::string_view way, std::vector<FieldError> errors) {
+  for (FieldError& error : errors) {
+    error.pointer.insert(0, error.pointer.empty() || way.empty() ? std::string(way) : std::string(way) + "/");
+  }
+  return errors;
+}
+
 Errc code_of(const std::vector<FieldError>& details) {
   for (const Errc code : {Errc::forbidden, Errc::conflict, Errc::exhausted, Errc::unavailable, Errc::internal}) {
     const auto has_it = [&](const FieldError& detail) { return code_of(detail.reason) == code; };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that fails on demand, to put under a loop device.
-//   fuse_disk MOUNTPOINT SIZE_BYTES   serves MOUNTPOINT/disk, kept in memory, until it is unmounted
+//   fuse_disk MOUNTPOINT SIZE_BYTES [in-order]   serves MOUNTPOINT/disk, kept in memory, until it is unmounted; in
+//   order:
+//                                                one request after the other, as they come
 // Faults are set by writing lines to MOUNTPOINT/control:
 //   fail read|write OFFSET LENGTH ERRNO   requests that touch the range fail with that errno
 //   hang read|write OFFSET LENGTH         they wait until "clear"
@@ -15,6 +17,7 @@
 //   log FILE                              from now on, appends a line for each read: its microseconds
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
+#include <fcntl.h>
 #include <fuse3/fuse.h>
 
 #include <algorithm>
@@ -197,6 +200,16 @@ int do_write(const char* path, const char* data, std::size_t size, off_t offset,
   return static_cast<int>(size);
 }
 
+// Holes read as zeros.
+int do_fallocate(const char* path, int mode, off_t offset, off_t length, fuse_file_info*) {
+  if (!is_disk(path) || (mode & FALLOC_FL_PUNCH_HOLE) == 0) return -EOPNOTSUPP;
+  const auto size = static_cast<off_t>(disk.bytes.size());
+  const off_t begin = std::min(offset, size);
+  if (const int error = strike(true, begin, static_cast<std::size_t>(length)); error != 0) return error;
+  std::fill_n(disk.bytes.begin() + begin, std::min(length, size - begin), '\0');
+  return 0;
+}
+
 int do_readdir(const char*, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*, fuse_readdir_flags) {
   for (const char* name : {".", "..", "disk", "control"}) {
     fill(buffer, name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
@@ -207,8 +220,9 @@ int do_readdir(const char*, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES\n");
+  const bool in_order = argc == 4 && std::strcmp(argv[3], "in-order") == 0;
+  if (argc != 3 && !in_order) {
+    std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES [in-order]\n");
     return 2;
   }
   disk.bytes.resize(std::strtoull(argv[2], nullptr, 10));
@@ -219,10 +233,12 @@ int main(int argc, char** argv) {
   operations.read = do_read;
   operations.write = do_write;
   operations.flush = do_flush;
+  operations.fallocate = do_fallocate;
   operations.readdir = do_readdir;
   char foreground[] = "-f";
   // Whoever asks a loop device what it writes to asks this file system, as whatever user.
   char for_all[] = "-oallow_other";
-  char* arguments[] = {argv[0], foreground, for_all, argv[1], nullptr};
-  return fuse_main(4, arguments, &operations, nullptr);
+  char single[] = "-s";
+  char* arguments[] = {argv[0], foreground, for_all, argv[1], single, nullptr};
+  return fuse_main(in_order ? 5 : 4, arguments, &operations, nullptr);
 }

@@ -268,15 +268,15 @@ class TestCase(unittest.TestCase):
 
         await_true(removed, "the control group to be empty")
 
-    def fuse_disk(self, size):
+    def fuse_disk(self, size, *options):
         """A mounted fault injector; its directory."""
-        return self.fuse_disk_and_server(size)[0]
+        return self.fuse_disk_and_server(size, *options)[0]
 
-    def fuse_disk_and_server(self, size):
+    def fuse_disk_and_server(self, size, *options):
         if not os.path.exists("/dev/fuse"):
             self.skipTest("no /dev/fuse")
         mount = self.directory("/tmp")
-        server = subprocess.Popen([BIN / "fuse_disk", mount, str(size)])
+        server = subprocess.Popen([BIN / "fuse_disk", mount, str(size), *options])
 
         def end():
             server.send_signal(signal.SIGCONT)

@@ -96,6 +96,12 @@ class OfTargets(TestCase):
         answer = self.server.call("DELETE", f"/v1/jobs/{job['id']}")
         self.assertEqual((409, "urn:spliced:problem:not-ended"), (answer.status, answer.json["type"]))
 
+    def test_a_job_that_has_ended_cannot_be_paused(self):
+        job = self.server.run(targets=[str(self.file())], workload={"direct": False})
+        for deed in ("pause", "resume"):
+            answer = self.server.call("POST", f"/v1/jobs/{job['id']}:{deed}")
+            self.assertEqual((409, "urn:spliced:problem:not-running"), (answer.status, answer.json["type"]))
+
     @need_root
     def test_devices(self):
         loop, image = self.loop(32 * MIB)

@@ -86,15 +86,20 @@ def figures(job):
     return out
 
 
+def workload_of(job):
+    """Its jobs have one."""
+    return job["stages"][0]["workload"]
+
+
 def digest(job):
     return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
 
 
 class Tracked:
     def __init__(self, job):
-        self.id, self.targets, self.workload = job["id"], job["targets"], job["workload"]
+        self.id, self.targets, self.workload = job["id"], job["targets"], workload_of(job)
         self.accepted = time.monotonic()
-        self.runtime = seconds(job["workload"]["runtime"])
+        self.runtime = seconds(self.workload["runtime"])
         self.cancelled = None
         self.deleted = False
         self.figures, self.state = {}, "PENDING"
@@ -252,7 +257,7 @@ class Watcher:
             for op in ("read", "write", "trim"):
                 self.moved[device["device"], op] += device["io"][op]["bytes"]
             if "not the device's doing" in (device["reason"] or ""):
-                self.findings.bad("host", f"{job['id']} {json.dumps(job['workload'])} {json.dumps(device)}")
+                self.findings.bad("host", f"{job['id']} {json.dumps(workload_of(job))} {json.dumps(device)}")
             if device["verdict"] == "PASS":
                 self.judge_pass(job, device)
         self.findings.expect(job["verdict"] != "PASS" or all(d["verdict"] == "PASS" for d in job["devices"]), "pass",
@@ -267,7 +272,7 @@ class Watcher:
 
     def judge_cut(self, job, device, when, size, progress):
         """Of a device that was cut while much was to be done, and stayed so: a job that covers its range had to see it."""
-        load = job["workload"]
+        load = workload_of(job)
         loop = next(loop for loop in self.world.loops if loop.name == device["device"])
         missing = device["offset_bytes"] + device["size_bytes"] - size
         covers = not seconds(load["runtime"]) and load["loops"] == 1 and load["workers"] == 1

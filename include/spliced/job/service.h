@@ -92,6 +92,10 @@ class JobService {
                                               const std::function<bool()>& gone = {}) const;
   // Idempotent. `who`: see Principal::may_control.
   [[nodiscard]] util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
+  // Both idempotent; the error not_running of a job that neither runs nor is paused. A pause returns when no I/O is
+  // done any more, or a second has passed. The claims stay.
+  [[nodiscard]] util::Result<JobSummary> pause(const std::string& id, const access::Principal& who);
+  [[nodiscard]] util::Result<JobSummary> resume(const std::string& id, const access::Principal& who);
   [[nodiscard]] util::Status forget(const std::string& id, const access::Principal& who);  // conflict while it runs
 
   [[nodiscard]] std::vector<DeviceStatus> devices() const;

@@ -98,11 +98,14 @@ inline constexpr std::size_t kListedBytes = 1024;
 // together.
 [[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
 
-// What validating a job says of one target.
-struct PlanEntry {
-  device::TargetFacts facts;
+// What validating a job says of one target, and of each stage on it.
+struct StageEntry {
   workload::BlockRange range;
   std::optional<double> estimated_seconds;
+};
+struct PlanEntry {
+  device::TargetFacts facts;
+  std::vector<StageEntry> stages;  // none when the target is refused
   std::vector<util::FieldError> errors;
   std::vector<device::Refusal> refusals;
 };

@@ -18,28 +18,33 @@ struct Criteria {
   std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
 };
 
-struct JobSpec : run::IoSpec {
+struct JobSpec {
   std::string name;
   std::vector<std::string> targets;  // absolute paths
+  // What is done on each device, one after the other, on each at its own pace. `engine` and `error_policy` are those of
+  // the stages that do not say otherwise.
+  std::vector<run::StageSpec> stages{run::StageSpec{}};
+  engine::Options engine;
   ErrorPolicy error_policy;
   Criteria criteria;
   bool destructive = false;                       // the client knows that data will be lost
   bool allow_in_use = false;                      // for jobs that only read
   std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"
 };
-
-// What is done on each device.
-[[nodiscard]] std::vector<run::StageSpec> stages_of(const JobSpec& spec);
+// Whether any stage writes or trims.
+[[nodiscard]] bool destroys(const JobSpec& spec);
 
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;
-inline constexpr std::size_t kMaxNameLength = 128;            // characters
+inline constexpr std::size_t kMaxNameLength = 128;  // characters
+inline constexpr std::size_t kMaxStages = 64;
 inline constexpr unsigned kMaxWorkers = 64;                   // per device
 inline constexpr std::uint64_t kMinBlock = 512;               // bytes
 inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes
 inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
 
-// Everything that is wrong with a spec whatever the machine, each with the JSON pointer of its field. Empty: valid.
+// Everything that is wrong with a spec whatever the machine, each with its field ("stages/0/workload/bs"). Empty:
+// valid.
 [[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);
 
 }  // namespace spliced::job

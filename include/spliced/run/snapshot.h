@@ -16,10 +16,10 @@
 namespace spliced::run {
 
 // Of jobs, of their devices, and of the stages of these.
-enum class State : std::uint8_t { pending, running, stopping, succeeded, failed, cancelled, interrupted };
-inline constexpr std::size_t kStates = 7;
-inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING", "RUNNING",   "STOPPING",   "SUCCEEDED",
-                                                                   "FAILED",  "CANCELLED", "INTERRUPTED"};
+enum class State : std::uint8_t { pending, running, paused, stopping, succeeded, failed, cancelled, interrupted };
+inline constexpr std::size_t kStates = 8;
+inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING",   "RUNNING", "PAUSED",    "STOPPING",
+                                                                   "SUCCEEDED", "FAILED",  "CANCELLED", "INTERRUPTED"};
 [[nodiscard]] constexpr bool is_final(State state) {
   return state >= State::succeeded;
 }
@@ -76,6 +76,7 @@ struct TuningSnapshot {
 // What one stage of a device did, or all of them together.
 struct StageSnapshot {
   std::string name;  // "" of all
+  workload::BlockRange range;
   State state = State::pending;
   std::string reason;                 // why it did not succeed, "" otherwise
   double progress = 0;                // 0 to 1
@@ -93,18 +94,20 @@ struct StageSnapshot {
 
 struct DeviceSnapshot : StageSnapshot {
   device::TargetFacts facts;
-  workload::BlockRange range;
   std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
   bool unmeasured = false;                       // what it did says nothing of the device
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };
+// From the first byte of all ranges to the last; in blocks of the first that is not empty.
+[[nodiscard]] workload::BlockRange whole_of(const std::vector<workload::BlockRange>& ranges);
 // How much of it is wanted. Percentiles of many workers take their time.
 enum class Detail : std::uint8_t { counts, all };
 
 // For the scrape.
-enum class Activity : std::uint8_t { idle, running, stopping, stalled, failed };
-inline constexpr std::array<std::string_view, 5> kActivityNames{"idle", "running", "stopping", "stalled", "failed"};
+enum class Activity : std::uint8_t { idle, running, paused, stopping, stalled, failed };
+inline constexpr std::array<std::string_view, 6> kActivityNames{"idle",     "running", "paused",
+                                                                "stopping", "stalled", "failed"};
 struct RunTelemetry {
   Activity activity = Activity::idle;
   std::uint64_t inflight = 0;

@@ -26,4 +26,9 @@ struct StageSpec {
   ErrorPolicy error_policy;
 };
 
+// The I/O of a stage, null of one that does none.
+[[nodiscard]] inline const IoSpec* io_of(const StageSpec& stage) {
+  return std::get_if<IoSpec>(&stage.what);
+}
+
 }  // namespace spliced::run

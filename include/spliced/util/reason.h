@@ -12,6 +12,7 @@ enum class Reason {
   invalid,      // a field has a value that cannot be accepted
   not_found,    // no such job or device
   not_ended,    // a job that runs cannot be forgotten
+  not_running,  // only a job that runs can be paused, and resumed
   limit,        // of the daemon or of the machine; later it may work
   unavailable,  // shutting down, or the state directory cannot be written
   internal,     // a system call failed, or a defect of this program
@@ -41,11 +42,11 @@ enum class Reason {
   forbidden,  // who asks may not
 };
 
-inline constexpr std::array<std::string_view, 30> kReasonNames{
-    "invalid",     "not-found",    "not-ended", "limit",       "unavailable", "internal", "several", "mounted",
-    "swap",        "held",         "busy",      "signature",   "not-allowed", "own-file", "missing", "not-a-target",
-    "empty",       "read-only",    "zoned",     "hard-links",  "unknown-use", "hung",     "changed", "no-direct-io",
-    "not-aligned", "out-of-range", "no-space",  "named-twice", "cannot-open", "forbidden"};
+inline constexpr std::array<std::string_view, 31> kReasonNames{
+    "invalid",      "not-found",   "not-ended",    "not-running", "limit",       "unavailable", "internal", "several",
+    "mounted",      "swap",        "held",         "busy",        "signature",   "not-allowed", "own-file", "missing",
+    "not-a-target", "empty",       "read-only",    "zoned",       "hard-links",  "unknown-use", "hung",     "changed",
+    "no-direct-io", "not-aligned", "out-of-range", "no-space",    "named-twice", "cannot-open", "forbidden"};
 
 [[nodiscard]] constexpr std::string_view reason_name(Reason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];
@@ -55,6 +56,7 @@ inline constexpr std::array<std::string_view, 30> kReasonNames{
 [[nodiscard]] constexpr bool is_conflict(Reason reason) {
   switch (reason) {
     case Reason::not_ended:
+    case Reason::not_running:
     case Reason::mounted:
     case Reason::swap:
     case Reason::held:

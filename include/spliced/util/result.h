@@ -22,12 +22,18 @@ enum class Errc {
   internal,     // a defect of this program
 };
 
-// One thing that is wrong with one field of a request. `pointer` is an RFC 6901 JSON pointer, "" for the whole.
+// One thing that is wrong with one field of a request. `pointer` names the field relative to the value that was looked
+// at
+// ("bs"), "" for the whole; whoever embeds that value adds the way to it (under()), and whoever knows the document
+// makes an RFC 6901 JSON pointer of it ("/workload/bs").
 struct FieldError {
   std::string pointer;
   std::string detail;
   Reason reason = Reason::invalid;
 };
+
+// The same of a value that is found at `way`: "workload/bs".
+[[nodiscard]] std::vector<FieldError> under(std::string_view way, std::vector<FieldError> errors);
 
 struct Error {
   Errc code = Errc::internal;

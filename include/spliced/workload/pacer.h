@@ -23,6 +23,8 @@ class Pacer {
   // The job itself wants a pause of this worker until `until`, from `now` on, before the block at `position`: what
   // would be due in it is due after it, and so is the rest. What was due before was late already, and stays so.
   void pause(util::Nanos now, util::Nanos until, std::uint64_t position);
+  // All that is still to come is due later by that.
+  void move(util::Nanos by) { start_ += by; }
 
  private:
   std::uint64_t rate_;

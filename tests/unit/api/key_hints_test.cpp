@@ -32,7 +32,7 @@ TEST(KeyHints, AKeyOfFiosSaysWhatToUseHere) {
                                                                   {"randseed", "seed"},
                                                                   {"buffered", "direct"},
                                                                   {"verify", "not verified"},
-                                                                  {"stonewall", "one job after"},
+                                                                  {"stonewall", "use /stages"},
                                                                   {"zonemode", "zoned disks"},
                                                                   {"norandommap", "leave it out"},
                                                                   {"write_bw_log", "/metrics"},

@@ -4,9 +4,13 @@
 
 #include "api/render.h"
 #include "api/spec_reader.h"
+#include "unit/job/spec_parts.h"
 
 namespace spliced::api {
 namespace {
+
+using testing::io;
+using testing::policy;
 
 using nlohmann::json;
 using workload::Distribution;
@@ -20,37 +24,37 @@ job::JobSpec round_trip(const job::JobSpec& spec) {
     ADD_FAILURE() << rendered.dump(2) << "\n" << again.error().errors.front().detail;
     return {};
   }
-  EXPECT_EQ(render_spec(*again), rendered);
-  return *again;
+  EXPECT_EQ(render_spec(again->spec), rendered);
+  return again->spec;
 }
 
 job::JobSpec full() {
   job::JobSpec spec;
   spec.name = "full ü \"quoted\"";
   spec.targets = {"/dev/nvme0n1", "/var/lib/file with space"};
-  spec.workload = {Mode::randrw,
-                   70,
-                   1536,
-                   {false, 1 << 20, 0},
-                   {true, 0, 33.3},
-                   1'500'000'000,
-                   true,
-                   7,
-                   3,
-                   false,
-                   {0, 2, 3},
-                   123'456'789,
-                   1000,
-                   12'345,
-                   42,
-                   {Distribution::Kind::zipf, 1.2},
-                   4,
-                   5,
-                   6,
-                   true};
-  spec.payload = verify::Payload::random;
-  spec.engine = engine::SpliceOptions{engine::ReadPath::discard, 262144, 1, true};
-  spec.error_policy = {9, 250'000'000};
+  io(spec).workload = {Mode::randrw,
+                       70,
+                       1536,
+                       {false, 1 << 20, 0},
+                       {true, 0, 33.3},
+                       1'500'000'000,
+                       true,
+                       7,
+                       3,
+                       false,
+                       {0, 2, 3},
+                       123'456'789,
+                       1000,
+                       12'345,
+                       42,
+                       {Distribution::Kind::zipf, 1.2},
+                       4,
+                       5,
+                       6,
+                       true};
+  io(spec).payload = verify::Payload::random;
+  io(spec).engine = engine::SpliceOptions{engine::ReadPath::discard, 262144, 1, true};
+  policy(spec) = {9, 250'000'000};
   spec.criteria = {7};
   spec.destructive = true;
   spec.overwrite_signatures = {"ext4", "all"};
@@ -88,21 +92,21 @@ TEST(RenderSpec, DefaultsSurviveARoundTrip) {
   job::JobSpec spec;
   spec.targets = {"/a"};
   const job::JobSpec again = round_trip(spec);
-  expect_equal(spec.workload, again.workload);
-  EXPECT_FALSE(std::get<engine::SpliceOptions>(again.engine).read_path);
-  EXPECT_EQ(std::get<engine::SpliceOptions>(again.engine).pipe_size, 0U);
+  expect_equal(io(spec).workload, io(again).workload);
+  EXPECT_FALSE(std::get<engine::SpliceOptions>(io(again).engine).read_path);
+  EXPECT_EQ(std::get<engine::SpliceOptions>(io(again).engine).pipe_size, 0U);
 }
 
 TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
   const job::JobSpec spec = full();
   const job::JobSpec again = round_trip(spec);
-  expect_equal(spec.workload, again.workload);
+  expect_equal(io(spec).workload, io(again).workload);
   EXPECT_EQ(again.name, spec.name);
   EXPECT_EQ(again.targets, spec.targets);
-  EXPECT_EQ(again.payload, spec.payload);
-  EXPECT_EQ(again.engine, spec.engine);
-  EXPECT_EQ(again.error_policy.max_errors, spec.error_policy.max_errors);
-  EXPECT_EQ(again.error_policy.stall_timeout, spec.error_policy.stall_timeout);
+  EXPECT_EQ(io(again).payload, io(spec).payload);
+  EXPECT_EQ(io(again).engine, io(spec).engine);
+  EXPECT_EQ(policy(again).max_errors, policy(spec).max_errors);
+  EXPECT_EQ(policy(again).stall_timeout, policy(spec).stall_timeout);
   EXPECT_EQ(again.criteria.max_io_errors, spec.criteria.max_io_errors);
   EXPECT_EQ(again.destructive, spec.destructive);
   EXPECT_EQ(again.overwrite_signatures, spec.overwrite_signatures);
@@ -110,8 +114,8 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
 
 TEST(RenderSpec, EveryKindOfEngineSurvives) {
   job::JobSpec spec = full();
-  spec.engine = engine::PsyncOptions{};
-  EXPECT_EQ(round_trip(spec).engine, spec.engine);
+  io(spec).engine = engine::PsyncOptions{};
+  EXPECT_EQ(io(round_trip(spec)).engine, io(spec).engine);
 }
 
 TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
@@ -119,56 +123,56 @@ TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
     job::JobSpec spec;
     spec.targets = {"/a"};
     spec.destructive = true;
-    spec.workload.rw = static_cast<Mode>(i);
-    EXPECT_EQ(round_trip(spec).workload.rw, spec.workload.rw);
+    io(spec).workload.rw = static_cast<Mode>(i);
+    EXPECT_EQ(io(round_trip(spec)).workload.rw, io(spec).workload.rw);
   }
   for (const Distribution d :
        {Distribution{Distribution::Kind::pareto, 0.1}, Distribution{Distribution::Kind::normal, 1.0 / 3},
         Distribution{Distribution::Kind::zipf, 1e-9}}) {
     job::JobSpec spec = full();
-    spec.workload.distribution = d;
-    EXPECT_EQ(round_trip(spec).workload.distribution.parameter, d.parameter);
+    io(spec).workload.distribution = d;
+    EXPECT_EQ(io(round_trip(spec)).workload.distribution.parameter, d.parameter);
   }
 }
 
 TEST(RenderSpec, OddNumbersAreExact) {
   for (const double percent : {100.0, 1.0 / 3, 1e-7, 99.99999999999999}) {
     job::JobSpec spec = full();
-    spec.workload.size = {true, 0, percent};
-    EXPECT_EQ(round_trip(spec).workload.size.percent, percent);
+    io(spec).workload.size = {true, 0, percent};
+    EXPECT_EQ(io(round_trip(spec)).workload.size.percent, percent);
   }
   for (const util::Nanos time : {1LL, 999LL, 1'000'000'001LL, 86'400'000'000'000LL, 3'000'000'000'000'000'000LL}) {
     job::JobSpec spec = full();
-    spec.workload.runtime = time;
-    EXPECT_EQ(round_trip(spec).workload.runtime, time);
+    io(spec).workload.runtime = time;
+    EXPECT_EQ(io(round_trip(spec)).workload.runtime, time);
   }
   for (const std::uint64_t bytes : {1ULL, 1000ULL, 1025ULL, 1ULL << 62, (1ULL << 63) - 1}) {
     job::JobSpec spec = full();
-    spec.workload.size = {false, bytes, 0};
-    spec.workload.seed = bytes;
-    EXPECT_EQ(round_trip(spec).workload.size.bytes, bytes);
+    io(spec).workload.size = {false, bytes, 0};
+    io(spec).workload.seed = bytes;
+    EXPECT_EQ(io(round_trip(spec)).workload.size.bytes, bytes);
   }
 }
 
 TEST(RenderSpec, LargestRateSurvives) {
   job::JobSpec spec = full();
-  spec.workload.rate = (1ULL << 63) - (1ULL << 40);
-  EXPECT_EQ(round_trip(spec).workload.rate, spec.workload.rate);
+  io(spec).workload.rate = (1ULL << 63) - (1ULL << 40);
+  EXPECT_EQ(io(round_trip(spec)).workload.rate, io(spec).workload.rate);
 }
 
 TEST(RenderSpec, LooksLikeTheContract) {
   job::JobSpec spec;
   spec.targets = {"/a"};
-  spec.workload.bs = 65536;
-  spec.workload.runtime = 30 * util::kSecond;
+  io(spec).workload.bs = 65536;
+  io(spec).workload.runtime = 30 * util::kSecond;
   const Json rendered = render_spec(spec);
-  EXPECT_EQ(rendered.at("workload").at("bs"), "64k");
-  EXPECT_EQ(rendered.at("workload").at("size"), "100%");
-  EXPECT_EQ(rendered.at("workload").at("offset"), 0);
-  EXPECT_EQ(rendered.at("workload").at("runtime"), "30s");
-  EXPECT_EQ(rendered.at("workload").at("rate"), "0");
-  EXPECT_EQ(rendered.at("workload").at("thinktime"), "0");
-  EXPECT_EQ(rendered.at("workload").at("random_distribution"), "uniform");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("bs"), "64k");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("size"), "100%");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("offset"), 0);
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("runtime"), "30s");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("rate"), "0");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("thinktime"), "0");
+  EXPECT_EQ(rendered.at("stages").at(0).at("workload").at("random_distribution"), "uniform");
   EXPECT_EQ(
       rendered.at("engine"),
       (Json{{"kind", "splice"}, {"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));

@@ -89,7 +89,7 @@ TEST_F(RoutesTest, CreateAnswers201WithLocationAndTheJob) {
   ASSERT_EQ(response.headers.size(), 1U);
   EXPECT_EQ(response.headers[0], std::pair(std::string("Location"), "/v1/jobs/" + id));
   EXPECT_EQ(job.at("name"), "short");
-  EXPECT_EQ(job.at("workload").at("rw"), "read");
+  EXPECT_EQ(job.at("stages").at(0).at("workload").at("rw"), "read");
   const json done = expect(200, "GET", "/v1/jobs/" + id + "?wait=60s");
   EXPECT_EQ(done.at("state"), "SUCCEEDED");
   EXPECT_EQ(done.at("verdict"), "PASS");

@@ -11,6 +11,7 @@
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/http/raw_client.h"
+#include "unit/job/spec_parts.h"
 
 namespace spliced::test {
 
@@ -62,15 +63,15 @@ class ServiceTest : public ::testing::Test {
     job::JobSpec spec;
     spec.name = "short";
     spec.targets = {dir_ / file};
-    spec.workload.direct = false;
+    testing::io(spec).workload.direct = false;
     return spec;
   }
   [[nodiscard]] job::JobSpec spec_of_long(const std::string& file = "a.dat") const {
     job::JobSpec spec = spec_of_short(file);
     spec.name = "long";
-    spec.workload.runtime = 3600 * util::kSecond;
-    spec.workload.time_based = true;
-    spec.workload.thinktime = util::kSecond / 200;
+    testing::io(spec).workload.runtime = 3600 * util::kSecond;
+    testing::io(spec).workload.time_based = true;
+    testing::io(spec).workload.thinktime = util::kSecond / 200;
     return spec;
   }
   // Runs it to its end.

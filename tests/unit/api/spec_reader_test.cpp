@@ -5,9 +5,13 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include "unit/job/spec_parts.h"
 
 namespace spliced::api {
 namespace {
+
+using testing::io;
+using testing::policy;
 
 using nlohmann::json;
 using workload::Distribution;
@@ -27,7 +31,7 @@ json with(const std::string& pointer, const json& value) {
 
 job::JobSpec read(const json& job) {
   auto spec = read_spec(job.dump());
-  if (spec) return *spec;
+  if (spec) return spec->spec;
   std::string text;
   for (const auto& error : spec.error().errors) text += error.pointer + ": " + error.detail + "\n";
   ADD_FAILURE() << job.dump() << "\n" << text;
@@ -58,12 +62,12 @@ void refuse(const std::string& pointer, const json& value) {
 }
 
 engine::SpliceOptions splice(const job::JobSpec& spec) {
-  return std::get<engine::SpliceOptions>(spec.engine);
+  return std::get<engine::SpliceOptions>(io(spec).engine);
 }
 
 TEST(SpecReader, TheKindOfAnEngineDecidesWhichOptionsThereAre) {
-  EXPECT_EQ(read("/engine/kind", "splice").engine, engine::Options(engine::SpliceOptions{}));
-  EXPECT_EQ(read("/engine/kind", "psync").engine, engine::Options(engine::PsyncOptions{}));
+  EXPECT_EQ(io(read("/engine/kind", "splice")).engine, engine::Options(engine::SpliceOptions{}));
+  EXPECT_EQ(io(read("/engine/kind", "psync")).engine, engine::Options(engine::PsyncOptions{}));
   json job = with("/engine/kind", "psync");
   job["engine"]["batch"] = 4;
   job["engine"]["read_path"] = "auto";
@@ -83,19 +87,19 @@ TEST(SpecReader, DefaultsAreThoseOfTheContract) {
   const job::JobSpec spec = read(minimal());
   EXPECT_EQ(spec.name, "");
   EXPECT_EQ(spec.targets, std::vector<std::string>{"/dev/x"});
-  EXPECT_EQ(spec.workload.rw, Mode::read);
-  EXPECT_EQ(spec.workload.bs, 4096U);
-  EXPECT_TRUE(spec.workload.size.relative);
-  EXPECT_EQ(spec.workload.size.percent, 100);
-  EXPECT_EQ(spec.workload.workers, 1U);
-  EXPECT_TRUE(spec.workload.direct);
-  EXPECT_EQ(spec.workload.seed, 1U);
-  EXPECT_EQ(spec.payload, verify::Payload::stamp);
-  EXPECT_FALSE(std::get<engine::SpliceOptions>(spec.engine).read_path);
-  EXPECT_EQ(std::get<engine::SpliceOptions>(spec.engine).pipe_size, 0U);
-  EXPECT_EQ(spec.error_policy.max_errors, 0U);
+  EXPECT_EQ(io(spec).workload.rw, Mode::read);
+  EXPECT_EQ(io(spec).workload.bs, 4096U);
+  EXPECT_TRUE(io(spec).workload.size.relative);
+  EXPECT_EQ(io(spec).workload.size.percent, 100);
+  EXPECT_EQ(io(spec).workload.workers, 1U);
+  EXPECT_TRUE(io(spec).workload.direct);
+  EXPECT_EQ(io(spec).workload.seed, 1U);
+  EXPECT_EQ(io(spec).payload, verify::Payload::stamp);
+  EXPECT_FALSE(std::get<engine::SpliceOptions>(io(spec).engine).read_path);
+  EXPECT_EQ(std::get<engine::SpliceOptions>(io(spec).engine).pipe_size, 0U);
+  EXPECT_EQ(policy(spec).max_errors, 0U);
   EXPECT_EQ(spec.criteria.max_io_errors, 0U);
-  EXPECT_EQ(spec.error_policy.stall_timeout, 60 * util::kSecond);
+  EXPECT_EQ(policy(spec).stall_timeout, 60 * util::kSecond);
   EXPECT_FALSE(spec.destructive);
 }
 
@@ -110,27 +114,27 @@ TEST(SpecReader, ReadsTopLevelFields) {
 
 TEST(SpecReader, ReadsEveryMode) {
   for (std::size_t i = 0; i < workload::kModeNames.size(); ++i) {
-    EXPECT_EQ(read("/workload/rw", workload::kModeNames[i]).workload.rw, static_cast<Mode>(i));
+    EXPECT_EQ(io(read("/workload/rw", workload::kModeNames[i])).workload.rw, static_cast<Mode>(i));
   }
-  EXPECT_EQ(read("/workload/rw", "readwrite").workload.rw, Mode::rw);
+  EXPECT_EQ(io(read("/workload/rw", "readwrite")).workload.rw, Mode::rw);
 }
 
 TEST(SpecReader, ReadsNumbersAndSwitches) {
-  EXPECT_EQ(read("/workload/rwmixread", 0).workload.rwmixread, 0U);
-  EXPECT_EQ(read("/workload/rwmixread", 100).workload.rwmixread, 100U);
-  EXPECT_EQ(read("/workload/loops", 9223372036854775807).workload.loops, 9223372036854775807U);
-  EXPECT_EQ(read("/workload/workers", 64).workload.workers, 64U);
-  EXPECT_FALSE(read("/workload/direct", false).workload.direct);
-  EXPECT_EQ(read("/workload/rate_iops", 7).workload.rate_iops, 7U);
-  EXPECT_EQ(read("/workload/seed", 0).workload.seed, 0U);
-  EXPECT_EQ(read("/workload/seed", 18446744073709551615U).workload.seed, 18446744073709551615U);
-  EXPECT_EQ(read("/workload/workers", 64.0).workload.workers, 64U);
-  EXPECT_EQ(read("/workload/rate", 1e6).workload.rate, 1'000'000U);
-  EXPECT_TRUE(read("/workload/end_fsync", true).workload.end_fsync);
+  EXPECT_EQ(io(read("/workload/rwmixread", 0)).workload.rwmixread, 0U);
+  EXPECT_EQ(io(read("/workload/rwmixread", 100)).workload.rwmixread, 100U);
+  EXPECT_EQ(io(read("/workload/loops", 9223372036854775807)).workload.loops, 9223372036854775807U);
+  EXPECT_EQ(io(read("/workload/workers", 64)).workload.workers, 64U);
+  EXPECT_FALSE(io(read("/workload/direct", false)).workload.direct);
+  EXPECT_EQ(io(read("/workload/rate_iops", 7)).workload.rate_iops, 7U);
+  EXPECT_EQ(io(read("/workload/seed", 0)).workload.seed, 0U);
+  EXPECT_EQ(io(read("/workload/seed", 18446744073709551615U)).workload.seed, 18446744073709551615U);
+  EXPECT_EQ(io(read("/workload/workers", 64.0)).workload.workers, 64U);
+  EXPECT_EQ(io(read("/workload/rate", 1e6)).workload.rate, 1'000'000U);
+  EXPECT_TRUE(io(read("/workload/end_fsync", true)).workload.end_fsync);
   EXPECT_TRUE(splice(read("/engine/gift", true)).gift);
-  EXPECT_EQ(read("/error_policy/max_errors", 3).error_policy.max_errors, 3U);
+  EXPECT_EQ(policy(read("/error_policy/max_errors", 3)).max_errors, 3U);
   EXPECT_EQ(read("/criteria/max_io_errors", 3).criteria.max_io_errors, 3U);
-  EXPECT_EQ(read("/criteria/max_io_errors", 3).error_policy.max_errors, 0U) << "two different things";
+  EXPECT_EQ(policy(read("/criteria/max_io_errors", 3)).max_errors, 0U) << "two different things";
   EXPECT_EQ(splice(read("/engine/batch", 1)).batch, 1U);
   EXPECT_EQ(splice(read("/engine/batch", "auto")).batch, 0U);
 }
@@ -139,33 +143,33 @@ TEST(SpecReader, ReadsWhatOnlyAWriterHas) {
   json job = with("/workload/rw", "write");
   job["workload"].update({{"fsync", 1}, {"fdatasync", 2}, {"sync_file_range", 3}, {"payload", "zero"}});
   const job::JobSpec spec = read(job);
-  EXPECT_EQ(spec.workload.fsync, 1U);
-  EXPECT_EQ(spec.workload.fdatasync, 2U);
-  EXPECT_EQ(spec.workload.sync_file_range, 3U);
-  EXPECT_EQ(spec.payload, verify::Payload::zero);
-  EXPECT_EQ(read("/workload/payload", "random").payload, verify::Payload::random);
+  EXPECT_EQ(io(spec).workload.fsync, 1U);
+  EXPECT_EQ(io(spec).workload.fdatasync, 2U);
+  EXPECT_EQ(io(spec).workload.sync_file_range, 3U);
+  EXPECT_EQ(io(spec).payload, verify::Payload::zero);
+  EXPECT_EQ(io(read("/workload/payload", "random")).payload, verify::Payload::random);
 }
 
 TEST(SpecReader, ReadsSizes) {
   const std::pair<json, std::uint64_t> sizes[] = {
       {4096, 4096},      {"4096", 4096},       {"64k", 65536},     {"64K", 65536}, {"4KiB", 4096},    {"1M", 1 << 20},
       {"1MiB", 1 << 20}, {"32MB", 32'000'000}, {"512kB", 512'000}, {"0.5k", 512},  {"1.5M", 3 << 19}, {"512B", 512}};
-  for (const auto& [text, bytes] : sizes) EXPECT_EQ(read("/workload/bs", text).workload.bs, bytes) << text;
-  EXPECT_EQ(read("/workload/rate", "2G").workload.rate, 2ULL << 30);
-  EXPECT_EQ(read("/workload/size", "1T").workload.size.bytes, 1ULL << 40);
-  EXPECT_EQ(read("/workload/size", "1TB").workload.size.bytes, 1'000'000'000'000U);
+  for (const auto& [text, bytes] : sizes) EXPECT_EQ(io(read("/workload/bs", text)).workload.bs, bytes) << text;
+  EXPECT_EQ(io(read("/workload/rate", "2G")).workload.rate, 2ULL << 30);
+  EXPECT_EQ(io(read("/workload/size", "1T")).workload.size.bytes, 1ULL << 40);
+  EXPECT_EQ(io(read("/workload/size", "1TB")).workload.size.bytes, 1'000'000'000'000U);
   EXPECT_EQ(splice(read("/engine/pipe_size", "256k")).pipe_size, 262144U);
   EXPECT_EQ(splice(read("/engine/pipe_size", "auto")).pipe_size, 0U);
 }
 
 TEST(SpecReader, ReadsPercentages) {
-  const auto size = read("/workload/size", "12.5%").workload.size;
+  const auto size = io(read("/workload/size", "12.5%")).workload.size;
   EXPECT_TRUE(size.relative);
   EXPECT_EQ(size.percent, 12.5);
-  const auto offset = read("/workload/offset", "0%").workload.offset;
+  const auto offset = io(read("/workload/offset", "0%")).workload.offset;
   EXPECT_TRUE(offset.relative);
   EXPECT_EQ(offset.percent, 0);
-  EXPECT_FALSE(read("/workload/offset", 512).workload.offset.relative);
+  EXPECT_FALSE(io(read("/workload/offset", 512)).workload.offset.relative);
 }
 
 TEST(SpecReader, ReadsDurations) {
@@ -179,18 +183,19 @@ TEST(SpecReader, ReadsDurations) {
                                                     {0.25, util::kSecond / 4},
                                                     {"1.5s", 3 * util::kSecond / 2},
                                                     {0, 0}};
-  for (const auto& [text, time] : durations) EXPECT_EQ(read("/workload/runtime", text).workload.runtime, time) << text;
-  EXPECT_EQ(read("/workload/thinktime", "10us").workload.thinktime, 10'000);
-  EXPECT_EQ(read("/error_policy/stall_timeout", "5s").error_policy.stall_timeout, 5 * util::kSecond);
+  for (const auto& [text, time] : durations)
+    EXPECT_EQ(io(read("/workload/runtime", text)).workload.runtime, time) << text;
+  EXPECT_EQ(io(read("/workload/thinktime", "10us")).workload.thinktime, 10'000);
+  EXPECT_EQ(policy(read("/error_policy/stall_timeout", "5s")).stall_timeout, 5 * util::kSecond);
   EXPECT_TRUE(
-      read(json{{"targets", {"/x"}}, {"workload", {{"time_based", true}, {"runtime", 1}}}}).workload.time_based);
+      io(read(json{{"targets", {"/x"}}, {"workload", {{"time_based", true}, {"runtime", 1}}}})).workload.time_based);
 }
 
 TEST(SpecReader, ReadsDistributions) {
   const auto kind_of = [](const char* text) {
     json job = with("/workload/random_distribution", text);
     job["workload"]["rw"] = "randread";
-    return read(job).workload.distribution;
+    return io(read(job)).workload.distribution;
   };
   EXPECT_EQ(kind_of("uniform").kind, Distribution::Kind::uniform);
   EXPECT_EQ(kind_of("random").kind, Distribution::Kind::uniform);

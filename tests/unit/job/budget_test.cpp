@@ -9,6 +9,7 @@
 namespace spliced::job {
 namespace {
 
+using testing::io;
 using testing::reading;
 using testing::writing;
 using util::Pages;
@@ -25,26 +26,26 @@ ServiceLimits limits_of(std::uint64_t buffers, std::uint64_t pipes) {
 
 JobSpec writing_blocks_of(std::uint64_t bs, unsigned workers = 1) {
   JobSpec spec = writing({"/x"});
-  spec.workload.bs = bs;
-  spec.workload.workers = workers;
+  io(spec).workload.bs = bs;
+  io(spec).workload.workers = workers;
   return spec;
 }
 
 TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
-  spec.workload.workers = 2;
+  io(spec).workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grant.pipe_limit, run::kLargestGrant);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 2);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grant.pipe_limit, 0U);
-  spec.workload.rw = workload::Mode::randrw;
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grant.pipe_limit, kMiB / 4) << "one for each direction";
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grants.at(0).pipe_limit, run::kLargestGrant);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).pipe_limit, kMiB / 2);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grants.at(0).pipe_limit, 0U);
+  io(spec).workload.rw = workload::Mode::randrw;
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).pipe_limit, kMiB / 4) << "one for each direction";
   EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).threads, 4U);
 }
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
-  const auto batch = [&](const Reservation& out) { return run::largest_batch(run::settings_to_try(spec, out.grant)); };
+  const auto batch = [&](const Reservation& out) { return run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0))); };
   const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
   EXPECT_EQ(batch(first), 8U);
@@ -53,17 +54,17 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   EXPECT_EQ(batch(more), 2U);
   const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
-  EXPECT_EQ(last.grant.pipe_limit, run::kLargestGrant) << "pipes are no buffers";
+  EXPECT_EQ(last.grants.at(0).pipe_limit, run::kLargestGrant) << "pipes are no buffers";
 }
 
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = kMiB;
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
   EXPECT_EQ(
-      run::largest_batch(run::settings_to_try(spec, plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grant)),
+      run::largest_batch(run::settings_to_try(io(spec), plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0))),
       64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
-  EXPECT_EQ(run::largest_batch(run::settings_to_try(spec, out.grant)), 4U);
+  EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0))), 4U);
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
@@ -71,8 +72,8 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
     const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
-    const std::size_t batch = run::largest_batch(run::settings_to_try(spec, out.grant));
-    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grant.payload_pages);
+    const std::size_t batch = run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0)));
+    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grants.at(0).payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
     EXPECT_GE(each, bs * batch);
   }
@@ -80,19 +81,19 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
 
 TEST(Budget, TheReadsOfAWorkerShareABuffer) {
   JobSpec spec = reading({"/x", "/y"});
-  spec.workload.workers = 3;
+  io(spec).workload.workers = 3;
   for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{std::size_t{16384}}}) {
-    spec.workload.bs = bs;
+    io(spec).workload.bs = bs;
     EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs)
         << "however many there are in a batch";
   }
-  spec.workload.bs = kMaxBlock;
+  io(spec).workload.bs = kMaxBlock;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * std::size_t{16384});
 }
 
 TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   const auto pages = [](const JobSpec& spec) {
-    return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grant.payload_pages;
+    return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grants.at(0).payload_pages;
   };
   EXPECT_EQ(pages(writing_blocks_of(65536)), Pages::huge);
   EXPECT_EQ(pages(writing_blocks_of(65536, 32)), Pages::huge);
@@ -117,7 +118,7 @@ TEST(Budget, ATargetAndEachOfItsWorkersTakeDescriptors) {
   JobSpec spec = reading({"/x", "/y", "/z"});
   const std::uint64_t one = descriptors_of(spec);
   EXPECT_GE(one, 5U) << "a target, and two ends of a pipe for each direction";
-  spec.workload.workers = 2;
+  io(spec).workload.workers = 2;
   EXPECT_GE(descriptors_of(spec), one + 4);
   EXPECT_EQ(descriptors_of(reading({"/x"})), one) << "each device has a table of its own";
 }
@@ -125,11 +126,11 @@ TEST(Budget, ATargetAndEachOfItsWorkersTakeDescriptors) {
 TEST(Budget, OnlySoManyDescriptorsAreThere) {
   ServiceLimits limits = generous();
   JobSpec spec = reading({"/x", "/y"});
-  spec.workload.workers = 8;
+  io(spec).workload.workers = 8;
   limits.descriptors = descriptors_of(spec);
   Budget budget(limits);
   ASSERT_TRUE(budget.reserve(spec, {}));
-  spec.workload.workers = 9;
+  io(spec).workload.workers = 9;
   const auto refused = budget.reserve(spec, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, util::Errc::exhausted);
@@ -191,14 +192,14 @@ TEST(Budget, JobsOneAfterTheOtherFillTheMemoryAndNoMore) {
 
 TEST(Budget, PipesAndWorkersAreMemoryToo) {
   JobSpec spec = reading({"/x"});
-  spec.workload.workers = 64;
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = kMiB;
+  io(spec).workload.workers = 64;
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
   const auto roomy = Budget(generous()).reserve(spec, bound(512 * kMiB));
   ASSERT_TRUE(roomy);
   EXPECT_EQ(roomy->pipes, 64 * kMiB);
   EXPECT_GE(roomy->memory(), 64 * kMiB + 64 * kWorkerBytes);
   EXPECT_FALSE(Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB)));
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 0;
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 0;
   const auto modest = Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB));
   ASSERT_TRUE(modest) << "a job that leaves the size of its pipes open makes do with less";
   EXPECT_LE(modest->memory(), 64 * kMiB);
@@ -206,9 +207,9 @@ TEST(Budget, PipesAndWorkersAreMemoryToo) {
 
 TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   JobSpec spec = writing_blocks_of(kMiB);
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 64 * kMiB;
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 64 * kMiB;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
-  spec.workload.rw = workload::Mode::trim;
+  io(spec).workload.rw = workload::Mode::trim;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
 }

@@ -12,6 +12,9 @@
 namespace spliced::job {
 namespace {
 
+using testing::io;
+using testing::policy;
+
 using workload::Amount;
 using workload::Distribution;
 using workload::Mode;
@@ -23,7 +26,7 @@ JobSpec valid() {
 }
 JobSpec valid_writer() {
   JobSpec spec = valid();
-  spec.workload.rw = Mode::write;
+  io(spec).workload.rw = Mode::write;
   spec.destructive = true;
   return spec;
 }
@@ -48,7 +51,7 @@ TEST(CheckSpec, NameLength) {
   spec.name = std::string(kMaxNameLength, 'n');
   EXPECT_EQ(pointers(spec), kNone);
   spec.name += 'n';
-  EXPECT_EQ(pointers(spec), Pointers{"/name"});
+  EXPECT_EQ(pointers(spec), Pointers{"name"});
   spec.name.clear();
   for (std::size_t i = 0; i < kMaxNameLength; ++i) spec.name += "é";
   EXPECT_EQ(pointers(spec), kNone);
@@ -57,146 +60,146 @@ TEST(CheckSpec, NameLength) {
 TEST(CheckSpec, NumberOfTargets) {
   JobSpec spec = valid();
   spec.targets.clear();
-  EXPECT_EQ(pointers(spec), Pointers{"/targets"});
+  EXPECT_EQ(pointers(spec), Pointers{"targets"});
   for (std::size_t i = 0; i < kMaxTargets; ++i) spec.targets.push_back("/t/" + std::to_string(i));
   EXPECT_EQ(pointers(spec), kNone);
   spec.targets.emplace_back("/t/one-more");
-  EXPECT_EQ(pointers(spec), Pointers{"/targets"});
+  EXPECT_EQ(pointers(spec), Pointers{"targets"});
 }
 
 TEST(CheckSpec, EachTargetIsAnAbsolutePathOnce) {
   JobSpec spec = valid();
   spec.targets = {"/a", "b", "", "/a", std::string("/c\0d", 4)};
-  EXPECT_EQ(pointers(spec), (Pointers{"/targets/1", "/targets/2", "/targets/3", "/targets/4"}));
+  EXPECT_EQ(pointers(spec), (Pointers{"targets/1", "targets/2", "targets/3", "targets/4"}));
 }
 
 TEST(CheckSpec, PercentageOfReads) {
   JobSpec spec = valid();
   for (const unsigned good : {0U, 100U}) {
-    spec.workload.rwmixread = good;
+    io(spec).workload.rwmixread = good;
     EXPECT_EQ(pointers(spec), kNone);
   }
-  spec.workload.rwmixread = 101;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/rwmixread"});
+  io(spec).workload.rwmixread = 101;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/rwmixread"});
 }
 
 TEST(CheckSpec, Workers) {
   JobSpec spec = valid();
-  spec.workload.workers = kMaxWorkers;
+  io(spec).workload.workers = kMaxWorkers;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.workload.workers = kMaxWorkers + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/workers"});
-  spec.workload.workers = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/workers"});
+  io(spec).workload.workers = kMaxWorkers + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/workers"});
+  io(spec).workload.workers = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/workers"});
 }
 
 TEST(CheckSpec, Loops) {
   JobSpec spec = valid();
-  spec.workload.loops = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/loops"});
+  io(spec).workload.loops = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/loops"});
 }
 
 TEST(CheckSpec, RelativeSize) {
   JobSpec spec = valid();
   for (const double good : {0.001, 100.0}) {
-    spec.workload.size = {true, 0, good};
+    io(spec).workload.size = {true, 0, good};
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
   for (const double bad : {0.0, -1.0, 100.001, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    spec.workload.size = {true, 0, bad};
-    EXPECT_EQ(pointers(spec), Pointers{"/workload/size"}) << bad;
+    io(spec).workload.size = {true, 0, bad};
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/size"}) << bad;
   }
 }
 
 TEST(CheckSpec, AbsoluteSize) {
   JobSpec spec = valid();
-  spec.workload.size = {false, 1, 0};
+  io(spec).workload.size = {false, 1, 0};
   EXPECT_EQ(pointers(spec), kNone);
-  spec.workload.size = {false, 0, 0};
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/size"});
+  io(spec).workload.size = {false, 0, 0};
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/size"});
 }
 
 TEST(CheckSpec, Offset) {
   JobSpec spec = valid();
   for (const double good : {0.0, 99.9}) {
-    spec.workload.offset = {true, 0, good};
+    io(spec).workload.offset = {true, 0, good};
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
   for (const double bad : {-0.1, 100.0, std::nan("")}) {
-    spec.workload.offset = {true, 0, bad};
-    EXPECT_EQ(pointers(spec), Pointers{"/workload/offset"}) << bad;
+    io(spec).workload.offset = {true, 0, bad};
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/offset"}) << bad;
   }
-  spec.workload.offset = {false, std::numeric_limits<std::uint64_t>::max(), 0};
+  io(spec).workload.offset = {false, std::numeric_limits<std::uint64_t>::max(), 0};
   EXPECT_EQ(pointers(spec), kNone);  // the target decides
 }
 
 TEST(CheckSpec, BlockSize) {
   JobSpec spec = valid();
   for (const std::uint64_t good : {kMinBlock, kMaxBlock}) {
-    spec.workload.bs = good;
+    io(spec).workload.bs = good;
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
-  spec.workload.bs = kMaxBlock + kMinBlock;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
-  spec.workload.bs = kMinBlock + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
-  spec.workload.bs = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
+  io(spec).workload.bs = kMaxBlock + kMinBlock;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  io(spec).workload.bs = kMinBlock + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  io(spec).workload.bs = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
 }
 
 TEST(CheckSpec, BuffersOfAllWorkers) {
   JobSpec spec = valid_writer();
-  spec.workload.bs = kMaxBlock;
-  spec.workload.workers = kMaxBufferBytes / kMaxBlock - 1;  // a worker has a little more than a block
+  io(spec).workload.bs = kMaxBlock;
+  io(spec).workload.workers = kMaxBufferBytes / kMaxBlock - 1;  // a worker has a little more than a block
   EXPECT_EQ(pointers(spec), kNone);
   spec.targets.emplace_back("/dev/sdy");
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/bs"});
-  spec.workload.workers /= 2;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  io(spec).workload.workers /= 2;
   EXPECT_EQ(pointers(spec), kNone);
 }
 
 TEST(CheckSpec, ReadsOfAnyBlockFitIntoTheBuffers) {
   JobSpec spec = valid();
   spec.targets.emplace_back("/dev/sdy");
-  spec.workload.bs = kMaxBlock;
-  spec.workload.workers = kMaxWorkers;
+  io(spec).workload.bs = kMaxBlock;
+  io(spec).workload.workers = kMaxWorkers;
   EXPECT_EQ(pointers(spec), kNone);
 }
 
 TEST(CheckSpec, PipeSize) {
   JobSpec spec = valid();
   for (const std::uint64_t good : {std::uint64_t{0}, std::uint64_t{util::kPageSize}, engine::kMaxPipe}) {
-    std::get<engine::SpliceOptions>(spec.engine).pipe_size = good;
+    std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = good;
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
   for (const std::uint64_t bad : {std::uint64_t{util::kPageSize + 1}, engine::kMaxPipe + util::kPageSize}) {
-    std::get<engine::SpliceOptions>(spec.engine).pipe_size = bad;
-    EXPECT_EQ(pointers(spec), Pointers{"/engine/pipe_size"}) << bad;
+    std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = bad;
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/pipe_size"}) << bad;
   }
 }
 
 TEST(CheckSpec, Batch) {
   JobSpec spec = valid();
-  std::get<engine::SpliceOptions>(spec.engine).batch = engine::kMaxBatch;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = engine::kMaxBatch;
   EXPECT_EQ(pointers(spec), kNone);
-  std::get<engine::SpliceOptions>(spec.engine).batch = engine::kMaxBatch + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = engine::kMaxBatch + 1;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
 }
 
 TEST(CheckSpec, ABatchMustFitIntoThePipe) {
   JobSpec spec = valid();
-  spec.workload.bs = 65536;
-  std::get<engine::SpliceOptions>(spec.engine).batch = 16;
+  io(spec).workload.bs = 65536;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 16;
   EXPECT_EQ(pointers(spec), kNone);
-  std::get<engine::SpliceOptions>(spec.engine).batch = 17;
-  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 2 << 20;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 17;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 2 << 20;
   EXPECT_EQ(pointers(spec), kNone);
-  std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
-  EXPECT_EQ(pointers(spec), Pointers{"/engine/batch"});
-  std::get<engine::SpliceOptions>(spec.engine).batch = 1;
+  std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.workload.bs = kMaxBlock;
+  io(spec).workload.bs = kMaxBlock;
   EXPECT_EQ(pointers(spec), kNone) << "one block may be larger than the pipe";
 }
 
@@ -204,38 +207,38 @@ TEST(CheckSpec, TextThatAnyDoorMayRefuse) {
   for (const char* unfit : {"a\xef\xbf\xbe", "\xef\xb7\x90", "a\nb", "a\x7f", "\xc2\x80", "\xff"}) {
     JobSpec spec = valid();
     spec.name = unfit;
-    EXPECT_EQ(pointers(spec), Pointers{"/name"}) << unfit;
+    EXPECT_EQ(pointers(spec), Pointers{"name"}) << unfit;
     spec = valid();
     spec.targets.at(0) += unfit;
-    EXPECT_EQ(pointers(spec), Pointers{"/targets/0"}) << unfit;
+    EXPECT_EQ(pointers(spec), Pointers{"targets/0"}) << unfit;
   }
   JobSpec spec = valid();
   spec.name = std::string("a\0b", 3);
-  EXPECT_EQ(pointers(spec), Pointers{"/name"});
+  EXPECT_EQ(pointers(spec), Pointers{"name"});
   spec.name = "Prüfung 磁盘 😀 \xef\xbf\xbd";
   EXPECT_EQ(pointers(spec), kNone);
 }
 
 TEST(CheckSpec, Times) {
   JobSpec spec = valid();
-  spec.workload.time_based = true;
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/time_based"});
-  spec.workload.runtime = 1;
+  io(spec).workload.time_based = true;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/time_based"});
+  io(spec).workload.runtime = 1;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.error_policy.stall_timeout = 1;
+  policy(spec).stall_timeout = 1;
   EXPECT_EQ(pointers(spec), kNone);
-  spec.error_policy.stall_timeout = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"/error_policy/stall_timeout"});
+  policy(spec).stall_timeout = 0;
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/error_policy/stall_timeout"});
 }
 
 TEST(CheckSpec, DistributionParameters) {
   JobSpec spec = valid();
-  spec.workload.rw = Mode::randread;
+  io(spec).workload.rw = Mode::randread;
   const auto check = [&](Distribution::Kind kind, double parameter) {
-    spec.workload.distribution = {kind, parameter};
+    io(spec).workload.distribution = {kind, parameter};
     return pointers(spec);
   };
-  const Pointers refused{"/workload/random_distribution"};
+  const Pointers refused{"stages/0/workload/random_distribution"};
   EXPECT_EQ(check(Distribution::Kind::uniform, 0), kNone);
   for (const double good : {0.01, 1.0, 100.0}) EXPECT_EQ(check(Distribution::Kind::zipf, good), kNone) << good;
   for (const double bad : {0.0, -1.0, 100.1, std::nan("")}) EXPECT_EQ(check(Distribution::Kind::zipf, bad), refused);
@@ -247,18 +250,18 @@ TEST(CheckSpec, DistributionParameters) {
 
 TEST(CheckSpec, OnlyARandomModeHasADistribution) {
   JobSpec spec = valid();
-  spec.workload.distribution = {Distribution::Kind::zipf, 1};
-  EXPECT_EQ(pointers(spec), Pointers{"/workload/random_distribution"});
-  spec.workload.rw = Mode::randread;
+  io(spec).workload.distribution = {Distribution::Kind::zipf, 1};
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/random_distribution"});
+  io(spec).workload.rw = Mode::randread;
   EXPECT_EQ(pointers(spec), kNone);
 }
 
 TEST(CheckSpec, WhatDestroysMustSaySo) {
   for (std::size_t i = 0; i < workload::kModeNames.size(); ++i) {
     JobSpec spec = valid();
-    spec.workload.rw = static_cast<Mode>(i);
-    const bool destroys = workload::destroys(spec.workload.rw);
-    EXPECT_EQ(pointers(spec), destroys ? Pointers{"/destructive"} : kNone) << workload::kModeNames[i];
+    io(spec).workload.rw = static_cast<Mode>(i);
+    const bool destroys = workload::destroys(io(spec).workload.rw);
+    EXPECT_EQ(pointers(spec), destroys ? Pointers{"destructive"} : kNone) << workload::kModeNames[i];
     spec.destructive = true;
     EXPECT_EQ(pointers(spec), kNone) << workload::kModeNames[i];
   }
@@ -270,33 +273,33 @@ TEST(CheckSpec, OnlyAReaderMayShare) {
   EXPECT_EQ(pointers(spec), kNone);
   JobSpec writer = valid_writer();
   writer.allow_in_use = true;
-  EXPECT_EQ(pointers(writer), Pointers{"/allow_in_use"});
+  EXPECT_EQ(pointers(writer), Pointers{"allow_in_use"});
 }
 
 TEST(CheckSpec, OnlyAWriterSyncs) {
   using workload::WorkloadSpec;
   const std::vector<std::pair<std::uint64_t WorkloadSpec::*, const char*>> fields{
-      {&WorkloadSpec::fsync, "/workload/fsync"},
-      {&WorkloadSpec::fdatasync, "/workload/fdatasync"},
-      {&WorkloadSpec::sync_file_range, "/workload/sync_file_range"}};
+      {&WorkloadSpec::fsync, "stages/0/workload/fsync"},
+      {&WorkloadSpec::fdatasync, "stages/0/workload/fdatasync"},
+      {&WorkloadSpec::sync_file_range, "stages/0/workload/sync_file_range"}};
   for (const auto& [field, pointer] : fields) {
     JobSpec reader = valid();
-    reader.workload.*field = 1;
+    io(reader).workload.*field = 1;
     EXPECT_EQ(pointers(reader), Pointers{pointer});
     JobSpec writer = valid_writer();
-    writer.workload.*field = 1;
+    io(writer).workload.*field = 1;
     EXPECT_EQ(pointers(writer), kNone);
   }
 }
 
 TEST(CheckSpec, EverythingThatIsWrongIsSaidAtOnce) {
   JobSpec spec;
-  spec.workload.rw = Mode::write;
-  spec.workload.loops = 0;
-  spec.workload.bs = 1;
-  spec.error_policy.stall_timeout = -1;
+  io(spec).workload.rw = Mode::write;
+  io(spec).workload.loops = 0;
+  io(spec).workload.bs = 1;
+  policy(spec).stall_timeout = -1;
   EXPECT_EQ(pointers(spec),
-            (Pointers{"/targets", "/workload/loops", "/workload/bs", "/error_policy/stall_timeout", "/destructive"}));
+            (Pointers{"targets", "stages/0/workload/loops", "stages/0/workload/bs", "stages/0/error_policy/stall_timeout", "destructive"}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace {
 
 using testing::await;
 using testing::endless;
+using testing::policy;
 using testing::reading;
 using testing::reads_of;
 using testing::text_of;
@@ -145,7 +146,7 @@ TEST_F(RecordsTest, ErrorsAreCountedInTheList) {
   };
   start(faulty_engines());
   JobSpec spec = reading({path, other});
-  spec.error_policy.max_errors = 100;
+  policy(spec).max_errors = 100;
   const std::string id = submit(spec);
   EXPECT_TRUE(service->wait(id, testing::kPatienceNanos));
   EXPECT_EQ(service->list({}).at(0).errors, 3U);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "job/plan.h"
+#include "job/range.h"
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -101,7 +101,7 @@ TEST_F(ResolveRange, TheOddEndOfATargetIsNotLeftOutInSilence) {
        {std::tuple(10'000U, 512U, "9728"), std::tuple(8192U + 512, 4096U, "8192")}) {
     facts.size = size;
     facts.alignment = alignment;
-    EXPECT_EQ(only_pointer(), "/workload/size");
+    EXPECT_EQ(only_pointer(), "size");
     const std::string& detail = errors.at(0).detail;
     EXPECT_TRUE(contains(detail, std::string("a size of ") + reached)) << detail;
     EXPECT_TRUE(contains(detail, "\"direct\": false")) << detail;
@@ -119,14 +119,14 @@ TEST_F(ResolveRange, TheOddEndOfATargetIsNotLeftOutInSilence) {
 TEST_F(ResolveRange, TheOddEndCountsFromTheOffset) {
   facts.size = 10'000;
   spec.offset = {false, 4096, 0};
-  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_EQ(only_pointer(), "size");
   EXPECT_TRUE(contains(errors.at(0).detail, "a size of 5632")) << errors[0].detail;
   EXPECT_TRUE(contains(errors.at(0).detail, "the last 272 of its 10000 bytes")) << errors[0].detail;
 }
 
 TEST_F(ResolveRange, AFileSmallerThanASectorHasOneWayOut) {
   facts.size = 100;
-  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_EQ(only_pointer(), "size");
   EXPECT_FALSE(contains(errors.at(0).detail, "a size of 0")) << errors[0].detail;
   EXPECT_TRUE(contains(errors.at(0).detail, "give \"direct\": false")) << errors[0].detail;
 }
@@ -174,12 +174,12 @@ TEST_F(ResolveRange, ExactlyToTheEndIsFineAndOneSectorMoreIsNot) {
   resolve();
   EXPECT_TRUE(errors.empty());
   spec.size.bytes += 512;
-  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_EQ(only_pointer(), "size");
 }
 
 TEST_F(ResolveRange, AnOffsetAtTheEndIsRefused) {
   spec.offset = {false, facts.size, 0};
-  EXPECT_EQ(only_pointer(), "/workload/offset");
+  EXPECT_EQ(only_pointer(), "offset");
   spec.offset.bytes = facts.size - 512;
   spec.size = {false, 512, 0};
   resolve();
@@ -190,14 +190,14 @@ TEST_F(ResolveRange, TheLargestNumbersDoNotWrapAround) {
   spec.direct = false;
   spec.offset = {false, 512, 0};
   spec.size = {false, ~std::uint64_t{0}, 0};
-  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_EQ(only_pointer(), "size");
   spec.offset.bytes = ~std::uint64_t{0};
-  EXPECT_EQ(only_pointer(), "/workload/offset");
+  EXPECT_EQ(only_pointer(), "offset");
 }
 
 TEST_F(ResolveRange, AShareBelowOneSectorIsRefused) {
   spec.size = {true, 0, 0.0001};
-  EXPECT_EQ(only_pointer(), "/workload/size");
+  EXPECT_EQ(only_pointer(), "size");
 }
 
 TEST_F(ResolveRange, DirectIoNeedsAlignedNumbers) {
@@ -205,15 +205,15 @@ TEST_F(ResolveRange, DirectIoNeedsAlignedNumbers) {
     facts.alignment = alignment;
     spec = {};
     spec.bs = alignment / 2 * 3;
-    EXPECT_EQ(only_pointer(), "/workload/bs") << alignment;
+    EXPECT_EQ(only_pointer(), "bs") << alignment;
     EXPECT_TRUE(contains(errors.at(0).detail, std::to_string(alignment)));
     spec.bs = alignment;
     spec.offset = {false, alignment / 2, 0};
     spec.size = {false, alignment, 0};
-    EXPECT_EQ(only_pointer(), "/workload/offset") << alignment;
+    EXPECT_EQ(only_pointer(), "offset") << alignment;
     spec.offset.bytes = alignment;
     spec.size.bytes = alignment + alignment / 2;
-    EXPECT_EQ(only_pointer(), "/workload/size") << alignment;
+    EXPECT_EQ(only_pointer(), "size") << alignment;
     spec.direct = false;
     EXPECT_EQ(only_pointer(), "0 errors") << alignment;
   }
@@ -222,7 +222,7 @@ TEST_F(ResolveRange, DirectIoNeedsAlignedNumbers) {
 TEST_F(ResolveRange, A512ByteBlockIsNotEnoughFor4096ByteSectors) {
   facts.alignment = 4096;
   spec.bs = 512;
-  EXPECT_EQ(only_pointer(), "/workload/bs");
+  EXPECT_EQ(only_pointer(), "bs");
 }
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace {
 
 using testing::await;
 using testing::contains;
+using testing::io;
+using testing::policy;
 using testing::reading;
 using testing::reads_of;
 using testing::writing;
@@ -28,7 +30,7 @@ TEST_F(JobServiceErrors, ErrorsUpToTheLimitAreLivedThrough) {
   start(faulty_engines());
   fail_blocks({1, 3, 5});
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 3;
+  policy(spec).max_errors = 3;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
   EXPECT_EQ(job.verdict, Verdict::fail);
@@ -53,7 +55,7 @@ TEST_F(JobServiceErrors, ErrorsPassWhereTheJobAllowsThem) {
   start(faulty_engines());
   fail_blocks({1, 3, 5});
   JobSpec spec = reading({bad, good});
-  spec.error_policy.max_errors = 3;
+  policy(spec).max_errors = 3;
   spec.criteria.max_io_errors = 3;
   EXPECT_EQ(run(spec).verdict, Verdict::pass);
   spec.criteria.max_io_errors = 2;
@@ -68,7 +70,7 @@ TEST_F(JobServiceErrors, OneMoreThanTheLimitFailsTheDevice) {
   start(faulty_engines());
   fail_blocks({1, 3, 5});
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 2;
+  policy(spec).max_errors = 2;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_EQ(job.verdict, Verdict::fail);
@@ -143,7 +145,7 @@ TEST_F(JobServiceErrors, ATargetThatCannotSpliceFailsAtOnce) {
   start(faulty_engines());
   fail_blocks({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, EINVAL);
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 1000;
+  policy(spec).max_errors = 1000;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_TRUE(contains(job.devices.at(0).reason, "splice_unsupported")) << job.devices[0].reason;
@@ -154,8 +156,8 @@ TEST_F(JobServiceErrors, APinnedReadPathThatIsRefusedFailsAtOnce) {
   start(faulty_engines());
   sys.vmsplice_error = EPERM;
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 1000;
-  std::get<engine::SpliceOptions>(spec.engine).read_path = engine::ReadPath::copy;
+  policy(spec).max_errors = 1000;
+  std::get<engine::SpliceOptions>(io(spec).engine).read_path = engine::ReadPath::copy;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_TRUE(contains(job.devices.at(0).reason, "read path that the job pinned")) << job.devices[0].reason;
@@ -177,7 +179,7 @@ TEST_F(JobServiceErrors, ATargetThatShrinksIsGone) {
     return offset == 8192 && ::truncate(bad.c_str(), 4096) != 0 ? errno : 0;
   };
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 1000;
+  policy(spec).max_errors = 1000;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_TRUE(contains(job.devices.at(0).reason, "the device went away or shrank")) << job.devices[0].reason;
@@ -190,7 +192,7 @@ TEST_F(JobServiceErrors, AMediumErrorIsTriedABoundedNumberOfTimes) {
   start(faulty_engines());
   fail_blocks({2}, ENODATA);
   JobSpec spec = reading({bad});
-  spec.error_policy.max_errors = 1;
+  policy(spec).max_errors = 1;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
   EXPECT_EQ(job.devices.at(0).errors.at(0).error, "ENODATA");
@@ -203,7 +205,7 @@ TEST_F(JobServiceErrors, AFailedSyncIsAnError) {
   start(faulty_engines());
   sys.on_sync = [] { return EIO; };
   JobSpec spec = writing({bad});
-  spec.workload.end_fsync = true;
+  io(spec).workload.end_fsync = true;
   const JobSnapshot job = run(spec);
   EXPECT_EQ(job.state, State::failed);
   EXPECT_EQ(job.devices.at(0).criteria.at(0).measured, 1U);
@@ -215,10 +217,10 @@ TEST_F(JobServiceErrors, ErrorsOfAllWorkersCountTogether) {
   start(faulty_engines());
   fail_blocks({0, 9});
   JobSpec spec = reading({bad});
-  spec.workload.workers = 2;
-  spec.error_policy.max_errors = 1;
+  io(spec).workload.workers = 2;
+  policy(spec).max_errors = 1;
   EXPECT_EQ(run(spec).state, State::failed);
-  spec.error_policy.max_errors = 2;
+  policy(spec).max_errors = 2;
   EXPECT_EQ(run(spec).state, State::succeeded);
 }
 

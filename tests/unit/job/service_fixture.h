@@ -7,6 +7,7 @@
 
 #include "engine/null/null_engine.h"
 #include "fakes.h"
+#include "spec_parts.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/device/fake_host.h"
@@ -16,20 +17,20 @@ namespace spliced::testing {
 [[nodiscard]] inline job::JobSpec reading(std::vector<std::string> targets) {
   job::JobSpec spec;
   spec.targets = std::move(targets);
-  spec.workload.direct = false;  // the file system of the temporary directory may not have it
+  io(spec).workload.direct = false;  // the file system of the temporary directory may not have it
   return spec;
 }
 [[nodiscard]] inline job::JobSpec writing(std::vector<std::string> targets) {
   job::JobSpec spec = reading(std::move(targets));
-  spec.workload.rw = workload::Mode::write;
+  io(spec).workload.rw = workload::Mode::write;
   spec.destructive = true;
   return spec;
 }
 // Goes on until it is stopped.
 [[nodiscard]] inline job::JobSpec endless(std::vector<std::string> targets) {
   job::JobSpec spec = reading(std::move(targets));
-  spec.workload.time_based = true;
-  spec.workload.runtime = 3600 * util::kSecond;
+  io(spec).workload.time_based = true;
+  io(spec).workload.runtime = 3600 * util::kSecond;
   return spec;
 }
 [[nodiscard]] inline const run::OpSnapshot& reads_of(const job::DeviceSnapshot& device) {

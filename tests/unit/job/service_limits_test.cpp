@@ -9,6 +9,7 @@ namespace {
 using testing::await;
 using testing::contains;
 using testing::endless;
+using testing::io;
 using testing::kPatienceNanos;
 using testing::reading;
 using util::Errc;
@@ -32,18 +33,18 @@ TEST_F(JobServiceLimits, OnlySoManyJobsRun) {
 TEST_F(JobServiceLimits, OnlySoManyWorkersRun) {
   start(null_engines(), {100, 4, 100});
   JobSpec spec = endless({first});
-  spec.workload.workers = 5;
+  io(spec).workload.workers = 5;
   EXPECT_EQ(refused(spec).code, Errc::exhausted);
-  spec.workload.workers = 3;
+  io(spec).workload.workers = 3;
   const std::string id = submit(spec);
   JobSpec more = reading({second});
-  more.workload.workers = 2;
+  io(more).workload.workers = 2;
   EXPECT_EQ(refused(more).code, Errc::exhausted);
-  more.workload.workers = 1;
+  io(more).workload.workers = 1;
   EXPECT_EQ(run(more).state, State::succeeded);
   EXPECT_TRUE(service->cancel(id, access::itself()));
   (void)wait(id);
-  spec.workload.workers = 4;
+  io(spec).workload.workers = 4;
   EXPECT_NE(submit(spec), "");
 }
 
@@ -293,12 +294,12 @@ TEST_F(JobServiceLimits, PipesShareTheBudget) {
   limits.pipe_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec one = endless({first});
-  one.workload.bs = 1 << 20;
+  io(one).workload.bs = 1 << 20;
   const auto pipe_of = [&](const std::string& id) { return service->get(id)->devices.at(0).tuning.at(0).setting.size; };
   const std::string a = submit(one);
   EXPECT_EQ(pipe_of(a), 1U << 20) << "half of what there is";
   JobSpec two = endless({second});
-  two.workload.bs = 1 << 20;
+  io(two).workload.bs = 1 << 20;
   const std::string b = submit(two);
   EXPECT_EQ(pipe_of(b), 512U << 10) << "half of what is left";
   ASSERT_TRUE(service->cancel(a, access::itself()));
@@ -318,10 +319,10 @@ TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
   limits.largest_pipe = 1 << 20;
   start(null_engines(), limits);
   JobSpec greedy = endless({first});
-  std::get<engine::SpliceOptions>(greedy.engine).pipe_size = 64 << 20;
+  std::get<engine::SpliceOptions>(io(greedy).engine).pipe_size = 64 << 20;
   (void)submit(greedy);
   JobSpec modest = endless({second});
-  modest.workload.bs = 1 << 20;
+  io(modest).workload.bs = 1 << 20;
   EXPECT_EQ(service->get(submit(modest))->devices.at(0).tuning.at(0).setting.size, 1U << 20);
 }
 
@@ -331,8 +332,8 @@ TEST_F(JobServiceLimits, BatchesTakeNoMoreMemoryThanThereIs) {
   limits.buffer_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec spec = endless({first});
-  spec.workload.bs = 65536;
-  spec.workload.workers = 8;
+  io(spec).workload.bs = 65536;
+  io(spec).workload.workers = 8;
   EXPECT_EQ(service->get(submit(spec))->state, State::running) << "with 16 blocks of 64 KiB for each it would not fit";
   EXPECT_EQ(service->get(submit(endless({second})))->state, State::running) << "something was left";
 }
@@ -353,7 +354,7 @@ TEST_F(JobServiceLimits, ADeviceNeedsDescriptorsForItsWorkers) {
   limits.descriptors = descriptors_of(spec);
   start(null_engines(), limits);
   EXPECT_EQ(run(spec).state, State::succeeded);
-  spec.workload.workers = 2;
+  io(spec).workload.workers = 2;
   EXPECT_EQ(refused(spec).code, Errc::exhausted);
 }
 
@@ -376,13 +377,13 @@ TEST_F(JobServiceLimits, TrimsBookNoPipes) {
   limits.pipe_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec trims = endless({first});
-  trims.workload.rw = workload::Mode::trim;
-  trims.workload.workers = 8;
-  trims.workload.bs = 1 << 20;
+  io(trims).workload.rw = workload::Mode::trim;
+  io(trims).workload.workers = 8;
+  io(trims).workload.bs = 1 << 20;
   trims.destructive = true;
   (void)submit(trims);
   JobSpec reads = endless({second});
-  reads.workload.bs = 1 << 20;
+  io(reads).workload.bs = 1 << 20;
   EXPECT_EQ(service->get(submit(reads))->devices.at(0).tuning.at(0).setting.size, 1U << 20);
 }
 

@@ -7,7 +7,9 @@ namespace {
 
 using testing::await;
 using testing::contains;
+using testing::io;
 using testing::kPatienceNanos;
+using testing::policy;
 using testing::reading;
 using testing::reads_of;
 
@@ -35,7 +37,7 @@ struct JobServiceStall : testing::ServiceFixture {
   }
   JobSpec spec_of(std::vector<std::string> targets) {
     JobSpec spec = reading(std::move(targets));
-    spec.error_policy.stall_timeout = 60 * util::kSecond;
+    policy(spec).stall_timeout = 60 * util::kSecond;
     return spec;
   }
   std::string hung = dir.file("hung", 40'960);
@@ -98,8 +100,8 @@ TEST_F(JobServiceStall, LeavesTheOtherDevicesAlone) {
 
 TEST_F(JobServiceStall, ProgressStandsStill) {
   JobSpec spec = spec_of({hung});
-  spec.workload.time_based = true;
-  spec.workload.runtime = 240 * util::kSecond;
+  io(spec).workload.time_based = true;
+  io(spec).workload.runtime = 240 * util::kSecond;
   begin(spec);
   clock.advance(60 * util::kSecond);
   const JobSnapshot job = wait(id);
@@ -108,9 +110,9 @@ TEST_F(JobServiceStall, ProgressStandsStill) {
 
 TEST_F(JobServiceStall, ProgressOfAStalledDeviceStandsStillWhileOthersGoOn) {
   JobSpec spec = spec_of({hung, good});
-  spec.workload.time_based = true;
-  spec.workload.runtime = 240 * util::kSecond;
-  spec.workload.thinktime = 3000 * util::kSecond;  // nothing is in flight on the good one while time passes
+  io(spec).workload.time_based = true;
+  io(spec).workload.runtime = 240 * util::kSecond;
+  io(spec).workload.thinktime = 3000 * util::kSecond;  // nothing is in flight on the good one while time passes
   begin(spec);
   ASSERT_TRUE(await([&] { return reads_of(service->get(id)->devices.at(1)).operations == 1; }));
   ASSERT_TRUE(await([&] { return telemetry_of(good).inflight == 0; }));

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "unit/run/run_fixture.h"
 #include "unit/device/fake_host.h"
+#include "unit/run/run_fixture.h"
 
 namespace spliced::job {
 namespace {

@@ -6,6 +6,8 @@
 namespace spliced::job {
 namespace {
 
+using testing::policy;
+
 DeviceSnapshot device_in(State state, std::uint64_t bytes = 4096) {
   DeviceSnapshot device;
   device.state = state;
@@ -33,7 +35,7 @@ TEST(Judge, ADeviceWithoutAnErrorPasses) {
 // error_policy.max_errors says how far to go, not what passes.
 TEST(Judge, ErrorsThatWereLivedThroughFail) {
   JobSpec spec;
-  spec.error_policy.max_errors = 1000;
+  policy(spec).max_errors = 1000;
   DeviceSnapshot device = device_in(State::succeeded);
   device.ops[1].errors = 2;
   const Judgement out = judge(spec.criteria, device);

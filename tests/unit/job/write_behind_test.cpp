@@ -11,6 +11,7 @@ namespace {
 using testing::await;
 using testing::contains;
 using testing::endless;
+using testing::io;
 using testing::reading;
 
 struct WriteBehindTest : testing::ServiceFixture {
@@ -250,7 +251,7 @@ TEST_F(WriteBehindTest, WhatARunningJobHasDoneIsRecordedNowAndThen) {
   limits.checkpoint = 10 * util::kSecond;
   start(null_engines(), limits, clock);
   JobSpec spec = endless({file});
-  spec.workload.thinktime = 3000 * util::kSecond;
+  io(spec).workload.thinktime = 3000 * util::kSecond;
   (void)submit(spec);
   ASSERT_TRUE(await([&] { return records == 1; }));  // that it runs
   clock.advance(11 * util::kSecond);

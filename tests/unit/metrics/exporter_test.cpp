@@ -17,6 +17,8 @@
 namespace spliced::metrics {
 namespace {
 
+using testing::io;
+
 // A scrape, read back from its text.
 struct Scrape {
   std::map<std::string, double> series;                 // name{labels} → value
@@ -191,8 +193,8 @@ TEST_F(ExporterTest, SeriesOfAnOperationBeginWithTheFirstJobThatIsToDoIt) {
   EXPECT_EQ(ops(), Ops{"read"});
   job::JobSpec spec = spec_of_short();
   spec.destructive = true;
-  spec.workload.rw = workload::Mode::write;
-  spec.workload.end_fsync = true;
+  io(spec).workload.rw = workload::Mode::write;
+  io(spec).workload.end_fsync = true;
   run(spec);
   EXPECT_EQ(ops(), (Ops{"read", "write", "sync"}));
   EXPECT_EQ(scrape().at("spliced_io_operations_total" + device("op=\"sync\"")), 1);
@@ -207,8 +209,8 @@ TEST_F(ExporterTest, ADeviceHasFewSeries) {
   run(spec_of_short());
   job::JobSpec spec = spec_of_long();
   spec.destructive = true;
-  spec.workload.rw = workload::Mode::randrw;
-  spec.workload.end_fsync = true;
+  io(spec).workload.rw = workload::Mode::randrw;
+  io(spec).workload.end_fsync = true;
   ASSERT_TRUE(service_->submit(spec, access::itself()));
   EXPECT_LE(of_device(), 120);
   EXPECT_GT(of_device(), 90) << "the count does not see them";

@@ -14,6 +14,7 @@ namespace {
 using testing::await;
 using testing::contains;
 using testing::endless;
+using testing::io;
 using testing::reading;
 using testing::writing;
 
@@ -51,7 +52,7 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
 
 TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
   job::JobSpec spec = endless({path});
-  spec.workload.workers = 2;
+  io(spec).workload.workers = 2;
   const auto run = create(spec);
   begin(*run);
   EXPECT_FALSE(run->finished());
@@ -68,7 +69,7 @@ TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
 TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
   const util::UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   job::JobSpec spec = writing({path});
-  spec.workload.workers = 8;
+  io(spec).workload.workers = 8;
   for (int i = 0; i < 25; ++i) {
     const auto run = finished_run(spec);
     ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0) << "after run " << i;
@@ -160,8 +161,8 @@ TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
       return 0;
     };
     job::JobSpec spec = reading({target});
-    std::get<engine::SpliceOptions>(spec.engine).pipe_size = 65536;
-    std::get<engine::SpliceOptions>(spec.engine).batch = 1;  // or the clock decides how many go together
+    std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
+    std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;  // or the clock decides how many go together
     run = create(spec);
     begin(*run);
     ASSERT_TRUE(await([&] { return run->finished(); }));

@@ -10,6 +10,8 @@
 namespace spliced::run {
 namespace {
 
+using testing::io;
+
 // An engine with 32 blocks under way, which end in any order.
 struct OutOfOrder : WorkerTest {
   OutOfOrder() {
@@ -17,9 +19,9 @@ struct OutOfOrder : WorkerTest {
       return std::make_unique<engine::contract::ScriptedEngine>(target, hook, its_clock, std::move(stop), 3);
     };
     spec.targets = {dir.file("large", 1 << 20)};
-    spec.workload.rw = workload::Mode::randrw;
+    io(spec).workload.rw = workload::Mode::randrw;
     spec.destructive = true;
-    spec.engine = engine::SpliceOptions{{}, 0, 32, false};
+    io(spec).engine = engine::SpliceOptions{{}, 0, 32, false};
     hook = [this](util::Op op, std::uint64_t offset) {
       calls.emplace_back(op, offset);
       return engine::test::Fault{};
@@ -43,9 +45,9 @@ TEST_F(OutOfOrder, EachBlockIsDoneOnce) {
 }
 
 TEST_F(OutOfOrder, ASyncCoversAllWritesBeforeIt) {
-  spec.workload.rw = workload::Mode::write;
-  spec.workload.fsync = 10;
-  spec.workload.end_fsync = true;
+  io(spec).workload.rw = workload::Mode::write;
+  io(spec).workload.fsync = 10;
+  io(spec).workload.end_fsync = true;
   run(spec);
   EXPECT_TRUE(completed);
   std::size_t writes = 0;
@@ -74,7 +76,7 @@ TEST_F(OutOfOrder, AnEngineOfLessDepthThanTheBatchLosesNothing) {
     config.options = engine::PsyncOptions{};
     return engine::kind_of(config.options).make(config, sys, its_clock, std::move(stop));
   };
-  spec.workload.rw = workload::Mode::randread;
+  io(spec).workload.rw = workload::Mode::randread;
   run(spec);
   EXPECT_TRUE(completed);
   EXPECT_EQ(totals.ops[0].operations, 256U);
@@ -82,10 +84,10 @@ TEST_F(OutOfOrder, AnEngineOfLessDepthThanTheBatchLosesNothing) {
 }
 
 TEST_F(OutOfOrder, ARateIsKept) {
-  spec.workload.rw = workload::Mode::randread;
-  spec.workload.rate_iops = 1;
-  spec.workload.size = {false, 10 * 4096, 0};
-  spec.engine = engine::SpliceOptions{{}, 65536, 16, false};
+  io(spec).workload.rw = workload::Mode::randread;
+  io(spec).workload.rate_iops = 1;
+  io(spec).workload.size = {false, 10 * 4096, 0};
+  io(spec).engine = engine::SpliceOptions{{}, 65536, 16, false};
   run(spec, [this](Worker& worker) {
     for (std::uint64_t i = 1; i <= 10; ++i) {
       ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));

@@ -20,8 +20,8 @@ struct RunFixture : ServiceFixture {
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
-    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, job::stages_of(spec),
-                                      std::move(plan->devices.at(0)), start_barrier, [this] { ++changes; });
+    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, spec.stages, std::move(plan->devices.at(0)),
+                                      start_barrier, std::make_shared<run::PauseGate>(clock), [this] { ++changes; });
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }

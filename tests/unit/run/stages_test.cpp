@@ -22,9 +22,10 @@ struct StagesTest : testing::RunFixture {
   std::shared_ptr<DeviceRun> begin_stages(std::vector<StageSpec> stages) {
     auto plan = job::make_plan(admission, testing::writing({path}), "job-1");
     EXPECT_TRUE(plan);
+    plan->devices.at(0).stages.resize(stages.size(), plan->devices.at(0).stages.at(0));
     start_barrier = std::make_shared<StartBarrier>(clock);
     auto run = DeviceRun::create(environment, {"job-1", ""}, std::move(stages), std::move(plan->devices.at(0)),
-                                 start_barrier, [this] { ++changes; });
+                                 start_barrier, gate, [this] { ++changes; });
     EXPECT_TRUE(run);
     if (run) begin(**run);
     return run ? *run : nullptr;
@@ -34,6 +35,7 @@ struct StagesTest : testing::RunFixture {
     for (const StageSnapshot& stage : device.stages) out.push_back(stage.state);
     return out;
   }
+  std::shared_ptr<PauseGate> gate = std::make_shared<PauseGate>(clock);
   std::string path = dir.file("target", 40'960);
 };
 
@@ -106,6 +108,35 @@ TEST_F(StagesTest, AStopEndsAWaitAtOnce) {
   ASSERT_TRUE(await([&] { return run->finished(); }));
   EXPECT_EQ(run->outcome(State::cancelled), State::cancelled);
   EXPECT_EQ(states_of(run->snapshot(clock.now(), State::cancelled)), (std::vector{State::cancelled, State::pending}));
+}
+
+TEST_F(StagesTest, APauseStopsTheClockOfAWait) {
+  const auto run = begin_stages({wait("cool", 10 * util::kSecond), io("check", workload::Mode::read)});
+  const auto left = [&] { return run->snapshot(clock.now(), State::running).stages[0].eta_seconds; };
+  clock.advance(4 * util::kSecond);
+  gate->close();
+  clock.advance(3600 * util::kSecond);
+  EXPECT_EQ(left(), 6.0);
+  EXPECT_TRUE(run->still());
+  RunTelemetry telemetry;
+  run->describe(clock.now(), telemetry);
+  EXPECT_EQ(telemetry.activity, Activity::paused);
+  gate->open();
+  clock.advance(5 * util::kSecond);
+  EXPECT_EQ(left(), 1.0);
+  clock.advance(util::kSecond);
+  ASSERT_TRUE(await([&] { return run->finished(); }));
+}
+
+TEST_F(StagesTest, AStageThatBeginsInAPauseWaitsForItsEnd) {
+  environment.engines = faulty_engines();
+  const auto run = begin_stages({wait("cool", util::kSecond), io("check", workload::Mode::read, 2)});
+  gate->close();
+  EXPECT_FALSE(run->finished());
+  gate->open();
+  clock.advance(util::kSecond);
+  ASSERT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(run->snapshot(clock.now(), State::succeeded).ops[0].operations, 10U);
 }
 
 // What the daemon lacks for a later stage is not the device's fault.

@@ -11,6 +11,7 @@
 namespace spliced::run {
 
 using engine::IoSlot;
+using testing::io;
 
 // What a worker asks of its engine and tells its owner.
 struct WorkerTest : testing::ServiceFixture, WorkerOwner {
@@ -26,17 +27,21 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
 
   void run(const job::JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
     job::JobSpec anywhere = spec;
-    anywhere.workload.cpus_allowed.clear();  // a CPU may go after the plan was made
+    io(anywhere).workload.cpus_allowed.clear();  // a CPU may go after the plan was made
     auto plan = job::make_plan(admission, anywhere, "job-1");
     ASSERT_TRUE(plan);
     target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
     const EngineFactory engines = make_engine ? make_engine : faulty_engines();
     TuningMemory memory;
+    PauseGate gate(clock);
+    its_gate = &gate;
     const PauseWatch pauses(clock.now(), testing::kForever);
-    Tuning reading(engine::Direction::read, spec, plan->devices.at(0), memory);
-    workload::BlockSource source(spec.workload, plan->devices.at(0).range);
-    Tuning writing(engine::Direction::write, spec, plan->devices.at(0), memory);
+    const DevicePlan& device = plan->devices.at(0);
+    const ResourceGrant& grant = device.stages.at(0).grant;
+    Tuning reading(engine::Direction::read, io(spec), device.target, grant, memory);
+    workload::BlockSource source(io(spec).workload, plan->devices.at(0).stages.at(0).range);
+    Tuning writing(engine::Direction::write, io(spec), device.target, grant, memory);
     const auto on_target_thread = [&](std::function<void()> task) {
       (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
         return task(), true;
@@ -44,8 +49,9 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     };
     util::Result<std::unique_ptr<Worker>> worker;
     on_target_thread([&] {
-      worker = Worker::create({spec,
-                               plan->devices.at(0),
+      worker = Worker::create({io(spec),
+                               device.target,
+                               grant,
                                0,
                                "test",
                                *this,
@@ -54,8 +60,9 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                engines,
                                source,
                                pauses,
-                               {workload::reads(spec.workload.rw) ? &reading : nullptr,
-                                workload::writes(spec.workload.rw) ? &writing : nullptr}});
+                               gate,
+                               {workload::reads(io(spec).workload.rw) ? &reading : nullptr,
+                                workload::writes(io(spec).workload.rw) ? &writing : nullptr}});
       if (worker) (*worker)->start();
     });
     ASSERT_TRUE(worker);
@@ -76,7 +83,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
       for (std::uint64_t i = 1; i <= 9; ++i) {
         ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));
         EXPECT_EQ(operations_of(worker), i);
-        clock.advance(spec.workload.thinktime);
+        clock.advance(io(spec).workload.thinktime);
       }
     });
   }
@@ -95,7 +102,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   std::size_t in_flight_at_the_end = 0;
   EngineFactory make_engine;  // empty: faulty_engines()
   std::atomic<bool> exited{false};
-  Worker* driven = nullptr;  // during run()
+  Worker* driven = nullptr;  // during run(), as the next
+  PauseGate* its_gate = nullptr;
   bool completed = false;
   DeviceTotals totals;
   std::uint64_t visited = 0;

@@ -8,6 +8,8 @@
 namespace spliced::run {
 namespace {
 
+using testing::io;
+
 TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
   const util::CpuList all = util::allowed_cpus();
   for (const util::CpuList& cpus : {util::CpuList{}, util::CpuList{all.back()}}) {
@@ -17,7 +19,7 @@ TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
       return 0;
     };
     job::JobSpec spec = testing::reading({path});
-    spec.workload.cpus_allowed = cpus;
+    io(spec).workload.cpus_allowed = cpus;
     exited = false;
     run(spec);
     EXPECT_EQ(met, cpus.empty() ? all : cpus);
@@ -28,7 +30,7 @@ TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
 TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
   if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
   job::JobSpec spec = testing::reading({path});
-  spec.workload.cpus_allowed = {util::kMaxCpus - 1};
+  io(spec).workload.cpus_allowed = {util::kMaxCpus - 1};
   run(spec);
   EXPECT_FALSE(completed);
   EXPECT_EQ(totals.ops[0].operations, 0U);
@@ -62,7 +64,7 @@ TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {
     return 0;
   };
   job::JobSpec spec = testing::reading({path});
-  spec.workload.cpus_allowed = one;
+  io(spec).workload.cpus_allowed = one;
   run(spec);
   over = true;
   EXPECT_TRUE(totals.cpu_wait_known);
@@ -95,7 +97,7 @@ TEST_F(WorkerTest, TellsItsOwnerOfErrorsAndGoesOn) {
 TEST_F(WorkerTest, ABatchIsCountedBlockByBlock) {
   sys.on_read = [](ino_t, std::uint64_t offset) { return offset == 12'288 ? EIO : 0; };
   job::JobSpec spec = testing::reading({path});
-  std::get<engine::SpliceOptions>(spec.engine).batch = 4;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 4;
   run(spec);
   EXPECT_TRUE(completed);
   ASSERT_EQ(errors.size(), 1U);
@@ -114,7 +116,7 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
   };
   stop_on_error = [this] { driven->request_stop(); };
   job::JobSpec spec = testing::reading({path});
-  std::get<engine::SpliceOptions>(spec.engine).batch = 8;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 8;
   run(spec);
   EXPECT_FALSE(completed);
   EXPECT_EQ(errors.size(), 1U);
@@ -124,8 +126,8 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
 
 TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
   job::JobSpec spec = testing::endless({path});
-  std::get<engine::SpliceOptions>(spec.engine).batch = 8;
-  spec.workload.runtime = 5 * util::kSecond;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 8;
+  io(spec).workload.runtime = 5 * util::kSecond;
   sys.on_read = [this](ino_t, std::uint64_t) {
     clock.advance(2 * util::kSecond);
     return 0;
@@ -137,10 +139,10 @@ TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
 
 TEST_F(WorkerTest, BatchesOfAMixedJobDoEveryBlockOnce) {
   job::JobSpec spec = testing::writing({path});
-  spec.workload.rw = workload::Mode::randrw;
-  spec.workload.fsync = 2;
-  std::get<engine::SpliceOptions>(spec.engine).batch = 4;
-  spec.workload.bs = 512;
+  io(spec).workload.rw = workload::Mode::randrw;
+  io(spec).workload.fsync = 2;
+  std::get<engine::SpliceOptions>(io(spec).engine).batch = 4;
+  io(spec).workload.bs = 512;
   run(spec);
   EXPECT_TRUE(completed);
   EXPECT_EQ(totals.ops[0].operations + totals.ops[1].operations, 80U);
@@ -178,7 +180,7 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
   };
   path = dir.file("large", 8 << 20);
   job::JobSpec spec = testing::reading({path});
-  std::get<engine::SpliceOptions>(spec.engine).read_path = engine::ReadPath::copy;
+  std::get<engine::SpliceOptions>(io(spec).engine).read_path = engine::ReadPath::copy;
   for (const auto& [bs, batch] :
        {std::pair(1 << 20, 1), std::pair(4096, 64), std::pair(12288, 64), std::pair(512, 1)}) {
     SCOPED_TRACE(bs);
@@ -186,8 +188,8 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
     bytes = 0;
     totals = {};
     exited = false;
-    spec.workload.bs = static_cast<std::uint64_t>(bs);
-    std::get<engine::SpliceOptions>(spec.engine).batch = static_cast<std::uint64_t>(batch);
+    io(spec).workload.bs = static_cast<std::uint64_t>(bs);
+    std::get<engine::SpliceOptions>(io(spec).engine).batch = static_cast<std::uint64_t>(batch);
     run(spec);
     EXPECT_TRUE(completed);
     EXPECT_EQ(bytes, totals.ops[0].bytes);
@@ -203,8 +205,8 @@ TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
     return 0;
   };
   job::JobSpec spec = testing::writing({path});
-  spec.workload.fdatasync = 5;
-  spec.workload.end_fsync = true;
+  io(spec).workload.fdatasync = 5;
+  io(spec).workload.end_fsync = true;
   run(spec);
   EXPECT_EQ(totals.ops[1].operations, 10U);
   EXPECT_EQ(totals.ops[3].operations, static_cast<std::uint64_t>(syncs));
@@ -214,7 +216,7 @@ TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
 
 TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
   job::JobSpec spec = testing::reading({path});
-  spec.workload.thinktime = util::kSecond;
+  io(spec).workload.thinktime = util::kSecond;
   const util::Nanos began = clock.now();
   run_with_pauses(spec);
   EXPECT_TRUE(completed) << "no pause comes after the last one";
@@ -225,8 +227,8 @@ TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
 // A rate that the pauses alone do not allow: all the same nothing is late.
 TEST_F(WorkerTest, APauseThatTheJobAskedForIsNoLatency) {
   job::JobSpec spec = testing::reading({path});
-  spec.workload.rate_iops = 2;
-  spec.workload.thinktime = 3 * util::kSecond;
+  io(spec).workload.rate_iops = 2;
+  io(spec).workload.thinktime = 3 * util::kSecond;
   run_with_pauses(spec);
   EXPECT_EQ(totals.ops[0].operations, 10U);
   EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 0, 0.001);
@@ -234,8 +236,8 @@ TEST_F(WorkerTest, APauseThatTheJobAskedForIsNoLatency) {
 
 TEST_F(WorkerTest, WhatAStallMadeLateStaysLateBehindPauses) {
   job::JobSpec spec = testing::reading({path});
-  spec.workload.rate_iops = 1;
-  spec.workload.thinktime = util::kSecond / 2;
+  io(spec).workload.rate_iops = 1;
+  io(spec).workload.thinktime = util::kSecond / 2;
   sys.on_read = [this](ino_t, std::uint64_t offset) {
     if (offset == 0) clock.advance(9 * util::kSecond);
     return 0;
@@ -247,8 +249,8 @@ TEST_F(WorkerTest, WhatAStallMadeLateStaysLateBehindPauses) {
 
 TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
   job::JobSpec spec = testing::endless({path});
-  spec.workload.runtime = 5 * util::kSecond;
-  spec.workload.thinktime = 60 * util::kSecond;
+  io(spec).workload.runtime = 5 * util::kSecond;
+  io(spec).workload.thinktime = 60 * util::kSecond;
   run(spec, [this](Worker& worker) {
     ASSERT_TRUE(testing::await([&] { return worker.counters().visited_bytes() == 4096; }));
     clock.advance(5 * util::kSecond);
@@ -259,7 +261,7 @@ TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
 
 TEST_F(WorkerTest, LatencyCountsFromWhenAnOperationWasDue) {
   job::JobSpec spec = testing::reading({path});
-  spec.workload.rate_iops = 1;
+  io(spec).workload.rate_iops = 1;
   sys.on_read = [this](ino_t, std::uint64_t offset) {
     if (offset == 0) clock.advance(9 * util::kSecond);  // the first takes so long that all others are late
     return 0;

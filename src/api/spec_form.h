@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spliced/job/snapshot.h"
+#include "spliced/util/result.h"
+
+namespace spliced::api {
+
+// How a job definition was written: with one workload or with stages, and what each stage says for itself. A job has
+// stages alone; what is wrong with it is told in the words of whoever wrote it.
+struct SpecForm {
+  struct Stage {
+    bool engine = false, error_policy = false;  // of its own, not the job's
+  };
+  bool one_workload = true;
+  std::vector<Stage> stages;
+
+  // The JSON pointer of a field: "/workload/bs" or "/stages/0/workload/bs" of "stages/0/workload/bs".
+  [[nodiscard]] std::string pointer_to(std::string_view field) const;
+  [[nodiscard]] std::vector<util::FieldError> with_pointers(std::vector<util::FieldError> errors) const;
+  [[nodiscard]] util::Error with_pointers(util::Error error) const;
+  [[nodiscard]] job::PlanReport with_pointers(job::PlanReport report) const;
+};
+
+}  // namespace spliced::api

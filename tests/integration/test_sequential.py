@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a disk sees of a sequential workload, by however many workers."""
+import pathlib
+import subprocess
+
+from harness import TestCase, need_root
+
+MIB = 1 << 20
+
+
+@need_root
+class Sequential(TestCase):
+    def disk(self, size):
+        """A device whose requests reach the file below one by one, and the control file of that."""
+        mount = self.fuse_disk(size, "in-order")
+        loop, _ = self.loop(image=mount / "disk")
+        direct = subprocess.run(["losetup", "--direct-io=on", loop], capture_output=True, text=True)
+        if direct.returncode != 0:
+            self.skipTest(f"no direct I/O on FUSE: {direct.stderr.strip()}")
+        return loop, mount / "control"
+
+    @staticmethod
+    def requests(trace):
+        """(offset, length) of each read, in the order in which they began."""
+        lines = (line.split() for line in trace.read_text().splitlines())
+        return [(int(offset), int(length)) for op, offset, length in lines if op == "read"]
+
+    def test_every_block_is_read_once_and_near_the_one_before(self):
+        size, block = 32 * MIB, 65536
+        loop, control = self.disk(size)
+        daemon = self.daemon(allow=["/dev/loop*"])
+        for kind in ("splice", "psync"):
+            for workers in (1, 4, 16):
+                with self.subTest(kind=kind, workers=workers):
+                    trace = pathlib.Path(self.directory()) / "trace"
+                    control.write_text(f"trace {trace}")
+                    job = daemon.run(targets=[loop], engine={"kind": kind},
+                                     workload={"rw": "read", "bs": block, "workers": workers})
+                    control.write_text("trace /dev/null")
+                    self.assertEqual(("PASS", size), (job["verdict"], job["devices"][0]["io"]["read"]["bytes"]))
+                    # Those that looked at it before the job are for its first and last bytes, and shorter.
+                    found = [(offset, length) for offset, length in self.requests(trace) if length == block]
+                    self.assertEqual(sorted(range(0, size, block)), sorted(offset for offset, _ in found))
+                    batch = max([one["batch"] for one in job["devices"][0]["engine"]["tuning"] if "batch" in one], default=1)
+                    jumps = [abs(after - before) for (before, _), (after, _) in zip(found, found[1:])]
+                    self.assertLessEqual(max(jumps), 2 * max(batch, 16) * workers * block)
