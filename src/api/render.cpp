@@ -202,7 +202,8 @@ std::optional<Json> restore_device(const std::string& text, const JobSnapshot& j
     device["engine"] = std::move(engine);
   }
   const auto state = device.find("state");
-  if (state != device.end() && (*state == "RUNNING" || *state == "PAUSED" || *state == "PENDING" || *state == "STOPPING")) {
+  if (state != device.end() &&
+      (*state == "RUNNING" || *state == "PAUSED" || *state == "PENDING" || *state == "STOPPING")) {
     *state = job::state_name(job.state);
     device["eta_seconds"] = nullptr;
   }

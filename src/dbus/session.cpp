@@ -156,7 +156,8 @@ JobObjects::Hooks BusAdapter::Session::job_hooks() {
   };
   return {[this](const sdbus::Message& reply) { guarded([&] { door_.check_reader(reply); }); },
           bound({"Cancel", Scope::run, false, true}, &cancel), bound({"Pause", Scope::run, true, true}, &dbus::pause),
-          bound({"Resume", Scope::run, false, true}, &dbus::resume), bound({"Forget", Scope::run, true, true}, &forget)};
+          bound({"Resume", Scope::run, false, true}, &dbus::resume),
+          bound({"Forget", Scope::run, true, true}, &forget)};
 }
 
 void BusAdapter::Session::begin(sdbus::MethodCall message, const Method& method, Read read) {
