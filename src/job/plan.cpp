@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <optional>
 
+#include "joint_check.h"
 #include "range.h"
 #include "spliced/util/cpus.h"
 
@@ -35,66 +35,6 @@ device::Access access_for(const JobSpec& spec) {
   }
   return access;
 }
-
-// The files that a job creates, by the file system that they are to lie on.
-class NewFiles {
- public:
-  explicit NewFiles(std::uint64_t bytes) : bytes_(bytes) {}
-  // What is in the way of one more; nothing for a target that exists.
-  std::optional<device::Refusal> add(const device::TargetFacts& facts) {
-    if (facts.exists) return std::nullopt;
-    const std::uint64_t before = needed_[facts.home];
-    if (facts.free_bytes >= before && facts.free_bytes - before >= bytes_) {
-      needed_[facts.home] += bytes_;
-      return std::nullopt;
-    }
-    return device::Refusal{
-        fmt::format("does not exist and cannot be created with {} bytes: {} are free on its file system{}", bytes_,
-                    facts.free_bytes, before == 0 ? "" : fmt::format(", {} go to other targets of this job", before)),
-        Reason::no_space};
-  }
-
- private:
-  const std::uint64_t bytes_;
-  std::map<dev_t, std::uint64_t> needed_;
-};
-
-// What of the targets is judged together, the same for a plan and for the report of one.
-class Judge {
- public:
-  Judge(const JobSpec& spec, const device::Access& access)
-      : spec_(spec), new_size_(access.create_bytes), files_(access.create_bytes) {}
-  // One more target with nothing of its own in the way: what is, beside those before it. Gives a new file its size.
-  std::optional<device::Refusal> add(device::TargetFacts& facts) {
-    const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, facts); };
-    if (std::any_of(seen_.begin(), seen_.end(), same)) return device::named_twice();
-    if (auto refusal = files_.add(facts)) return refusal;
-    if (!facts.exists) facts.size = new_size_;
-    seen_.push_back(facts);
-    return std::nullopt;
-  }
-  // What each stage works on.
-  [[nodiscard]] std::vector<run::StagePlan> stages_on(const device::TargetFacts& facts,
-                                                      std::vector<FieldError>& errors) const {
-    std::vector<run::StagePlan> out(spec_.stages.size());
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      const auto* io = run::io_of(spec_.stages[i]);
-      if (io == nullptr) continue;
-      std::vector<FieldError> wrong;
-      out[i].range = resolve_range(io->workload, facts, wrong);
-      for (auto& error : util::under(fmt::format("stages/{}/workload", i), std::move(wrong))) {
-        errors.push_back(std::move(error));
-      }
-    }
-    return out;
-  }
-
- private:
-  const JobSpec& spec_;
-  const std::uint64_t new_size_;
-  NewFiles files_;
-  std::vector<device::TargetFacts> seen_;
-};
 
 // What this host does not have, whatever the targets.
 std::vector<FieldError> check_host(const JobSpec& spec) {
@@ -143,7 +83,7 @@ class Planner {
         spec_(spec),
         request_{access_for(spec), job_id, std::make_shared<device::BlockTopology>(admission.host()),
                  util::system_clock().now() + device::Lookout::kLimit},
-        judge_(spec, request_.access),
+        together_(spec, request_.access),
         devices_(spec.targets.size()) {}
 
   util::Result<JobPlan> run() {
@@ -177,11 +117,11 @@ class Planner {
 
   void accept(std::size_t i, util::Result<run::HeldTarget> held) {
     if (!held) return refuse(i, held.error());
-    if (const auto refusal = judge_.add(held->facts)) {
+    if (const auto refusal = together_.add(held->facts)) {
       return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
     }
     run::DevicePlan& device = devices_[i].emplace();
-    device.stages = judge_.stages_on(held->facts, errors_);
+    device.stages = together_.stages_on(held->facts, errors_);
     device.target = std::move(*held);
   }
 
@@ -191,7 +131,7 @@ class Planner {
       if (device.target.facts.exists) continue;
       auto step = run::begin_to_create(admission_, device.target, request_);
       if (auto status = run::end_step(step, device.target, request_.until); !status) return refuse(i, status.error());
-      device.stages = judge_.stages_on(device.target.facts, errors_);
+      device.stages = together_.stages_on(device.target.facts, errors_);
     }
   }
 
@@ -208,7 +148,7 @@ class Planner {
   device::TargetAdmission& admission_;
   const JobSpec& spec_;
   run::TargetRequest request_;
-  Judge judge_;
+  JointCheck together_;
   std::vector<std::optional<run::DevicePlan>> devices_;  // by target
   std::vector<FieldError> errors_;
 };
@@ -285,16 +225,16 @@ PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& 
   if (!report.errors.empty()) return report;
   device::Access access = access_for(spec);
   access.try_to_open = true;
-  Judge judge(spec, access);
+  JointCheck together(spec, access);
   for (auto& inspection : inspect_all(admission, spec, access)) {
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
     entry.refusals = std::move(inspection.refusals);
     if (entry.refusals.empty()) {
-      if (auto refusal = judge.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
+      if (auto refusal = together.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
     }
     if (entry.refusals.empty()) {
-      for (const auto& stage : judge.stages_on(entry.facts, entry.errors)) entry.stages.push_back({stage.range, {}});
+      for (const auto& stage : together.stages_on(entry.facts, entry.errors)) entry.stages.push_back({stage.range, {}});
       if (entry.errors.empty()) estimate(spec, entry.stages);
     }
     report.targets.push_back(std::move(entry));

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "joint_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "range.h"
+#include "spliced/device/target_admission.h"
+
+namespace spliced::job {
+
+using util::FieldError;
+using util::Reason;
+
+std::optional<device::Refusal> NewFiles::add(const device::TargetFacts& facts) {
+  if (facts.exists) return std::nullopt;
+  const std::uint64_t before = needed_[facts.home];
+  if (facts.free_bytes >= before && facts.free_bytes - before >= bytes_) {
+    needed_[facts.home] += bytes_;
+    return std::nullopt;
+  }
+  return device::Refusal{
+      fmt::format("does not exist and cannot be created with {} bytes: {} are free on its file system{}", bytes_,
+                  facts.free_bytes, before == 0 ? "" : fmt::format(", {} go to other targets of this job", before)),
+      Reason::no_space};
+}
+
+std::optional<device::Refusal> JointCheck::add(device::TargetFacts& facts) {
+  const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, facts); };
+  if (std::any_of(seen_.begin(), seen_.end(), same)) return device::named_twice();
+  if (auto refusal = files_.add(facts)) return refusal;
+  if (!facts.exists) facts.size = new_size_;
+  seen_.push_back(facts);
+  return std::nullopt;
+}
+
+std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& facts,
+                                                  std::vector<FieldError>& errors) const {
+  std::vector<run::StagePlan> out(spec_.stages.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto* io = run::io_of(spec_.stages[i]);
+    if (io == nullptr) continue;
+    std::vector<FieldError> wrong;
+    out[i].range = resolve_range(io->workload, facts, wrong);
+    for (auto& error : util::under(fmt::format("stages/{}/workload", i), std::move(wrong))) {
+      errors.push_back(std::move(error));
+    }
+  }
+  return out;
+}
+
+}  // namespace spliced::job
