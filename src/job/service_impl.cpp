@@ -223,6 +223,7 @@ Result<JobSummary> JobService::Impl::pause(const std::string& id, const access::
   }
   const auto still = [&] { return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->still(); }); };
   for (const Nanos end = util::system_clock().now() + kSettle; !still() && util::system_clock().now() < end;) {
+    for (const auto& run : runs) run->wake_workers();  // who sleeps until something is due
     std::this_thread::sleep_for(std::chrono::nanoseconds(kSettle / 200));
   }
   return summary(job);

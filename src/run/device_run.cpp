@@ -222,7 +222,9 @@ void DeviceRun::close_target() {
   check_direct_io();
   open.claim = device::Claim();
   plan_.target.open.reset();
-  ended_ = environment_.clock.now();
+  const Nanos now = environment_.clock.now();
+  paused_ = gate_->closed_time(now);
+  ended_ = now;
   {
     const std::lock_guard lock(mutex_);
     active_.store(false, std::memory_order_release);

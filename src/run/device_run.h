@@ -115,6 +115,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   KernelWitness witness_;
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
+  std::atomic<util::Nanos> paused_{0};         // until it ended
   std::atomic<util::Nanos> closing_since_{0};  // in close(2), which may write back and may hang
   std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
   std::atomic<bool> stopped_{false};

@@ -71,7 +71,7 @@ double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) co
 DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const {
   const Moment at = moment();
   const Nanos end = end_or(now);
-  const Nanos active = end - started_ - gate_->closed_time(end);
+  const Nanos active = end - started_ - (ended_ != 0 ? paused_.load() : gate_->closed_time(end));
   StageSnapshot current;
   if (at.current) {
     current = at.current->snapshot(end, state, detail);

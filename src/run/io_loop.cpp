@@ -65,7 +65,7 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
 
 // What has begun ends, nothing begins, and then all that is due, the end of the job too, is due later by the pause.
 Nanos IoLoop::sit_out_pause(const std::stop_token& stop) {
-  while (outstanding_ > 0) (void)reap(0);
+  while (outstanding_ > 0 && !stop.stop_requested()) (void)reap(0);
   with_.feed.publish();
   sitting_.store(true, std::memory_order_release);
   with_.gate.pass(stop);
@@ -99,9 +99,15 @@ Nanos IoLoop::due_of(const Request& request) const {
 
 // Gives the engine what is due, as much as is to be under way at a time.
 void IoLoop::fill(Nanos now) {
-  while (draw() && may_join(head_) && add_run(now)) {
+  while (has_room() && draw() && may_join(head_) && add_run(now)) {
   }
   submit();
+}
+
+// A block is drawn when it can be done, not before: what a worker keeps for later is not near what the others do now.
+bool IoLoop::has_room() const {
+  const std::size_t before = outstanding_ + fresh_;
+  return before == 0 || (!alone_ && before < std::min(depth_, with_.calibrator.batch()));
 }
 
 // What syncs waits for all before it, and all after it wait for that. While settings are compared, what is under way

@@ -49,6 +49,7 @@ class IoLoop {
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
   [[nodiscard]] bool think(const std::stop_token& stop, util::Nanos now);
   void fill(util::Nanos now);
+  [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool may_join(const Request& request) const;
   [[nodiscard]] bool add_run(util::Nanos now);
   engine::IoSlot& slot_for(const Request& request, util::Nanos due, bool single);

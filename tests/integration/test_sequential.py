@@ -2,6 +2,7 @@
 """What a disk sees of a sequential workload, by however many workers."""
 import pathlib
 import subprocess
+import time
 
 from harness import TestCase, need_root
 
@@ -44,3 +45,19 @@ class Sequential(TestCase):
                     batch = max([one["batch"] for one in job["devices"][0]["engine"]["tuning"] if "batch" in one], default=1)
                     jumps = [abs(after - before) for (before, _), (after, _) in zip(found, found[1:])]
                     self.assertLessEqual(max(jumps), 2 * max(batch, 16) * workers * block)
+
+    def test_a_disk_with_an_arm_is_as_fast_with_four_workers_as_with_one(self):
+        size, block = 64 * MIB, 65536
+        loop, control = self.disk(size)
+        daemon = self.daemon(allow=["/dev/loop*"])
+        control.write_text("seek 5")
+        took = {1: [], 4: []}
+        for _ in range(3):
+            for workers, times in took.items():
+                begun = time.monotonic()
+                job = daemon.run(targets=[loop], workload={"rw": "read", "bs": block, "workers": workers, "loops": 4})
+                self.assertEqual("PASS", job["verdict"])
+                times.append(time.monotonic() - begun)
+        print(f"\nseconds by workers: { {workers: [round(one, 2) for one in times] for workers, times in took.items()} }")
+        # A jump for each block would be 20 s.
+        self.assertLess(min(took[4]), 2, took)

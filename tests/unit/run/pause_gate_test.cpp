@@ -99,6 +99,21 @@ TEST_F(PauseGateTest, ARuntimeDoesNotCountIt) {
   EXPECT_EQ(totals.ops[0].operations, 10U);
 }
 
+// Blocks that were handed over together, of which the first is in the kernel: the others are not begun any more.
+TEST_F(PauseGateTest, AStopEndsAPauseThatIsStillComing) {
+  block_reads_of(path);
+  job::JobSpec spec = testing::reading({path});
+  io(spec).engine = engine::SpliceOptions{{}, 65536, 8, false};
+  run(spec, [&](Worker& worker) {
+    ASSERT_TRUE(await_blocked());
+    its_gate->close();
+    worker.request_stop();
+    valve.open();
+  });
+  EXPECT_FALSE(completed);
+  EXPECT_EQ(in_flight_at_the_end, 0U);
+}
+
 TEST_F(PauseGateTest, AStopEndsAPause) {
   run(testing::endless({path}), [&](Worker& worker) {
     its_gate->close();
