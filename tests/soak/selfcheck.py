@@ -14,7 +14,7 @@ def job(**changes):
               "size_bytes": 16 << 20, "engine": {"kind": "splice", "events": []},
               "io": {"read": {"bytes": 8, "operations": 2, "errors": 0}, "write": NOTHING, "trim": NOTHING, "sync": NOTHING}}
     out = {"id": "j", "state": "RUNNING", "verdict": None, "reason": None, "ended_at": None, "targets": ["/d"],
-           "workload": {"runtime": "0", "rw": "read", "loops": 1, "workers": 1}, "devices": [device]}
+           "stages": [{"workload": {"runtime": "0", "rw": "read", "loops": 1, "workers": 1}}], "devices": [device]}
     out = copy.deepcopy(out | {key: value for key, value in changes.items() if key in out})
     out["devices"][0]["io"]["read"] |= changes.get("read", {})
     out["devices"][0] |= {"state": out["state"], "verdict": out["verdict"]}
