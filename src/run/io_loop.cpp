@@ -55,6 +55,7 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
       add_cpu_wait(now);
     if (with_.workload.thinktime != 0 && outstanding_ < before && !think(stop, now)) break;
   }
+  sample_began_ = 0;  // what was to be tried, and never was
   drain();
   const bool completed = !stop.stop_requested();
   if (completed) finish();

@@ -77,6 +77,29 @@ TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
   }
 }
 
+// The second worker has a block that is not due before the end, and settings that it would have tried with it.
+TEST_F(DeviceRunTest, AWorkerMayEndBeforeItsFirstBlockIsDue) {
+  environment.engines = faulty_engines();
+  job::JobSpec spec = writing({dir.file("large", 4 << 20)});
+  auto& w = std::get<IoSpec>(spec.stages[0].what).workload;
+  w.bs = 1 << 20;
+  w.workers = 2;
+  w.rate_iops = 1;
+  w.runtime = util::kSecond / 2;
+  w.end_fsync = true;
+  const auto run = create(spec);
+  begin(*run);
+  DeviceTotals totals;
+  ASSERT_TRUE(await([&] {
+    totals = {};
+    run->add_to(totals);
+    return totals.ops[1].operations == 1;
+  }));
+  clock.advance(util::kSecond);
+  ASSERT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(run->outcome(State::cancelled), State::succeeded);
+}
+
 TEST_F(DeviceRunTest, ARunThatNeverBeganLetsGoOfItsTarget) {
   const device::NodeId id = create(reading({path}))->facts().id;
   EXPECT_EQ(admission.job_holding(id, id), "");
