@@ -45,7 +45,9 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
-  const auto batch = [&](const Reservation& out) { return run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0))); };
+  const auto batch = [&](const Reservation& out) {
+    return run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0)));
+  };
   const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
   EXPECT_EQ(batch(first), 8U);
@@ -60,9 +62,9 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
-  EXPECT_EQ(
-      run::largest_batch(run::settings_to_try(io(spec), plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0))),
-      64U);
+  EXPECT_EQ(run::largest_batch(
+                run::settings_to_try(io(spec), plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0))),
+            64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
   EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0))), 4U);
   EXPECT_LE(out.buffers, 32 * kMiB);

@@ -298,8 +298,8 @@ TEST(CheckSpec, EverythingThatIsWrongIsSaidAtOnce) {
   io(spec).workload.loops = 0;
   io(spec).workload.bs = 1;
   policy(spec).stall_timeout = -1;
-  EXPECT_EQ(pointers(spec),
-            (Pointers{"targets", "stages/0/workload/loops", "stages/0/workload/bs", "stages/0/error_policy/stall_timeout", "destructive"}));
+  EXPECT_EQ(pointers(spec), (Pointers{"targets", "stages/0/workload/loops", "stages/0/workload/bs",
+                                      "stages/0/error_policy/stall_timeout", "destructive"}));
 }
 
 }  // namespace
