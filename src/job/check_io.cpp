@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "budget.h"
+#include "field_check.h"
 #include "run/tuning.h"
 
 namespace spliced::job {
@@ -12,7 +13,7 @@ namespace {
 using workload::Distribution;
 using workload::WorkloadSpec;
 
-class IoCheck {
+class IoCheck : private FieldCheck {
  public:
   IoCheck(const run::IoSpec& spec, std::size_t devices) : spec_(spec), devices_(devices) {}
 
@@ -22,14 +23,10 @@ class IoCheck {
     times();
     distribution();
     syncs();
-    return std::move(errors_);
+    return take();
   }
 
  private:
-  void require(bool good, std::string pointer, std::string detail, util::Reason reason = util::Reason::invalid) {
-    if (!good) errors_.push_back({std::move(pointer), std::move(detail), reason});
-  }
-
   void ranges() {
     const WorkloadSpec& w = spec_.workload;
     require(w.rwmixread <= 100, "workload/rwmixread", fmt::format("{} is not a percentage (0 to 100)", w.rwmixread));
@@ -54,9 +51,7 @@ class IoCheck {
             fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
     require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "workload/bs",
             fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
-    for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_))) {
-      errors_.push_back({"engine/" + error.pointer, std::move(error.detail), error.reason});
-    }
+    add(util::under("engine", engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_))));
   }
 
   void times() {
@@ -90,7 +85,6 @@ class IoCheck {
 
   const run::IoSpec& spec_;
   const std::size_t devices_;
-  std::vector<util::FieldError> errors_;
 };
 
 }  // namespace

@@ -6,13 +6,14 @@
 #include <set>
 
 #include "check_io.h"
+#include "field_check.h"
 #include "spliced/job/spec.h"
 #include "spliced/util/text.h"
 
 namespace spliced::job {
 namespace {
 
-class Check {
+class Check : private FieldCheck {
  public:
   explicit Check(const JobSpec& spec) : spec_(spec) {}
 
@@ -20,14 +21,10 @@ class Check {
     names();
     stages();
     intent();
-    return std::move(errors_);
+    return take();
   }
 
  private:
-  void require(bool good, std::string pointer, std::string detail, util::Reason reason = util::Reason::invalid) {
-    if (!good) errors_.push_back({std::move(pointer), std::move(detail), reason});
-  }
-
   void fit(const std::string& text, const std::string& pointer, std::string_view what) {
     const std::string unfit = util::unfit_character(text);
     require(unfit.empty(), pointer, fmt::format("the {} has {}; it must be printable UTF-8", what, unfit));
@@ -67,7 +64,7 @@ class Check {
       require(stage.name.empty() || seen.insert(stage.name).second, way + "/name",
               fmt::format("another stage is called \"{}\"", stage.name));
       if (const auto* io = run::io_of(stage)) {
-        for (auto& error : util::under(way, check_io(*io, spec_.targets.size()))) errors_.push_back(std::move(error));
+        add(util::under(way, check_io(*io, spec_.targets.size())));
         if (first == nullptr) first = io;
         require(io->workload.direct == first->workload.direct, way + "/workload/direct",
                 fmt::format("{} here, {} in an earlier stage: a target is opened once", io->workload.direct,
@@ -91,7 +88,6 @@ class Check {
   }
 
   const JobSpec& spec_;
-  std::vector<util::FieldError> errors_;
 };
 
 }  // namespace
