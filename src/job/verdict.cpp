@@ -49,6 +49,8 @@ Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std
     out.verdict = Verdict::fail;
   } else if (device.state == State::succeeded && !moved_anything(device)) {
     out.reason = "nothing was moved, which says nothing of the device";
+  } else if (device.state == State::succeeded && !device.idle_stage.empty()) {
+    out.reason = fmt::format("nothing was moved in the stage {}, which says nothing of the device", device.idle_stage);
   } else if (device.state == State::succeeded) {
     out.verdict = Verdict::pass;
   }

@@ -74,6 +74,7 @@ util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barri
 
 util::Status DeviceRun::start() {
   return on_target_thread<util::Status>([self = shared_from_this()]() -> util::Status {
+    self->witness_.begin(std::any_of(self->stages_.begin(), self->stages_.end(), is_direct));
     if (auto status = self->current_->launch(); !status) return status;
     self->active_ = true;
     self->plan_.target.thread->post([self] { self->walk(); });
@@ -88,7 +89,6 @@ void DeviceRun::began(Nanos start) {
 
 // With the workers of the first stage it waits for the others of the job; each later stage begins by itself.
 void DeviceRun::walk() {
-  witness_.begin(std::any_of(stages_.begin(), stages_.end(), is_direct));
   const bool began = barrier_->wait() != 0;
   if (began) plan_.target.open->keep();
   for (bool on = began;; on = begin_stage()) {

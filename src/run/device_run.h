@@ -95,6 +95,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
   [[nodiscard]] std::vector<StageSnapshot> all_stages(const Moment& at, const StageSnapshot& current,
                                                       State device) const;
+  [[nodiscard]] static std::string idle_stage_of(const Moment& at);
   [[nodiscard]] double progress_of(const Moment& at, const StageSnapshot& current) const;
   void add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const;
 

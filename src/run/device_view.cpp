@@ -61,6 +61,16 @@ std::vector<StageSnapshot> DeviceRun::all_stages(const Moment& at, const StageSn
   return out;
 }
 
+// One that was to move data, and had no time to.
+std::string DeviceRun::idle_stage_of(const Moment& at) {
+  for (const StageSnapshot& stage : at.ended->stages) {
+    const bool asked = std::any_of(stage.asked_for.begin(), stage.asked_for.end(), [](bool one) { return one; });
+    const bool moved = std::any_of(stage.ops.begin(), stage.ops.end(), [](auto& op) { return op.bytes != 0; });
+    if (stage.state == State::succeeded && asked && !moved) return stage.name.empty() ? "stage" : stage.name;
+  }
+  return "";
+}
+
 // The stages weigh alike: how long each takes is not known before.
 double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) const {
   double sum = at.current ? current.progress : 0;
@@ -82,6 +92,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.state = state;
   out.progress = progress_of(at, current);
   out.unmeasured = unmeasured_;
+  out.idle_stage = idle_stage_of(at);
   DeviceTotals totals;
   totals.merge(at.ended->totals);
   if (at.current) at.current->add_to(totals, detail);

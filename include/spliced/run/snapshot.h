@@ -95,6 +95,7 @@ struct StageSnapshot {
 struct DeviceSnapshot : StageSnapshot {
   device::TargetFacts facts;
   std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
+  std::string idle_stage;                        // one that succeeded and moved nothing, though it was to; "" for none
   bool unmeasured = false;                       // what it did says nothing of the device
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run

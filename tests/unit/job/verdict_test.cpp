@@ -113,5 +113,16 @@ TEST(WorstOf, IsFailThenNoneThenPass) {
   EXPECT_EQ(worst_of({}), Verdict::none);
 }
 
+// What one of its stages was to find out is not known, whatever the others did.
+TEST(Judge, AStageThatMovedNothingIsNoPass) {
+  DeviceSnapshot device = device_in(State::succeeded);
+  device.idle_stage = "check";
+  const Judgement out = judge({}, device);
+  EXPECT_EQ(out.verdict, Verdict::none);
+  EXPECT_NE(out.reason.find("in the stage check"), std::string::npos);
+  device.ops[0].errors = 1;
+  EXPECT_EQ(judge({}, device).verdict, Verdict::fail);
+}
+
 }  // namespace
 }  // namespace spliced::job

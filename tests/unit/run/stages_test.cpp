@@ -101,6 +101,19 @@ TEST_F(StagesTest, EachHasItsOwnErrorPolicy) {
   EXPECT_EQ(seen.errors.size(), 3U) << "by stage";
 }
 
+TEST_F(StagesTest, AStageThatMovedNothingIsKnown) {
+  environment.engines = faulty_engines();
+  sys.on_read = [](ino_t, std::uint64_t) { return EIO; };
+  StageSpec empty = io("empty", workload::Mode::read);
+  empty.error_policy.max_errors = 1'000;
+  const auto run = begin_stages({io("fill", workload::Mode::write), wait("cool", 0), empty});
+  ASSERT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(run->outcome(State::cancelled), State::succeeded);
+  for (const Detail detail : {Detail::counts, Detail::all}) {
+    EXPECT_EQ(run->snapshot(clock.now(), State::succeeded, detail).idle_stage, "empty");
+  }
+}
+
 TEST_F(StagesTest, AStopEndsAWaitAtOnce) {
   const auto run = begin_stages({wait("cool", 3600 * util::kSecond), io("check", workload::Mode::read)});
   EXPECT_EQ(run->waiters(), 1U);
