@@ -29,7 +29,7 @@ namespace {
 struct Options {
   std::string target, rw;
   std::size_t bs = 0, pipe = 0, batch = 1;
-  bool direct = true, discard = false;
+  bool direct = true, discard = false, psync = false;
   unsigned threads = 1;
   double seconds = 1;
 };
@@ -61,6 +61,13 @@ ssize_t splice_raw(int in, off64_t* off_in, int out, off64_t* off_out, std::size
 }
 ssize_t vmsplice_raw(int fd, const iovec* iov, std::size_t count) {
   return ::syscall(SYS_vmsplice, fd, iov, count, 0U);
+}
+
+ssize_t pread_raw(int fd, void* buffer, std::size_t bytes, off64_t offset) {
+  return ::syscall(SYS_pread64, fd, buffer, bytes, offset);
+}
+ssize_t pwrite_raw(int fd, const void* buffer, std::size_t bytes, off64_t offset) {
+  return ::syscall(SYS_pwrite64, fd, buffer, bytes, offset);
 }
 
 // A short one would leave the loop waiting for ever for bytes that are not in the pipe.
@@ -116,7 +123,10 @@ class Loop {
   void run(Count& count) {
     const bool writes = options_.rw.ends_with("write");
     while (!stopped.load(std::memory_order_relaxed)) {
-      if (options_.bs > options_.pipe) {
+      if (options_.psync) {
+        writes ? check_all(pwrite_raw(fd_, buffer_, options_.bs, next()), options_.bs, "pwrite")
+               : check_all(pread_raw(fd_, buffer_, options_.bs, next()), options_.bs, "pread");
+      } else if (options_.bs > options_.pipe) {
         writes ? write_in_pieces() : read_in_pieces();
       } else {
         writes ? write_batch() : read_batch();
@@ -200,6 +210,7 @@ Options parse(int argc, char** argv) {
   o.threads = static_cast<unsigned>(number("--threads", 1));
   o.direct = number("--direct", 1) != 0;
   o.discard = number("--discard", 0) != 0;
+  o.psync = number("--psync", 0) != 0;
   o.seconds = std::stod(given.contains("--seconds") ? given["--seconds"] : "1");
   return o;
 }

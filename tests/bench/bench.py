@@ -44,10 +44,11 @@ def contenders(daemon, before, binaries, cell):
     tuning = daemon.tuning(cell, {})
     setup = daemon.setup_seconds(cell, {})
     out = {
-        "bare": lambda s: run_bare(binaries, cell, s, tuning, False),
+        "bare": lambda s: run_bare(binaries, cell, s, tuning),
         "spliced": lambda s: daemon.run(cell, s, {}, setup),
         "fio splice": lambda s: run_fio(cell, s, "splice"),
         "fio psync": lambda s: run_fio(cell, s, "psync"),
+        "bare psync": lambda s: run_bare(binaries, cell, s, {"pipe_size_bytes": 65536, "batch": 1}, psync=True),
         "spliced psync": lambda s: daemon.run(cell, s, PSYNC, setup),
         "spliced again": lambda s: daemon.run(cell, s, {}, setup),
     }
@@ -58,7 +59,7 @@ def contenders(daemon, before, binaries, cell):
         out["before"] = lambda s: before.run(cell, s, {}, setup)
     if cell.rw in ("read", "randread") and cell.bs == MIB:
         dropped = daemon.tuning(cell, DISCARD)
-        out["bare discard"] = lambda s: run_bare(binaries, cell, s, dropped, True)
+        out["bare discard"] = lambda s: run_bare(binaries, cell, s, dropped, discard=True)
         out["spliced discard"] = lambda s: daemon.run(cell, s, DISCARD, setup)
     return tuning, out
 

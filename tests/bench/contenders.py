@@ -171,11 +171,11 @@ def run_fio(cell, seconds, engine):
     return Result(io["iops"], cpu, io["io_bytes"])
 
 
-def run_bare(binaries, cell, seconds, tuning, discard):
+def run_bare(binaries, cell, seconds, tuning, discard=False, psync=False):
     done = subprocess.run(
         [f"{binaries}/bare", "--target", cell.target, "--rw", cell.rw, "--bs", str(cell.bs), "--threads", str(cell.threads),
          "--direct", str(int(cell.direct)), "--seconds", str(seconds), "--pipe", str(tuning["pipe_size_bytes"]),
-         "--batch", str(tuning["batch"]), "--discard", str(int(discard))], capture_output=True, text=True,
+         "--batch", str(tuning["batch"]), "--discard", str(int(discard)), "--psync", str(int(psync))], capture_output=True, text=True,
         timeout=seconds + 60, preexec_fn=_bind(cell))
     if done.returncode != 0:
         raise RuntimeError(f"bare: {done.stderr}")

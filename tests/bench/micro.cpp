@@ -151,16 +151,17 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   NobodysWorker owner;
   run::OpRecorder recorder(*counters, pauses, -1, owner);
   run::TuningMemory memory;
-  job::JobSpec spec;
+  run::IoSpec spec;
   spec.workload = workload;
   spec.engine = options;
-  const run::DevicePlan plan;
-  run::Tuning reading(engine::Direction::read, spec, plan, memory);
-  run::Tuning writing(engine::Direction::write, spec, plan, memory);
+  const run::HeldTarget target;
+  run::Tuning reading(engine::Direction::read, spec, target, {}, memory);
+  run::Tuning writing(engine::Direction::write, spec, target, {}, memory);
   run::Calibrator calibrator({&reading, &writing}, false);
+  run::PauseGate gate(util::system_clock());
   for (auto _ : state) {
-    run::IoLoop loop({workload, *engine, feed, calibrator, recorder, *counters, util::system_clock(), buffer.data(),
-                      payload, batch});
+    run::IoLoop loop({workload, *engine, feed, calibrator, recorder, *counters, util::system_clock(), gate,
+                      buffer.data(), payload, batch});
     benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
   const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());
@@ -190,7 +191,7 @@ void plan_1000_devices(benchmark::State& state) {
   char name[] = "/tmp/spliced-micro-XXXXXX";
   const fs::path dir = ::mkdtemp(name);
   job::JobSpec spec;
-  spec.workload.direct = false;
+  std::get<run::IoSpec>(spec.stages.front().what).workload.direct = false;
   for (int i = 0; i < 1000; ++i) {
     spec.targets.push_back(dir / fmt::format("t{}", i));
     std::ofstream(spec.targets.back()) << std::string(4096, 'x');

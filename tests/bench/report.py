@@ -77,7 +77,7 @@ def bars_table(verdicts):
     return "\n".join(lines)
 
 
-COLOURS = {"spliced psync": "#2ca02c", "spliced again": "#aec7e8", "before": "#9467bd", "bare": "#999999", "spliced": "#1f77b4", "spliced discard": "#17becf", "bare discard": "#bbbbbb",
+COLOURS = {"spliced psync": "#2ca02c", "bare psync": "#c7c7c7", "spliced again": "#aec7e8", "before": "#9467bd", "bare": "#999999", "spliced": "#1f77b4", "spliced discard": "#17becf", "bare discard": "#bbbbbb",
            "fio splice": "#d62728", "fio psync": "#ff9896"}
 
 
