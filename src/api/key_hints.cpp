@@ -67,12 +67,11 @@ constexpr std::array kGroups{
           "leave it out: it has no counterpart here"},
     // What there is not.
     Group{"bsrange blocksize_range bssplit offset_align offset_increment percentage_random percentage_sequential "
-          "thinktime_blocks thinktime_iotime rate_process",
-          "every operation of a workload has one size and one order"},
+          "thinktime_iotime rate_process",
+          "every operation of a workload of one way has one size and one order"},
     Group{"stonewall wait_for_previous wait_for new_group",
           "use /stages: they come one after the other on each device"},
-    Group{"startdelay", "use a stage with \"wait\" before it"},
-    Group{"ramp_time", "leave it out: figures begin with the first operation"},
+    Group{"startdelay", "use the start_delay of one of /streams, or a stage with \"wait\" before it"},
     Group{"rate_min ratemin rate_iops_min rate_cycle ratecycle steadystate ss ss_dur ss_ramp ss_interval "
           "steadystate_duration steadystate_ramp_time steadystate_check_interval latency_target latency_window "
           "latency_percentile flow flow_id flow_watermark flow_sleep",
@@ -111,8 +110,8 @@ constexpr std::array kGroups{
 
 // The objects of a job definition, and their keys.
 constexpr std::array kHomes{
-    Group{"rw rwmixread bs offset size runtime time_based loops workers direct cpus_allowed rate rate_iops thinktime "
-          "seed "
+    Group{"rw rwmixread bs offset size ramp_time runtime time_based loops workers direct cpus_allowed rate rate_iops "
+          "thinktime thinktime_blocks seed "
           "random_distribution fsync fdatasync sync_file_range end_fsync payload",
           "/workload"},
     Group{"kind read_path pipe_size batch gift", "/engine"},
@@ -120,7 +119,9 @@ constexpr std::array kHomes{
     Group{"max_io_errors", "/criteria"},
     Group{"name targets workload stages engine error_policy criteria destructive allow_in_use overwrite_signatures",
           "the job itself"},
-    Group{"wait", "a stage"},
+    Group{"wait streams repeat", "a stage"},
+    Group{"start_delay", "one of the streams of a stage"},
+    Group{"times", "/repeat"},
 };
 
 bool names(std::string_view list, std::string_view key) {
@@ -132,12 +133,13 @@ bool names(std::string_view list, std::string_view key) {
   return false;
 }
 
-// Without the way to a stage.
+// What kind of object it is, wherever.
 std::string_view place_of(std::string_view pointer) {
-  constexpr std::string_view kStages = "/stages/";
-  if (!pointer.starts_with(kStages)) return pointer;
-  const auto end = pointer.find('/', kStages.size());
-  return end == pointer.npos ? "a stage" : pointer.substr(end);
+  const auto slash = pointer.rfind('/');
+  if (slash == pointer.npos) return pointer;
+  const std::string_view last = pointer.substr(slash);
+  if (last.find_first_not_of("0123456789", 1) != last.npos) return last;
+  return pointer.substr(0, slash).ends_with("/streams") ? "one of the streams of a stage" : "a stage";
 }
 
 }  // namespace

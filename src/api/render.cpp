@@ -114,6 +114,7 @@ Json figures_of(const run::StageSnapshot& stage) {
           {"reason", text_or_null(stage.reason)},
           {"progress", stage.progress},
           {"eta_seconds", number_or_null(stage.eta_seconds)},
+          {"ramping", stage.ramping},
           {"offset_bytes", stage.range.offset},
           {"size_bytes", stage.range.size},
           {"io", io},
@@ -123,11 +124,18 @@ Json figures_of(const run::StageSnapshot& stage) {
           {"errors_omitted", stage.errors_omitted}};
 }
 
+Json named_figures(const run::StageSnapshot& stage) {
+  Json out = {{"name", stage.name}};
+  out.update(figures_of(stage));
+  return out;
+}
+
 Json stages_of(const DeviceSnapshot& device) {
   Json list = Json::array();
   for (const auto& stage : device.stages) {
-    Json one = {{"name", stage.name}};
-    one.update(figures_of(stage));
+    Json one = named_figures(stage);
+    one["streams"] = Json::array();
+    for (const auto& stream : stage.streams) one["streams"].push_back(named_figures(stream));
     list.push_back(std::move(one));
   }
   return list;
@@ -235,17 +243,15 @@ Json render_summary(const job::JobSummary& job) {
 
 namespace {
 
-Json planned_stages(const job::PlanEntry& entry, const job::JobSpec& spec) {
+Json planned_stages(const job::PlanEntry& entry) {
   Json list = Json::array();
-  for (std::size_t i = 0; i < entry.stages.size(); ++i) {
-    const auto& [range, seconds] = entry.stages[i];
-    const auto* io = run::io_of(spec.stages[i]);
-    list.push_back({{"name", spec.stages[i].name},
-                    {"offset_bytes", range.offset},
-                    {"size_bytes", range.size},
-                    {"blocks", range.size == 0 ? 0 : range.count()},
-                    {"workers", io == nullptr ? 0 : io->workload.workers},
-                    {"estimated_seconds", number_or_null(seconds)}});
+  for (const auto& stage : entry.stages) {
+    list.push_back({{"name", stage.name},
+                    {"offset_bytes", stage.range.offset},
+                    {"size_bytes", stage.range.size},
+                    {"blocks", stage.blocks},
+                    {"workers", stage.workers},
+                    {"estimated_seconds", number_or_null(stage.estimated_seconds)}});
   }
   return list;
 }
@@ -258,16 +264,14 @@ std::vector<workload::BlockRange> ranges_of(const job::PlanEntry& entry) {
 
 std::uint64_t blocks_of(const job::PlanEntry& entry) {
   std::uint64_t out = 0;
-  for (const auto& stage : entry.stages) out += stage.range.size == 0 ? 0 : stage.range.count();
+  for (const auto& stage : entry.stages) out += stage.blocks;
   return out;
 }
 
 // At the same time.
-unsigned workers_of(const job::JobSpec& spec) {
-  unsigned most = 0;
-  for (const auto& stage : spec.stages) {
-    if (const auto* io = run::io_of(stage)) most = std::max(most, io->workload.workers);
-  }
+std::size_t workers_of(const job::PlanEntry& entry) {
+  std::size_t most = 0;
+  for (const auto& stage : entry.stages) most = std::max(most, stage.workers);
   return most;
 }
 
@@ -303,8 +307,8 @@ Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
                        {"offset_bytes", whole.offset},
                        {"size_bytes", whole.size},
                        {"blocks", blocks_of(entry)},
-                       {"workers", workers_of(spec)},
-                       {"stages", planned_stages(entry, spec)},
+                       {"workers", workers_of(entry)},
+                       {"stages", planned_stages(entry)},
                        {"estimated_seconds", number_or_null(estimate_of(entry))},
                        {"refusals", refused},
                        {"reasons", reasons},

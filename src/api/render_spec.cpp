@@ -44,22 +44,37 @@ Json cpus(const util::CpuList& list) {
   return util::format_cpu_list(list);
 }
 
+// One for all where it is one.
+Json block_sizes(const workload::PerOp& bs) {
+  if (bs == workload::PerOp(bs.read)) return format_size(bs.read);
+  return {{"read", format_size(bs.read)}, {"write", format_size(bs.write)}, {"trim", format_size(bs.trim)}};
+}
+
+template <class Format>
+Json rate(const workload::RateLimit& limit, Format format) {
+  const workload::PerOp& each = limit.each;
+  if (each == workload::PerOp()) return format(limit.all);
+  return {{"read", format(each.read)}, {"write", format(each.write)}, {"trim", format(each.trim)}};
+}
+
 Json workload_of(const run::IoSpec& spec) {
   const workload::WorkloadSpec& w = spec.workload;
   return {{"rw", workload::kModeNames[static_cast<std::size_t>(w.rw)]},
           {"rwmixread", w.rwmixread},
-          {"bs", format_size(w.bs)},
+          {"bs", block_sizes(w.bs)},
           {"offset", amount(w.offset)},
           {"size", amount(w.size)},
+          {"ramp_time", format_duration(w.ramp_time)},
           {"runtime", format_duration(w.runtime)},
           {"time_based", w.time_based},
           {"loops", w.loops},
           {"workers", w.workers},
           {"direct", w.direct},
           {"cpus_allowed", cpus(w.cpus_allowed)},
-          {"rate", format_size(w.rate)},
-          {"rate_iops", w.rate_iops},
+          {"rate", rate(w.rate, [](std::uint64_t bytes) { return Json(format_size(bytes)); })},
+          {"rate_iops", rate(w.rate_iops, [](std::uint64_t count) { return Json(count); })},
           {"thinktime", format_duration(w.thinktime)},
+          {"thinktime_blocks", w.thinktime_blocks},
           {"seed", w.seed},
           {"random_distribution", distribution(w.distribution)},
           {"fsync", w.fsync},
@@ -90,26 +105,45 @@ Json policy_of(const run::ErrorPolicy& policy) {
   return {{"max_errors", policy.max_errors}, {"stall_timeout", format_duration(policy.stall_timeout)}};
 }
 
-Json stage_of(const run::StageSpec& stage) {
-  Json out = {{"name", stage.name}};
-  if (const auto* io = run::io_of(stage)) {
-    out["workload"] = workload_of(*io);
-    out["engine"] = engine_of(io->engine);
-  } else {
-    out["wait"] = format_duration(std::get<run::WaitSpec>(stage.what).time);
+Json stages_of(const std::vector<run::StageSpec>& stages);
+
+void add_what(const run::StreamsSpec& what, Json& out) {
+  out["engine"] = engine_of(what.streams.front().io.engine);
+  if (run::is_one_workload(what)) {
+    out["workload"] = workload_of(what.streams.front().io);
+    return;
   }
-  out["error_policy"] = policy_of(stage.error_policy);
-  return out;
+  out["ramp_time"] = format_duration(what.ramp_time);
+  out["runtime"] = format_duration(what.runtime);
+  for (const auto& stream : what.streams) {
+    out["streams"].push_back({{"name", stream.name},
+                              {"start_delay", format_duration(stream.start_delay)},
+                              {"workload", workload_of(stream.io)}});
+  }
+}
+void add_what(const run::WaitSpec& what, Json& out) {
+  out["wait"] = format_duration(what.time);
+}
+void add_what(const run::RepeatSpec& what, Json& out) {
+  out["repeat"] = {{"times", what.times}, {"stages", stages_of(what.stages)}};
+}
+
+Json stages_of(const std::vector<run::StageSpec>& stages) {
+  Json list = Json::array();
+  for (const auto& stage : stages) {
+    Json one = {{"name", stage.name}, {"error_policy", policy_of(stage.error_policy)}};
+    std::visit([&one](const auto& what) { add_what(what, one); }, stage.what);
+    list.push_back(std::move(one));
+  }
+  return list;
 }
 
 }  // namespace
 
 Json render_spec(const job::JobSpec& spec) {
-  Json stages = Json::array();
-  for (const auto& stage : spec.stages) stages.push_back(stage_of(stage));
   return {{"name", spec.name},
           {"targets", spec.targets},
-          {"stages", stages},
+          {"stages", stages_of(spec.stages)},
           {"engine", engine_of(spec.engine)},
           {"error_policy", policy_of(spec.error_policy)},
           {"criteria", {{"max_io_errors", spec.criteria.max_io_errors}}},

@@ -9,16 +9,20 @@
 
 namespace spliced::api {
 
-// How a job definition was written: with one workload or with stages, and what each stage says for itself. A job has
-// stages alone; what is wrong with it is told in the words of whoever wrote it.
+// How a job definition was written: with one workload or with stages, each of these with one workload or with streams,
+// and what each stage says for itself. A job has stages of streams alone; what is wrong with it is told in the words of
+// whoever wrote it.
 struct SpecForm {
   struct Stage {
-    bool engine = false, error_policy = false;  // of its own, not the job's
+    bool one_workload = true;
+    bool engine = false, error_policy = false;  // of its own
+    std::vector<Stage> stages = {};             // of a repeat
   };
   bool one_workload = true;
   std::vector<Stage> stages;
 
-  // The JSON pointer of a field: "/workload/bs" or "/stages/0/workload/bs" of "stages/0/workload/bs".
+  // The JSON pointer of a field: "/workload/bs", "/stages/0/workload/bs" or "/stages/0/streams/0/workload/bs" of
+  // "stages/0/streams/0/workload/bs".
   [[nodiscard]] std::string pointer_to(std::string_view field) const;
   [[nodiscard]] std::vector<util::FieldError> with_pointers(std::vector<util::FieldError> errors) const;
   [[nodiscard]] util::Error with_pointers(util::Error error) const;

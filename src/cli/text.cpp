@@ -113,11 +113,16 @@ std::string outcome_text(const Json& object, const Style& style) {
 // Each stage on its own, where there are several.
 std::string stages_text(const Json& device, const Style& style) {
   const Json stages = device.value("stages", Json::array());
-  if (stages.size() < 2) return "";
   std::string out;
   for (const Json& stage : stages) {
+    const Json streams = stage.value("streams", Json::array());
+    if (stages.size() < 2 && streams.empty()) continue;
     out += fmt::format("    {}: {}", text_of(stage, "name"), outcome_text(stage, style));
-    out += io_text(stage.at("io"), "      ");
+    if (stages.size() > 1) out += io_text(stage.at("io"), "      ");
+    for (const Json& stream : streams) {
+      out += fmt::format("      {}: {}", text_of(stream, "name"), outcome_text(stream, style));
+      out += io_text(stream.at("io"), "        ");
+    }
   }
   return out;
 }

@@ -39,35 +39,37 @@ std::uint64_t descriptors_for_jobs() {
 
 std::uint64_t descriptors_of(const JobSpec& spec) {
   std::uint64_t most = 0;
-  for (const auto& stage : spec.stages) {
-    const auto* io = run::io_of(stage);
-    if (io == nullptr) continue;
-    most = std::max<std::uint64_t>(
-        most, (kWorkerDescriptors + engine::kind_of(io->engine).descriptors()) * io->workload.workers);
+  for (const Leaf& leaf : leaves_of(spec)) {
+    std::uint64_t sum = 0;
+    for (const auto& stream : run::streams_of(leaf.stage)) {
+      sum += (kWorkerDescriptors + engine::kind_of(stream.io.engine).descriptors()) * stream.io.workload.workers;
+    }
+    most = std::max(most, sum);
   }
   return kTargetDescriptors + most;
 }
 
 std::size_t threads_of(const JobSpec& spec) {
   std::size_t most = 0;
-  for (const auto& stage : spec.stages) {
-    if (const auto* io = run::io_of(stage)) most = std::max<std::size_t>(most, io->workload.workers);
-  }
+  for (const Leaf& leaf : leaves_of(spec)) most = std::max(most, run::workers_of(leaf.stage));
   return spec.targets.size() * most;
 }
 
 std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const run::ResourceGrant& grant) {
   const auto& w = spec.workload;
-  const std::size_t batch = run::largest_batch(run::settings_to_try(spec, grant));
-  const std::uint64_t each =
-      (workload::reads(w.rw) ? util::PageBuffer::footprint(run::read_buffer_bytes(spec)) : 0) +
-      (workload::writes(w.rw) ? verify::PayloadSource::footprint(w.bs, batch, grant.payload_pages) : 0);
+  std::uint64_t each = 0;
+  for (const engine::Direction direction : run::directions_of(spec)) {
+    const std::size_t batch = run::largest_batch(run::settings_to_try(spec, direction, grant));
+    each += direction == engine::Direction::read
+                ? util::PageBuffer::footprint(run::read_buffer_bytes(spec))
+                : verify::PayloadSource::footprint(w.bs.write, batch, grant.payload_pages);
+  }
   return devices * std::min(w.workers, kMaxWorkers) * each;
 }
 
 namespace {
 
-struct StageReservation {
+struct StreamReservation {
   std::uint64_t buffers = 0, pipes = 0;
   run::ResourceGrant grant;
 };
@@ -75,12 +77,11 @@ struct StageReservation {
 // Past fs.pipe-user-pages-soft the pipes of an unprivileged user have a page or two and cannot grow (pipe(7)). A job
 // gets half of what is left at most, so that the next one finds something, too; and so it is with memory for the blocks
 // that pass a pipe together.
-StageReservation plan_stage(const run::IoSpec& spec, std::size_t devices, const ServiceLimits& limits,
-                            std::uint64_t buffers_left, std::uint64_t pipes) {
-  const auto& rw = spec.workload.rw;
-  StageReservation out;
-  const std::uint64_t count =
-      devices * spec.workload.workers * ((workload::reads(rw) ? 1 : 0) + (workload::writes(rw) ? 1 : 0));
+StreamReservation plan_stream(const run::IoSpec& spec, std::size_t devices, const ServiceLimits& limits,
+                              std::uint64_t buffers_left, std::uint64_t pipes) {
+  StreamReservation out;
+  const auto directions = run::directions_of(spec);
+  const std::uint64_t count = devices * spec.workload.workers * directions.size();
   if (limits.pipe_bytes != 0 && count > 0) {
     out.grant.pipe_limit = std::min(out.grant.pipe_limit, left_of(limits.pipe_bytes, pipes) / 2 / count);
   }
@@ -90,11 +91,13 @@ StageReservation plan_stage(const run::IoSpec& spec, std::size_t devices, const 
   }
   run::ResourceGrant generous = out.grant;
   generous.payload_pages = util::Pages::huge;
-  if (spec.workload.bs >= kHugeFrom && bytes_with(generous) <= buffers_left / kHugeShare) out.grant = generous;
+  if (spec.workload.bs.write >= kHugeFrom && bytes_with(generous) <= buffers_left / kHugeShare) out.grant = generous;
   out.buffers = bytes_with(out.grant);
   std::uint64_t largest = 0;
-  for (const auto& setting : run::settings_to_try(spec, out.grant)) {
-    largest = std::max(largest, engine::kind_of(spec.engine).kernel_bytes(setting));
+  for (const engine::Direction direction : directions) {
+    for (const auto& setting : run::settings_to_try(spec, direction, out.grant)) {
+      largest = std::max(largest, engine::kind_of(spec.engine).kernel_bytes(setting));
+    }
   }
   // A job may ask for a pipe that it cannot have.
   out.pipes = count * std::min(largest, limits.largest_pipe);
@@ -107,14 +110,18 @@ Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, s
                              std::uint64_t pipes) {
   Reservation out;
   out.threads = threads_of(spec);
-  for (const auto& stage : spec.stages) {
-    const auto* io = run::io_of(stage);
-    const StageReservation planned =
-        io == nullptr ? StageReservation{}
-                      : plan_stage(*io, spec.targets.size(), limits, left_of(limits.buffer_bytes, buffers), pipes);
-    out.grants.push_back(planned.grant);
-    out.buffers = std::max(out.buffers, planned.buffers);
-    out.pipes = std::max(out.pipes, planned.pipes);
+  for (const Leaf& leaf : leaves_of(spec)) {
+    std::uint64_t stage_buffers = 0, stage_pipes = 0;
+    auto& grants = out.grants.emplace_back();
+    for (const auto& stream : run::streams_of(leaf.stage)) {
+      const std::uint64_t left = left_of(limits.buffer_bytes, buffers + stage_buffers);
+      const auto planned = plan_stream(stream.io, spec.targets.size(), limits, left, pipes + stage_pipes);
+      grants.push_back(planned.grant);
+      stage_buffers += planned.buffers;
+      stage_pipes += planned.pipes;
+    }
+    out.buffers = std::max(out.buffers, stage_buffers);
+    out.pipes = std::max(out.pipes, stage_pipes);
   }
   return out;
 }

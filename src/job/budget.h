@@ -26,7 +26,7 @@ struct Reservation {
   std::uint64_t buffers = 0;  // bytes
   std::uint64_t pipes = 0;    // bytes; the kernel charges what is in them to the process's memory
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
-  std::vector<run::ResourceGrant> grants;  // of the stages
+  std::vector<std::vector<run::ResourceGrant>> grants;  // of the streams of each leaf (see leaves_of)
 };
 
 // The most that the buffers of some I/O take, on so many devices, bytes.
@@ -34,7 +34,7 @@ struct Reservation {
 
 // The descriptors of each of a job's devices, which has a table of its own for them.
 [[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
-// The workers of a job: of the stage that has most of them, as devices are not in the same stage at the same time.
+// The workers of a job: of the stage that has most of them.
 [[nodiscard]] std::size_t threads_of(const JobSpec& spec);
 
 // What a job would take when those that run have so many bytes of buffers and pipes: of each resource what the stage

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "budget.h"
 #include "field_check.h"
 #include "run/tuning.h"
@@ -15,11 +18,13 @@ using workload::WorkloadSpec;
 
 class IoCheck : private FieldCheck {
  public:
-  IoCheck(const run::IoSpec& spec, std::size_t devices) : spec_(spec), devices_(devices) {}
+  IoCheck(const run::IoSpec& spec, const run::StreamTimes& times, std::size_t devices)
+      : spec_(spec), times_(times), devices_(devices) {}
 
   std::vector<util::FieldError> run() {
     ranges();
-    block();
+    blocks();
+    engine();
     times();
     distribution();
     syncs();
@@ -38,25 +43,52 @@ class IoCheck : private FieldCheck {
     require(w.size.relative || w.size.bytes > 0, "workload/size", "the size must be above 0");
     require(!w.offset.relative || (w.offset.percent >= 0 && w.offset.percent < 100), "workload/offset",
             "a percentage must be at least 0% and below 100%");
-    // Where the batch is left open it is chosen so that there is room.
-    const std::uint64_t buffers = buffer_bytes(spec_, devices_, {.batch_limit = 0});
-    require(w.bs > kMaxBlock || buffers <= kMaxBufferBytes, "workload/bs",
-            fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
-                        devices_, w.workers, w.bs, buffers, kMaxBufferBytes));
   }
 
-  void block() {
-    const std::uint64_t bs = spec_.workload.bs;
-    require(bs >= kMinBlock && bs <= kMaxBlock, "workload/bs",
-            fmt::format("{} bytes; a block has {} to {} bytes", bs, kMinBlock, kMaxBlock));
-    require(bs < kMinBlock || bs > kMaxBlock || bs % kMinBlock == 0, "workload/bs",
+  void blocks() {
+    const WorkloadSpec& w = spec_.workload;
+    for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
+      if (workload::does(w.rw, op)) block(op, w.bs.of(op), op == util::Op::trim ? kMaxTrim : kMaxBlock);
+    }
+    require(
+        !workload::mixes_sizes(w) || workload::is_random(w.rw), "workload/bs",
+        fmt::format("{} bytes to read and {} to write: rw \"rw\" goes through the range block by block, and needs the "
+                    "same for both; \"randrw\", or two streams, do not",
+                    w.bs.read, w.bs.write));
+    if (good()) buffers();
+  }
+
+  void block(util::Op op, std::uint64_t bs, std::uint64_t most) {
+    require(bs >= kMinBlock && bs <= most, "workload/bs",
+            fmt::format("{} bytes; a block to {} has {} to {} bytes", bs, util::op_name(op), kMinBlock, most));
+    require(bs < kMinBlock || bs > most || bs % kMinBlock == 0, "workload/bs",
             fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
-    add(util::under("engine", engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_))));
+  }
+
+  void buffers() {
+    const WorkloadSpec& w = spec_.workload;
+    // Where the batch is left open it is chosen so that there is room.
+    const std::uint64_t bytes = buffer_bytes(spec_, devices_, {.batch_limit = 0});
+    require(bytes <= kMaxBufferBytes, "workload/bs",
+            fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
+                        devices_, w.workers, std::max(w.bs.read, w.bs.write), bytes, kMaxBufferBytes));
+  }
+
+  // Both directions may be wrong in the same way.
+  void engine() {
+    std::set<std::string> said;
+    for (const engine::Direction direction : run::directions_of(spec_)) {
+      for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_, direction))) {
+        if (!said.insert(error.pointer + error.detail).second) continue;
+        require(false, "engine/" + error.pointer, error.detail, error.reason);
+      }
+    }
   }
 
   void times() {
     const WorkloadSpec& w = spec_.workload;
-    require(!w.time_based || w.runtime > 0, "workload/time_based", "true needs a runtime above 0");
+    require(!w.time_based || times_.ends > 0, "workload/time_based", "true needs a runtime above 0");
+    require(w.thinktime_blocks > 0, "workload/thinktime_blocks", "0 blocks; give 1 or more");
   }
 
   void distribution() {
@@ -84,13 +116,14 @@ class IoCheck : private FieldCheck {
   }
 
   const run::IoSpec& spec_;
+  const run::StreamTimes times_;
   const std::size_t devices_;
 };
 
 }  // namespace
 
-std::vector<util::FieldError> check_io(const run::IoSpec& spec, std::size_t devices) {
-  return IoCheck(spec, devices).run();
+std::vector<util::FieldError> check_io(const run::IoSpec& spec, const run::StreamTimes& times, std::size_t devices) {
+  return IoCheck(spec, times, devices).run();
 }
 
 }  // namespace spliced::job

@@ -2,13 +2,14 @@
 #pragma once
 #include <vector>
 
-#include "spliced/run/io_spec.h"
+#include "spliced/run/stage_spec.h"
 #include "spliced/util/result.h"
 
 namespace spliced::job {
 
-// What is wrong with some I/O, whatever the machine, each with its field ("workload/bs", "engine/batch"). `devices`:
-// how many it is done on.
-[[nodiscard]] std::vector<util::FieldError> check_io(const run::IoSpec& spec, std::size_t devices);
+// What is wrong with some I/O, whatever the machine, each with its field ("workload/bs", "engine/batch"). `times`: when
+// it is done; `devices`: how many it is done on.
+[[nodiscard]] std::vector<util::FieldError> check_io(const run::IoSpec& spec, const run::StreamTimes& times,
+                                                     std::size_t devices);
 
 }  // namespace spliced::job

@@ -17,6 +17,7 @@ class FieldCheck {
   void add(std::vector<util::FieldError> errors) {
     for (util::FieldError& error : errors) errors_.push_back(std::move(error));
   }
+  [[nodiscard]] bool good() const { return errors_.empty(); }  // so far
   [[nodiscard]] std::vector<util::FieldError> take() { return std::move(errors_); }
 
  private:

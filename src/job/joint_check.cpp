@@ -37,14 +37,18 @@ std::optional<device::Refusal> JointCheck::add(device::TargetFacts& facts) {
 
 std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& facts,
                                                   std::vector<FieldError>& errors) const {
-  std::vector<run::StagePlan> out(spec_.stages.size());
+  std::vector<run::StagePlan> out(leaves_.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto* io = run::io_of(spec_.stages[i]);
-    if (io == nullptr) continue;
-    std::vector<FieldError> wrong;
-    out[i].range = resolve_range(io->workload, facts, wrong);
-    for (auto& error : util::under(fmt::format("stages/{}/workload", i), std::move(wrong))) {
-      errors.push_back(std::move(error));
+    const Leaf& leaf = leaves_[i];
+    if (leaf.first != i) {
+      out[i] = out[leaf.first];
+      continue;
+    }
+    for (const auto& stream : run::streams_of(leaf.stage)) {
+      std::vector<FieldError> wrong;
+      const std::string way = fmt::format("{}/streams/{}/workload", leaf.field, out[i].streams.size());
+      out[i].streams.push_back({resolve_range(stream.io.workload, facts, wrong), {}});
+      for (auto& error : util::under(way, std::move(wrong))) errors.push_back(std::move(error));
     }
   }
   return out;

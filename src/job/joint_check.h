@@ -24,17 +24,17 @@ class NewFiles {
 // What of the targets is judged together, the same for a plan and for the report of one. Not thread-safe.
 class JointCheck {
  public:
-  // `spec` outlives it.
   JointCheck(const JobSpec& spec, const device::Access& access)
-      : spec_(spec), new_size_(access.create_bytes), files_(access.create_bytes) {}
+      : leaves_(leaves_of(spec)), new_size_(access.create_bytes), files_(access.create_bytes) {}
   // One more target with nothing of its own in the way: what is, beside those before it. Gives a new file its size.
   std::optional<device::Refusal> add(device::TargetFacts& facts);
-  // What each stage works on; what is wrong with it is added to `errors`.
+  [[nodiscard]] const std::vector<Leaf>& leaves() const { return leaves_; }
+  // What each of the leaves works on; what is wrong with it is added to `errors`.
   [[nodiscard]] std::vector<run::StagePlan> stages_on(const device::TargetFacts& facts,
                                                       std::vector<util::FieldError>& errors) const;
 
  private:
-  const JobSpec& spec_;
+  const std::vector<Leaf> leaves_;
   const std::uint64_t new_size_;
   NewFiles files_;
   std::vector<device::TargetFacts> seen_;

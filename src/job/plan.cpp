@@ -10,6 +10,7 @@
 #include "joint_check.h"
 #include "range.h"
 #include "spliced/util/cpus.h"
+#include "spliced/workload/pass.h"
 
 namespace spliced::job {
 
@@ -19,19 +20,19 @@ using util::Reason;
 
 namespace {
 
-// A file is created as large as the stages that say so in bytes need it.
+// A file is created as large as the streams that say so in bytes need it.
 device::Access access_for(const JobSpec& spec) {
   device::Access access;
   access.destructive = destroys(spec);
   access.allow_in_use = spec.allow_in_use;
   access.overwrite_signatures = spec.overwrite_signatures;
-  for (const auto& stage : spec.stages) {
-    const auto* io = run::io_of(stage);
-    if (io == nullptr) continue;
-    const workload::WorkloadSpec& w = io->workload;
-    access.direct = w.direct;
-    if (w.size.relative || w.offset.relative) continue;
-    access.create_bytes = std::max(access.create_bytes, w.offset.bytes + w.size.bytes);
+  for (const Leaf& leaf : leaves_of(spec)) {
+    for (const auto& stream : run::streams_of(leaf.stage)) {
+      const workload::WorkloadSpec& w = stream.io.workload;
+      access.direct = w.direct;
+      if (w.size.relative || w.offset.relative) continue;
+      access.create_bytes = std::max(access.create_bytes, w.offset.bytes + w.size.bytes);
+    }
   }
   return access;
 }
@@ -40,18 +41,22 @@ device::Access access_for(const JobSpec& spec) {
 std::vector<FieldError> check_host(const JobSpec& spec) {
   const util::CpuList here = util::allowed_cpus();
   std::vector<FieldError> errors;
-  for (std::size_t i = 0; i < spec.stages.size(); ++i) {
-    const auto* io = run::io_of(spec.stages[i]);
-    if (io == nullptr) continue;
-    const util::CpuList& asked = io->workload.cpus_allowed;
+  const auto look = [&](const util::CpuList& asked, std::string field) {
     util::CpuList missing;
     std::set_difference(asked.begin(), asked.end(), here.begin(), here.end(), std::back_inserter(missing));
-    if (missing.empty()) continue;
+    if (missing.empty()) return;
     errors.push_back(
-        {fmt::format("stages/{}/workload/cpus_allowed", i),
+        {std::move(field),
          fmt::format("\"{}\" names {}, where this daemon may not run; it may on {}", util::format_cpu_list(asked),
                      util::format_cpu_list(missing), util::format_cpu_list(here)),
          Reason::out_of_range});
+  };
+  const auto leaves = leaves_of(spec);
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const auto streams = run::streams_of(leaves[i].stage);
+    for (std::size_t k = 0; k < streams.size() && leaves[i].first == i; ++k) {
+      look(streams[k].io.workload.cpus_allowed, fmt::format("{}/streams/{}/workload/cpus_allowed", leaves[i].field, k));
+    }
   }
   return errors;
 }
@@ -92,7 +97,10 @@ class Planner {
       (this->*step)();
       if (!errors_.empty()) return tl::unexpected(combine(std::move(errors_)));
     }
-    JobPlan plan{spec_, {}};
+    JobPlan plan{spec_, {}, {}};
+    auto stages = std::make_shared<std::vector<run::StageSpec>>();
+    for (const Leaf& leaf : together_.leaves()) stages->push_back(leaf.stage);
+    plan.stages = std::move(stages);
     for (auto& device : devices_) plan.devices.push_back(std::move(*device));
     return plan;
   }
@@ -206,14 +214,20 @@ std::vector<device::Inspection> inspect_all(const device::TargetAdmission& admis
   return out;
 }
 
-// How long each stage takes, where it is known.
-void estimate(const JobSpec& spec, std::vector<StageEntry>& stages) {
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    if (const auto* io = run::io_of(spec.stages[i])) {
-      stages[i].estimated_seconds = estimate_seconds(io->workload, stages[i].range);
-    } else {
-      stages[i].estimated_seconds = static_cast<double>(std::get<run::WaitSpec>(spec.stages[i].what).time) / 1e9;
+// What the stages would be on a target that may be used.
+void enter_stages(const JointCheck& together, PlanEntry& entry) {
+  const auto plans = together.stages_on(entry.facts, entry.errors);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const run::StageSpec& stage = together.leaves()[i].stage;
+    StageEntry& out = entry.stages.emplace_back();
+    out.name = stage.name;
+    out.range = plans[i].range();
+    out.workers = run::workers_of(stage);
+    for (std::size_t k = 0; k < plans[i].streams.size(); ++k) {
+      const auto& range = plans[i].streams[k].range;
+      if (range.size != 0) out.blocks += workload::requests_in(run::streams_of(stage)[k].io.workload, range);
     }
+    if (entry.errors.empty()) out.estimated_seconds = estimate_seconds(stage, plans[i]);
   }
 }
 
@@ -233,10 +247,7 @@ PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& 
     if (entry.refusals.empty()) {
       if (auto refusal = together.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
     }
-    if (entry.refusals.empty()) {
-      for (const auto& stage : together.stages_on(entry.facts, entry.errors)) entry.stages.push_back({stage.range, {}});
-      if (entry.errors.empty()) estimate(spec, entry.stages);
-    }
+    if (entry.refusals.empty()) enter_stages(together, entry);
     report.targets.push_back(std::move(entry));
   }
   return report;

@@ -10,6 +10,7 @@ namespace spliced::job {
 
 struct JobPlan {
   JobSpec spec;
+  run::SharedStages stages;  // see leaves_of
   std::vector<run::DevicePlan> devices;
 };
 

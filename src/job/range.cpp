@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spliced/workload/pacer.h"
+#include "spliced/workload/pass.h"
+
 namespace spliced::job {
 
 using util::FieldError;
@@ -51,7 +54,7 @@ std::string tail_refusal(const device::TargetFacts& facts, std::uint64_t left) {
 BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
   const std::uint64_t unit = facts.alignment;
   BlockRange range;
-  range.block = spec.bs;
+  range.block = workload::smallest_block(spec);
   range.offset = spec.offset.relative ? share_of(billionths(spec.offset), facts.size) / unit * unit : spec.offset.bytes;
   const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
   range.size = spec.size.bytes;
@@ -77,8 +80,13 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
     wrong("size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
   }
   if (!spec.direct) return range;
-  for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
-           {"bs", spec.bs}, {"offset", range.offset}, {"size", range.size}}) {
+  std::vector<std::pair<const char*, std::uint64_t>> aligned{{"offset", range.offset}, {"size", range.size}};
+  for (const util::Op op : {util::Op::trim, util::Op::write, util::Op::read}) {
+    const std::uint64_t bs = spec.bs.of(op);
+    if (workload::does(spec.rw, op) && aligned.front() != std::pair("bs", bs))
+      aligned.emplace(aligned.begin(), "bs", bs);
+  }
+  for (const auto& [pointer, value] : aligned) {
     if (value % unit == 0) continue;
     wrong(pointer,
           fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
@@ -88,17 +96,43 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   return range;
 }
 
-std::optional<double> estimate_seconds(const WorkloadSpec& w, const BlockRange& range) {
-  if (w.time_based) return static_cast<double>(w.runtime) / 1e9;
-  std::optional<double> seconds;
-  const auto loops = static_cast<double>(w.loops);
-  if (w.rate != 0) seconds = static_cast<double>(range.size) * loops / static_cast<double>(w.rate);
-  if (w.rate_iops != 0) {
-    const double by_iops = static_cast<double>(range.count()) * loops / static_cast<double>(w.rate_iops);
-    seconds = std::max(seconds.value_or(0), by_iops);
+namespace {
+
+// How long it takes by the rates, where there are any.
+std::optional<double> by_rates(const WorkloadSpec& w, const BlockRange& range) {
+  if (!workload::paced(w)) return std::nullopt;
+  const Wide all = Wide{workload::requests_in(w, range)} * w.loops;
+  const std::uint64_t blocks = static_cast<std::uint64_t>(std::min(all, Wide{1} << 62));
+  const workload::Pacer pacer(w, range, 0);
+  util::Nanos due = 0;
+  for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
+    if (workload::does(w.rw, op)) due = std::max(due, pacer.due(blocks, op));
   }
-  if (seconds && w.runtime != 0) seconds = std::min(*seconds, static_cast<double>(w.runtime) / 1e9);
+  return static_cast<double>(due) / 1e9;
+}
+
+}  // namespace
+
+std::optional<double> estimate_seconds(const WorkloadSpec& w, const run::StreamTimes& times, const BlockRange& range) {
+  const double longest = static_cast<double>(times.ends) / 1e9;
+  if (w.time_based) return longest;
+  std::optional<double> seconds = by_rates(w, range);
+  if (seconds) *seconds += static_cast<double>(times.begins) / 1e9;
+  if (seconds && times.ends != 0) seconds = std::min(*seconds, longest);
   return seconds;
+}
+
+std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan) {
+  if (const auto* wait = std::get_if<run::WaitSpec>(&stage.what)) return static_cast<double>(wait->time) / 1e9;
+  const auto& io = std::get<run::StreamsSpec>(stage.what);
+  std::optional<double> out;
+  for (std::size_t i = 0; i < io.streams.size(); ++i) {
+    const auto one =
+        estimate_seconds(io.streams[i].io.workload, run::times_of(io, io.streams[i]), plan.streams[i].range);
+    if (!one) return std::nullopt;
+    out = std::max(out.value_or(0), *one);
+  }
+  return out;
 }
 
 }  // namespace spliced::job

@@ -68,6 +68,17 @@ JobService::Impl::~Impl() {
   (void)setup_.admission.lookout().threads().wait_until_free(device::Lookout::kLimit);
 }
 
+namespace {
+
+void give_grants(const Reservation& reservation, run::DevicePlan& device) {
+  for (std::size_t i = 0; i < device.stages.size(); ++i) {
+    auto& streams = device.stages[i].streams;
+    for (std::size_t k = 0; k < streams.size(); ++k) streams[k].grant = reservation.grants.at(i).at(k);
+  }
+}
+
+}  // namespace
+
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   const auto bound = setup_.memory();  // reads files: not under the lock
   const std::lock_guard lock(mutex_);
@@ -93,9 +104,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto plan = make_plan(setup_.admission, spec, id);
     if (!plan) return tl::unexpected(plan.error());
-    for (run::DevicePlan& device : plan->devices) {
-      for (std::size_t i = 0; i < device.stages.size(); ++i) device.stages[i].grant = reservation->grants.at(i);
-    }
+    for (run::DevicePlan& device : plan->devices) give_grants(*reservation, device);
     auto runs = create_runs(job, std::move(*plan), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->runs = std::move(*runs);
@@ -133,8 +142,8 @@ Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_ru
   }
   std::vector<std::shared_ptr<run::DeviceRun>> runs;
   for (auto& device : plan.devices) {
-    auto run = run::DeviceRun::create(environment_, {job->id, plan.spec.name}, plan.spec.stages, std::move(device),
-                                      barrier, job->gate, [this] { wake(); });
+    auto run = run::DeviceRun::create(environment_, {job->id, plan.spec.name}, plan.stages, std::move(device), barrier,
+                                      job->gate, [this] { wake(); });
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }

@@ -18,10 +18,16 @@ struct ResourceGrant {
   util::Pages payload_pages = util::Pages::small;
 };
 
-// What of a device one stage works on, and with what; nothing of one that does no I/O.
-struct StagePlan {
+// What of a device one stream works on, and with what.
+struct StreamPlan {
   workload::BlockRange range;
   ResourceGrant grant;
+};
+
+// Of one stage: by its streams; nothing of one that does no I/O.
+struct StagePlan {
+  std::vector<StreamPlan> streams;
+  [[nodiscard]] workload::BlockRange range() const;  // see whole_of()
 };
 
 // One device of a job, ready to run: open, claimed, its ranges known.

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_run.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "spliced/util/message_id.h"
 
 namespace spliced::run {
 
@@ -13,21 +9,14 @@ using util::Nanos;
 
 namespace {
 
-constexpr Nanos kLogInterval = util::kSecond;  // at most one error line per device in this time
-
 bool is_direct(const StageSpec& stage) {
-  const auto* io = io_of(stage);
-  return io != nullptr && io->workload.direct;
-}
-
-bool destroys(const StageSpec& stage) {
-  const auto* io = io_of(stage);
-  return io != nullptr && workload::destroys(io->workload.rw);
+  const auto streams = streams_of(stage);
+  return !streams.empty() && streams.front().io.workload.direct;
 }
 
 }  // namespace
 
-DeviceRun::DeviceRun(const Environment& environment, RunLabel label, std::vector<StageSpec> stages, DevicePlan plan,
+DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
                      std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate,
                      std::function<void()> on_change)
     : environment_(environment),
@@ -51,7 +40,7 @@ T DeviceRun::on_target_thread(std::function<T()> task) {
 }
 
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, RunLabel label,
-                                                           std::vector<StageSpec> stages, DevicePlan plan,
+                                                           SharedStages stages, DevicePlan plan,
                                                            std::shared_ptr<StartBarrier> barrier,
                                                            std::shared_ptr<PauseGate> gate,
                                                            std::function<void()> on_change) {
@@ -74,7 +63,7 @@ util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barri
 
 util::Status DeviceRun::start() {
   return on_target_thread<util::Status>([self = shared_from_this()]() -> util::Status {
-    self->witness_.begin(std::any_of(self->stages_.begin(), self->stages_.end(), is_direct));
+    self->witness_.begin(std::any_of(self->stages_->begin(), self->stages_->end(), is_direct));
     if (auto status = self->current_->launch(); !status) return status;
     self->active_ = true;
     self->plan_.target.thread->post([self] { self->walk(); });
@@ -96,7 +85,7 @@ void DeviceRun::walk() {
     const bool done = on && current_->completed();
     end_stage();
     if (!done || failed() || stopped_) break;
-    if (current_index_ + 1 == stages_.size()) {
+    if (current_index_ + 1 == stages_->size()) {
       completed_ = true;
       break;
     }
@@ -130,6 +119,11 @@ void DeviceRun::end_stage() {
   const State state = done ? State::succeeded : failed() ? State::failed : State::stopping;
   StageSnapshot& stage = ended->stages.emplace_back(current_->snapshot(now, state, Detail::all));
   current_->add_to(ended->totals);
+  if (const Nanos ramped = current_->ramped(now); ramped != 0) {
+    if (!ended->ramp) ended->ramp.emplace();
+    current_->add_ramp_to(*ended->ramp);
+    ended->ramped += ramped;
+  }
   ended->last_completion = std::max(ended->last_completion, current_->flying().last_completion);
   std::shared_ptr<Stage> over;
   const std::lock_guard lock(mutex_);
@@ -145,67 +139,6 @@ void DeviceRun::request_stop() {
 
 void DeviceRun::wake_workers() {
   if (const auto stage = moment().current) stage->wake();
-}
-
-void DeviceRun::fail(const std::string& reason) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!reason_.empty()) return;
-    reason_ = reason;
-  }
-  environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
-                       {{util::kMessageIdKey, std::string(util::message::kDeviceFailed)},
-                        {"JOB_ID", label_.job_id},
-                        {"DEVICE", facts().name}});
-  if (const auto stage = moment().current) stage->request_stop();
-  on_change_();
-}
-
-bool DeviceRun::failed() const {
-  const std::lock_guard lock(mutex_);
-  return !reason_.empty();
-}
-
-void DeviceRun::on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) {
-  log_error(entry, total);
-  const std::uint64_t allowed = current_spec().error_policy.max_errors;
-  if (error_class == ErrorClass::host) {
-    fail(fmt::format("not the device's doing: {}", entry.message));
-  } else if (error_class == ErrorClass::removed) {
-    fail(fmt::format("the device went away or shrank: {}", entry.message));
-  } else if (total > allowed) {
-    fail(fmt::format("{} errors, {} allowed; the last: {}", total, allowed, entry.message));
-  }
-}
-
-void DeviceRun::on_refusal(const std::string& what) {
-  unmeasured_ = true;
-  fail(fmt::format("not the device's doing: {}", what));
-}
-
-void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
-  const Nanos now = environment_.clock.now();
-  {
-    const std::lock_guard lock(mutex_);
-    if (last_log_ != 0 && now - last_log_ < kLogInterval) return;
-    last_log_ = now;
-  }
-  environment_.log.log(util::LogLevel::warning, fmt::format("{}: error {}: {}", facts().name, total, entry.message),
-                       {{util::kMessageIdKey, std::string(util::message::kDeviceError)},
-                        {"JOB_ID", label_.job_id},
-                        {"DEVICE", facts().name},
-                        {"ERRNO_NAME", entry.error}});
-}
-
-void DeviceRun::check_direct_io() {
-  if (stopped_) return;
-  DeviceTotals totals;
-  add_to(totals);
-  const bool reads_count = !created_ && std::none_of(stages_.begin(), stages_.end(), destroys);
-  const std::string shortfall = witness_.find_shortfall(totals, reads_count);
-  if (shortfall.empty()) return;
-  unmeasured_ = true;
-  fail(shortfall);
 }
 
 // It is active until all is given back: that is what others see as "finished".
@@ -236,23 +169,6 @@ void DeviceRun::close_target() {
 bool DeviceRun::wait_until_finished(Nanos limit) const {
   std::unique_lock lock(mutex_);
   return gave_back_.wait_for(lock, std::chrono::nanoseconds(limit), [&] { return finished(); });
-}
-
-void DeviceRun::check_stall(Nanos now) {
-  if (stalled() || finished()) return;
-  const auto stalled = [&](const std::string& what) {
-    stalled_at_ = now;
-    fail(fmt::format("stalled: {}", what));
-  };
-  const Nanos closing = closing_since_;
-  if (closing != 0 &&
-      now - std::max(closing, environment_.pauses.resumed_at()) >= current_spec().error_policy.stall_timeout) {
-    return stalled(
-        fmt::format("closing the device has not come back for {:.1f} s", static_cast<double>(now - closing) / 1e9));
-  }
-  const auto stage = moment().current;
-  if (!stage) return;
-  if (const auto what = stage->find_stall(now)) stalled(*what);
 }
 
 }  // namespace spliced::run

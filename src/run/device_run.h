@@ -28,7 +28,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   // `on_change` is called when everything was given back, from the target's thread, and when the device has failed. The
   // first stage has all that it needs; it begins at the barrier, with those of other devices.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment, RunLabel label,
-                                                                       std::vector<StageSpec> stages, DevicePlan plan,
+                                                                       SharedStages stages, DevicePlan plan,
                                                                        std::shared_ptr<StartBarrier> barrier,
                                                                        std::shared_ptr<PauseGate> gate,
                                                                        std::function<void()> on_change);
@@ -58,7 +58,9 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   [[nodiscard]] State outcome(State stopped) const;
   // What it is shown as while the job is in state `job`.
   [[nodiscard]] State state_in(State job) const;
+  // What it did so far, after the ramp times.
   [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state, Detail detail = Detail::all) const;
+  // All that it did, whatever the time.
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, RunTelemetry& out) const;
   [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }
@@ -72,6 +74,8 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   struct Ended {
     std::vector<StageSnapshot> stages;
     DeviceTotals totals;
+    std::optional<DeviceTotals> ramp;  // see Stage::add_ramp_to
+    util::Nanos ramped = 0;
     util::Nanos last_completion = 0;
   };
   // What there was at one moment.
@@ -79,7 +83,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
     std::shared_ptr<const Ended> ended;
     std::shared_ptr<Stage> current;  // null between stages, and at the end
   };
-  DeviceRun(const Environment& environment, RunLabel label, std::vector<StageSpec> stages, DevicePlan plan,
+  DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
             std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, std::function<void()> on_change);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
@@ -91,7 +95,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
   [[nodiscard]] Moment moment() const;
-  [[nodiscard]] const StageSpec& current_spec() const { return stages_[current_index_]; }
+  [[nodiscard]] const StageSpec& current_spec() const { return stages_->at(current_index_); }
   [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
   [[nodiscard]] std::vector<StageSnapshot> all_stages(const Moment& at, const StageSnapshot& current,
                                                       State device) const;
@@ -101,7 +105,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
 
   const Environment& environment_;
   const RunLabel label_;
-  const std::vector<StageSpec> stages_;
+  const SharedStages stages_;
   DevicePlan plan_;
   const std::shared_ptr<StartBarrier> barrier_;
   const std::shared_ptr<PauseGate> gate_;

@@ -43,30 +43,42 @@ State DeviceRun::state_in(State job) const {
 void DeviceRun::add_to(DeviceTotals& out) const {
   const Moment at = moment();
   out.merge(at.ended->totals);
-  if (at.current) at.current->add_to(out);
+  if (at.ended->ramp) out.merge(*at.ended->ramp);
+  if (!at.current) return;
+  at.current->add_to(out);
+  at.current->add_ramp_to(out);
 }
 
 // Those that have ended, the one that runs, and those that come after it.
 std::vector<StageSnapshot> DeviceRun::all_stages(const Moment& at, const StageSnapshot& current, State device) const {
   std::vector<StageSnapshot> out = at.ended->stages;
   if (at.current) out.push_back(current);
-  for (std::size_t i = out.size(); i < stages_.size(); ++i) {
+  for (std::size_t i = out.size(); i < stages_->size(); ++i) {
     StageSnapshot& coming = out.emplace_back();
-    coming.name = stages_[i].name;
-    coming.range = plan_.stages[i].range;
+    coming.name = stages_->at(i).name;
+    coming.range = plan_.stages[i].range();
   }
+  const auto settle = [&](StageSnapshot& one) {
+    if (one.state == State::stopping && is_final(device)) one.state = device;
+  };
   for (StageSnapshot& stage : out) {
-    if (stage.state == State::stopping && is_final(device)) stage.state = device;
+    settle(stage);
+    std::for_each(stage.streams.begin(), stage.streams.end(), settle);
   }
   return out;
 }
 
-// One that was to move data, and had no time to.
+// One that was to move data, or one of its streams, and had no time to.
 std::string DeviceRun::idle_stage_of(const Moment& at) {
+  const auto idle = [](const StageSnapshot& one) {
+    const bool asked = std::any_of(one.asked_for.begin(), one.asked_for.end(), [](bool each) { return each; });
+    const bool moved = std::any_of(one.ops.begin(), one.ops.end(), [](auto& op) { return op.bytes != 0; });
+    return one.state == State::succeeded && asked && !moved;
+  };
   for (const StageSnapshot& stage : at.ended->stages) {
-    const bool asked = std::any_of(stage.asked_for.begin(), stage.asked_for.end(), [](bool one) { return one; });
-    const bool moved = std::any_of(stage.ops.begin(), stage.ops.end(), [](auto& op) { return op.bytes != 0; });
-    if (stage.state == State::succeeded && asked && !moved) return stage.name.empty() ? "stage" : stage.name;
+    if (idle(stage)) return stage.name.empty() ? "stage" : stage.name;
+    const auto stream = std::find_if(stage.streams.begin(), stage.streams.end(), idle);
+    if (stream != stage.streams.end()) return stage.name + "/" + stream->name;
   }
   return "";
 }
@@ -75,13 +87,14 @@ std::string DeviceRun::idle_stage_of(const Moment& at) {
 double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) const {
   double sum = at.current ? current.progress : 0;
   for (const StageSnapshot& stage : at.ended->stages) sum += stage.progress;
-  return std::min(1.0, sum / static_cast<double>(stages_.size()));
+  return std::min(1.0, sum / static_cast<double>(stages_->size()));
 }
 
 DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const {
   const Moment at = moment();
   const Nanos end = end_or(now);
-  const Nanos active = end - started_ - (ended_ != 0 ? paused_.load() : gate_->closed_time(end));
+  Nanos active = end - started_ - (ended_ != 0 ? paused_.load() : gate_->closed_time(end)) - at.ended->ramped;
+  if (at.current) active -= at.current->ramped(end);
   StageSnapshot current;
   if (at.current) {
     current = at.current->snapshot(end, state, detail);
@@ -109,6 +122,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
     out.eta_seconds = current.eta_seconds;
   }
   out.engine_state = current.engine_state;
+  out.ramping = current.ramping;
   if (detail == Detail::all) add_details(at, std::move(current), out);
   const std::lock_guard lock(mutex_);
   out.reason = reason_;
@@ -119,7 +133,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
 void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const {
   out.facts = facts();
   std::vector<workload::BlockRange> ranges;
-  for (const StagePlan& stage : plan_.stages) ranges.push_back(stage.range);
+  for (const StagePlan& stage : plan_.stages) ranges.push_back(stage.range());
   out.range = whole_of(ranges);
   out.safety_read_bytes = plan_.target.safety_read_bytes;
   out.stages = all_stages(at, current, out.state);

@@ -2,9 +2,6 @@
 #include "io_loop.h"
 
 #include <algorithm>
-#include <limits>
-
-#include "spliced/util/cpus.h"
 
 namespace spliced::run {
 
@@ -15,9 +12,7 @@ using util::Op;
 
 namespace {
 
-constexpr Nanos kCpuLook = util::kSecond;           // between two looks at how long the worker waited for its CPU
 constexpr Nanos kNextTry = util::kSecond / 10'000;  // where others have to get something done first
-constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
 }  // namespace
 
@@ -26,17 +21,13 @@ IoLoop::IoLoop(const Parts& parts)
       depth_(std::min(parts.depth, parts.engine.traits().depth)),
       slots_(depth_),
       new_(depth_, nullptr),
-      ended_(depth_, nullptr) {}
+      ended_(depth_, nullptr),
+      counters_(parts.ramp != nullptr ? parts.ramp : &parts.counters) {}
 
 bool IoLoop::run(const std::stop_token& stop, Nanos start) {
-  const workload::BlockSource& source = with_.feed.source();
-  pacer_.emplace(with_.workload, source.range(), start, source.first_position());
-  paced_ = pacer_->paced();
-  deadline_ = with_.workload.runtime == 0 ? 0 : start + with_.workload.runtime;
-  begin_cpu_wait(start);
-  pauses_seen_ = with_.gate.changes() / 2 * 2;  // it may be closed already
-  paused_ = with_.gate.closed_time(start);
-  for (Nanos now = start;;) {
+  begin_times(start);
+  bool on = wait_for_begin(stop);
+  for (Nanos now = with_.times.begins == 0 ? start : with_.clock.now(); on;) {
     if (paused_meanwhile()) [[unlikely]]
       now = sit_out_pause(stop);
     if (over(stop, now)) break;
@@ -51,33 +42,15 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
     }
     const std::size_t before = outstanding_;
     now = reap(reap_until(now));
-    if (now >= next_cpu_look_) [[unlikely]]
-      add_cpu_wait(now);
-    if (with_.workload.thinktime != 0 && outstanding_ < before && !think(stop, now)) break;
+    if (with_.workload.thinktime != 0) on = think(stop, now, before - outstanding_);
   }
   sample_began_ = 0;  // what was to be tried, and never was
   drain();
   const bool completed = !stop.stop_requested();
   if (completed) finish();
   with_.feed.publish();
-  add_cpu_wait(with_.clock.now());
+  add_cpu_wait();
   return completed;
-}
-
-// What has begun ends, nothing begins, and then all that is due, the end of the job too, is due later by the pause.
-Nanos IoLoop::sit_out_pause(const std::stop_token& stop) {
-  while (outstanding_ > 0 && !stop.stop_requested()) (void)reap(0);
-  with_.feed.publish();
-  sitting_.store(true, std::memory_order_release);
-  with_.gate.pass(stop);
-  sitting_.store(false, std::memory_order_release);
-  pauses_seen_ = with_.gate.changes() / 2 * 2;
-  const Nanos now = with_.clock.now();
-  const Nanos paused = with_.gate.closed_time(now);
-  if (deadline_ != 0) deadline_ += paused - paused_;
-  pacer_->move(paused - paused_);
-  paused_ = paused;
-  return now;
 }
 
 // Whether there is a request to go on with, which is the head then.
@@ -95,7 +68,7 @@ bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
 
 // 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.
 Nanos IoLoop::due_of(const Request& request) const {
-  return paced_ && request.position != workload::kNoPosition ? pacer_->due(request.position) : 0;
+  return paced_ && request.position != workload::kNoPosition ? pacer_->due(request.position, request.op) : 0;
 }
 
 // Gives the engine what is due, as much as is to be under way at a time.
@@ -172,7 +145,9 @@ Nanos IoLoop::reap_until(Nanos now) const {
 Nanos IoLoop::reap(Nanos until) {
   const std::size_t count = with_.engine.reap(ended_, 1, until);
   if (count == 0) return with_.clock.now();
-  Nanos now = 0;
+  Nanos now = ended_[count - 1]->ended;
+  if (now >= next_look_) [[unlikely]]
+    look(now);
   for (std::size_t i = 0; i < count; ++i) {
     const IoSlot& slot = *ended_[i];
     with_.recorder.record(slot, paced_);
@@ -185,27 +160,6 @@ Nanos IoLoop::reap(Nanos until) {
   if (sample_began_ != 0) [[unlikely]]
     add_to_sample(count, now);
   return now;
-}
-
-// With nothing under way: what begins now decides how the rest is done, if its setting is still being tried. The making
-// of its data is part of it.
-void IoLoop::begin_sample() {
-  if (outstanding_ != 0) return;
-  const bool trying = draw() && with_.calibrator.trying(head_.op);
-  sample_began_ = trying ? with_.clock.now() : 0;
-  sample_bytes_ = 0;
-  sample_failed_ = false;
-}
-
-// A sample ends when all that began with it has ended.
-void IoLoop::add_to_sample(std::size_t ended, Nanos now) {
-  for (std::size_t i = 0; i < ended; ++i) {
-    sample_bytes_ += ended_[i]->moved;
-    sample_failed_ = sample_failed_ || ended_[i]->outcome != Outcome::done;
-  }
-  if (outstanding_ != 0) return;
-  with_.calibrator.adapt(last_op_, sample_failed_ ? 0 : sample_bytes_, now - sample_began_, with_.engine);
-  sample_began_ = 0;
 }
 
 // What has not begun is given up; what has is waited for.
@@ -224,44 +178,6 @@ void IoLoop::finish() {
   submit();
   (void)reap(0);
   drain();
-}
-
-// false when the job is to end before `when`. A pause ends the wait, too: then it is another time that counts.
-bool IoLoop::wait_until(const std::stop_token& stop, Nanos when) {
-  with_.feed.publish();
-  const bool past_end = deadline_ != 0 && when >= deadline_;
-  const Nanos until = past_end ? deadline_ : when;
-  while (with_.clock.now() < until) {
-    if (stop.stop_requested()) return false;
-    if (paused_meanwhile()) return true;
-    with_.clock.sleep_until(until);
-  }
-  return !past_end;
-}
-
-// The pause that comes after an operation and what syncs it, if another one comes after it. false when the job is over.
-bool IoLoop::think(const std::stop_token& stop, Nanos now) {
-  if (!draw()) return more_later_;
-  if (head_.position == workload::kNoPosition) return true;
-  const Nanos until = now + with_.workload.thinktime;
-  pacer_->pause(now, until, head_.position);
-  return wait_until(stop, until);
-}
-
-void IoLoop::begin_cpu_wait(Nanos now) {
-  const auto times = util::scheduler_times();
-  next_cpu_look_ = times ? now + kCpuLook : kNever;
-  if (!times) return;
-  waited_before_ = times->waited;
-  with_.counters.cpu_wait_known.store(true, std::memory_order_relaxed);
-}
-
-void IoLoop::add_cpu_wait(Nanos now) {
-  if (next_cpu_look_ == kNever) return;
-  next_cpu_look_ = now + kCpuLook;
-  if (const auto times = util::scheduler_times()) {
-    with_.counters.cpu_wait.set(static_cast<std::uint64_t>(std::max<Nanos>(0, times->waited - waited_before_)));
-  }
 }
 
 }  // namespace spliced::run

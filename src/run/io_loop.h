@@ -10,6 +10,7 @@
 #include "pause_gate.h"
 #include "slot_pool.h"
 #include "spliced/engine/engine.h"
+#include "spliced/run/stage_spec.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/verify/payload.h"
 #include "spliced/workload/pacer.h"
@@ -23,11 +24,13 @@ class IoLoop {
  public:
   struct Parts {
     const workload::WorkloadSpec& workload;
+    const StreamTimes& times;
     engine::Engine& engine;
     workload::RequestFeed& feed;
     Calibrator& calibrator;
     OpRecorder& recorder;
     WorkerCounters& counters;
+    WorkerCounters* ramp;  // of what ends before times.measured_from, which the recorder begins with; null: nothing
     util::Clock& clock;
     PauseGate& gate;
     std::byte* read_buffer;          // of all reads: nobody looks at what was read
@@ -47,7 +50,7 @@ class IoLoop {
   [[nodiscard]] util::Nanos due_of(const Request& request) const;
   [[nodiscard]] bool over(const std::stop_token& stop, util::Nanos now) const;
   [[nodiscard]] bool wait_until(const std::stop_token& stop, util::Nanos when);
-  [[nodiscard]] bool think(const std::stop_token& stop, util::Nanos now);
+  [[nodiscard]] bool think(const std::stop_token& stop, util::Nanos now, std::size_t ended);
   void fill(util::Nanos now);
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool may_join(const Request& request) const;
@@ -62,8 +65,12 @@ class IoLoop {
   void add_to_sample(std::size_t ended, util::Nanos now);
   void drain();
   void finish();
-  void begin_cpu_wait(util::Nanos now);
-  void add_cpu_wait(util::Nanos now);
+  void begin_times(util::Nanos start);
+  [[nodiscard]] bool wait_for_begin(const std::stop_token& stop);
+  void look(util::Nanos now);
+  void end_ramp();
+  void begin_cpu_wait();
+  void add_cpu_wait();
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
   Parts with_;
@@ -79,15 +86,19 @@ class IoLoop {
   util::Nanos sample_began_ = 0;  // 0: nothing is being tried
   util::Nanos deadline_ = 0;
   std::uint64_t pauses_seen_ = 0;  // see PauseGate::changes
-  util::Nanos next_cpu_look_ = 0;
+  util::Nanos next_look_ = 0;      // see look()
   std::optional<workload::Pacer> pacer_;
   SlotPool slots_;
   std::vector<engine::IoSlot*> new_, ended_;
   std::atomic<bool> sitting_{false};
   std::uint64_t sample_bytes_ = 0;
   bool sample_failed_ = false;
+  util::Nanos begin_ = 0, ramp_end_ = 0;
+  std::uint64_t since_think_ = 0;  // operations
   util::Nanos paused_ = 0;         // of the gate, made up for
-  util::Nanos waited_before_ = 0;  // for its CPU, before it began
+  WorkerCounters* counters_;       // that count now
+  bool cpu_wait_known_ = false;
+  util::Nanos waited_before_ = 0;  // for its CPU, before they counted
 };
 
 }  // namespace spliced::run

@@ -3,13 +3,20 @@
 
 namespace spliced::run {
 
-engine::Load load_of(const IoSpec& spec) {
+engine::Load load_of(const IoSpec& spec, engine::Direction direction) {
   const auto& w = spec.workload;
-  return {w.bs, w.thinktime != 0 || w.rate != 0 || w.rate_iops != 0};
+  return {direction == engine::Direction::read ? w.bs.read : w.bs.write, w.thinktime != 0 || workload::paced(w)};
+}
+
+std::vector<engine::Direction> directions_of(const IoSpec& spec) {
+  std::vector<engine::Direction> out;
+  if (workload::reads(spec.workload.rw)) out.push_back(engine::Direction::read);
+  if (workload::writes(spec.workload.rw)) out.push_back(engine::Direction::write);
+  return out;
 }
 
 std::size_t read_buffer_bytes(const IoSpec& spec) {
-  return engine::kind_of(spec.engine).read_buffer(spec.workload.bs);
+  return engine::kind_of(spec.engine).read_buffer(spec.workload.bs.read);
 }
 
 }  // namespace spliced::run

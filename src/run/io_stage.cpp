@@ -7,20 +7,11 @@
 
 namespace spliced::run {
 
-using engine::Direction;
 using engine::IoSlot;
 using engine::Outcome;
 using util::Nanos;
 
 namespace {
-
-std::string thread_name(const std::string& device, unsigned index) {
-  // 15 characters: the end of the name tells devices apart.
-  const std::string suffix = fmt::format("/{}", index);
-  const std::size_t room = 15 - suffix.size();
-  const std::string tail = device.substr(device.rfind('/') + 1);
-  return (tail.size() > room ? tail.substr(tail.size() - room) : tail) + suffix;
-}
 
 std::string describe_failure(const IoSlot& slot, const device::TargetFacts& facts) {
   const std::string what = fmt::format("{} of {} bytes at offset {}", util::op_name(slot.op), slot.length, slot.offset);
@@ -38,79 +29,70 @@ std::string describe_failure(const IoSlot& slot, const device::TargetFacts& fact
 
 }  // namespace
 
-IoStage::IoStage(const Setup& setup, const IoSpec& io)
-    : setup_(setup), io_(io), source_(io.workload, setup.plan.range) {}
+IoStage::IoStage(const Setup& setup, const StreamsSpec& spec) : setup_(setup), spec_(spec) {
+  StreamOwner& owner = *this;
+  unsigned workers = 0;
+  for (std::size_t i = 0; i < spec.streams.size(); ++i) {
+    const StreamSpec& stream = spec.streams[i];
+    streams_.push_back(
+        std::make_unique<IoStream>(setup_, stream, setup.plan.streams.at(i), times_of(spec, stream), workers, owner));
+    workers += stream.io.workload.workers;
+  }
+}
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
-  prepare_tuning();
-  for (unsigned i = 0; i < io_.workload.workers; ++i) {
-    auto worker = Worker::create({io_,
-                                  setup_.target,
-                                  setup_.plan.grant,
-                                  i,
-                                  thread_name(facts().name, i),
-                                  *this,
-                                  barrier,
-                                  setup_.environment.clock,
-                                  setup_.environment.engines,
-                                  source_,
-                                  setup_.environment.pauses,
-                                  setup_.gate,
-                                  {tunings_[0].get(), tunings_[1].get()}});
-    if (!worker) return tl::unexpected(worker.error());
-    workers_.push_back(std::move(*worker));
+  for (auto& stream : streams_) {
+    if (auto status = stream->prepare(barrier); !status) return status;
   }
   return {};
 }
 
-void IoStage::prepare_tuning() {
-  const auto make = [&](Direction direction) {
-    tunings_[engine::index_of(direction)] =
-        std::make_unique<Tuning>(direction, io_, setup_.target, setup_.plan.grant, setup_.environment.tuning);
-  };
-  if (workload::reads(io_.workload.rw)) make(Direction::read);
-  if (workload::writes(io_.workload.rw)) make(Direction::write);
-}
-
 util::Status IoStage::launch() {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const std::lock_guard lock(mutex_);
-    try {
-      workers_[i]->start();
-    } catch (const std::system_error& error) {
-      return util::fail(util::Errc::exhausted,
-                        fmt::format("cannot start worker {} of {}: {}", i, facts().name, error.what()));
-    }
-    ++active_;
+  for (auto& stream : streams_) {
+    if (auto status = stream->launch(); !status) return status;
   }
   return {};
 }
 
 void IoStage::wait() {
-  std::unique_lock lock(mutex_);
-  left_.wait(lock, [&] { return active_ == 0; });
+  for (auto& stream : streams_) stream->wait();
+}
+
+std::size_t IoStage::waiters() const {
+  std::size_t out = 0;
+  for (const auto& stream : streams_) out += stream->waiters();
+  return out;
 }
 
 void IoStage::began(Nanos start) {
-  paused_before_ = setup_.gate.closed_time(start);
-  rates_.begin(start);
-  started_ = start;
+  for (auto& stream : streams_) stream->began(start);
 }
 
 void IoStage::request_stop() {
-  for (auto& worker : workers_) worker->request_stop();
+  for (auto& stream : streams_) stream->request_stop();
 }
 
 void IoStage::wake() {
-  for (auto& worker : workers_) worker->wake();
+  for (auto& stream : streams_) stream->wake();
 }
 
 bool IoStage::still() const {
-  return std::all_of(workers_.begin(), workers_.end(), [](auto& worker) { return worker->still(); });
+  return std::all_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->still(); });
 }
 
 bool IoStage::completed() const {
-  return std::all_of(workers_.begin(), workers_.end(), [](auto& worker) { return worker->completed(); });
+  return std::all_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->completed(); });
+}
+
+std::optional<std::string> IoStage::find_stall(Nanos now) const {
+  for (const auto& stream : streams_) {
+    if (auto what = stream->find_stall(now)) return what;
+  }
+  return std::nullopt;
+}
+
+void IoStage::sample(Nanos now) {
+  for (auto& stream : streams_) stream->sample(now);
 }
 
 void IoStage::on_error(const IoSlot& slot, ErrorClass error_class) {
@@ -119,7 +101,7 @@ void IoStage::on_error(const IoSlot& slot, ErrorClass error_class) {
   entry.offset = slot.offset;
   entry.length = slot.length;
   entry.error = slot.error != 0 ? util::errno_name(slot.error) : "EOF";
-  entry.message = describe_failure(slot, facts());
+  entry.message = describe_failure(slot, setup_.target.facts);
   const std::uint64_t total = errors_.add(entry);
   setup_.owner.on_io_error(entry, total, error_class);
 }
@@ -128,23 +110,79 @@ void IoStage::on_refusal(const std::string& what) {
   setup_.owner.on_refusal(what);
 }
 
-void IoStage::on_exit() {
-  const std::lock_guard lock(mutex_);
-  if (--active_ == 0) left_.notify_all();
+void IoStage::add_to(DeviceTotals& out, Detail detail) const {
+  for (const auto& stream : streams_) stream->add_to(out, detail);
 }
 
-// Time in which the daemon did not run is not the device's.
-std::optional<std::string> IoStage::find_stall(Nanos now) const {
-  const auto stalled = [&](Nanos since, const char* what) -> std::optional<std::string> {
-    const Nanos waited = now - std::max(since, setup_.environment.pauses.resumed_at());
-    if (since == 0 || waited < setup_.spec.error_policy.stall_timeout) return std::nullopt;
-    return fmt::format("{} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9);
-  };
-  for (const auto& worker : workers_) {
-    if (auto what = stalled(worker->engine().in_flight().since, "an operation")) return what;
-    if (auto what = stalled(worker->closing_since(), "closing the device")) return what;
+void IoStage::add_ramp_to(DeviceTotals& out) const {
+  for (const auto& stream : streams_) stream->add_ramp_to(out);
+}
+
+Nanos IoStage::active_time(Nanos now) const {
+  Nanos out = 0;
+  for (const auto& stream : streams_) out = std::max(out, stream->active_time(now));
+  return out;
+}
+
+// Until the first of its streams is measured.
+Nanos IoStage::ramped(Nanos now) const {
+  Nanos out = active_time(now);
+  for (const auto& stream : streams_) out = std::min(out, stream->times().measured_from);
+  return out;
+}
+
+Flying IoStage::flying() const {
+  Flying out;
+  for (const auto& stream : streams_) out.merge(stream->flying());
+  return out;
+}
+
+StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
+  std::vector<StageSnapshot> streams;
+  for (const auto& stream : streams_) streams.push_back(stream->snapshot(now, state, detail));
+  StageSnapshot out;
+  if (streams.size() == 1) {
+    out = streams.front();
+  } else {
+    sum_up(now, streams, state, detail, out);
   }
-  return std::nullopt;
+  out.name = setup_.spec.name;
+  if (out.state != State::pending || is_final(state)) out.state = state;
+  if (detail == Detail::all) {
+    if (!is_one_workload(spec_)) out.streams = std::move(streams);
+    errors_.copy_to(out.errors, out.errors_omitted);
+  }
+  return out;
+}
+
+// It is done when the last of them is. Rates are those of the streams that go on, and of all the time once it is over.
+void IoStage::sum_up(Nanos now, const std::vector<StageSnapshot>& streams, State state, Detail detail,
+                     StageSnapshot& out) const {
+  DeviceTotals totals;
+  add_to(totals, detail);
+  fill_counts(totals, out);
+  out.range = setup_.plan.range();
+  out.state = streams.front().state;
+  out.progress = 1;
+  out.engine_state = streams_.front()->engine_state();
+  for (const StageSnapshot& stream : streams) {
+    out.progress = std::min(out.progress, stream.progress);
+    if (stream.eta_seconds) out.eta_seconds = std::max(out.eta_seconds.value_or(0), *stream.eta_seconds);
+    out.tuning.insert(out.tuning.end(), stream.tuning.begin(), stream.tuning.end());
+    for (std::size_t i = 0; i < util::kOpClasses && !is_final(stream.state); ++i) {
+      out.ops[i].bytes_per_second += stream.ops[i].bytes_per_second;
+      out.ops[i].operations_per_second += stream.ops[i].operations_per_second;
+    }
+  }
+  const Nanos measured = active_time(now) - ramped(now);
+  if (!is_final(state)) {
+    out.ramping = out.state != State::pending && measured == 0;
+    return;
+  }
+  for (OpSnapshot& op : out.ops) {
+    op.bytes_per_second = per_second(op.bytes, measured);
+    op.operations_per_second = per_second(op.operations, measured);
+  }
 }
 
 }  // namespace spliced::run

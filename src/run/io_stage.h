@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <memory>
 #include <vector>
 
 #include "error_log.h"
+#include "io_stream.h"
 #include "stage.h"
-#include "worker.h"
 
 namespace spliced::run {
 
-// I/O by any number of workers from one source of blocks.
-class IoStage final : public Stage, private WorkerOwner {
+// I/O: one stream, or several beside each other. What fails is counted together.
+class IoStage final : public Stage, private StreamOwner {
  public:
-  IoStage(const Setup& setup, const IoSpec& io);
+  IoStage(const Setup& setup, const StreamsSpec& spec);
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>& barrier) override;
   [[nodiscard]] util::Status launch() override;
   void wait() override;
-  [[nodiscard]] std::size_t waiters() const override { return workers_.size(); }
+  [[nodiscard]] std::size_t waiters() const override;
   void began(util::Nanos start) override;
   void request_stop() override;
   void wake() override;
@@ -28,33 +26,22 @@ class IoStage final : public Stage, private WorkerOwner {
   [[nodiscard]] std::optional<std::string> find_stall(util::Nanos now) const override;
   void sample(util::Nanos now) override;
   void add_to(DeviceTotals& out, Detail detail) const override;
+  void add_ramp_to(DeviceTotals& out) const override;
+  [[nodiscard]] util::Nanos ramped(util::Nanos now) const override;
   [[nodiscard]] Flying flying() const override;
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
  private:
   void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
-  void on_exit() override;
-  void prepare_tuning();
-  [[nodiscard]] const device::TargetFacts& facts() const { return setup_.target.facts; }
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
-  [[nodiscard]] MovedSoFar moved() const;
-  [[nodiscard]] EngineState engine_state() const;
-  [[nodiscard]] std::optional<double> seconds_left(std::uint64_t visited, util::Nanos passed) const;
-  void fill_progress(util::Nanos passed, std::uint64_t visited, StageSnapshot& out) const;
+  void sum_up(util::Nanos now, const std::vector<StageSnapshot>& streams, State state, Detail detail,
+              StageSnapshot& out) const;
 
   const Setup setup_;
-  const IoSpec& io_;
-  workload::BlockSource source_;
-  std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
+  const StreamsSpec& spec_;
   ErrorLog errors_;
-  Rates rates_;
-  std::atomic<util::Nanos> started_{0};
-  util::Nanos paused_before_ = 0;  // of the gate, when it started
-  std::mutex mutex_;               // guards active_
-  std::condition_variable left_;
-  std::size_t active_ = 0;                        // workers
-  std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined
+  std::vector<std::unique_ptr<IoStream>> streams_;  // last: they use all of the above
 };
 
 }  // namespace spliced::run

@@ -58,15 +58,24 @@ struct WorkerCounters {
     return out;
   }
   void add_to(DeviceTotals& out, Detail detail = Detail::all) const {
+    add_moved_to(out, detail);
+    add_errors_to(out);
+  }
+  // All but the errors.
+  void add_moved_to(DeviceTotals& out, Detail detail) const {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       out.ops[i].bytes += ops[i].bytes.get();
       out.ops[i].operations += ops[i].operations.get();
       out.ops[i].across_pause += ops[i].across_pause.get();
-      for (std::size_t e = 0; e < kErrorClasses; ++e) out.ops[i].errors[e] += ops[i].errors[e].get();
       if (detail == Detail::all) ops[i].latency.add_to(out.ops[i].latency);
     }
     out.cpu_wait += cpu_wait.get();
     out.cpu_wait_known = out.cpu_wait_known || cpu_wait_known.load(std::memory_order_relaxed);
+  }
+  void add_errors_to(DeviceTotals& out) const {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      for (std::size_t e = 0; e < kErrorClasses; ++e) out.ops[i].errors[e] += ops[i].errors[e].get();
+    }
   }
 };
 

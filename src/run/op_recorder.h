@@ -28,11 +28,13 @@ class OpRecorder {
  public:
   // All of them outlive it.
   OpRecorder(WorkerCounters& counters, const PauseWatch& pauses, int fd, WorkerOwner& owner)
-      : counters_(counters), pauses_(pauses), fd_(fd), owner_(owner) {}
+      : counters_(&counters), pauses_(pauses), fd_(fd), owner_(owner) {}
+  // From now on.
+  void count_into(WorkerCounters& counters) { counters_ = &counters; }
 
   // `paced`: latency counts from when it was due, if it was.
   void record(const engine::IoSlot& slot, bool paced) {
-    LiveOp& op = counters_.ops[static_cast<std::size_t>(util::op_class(slot.op))];
+    LiveOp& op = counters_->ops[static_cast<std::size_t>(util::op_class(slot.op))];
     if (slot.outcome != engine::Outcome::done) [[unlikely]]
       return record_failure(slot, op);
     const util::Nanos took = paced && slot.due != 0 ? slot.ended - slot.due : slot.spent;
@@ -44,7 +46,7 @@ class OpRecorder {
  private:
   void record_failure(const engine::IoSlot& slot, LiveOp& op);
 
-  WorkerCounters& counters_;
+  WorkerCounters* counters_;
   const PauseWatch& pauses_;
   const int fd_;
   WorkerOwner& owner_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage.h"
 
+#include <algorithm>
+
 #include "io_stage.h"
 #include "wait_stage.h"
 
@@ -8,7 +10,13 @@ namespace spliced::run {
 
 std::unique_ptr<Stage> make_stage(const Stage::Setup& setup) {
   if (const auto* wait = std::get_if<WaitSpec>(&setup.spec.what)) return std::make_unique<WaitStage>(setup, wait->time);
-  return std::make_unique<IoStage>(setup, std::get<IoSpec>(setup.spec.what));
+  return std::make_unique<IoStage>(setup, std::get<StreamsSpec>(setup.spec.what));
+}
+
+void Flying::merge(const Flying& other) {
+  count += other.count;
+  if (other.oldest != 0) oldest = oldest == 0 ? other.oldest : std::min(oldest, other.oldest);
+  last_completion = std::max(last_completion, other.last_completion);
 }
 
 void fill_counts(const DeviceTotals& totals, StageSnapshot& out) {

@@ -28,6 +28,7 @@ struct Flying {
   std::uint64_t count = 0;
   util::Nanos oldest = 0;           // since when; 0: nothing is
   util::Nanos last_completion = 0;  // 0: there was none
+  void merge(const Flying& other);
 };
 
 // One stage of one device, from its making to its end. prepare(), launch() and wait() are called in this order on the
@@ -64,7 +65,11 @@ class Stage {
   [[nodiscard]] virtual std::optional<std::string> find_stall(util::Nanos now) const = 0;
   virtual void sample(util::Nanos now) = 0;  // see Rates
 
+  // What was counted after the ramp time, and in it; errors are with the first.
   virtual void add_to(DeviceTotals& out, Detail detail = Detail::all) const = 0;
+  virtual void add_ramp_to(DeviceTotals& out) const = 0;
+  // How much of the time since it began is of the ramp.
+  [[nodiscard]] virtual util::Nanos ramped(util::Nanos now) const = 0;
   [[nodiscard]] virtual Flying flying() const = 0;
   // All but the reason. Of one that has ended, `state` is final, and `now` is when it ended.
   [[nodiscard]] virtual StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const = 0;

@@ -33,16 +33,17 @@ std::string key_for(Direction direction, const IoSpec& spec, const HeldTarget& t
   std::uint64_t sequence = 0;
   if (facts.block_device && ::ioctl(target.open->fd.get(), BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
   return fmt::format("{}:{} {} {} bs={} rw={} direct={} {} payload={} workers={} of={}", facts.id.device, sequence,
-                     facts.file_system, engine::kDirectionNames[engine::index_of(direction)], spec.workload.bs,
-                     static_cast<int>(spec.workload.rw), spec.workload.direct,
+                     facts.file_system, engine::kDirectionNames[engine::index_of(direction)],
+                     load_of(spec, direction).block, static_cast<int>(spec.workload.rw), spec.workload.direct,
                      engine::kind_of(spec.engine).key(spec.engine), static_cast<int>(spec.payload),
                      spec.workload.workers, list_of(settings));
 }
 
 }  // namespace
 
-std::vector<Setting> settings_to_try(const IoSpec& spec, const ResourceGrant& grant) {
-  return engine::kind_of(spec.engine).candidates(spec.engine, load_of(spec), {grant.pipe_limit, grant.batch_limit});
+std::vector<Setting> settings_to_try(const IoSpec& spec, Direction direction, const ResourceGrant& grant) {
+  return engine::kind_of(spec.engine)
+      .candidates(spec.engine, load_of(spec, direction), {grant.pipe_limit, grant.batch_limit});
 }
 
 std::size_t largest_batch(const std::vector<Setting>& settings) {
@@ -65,8 +66,8 @@ void TuningMemory::put(const std::string& key, const TuningSnapshot& result) {
 
 Tuning::Tuning(Direction direction, const IoSpec& spec, const HeldTarget& target, const ResourceGrant& grant,
                TuningMemory& memory)
-    : settings_(settings_to_try(spec, grant)),
-      block_(spec.workload.bs),
+    : settings_(settings_to_try(spec, direction, grant)),
+      block_(load_of(spec, direction).block),
       key_(key_for(direction, spec, target, settings_)),
       memory_(memory) {
   result_.direction = direction;

@@ -19,7 +19,8 @@ namespace spliced::run {
 
 // The settings worth trying for one direction of a job, the one to fall back to first. They keep to the grant, unless
 // the job itself asks for more.
-[[nodiscard]] std::vector<engine::Setting> settings_to_try(const IoSpec& spec, const ResourceGrant& grant);
+[[nodiscard]] std::vector<engine::Setting> settings_to_try(const IoSpec& spec, engine::Direction direction,
+                                                           const ResourceGrant& grant);
 [[nodiscard]] std::size_t largest_batch(const std::vector<engine::Setting>& settings);
 
 // What is known of devices that earlier jobs ran on. Thread-safe.

@@ -24,6 +24,8 @@ class WaitStage final : public Stage {
   [[nodiscard]] std::optional<std::string> find_stall(util::Nanos) const override { return std::nullopt; }
   void sample(util::Nanos) override {}
   void add_to(DeviceTotals&, Detail) const override {}
+  void add_ramp_to(DeviceTotals&) const override {}
+  [[nodiscard]] util::Nanos ramped(util::Nanos) const override { return 0; }
   [[nodiscard]] Flying flying() const override { return {}; }
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 

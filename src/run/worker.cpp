@@ -49,13 +49,15 @@ util::Result<std::unique_ptr<Worker>> Worker::create(const Setup& setup) {
 
 Worker::Worker(const Setup& setup)
     : workload_(setup.spec.workload),
+      times_(setup.times),
       name_(setup.thread_name),
       owner_(setup.owner),
       barrier_(setup.barrier),
       clock_(setup.clock),
       feed_(setup.spec.workload, setup.source),
       calibrator_(setup.tunings, setup.index == 0),
-      recorder_(counters_, setup.pauses, setup.target.open->fd.get(), setup.owner) {}
+      ramp_(setup.times.measured_from > setup.times.begins ? std::make_unique<WorkerCounters>() : nullptr),
+      recorder_(ramp_ ? *ramp_ : counters_, setup.pauses, setup.target.open->fd.get(), setup.owner) {}
 
 util::Status Worker::allocate(const Setup& setup) {
   const auto& [reading, writing] = setup.tunings;
@@ -65,16 +67,24 @@ util::Status Worker::allocate(const Setup& setup) {
     read_buffer_ = std::move(*buffer);
   }
   if (writing != nullptr) {
-    auto payload = verify::PayloadSource::create(setup.spec.payload, workload_.seed, workload_.bs,
+    auto payload = verify::PayloadSource::create(setup.spec.payload, workload_.seed, workload_.bs.write,
                                                  writing->largest_batch(), setup.grant.payload_pages);
     if (!payload) return tl::unexpected(payload.error());
     payload_ = std::move(*payload);
   }
   engine_ = setup.engines(engine_config(setup), setup.clock, stop_.get_token());
-  loop_ =
-      std::make_unique<IoLoop>(IoLoop::Parts{workload_, *engine_, feed_, calibrator_, recorder_, counters_, setup.clock,
-                                             setup.gate, read_buffer_.data(), payload_, depth_of(setup)});
+  loop_ = std::make_unique<IoLoop>(IoLoop::Parts{workload_, times_, *engine_, feed_, calibrator_, recorder_, counters_,
+                                                 ramp_.get(), setup.clock, setup.gate, read_buffer_.data(), payload_,
+                                                 depth_of(setup)});
   return {};
+}
+
+std::uint64_t Worker::visited_bytes() const {
+  return counters_.visited_bytes() + (ramp_ ? ramp_->visited_bytes() : 0);
+}
+
+util::Nanos Worker::last_completion() const {
+  return std::max(counters_.last_completion(), ramp_ ? ramp_->last_completion() : 0);
 }
 
 Worker::~Worker() {

@@ -15,11 +15,12 @@
 namespace spliced::run {
 
 // One thread that drives one device, with a descriptor table of its own, and what its loop works with. The first worker
-// of a device tries settings out; the others follow what it finds.
+// of a stream tries settings out; the others follow what it finds.
 class Worker {
  public:
   struct Setup {
     const IoSpec& spec;
+    const StreamTimes& times;
     const HeldTarget& target;
     const ResourceGrant& grant;
     unsigned index;
@@ -45,7 +46,12 @@ class Worker {
   [[nodiscard]] bool completed() const { return completed_; }
   // Whether it does nothing while the job is paused, or ever again.
   [[nodiscard]] bool still() const { return finished() || loop_->paused(); }
+  // Of what ended after the ramp time, and in it; null without one.
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
+  [[nodiscard]] const WorkerCounters* ramp() const { return ramp_.get(); }
+  // Of both; see WorkerCounters.
+  [[nodiscard]] std::uint64_t visited_bytes() const;
+  [[nodiscard]] util::Nanos last_completion() const;
   [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
   // Since when it has been closing its descriptors, which may write back and may hang; 0: it is not.
   [[nodiscard]] util::Nanos closing_since() const { return closing_since_.load(std::memory_order_relaxed); }
@@ -57,6 +63,7 @@ class Worker {
   [[nodiscard]] bool bind();
 
   const workload::WorkloadSpec& workload_;
+  const StreamTimes& times_;
   const std::string name_;
   WorkerOwner& owner_;
   const std::shared_ptr<StartBarrier> barrier_;
@@ -66,6 +73,7 @@ class Worker {
   workload::RequestFeed feed_;
   Calibrator calibrator_;
   WorkerCounters counters_;
+  const std::unique_ptr<WorkerCounters> ramp_;
   OpRecorder recorder_;
   util::PageBuffer read_buffer_;
   verify::PayloadSource payload_;

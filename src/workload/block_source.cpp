@@ -18,18 +18,17 @@ std::uint64_t times(std::uint64_t amount, std::uint64_t loops, std::uint64_t mos
   return amount != 0 && loops > most / amount ? most : amount * loops;
 }
 
-std::uint64_t end_of(const WorkloadSpec& spec, const BlockRange& range) {
-  const std::uint64_t count = range.count();
+std::uint64_t end_of(const WorkloadSpec& spec, std::uint64_t count) {
   if (spec.time_based) return count == 0 ? 0 : kMost;
   return times(count, spec.loops, kMost);
 }
 
 // What is due one after the other is taken one by one: whoever is free does it.
 std::uint64_t most_of(const WorkloadSpec& spec, const BlockRange& range) {
-  if (spec.rate != 0 || spec.rate_iops != 0) return 1;
+  if (paced(spec)) return 1;
   if (!is_random(spec.rw))
     return std::max<std::uint64_t>(1, kSequentialBytes / std::max<std::uint64_t>(1, range.block));
-  return std::clamp<std::uint64_t>(range.count() / (kChunksPerWorker * spec.workers), 1, kRandomBlocks);
+  return std::clamp<std::uint64_t>(requests_in(spec, range) / (kChunksPerWorker * spec.workers), 1, kRandomBlocks);
 }
 
 }  // namespace
@@ -39,7 +38,7 @@ BlockSource::BlockSource(const WorkloadSpec& spec, const BlockRange& range, cons
       pass_(spec, range),
       from_(from),
       resumed_(from.watermark + 64 * from.done.size()),
-      end_(end_of(spec, range)),
+      end_(end_of(spec, pass_.count())),
       total_bytes_(spec.time_based ? 0 : times(range.size, spec.loops, std::numeric_limits<std::uint64_t>::max())),
       chunk_(most_of(spec, range)),
       window_(std::make_unique<DoneWindow>(from)),

@@ -14,6 +14,8 @@ namespace {
 // What the key of a round is hashed with, so that place and operation have nothing to do with one another.
 constexpr std::uint64_t kPlace = 1, kOperation = 2;
 
+__extension__ using Wide = unsigned __int128;
+
 Op op_of(Mode mode) {
   if (is_trim(mode)) return Op::trim;
   return reads(mode) ? Op::read : Op::write;
@@ -21,8 +23,15 @@ Op op_of(Mode mode) {
 
 }  // namespace
 
+std::uint64_t requests_in(const WorkloadSpec& spec, const BlockRange& range) {
+  if (!mixes_sizes(spec)) return range.count();
+  const Wide mean = Wide{spec.bs.read} * spec.rwmixread + Wide{spec.bs.write} * (100 - spec.rwmixread);
+  return static_cast<std::uint64_t>((Wide{range.size} * 100 + mean - 1) / mean);
+}
+
 Pass::Order Pass::order_of(const WorkloadSpec& spec) {
   if (!is_random(spec.rw)) return Order::sequential;
+  if (mixes_sizes(spec)) return Order::of_sizes;
   return spec.distribution.kind == Distribution::Kind::uniform ? Order::permuted : Order::drawn;
 }
 
@@ -31,11 +40,12 @@ Pass::Pass(const WorkloadSpec& spec, const BlockRange& range, std::uint64_t numb
       mixed_(is_mixed(spec.rw)),
       op_(op_of(spec.rw)),
       read_percent_(spec.rwmixread),
+      sizes_(spec.bs),
       range_(range),
-      count_(range.count()),
+      count_(requests_in(spec, range)),
       seed_(mix64(spec.seed)),
       permutation_(0, 0) {
-  if (order_ == Order::drawn) draw_ = std::make_shared<const Draw>(spec.distribution, count_, spec.seed);
+  if (order_ >= Order::drawn) draw_ = std::make_shared<const Draw>(spec.distribution, range.count(), spec.seed);
   begin(number);
 }
 
@@ -57,18 +67,28 @@ std::uint64_t Pass::block_at(std::uint64_t index) const {
   return (*draw_)(random);
 }
 
+// `number`: of the block where each comes once in a round, else of the request.
+Op Pass::op_at(std::uint64_t number) const {
+  if (!mixed_) return op_;
+  return util::scale_to(100, mix64(mix64(key_ ^ kOperation) ^ number)) < read_percent_ ? Op::read : Op::write;
+}
+
 Request Pass::at(std::uint64_t index) const {
+  if (order_ == Order::of_sizes) return sized_at(index);
   const std::uint64_t block = block_at(index);
-  Request out{op_, range_.start_of(block), range_.length_of(block)};
-  if (mixed_) {
-    const std::uint64_t word = mix64(mix64(key_ ^ kOperation) ^ (order_ == Order::drawn ? index : block));
-    out.op = util::scale_to(100, word) < read_percent_ ? Op::read : Op::write;
-  }
-  return out;
+  return {op_at(order_ == Order::drawn ? index : block), range_.start_of(block), range_.length_of(block)};
+}
+
+// The blocks of the range are the smaller ones.
+Request Pass::sized_at(std::uint64_t index) const {
+  const Op op = op_at(index);
+  const BlockRange own{range_.offset, range_.size, sizes_.of(op)};
+  const std::uint64_t block = block_at(index) * range_.block / own.block;
+  return {op, own.start_of(block), own.length_of(block)};
 }
 
 std::optional<std::uint64_t> Pass::index_of(std::uint64_t block) const {
-  if (order_ == Order::drawn) return std::nullopt;
+  if (order_ >= Order::drawn) return std::nullopt;
   return order_ == Order::sequential ? block : permutation_.index_of(block);
 }
 

@@ -159,9 +159,10 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   run::Tuning writing(engine::Direction::write, spec, target, {}, memory);
   run::Calibrator calibrator({&reading, &writing}, false);
   run::PauseGate gate(util::system_clock());
+  const run::StreamTimes times{0, 0, workload.runtime};
   for (auto _ : state) {
-    run::IoLoop loop({workload, *engine, feed, calibrator, recorder, *counters, util::system_clock(), gate,
-                      buffer.data(), payload, batch});
+    run::IoLoop loop({workload, times, *engine, feed, calibrator, recorder, *counters, nullptr, util::system_clock(),
+                      gate, buffer.data(), payload, batch});
     benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
   const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());
@@ -191,7 +192,7 @@ void plan_1000_devices(benchmark::State& state) {
   char name[] = "/tmp/spliced-micro-XXXXXX";
   const fs::path dir = ::mkdtemp(name);
   job::JobSpec spec;
-  std::get<run::IoSpec>(spec.stages.front().what).workload.direct = false;
+  std::get<run::StreamsSpec>(spec.stages.front().what).streams.front().io.workload.direct = false;
   for (int i = 0; i < 1000; ++i) {
     spec.targets.push_back(dir / fmt::format("t{}", i));
     std::ofstream(spec.targets.back()) << std::string(4096, 'x');

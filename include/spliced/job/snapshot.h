@@ -100,7 +100,10 @@ inline constexpr std::size_t kListedBytes = 1024;
 
 // What validating a job says of one target, and of each stage on it.
 struct StageEntry {
+  std::string name;
   workload::BlockRange range;
+  std::uint64_t blocks = 0;  // of one round
+  std::size_t workers = 0;   // at the same time
   std::optional<double> estimated_seconds;
 };
 struct PlanEntry {

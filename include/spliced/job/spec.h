@@ -34,13 +34,24 @@ struct JobSpec {
 // Whether any stage writes or trims.
 [[nodiscard]] bool destroys(const JobSpec& spec);
 
+// A stage as it is gone through: those in a `repeat` come once in each of its rounds.
+struct Leaf {
+  run::StageSpec stage;   // its name in the third round of a repeat: "fill#3"
+  std::string field;      // where it is defined: "stages/1/repeat/stages/0"
+  std::size_t first = 0;  // the first of the same definition among all
+};
+// In order. Of a valid spec kMaxStages at most; of any other, as far as that.
+[[nodiscard]] std::vector<Leaf> leaves_of(const JobSpec& spec);
+
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;
-inline constexpr std::size_t kMaxNameLength = 128;  // characters
-inline constexpr std::size_t kMaxStages = 64;
-inline constexpr unsigned kMaxWorkers = 64;                   // per device
+inline constexpr std::size_t kMaxNameLength = 128;            // characters
+inline constexpr std::size_t kMaxStages = 1024;               // gone through by one device
+inline constexpr std::size_t kMaxStageResults = 65'536;       // of all devices
+inline constexpr unsigned kMaxWorkers = 64;                   // per device, of all streams
 inline constexpr std::uint64_t kMinBlock = 512;               // bytes
 inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes
+inline constexpr std::uint64_t kMaxTrim = 4ULL << 30;         // bytes of a block that is trimmed
 inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
 
 // Everything that is wrong with a spec whatever the machine, each with its field ("stages/0/workload/bs"). Empty:

@@ -73,7 +73,8 @@ struct TuningSnapshot {
   std::vector<TriedSetting> tried;
 };
 
-// What one stage of a device did, or all of them together.
+// What one stage of a device did, or one of its streams, or all of them together: after the ramp time, but for errors
+// and the engine, which are of all the time.
 struct StageSnapshot {
   std::string name;  // "" of all
   workload::BlockRange range;
@@ -81,6 +82,7 @@ struct StageSnapshot {
   std::string reason;                 // why it did not succeed, "" otherwise
   double progress = 0;                // 0 to 1
   std::optional<double> eta_seconds;  // unknown before anything was moved
+  bool ramping = false;               // nothing is counted yet
   std::array<OpSnapshot, util::kOpClasses> ops;
   std::uint64_t host_errors = 0;  // of the errors, those of the daemon's own means
   EngineTotals engine;
@@ -89,7 +91,8 @@ struct StageSnapshot {
   std::array<bool, util::kOpClasses> asked_for{};  // what is to be done
   std::vector<TuningSnapshot> tuning;              // of the directions that data is moved in
   std::vector<ErrorEntry> errors;
-  std::uint64_t errors_omitted = 0;  // errors of kinds and places beyond those that are kept
+  std::uint64_t errors_omitted = 0;    // errors of kinds and places beyond those that are kept
+  std::vector<StageSnapshot> streams;  // where there are several, and with full detail
 };
 
 struct DeviceSnapshot : StageSnapshot {

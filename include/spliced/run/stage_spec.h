@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "spliced/run/io_spec.h"
 #include "spliced/util/clock.h"
@@ -14,21 +17,61 @@ struct ErrorPolicy {
   util::Nanos stall_timeout = 60 * util::kSecond;  // an operation that takes longer fails its device
 };
 
+// One of the workloads that a device has at the same time.
+struct StreamSpec {
+  std::string name;             // "" of the only one of a stage that is written as a workload
+  util::Nanos start_delay = 0;  // from the start of the stage on
+  IoSpec io;
+};
+
+// I/O: one stream, or several at the same time under one claim and one error policy. It ends when all of them are done.
+struct StreamsSpec {
+  std::vector<StreamSpec> streams{StreamSpec{}};
+  util::Nanos ramp_time = 0;  // of all; see WorkloadSpec::ramp_time
+  util::Nanos runtime = 0;    // after that, all of them end; 0: there is no such time
+};
+
+// Whether it is written as a workload, which has no name of its own.
+[[nodiscard]] inline bool is_one_workload(const StreamsSpec& stage) {
+  return stage.streams.size() == 1 && stage.streams.front().name.empty();
+}
+
 // Nothing is done for a time.
 struct WaitSpec {
   util::Nanos time = 0;
 };
 
+struct StageSpec;
+
+// Stages that are gone through again and again.
+struct RepeatSpec {
+  std::uint64_t times = 1;
+  std::vector<StageSpec> stages;
+};
+
 // One of the things that are done on each device, one after the other.
 struct StageSpec {
   std::string name;
-  std::variant<IoSpec, WaitSpec> what;
+  std::variant<StreamsSpec, WaitSpec, RepeatSpec> what;
   ErrorPolicy error_policy;
 };
 
-// The I/O of a stage, null of one that does none.
-[[nodiscard]] inline const IoSpec* io_of(const StageSpec& stage) {
-  return std::get_if<IoSpec>(&stage.what);
-}
+// The stages of a job as they are gone through, without repeats.
+using SharedStages = std::shared_ptr<const std::vector<StageSpec>>;
+
+// The I/O of a stage, none of one that does none.
+[[nodiscard]] std::span<const StreamSpec> streams_of(const StageSpec& stage);
+// Whether it, or a stage in it, writes or trims.
+[[nodiscard]] bool destroys(const StageSpec& stage);
+// At the same time.
+[[nodiscard]] std::size_t workers_of(const StageSpec& stage);
+
+// When a stream does what, from the start of its stage on.
+struct StreamTimes {
+  util::Nanos begins = 0;
+  util::Nanos measured_from = 0;  // what ends before is of the ramp
+  util::Nanos ends = 0;           // at the latest; 0: when all is done
+};
+[[nodiscard]] StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream);
 
 }  // namespace spliced::run

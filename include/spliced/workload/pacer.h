@@ -17,18 +17,26 @@ class Pacer {
   Pacer(const WorkloadSpec& spec, const BlockRange& range, util::Nanos start, std::uint64_t first = 0);
 
   // Whether a rate is set; if not, due() is meaningless.
-  [[nodiscard]] bool paced() const { return rate_ != 0 || rate_iops_ != 0; }
-  // When the block at `position` is due; not before `first`.
-  [[nodiscard]] util::Nanos due(std::uint64_t position) const;
+  [[nodiscard]] bool paced() const { return paced_; }
+  // When the block at `position`, which `op` is for, is due; not before `first`. Of a mix, a rate of one of its ways
+  // goes by its share of all blocks before, and not by how many of them were its own: nobody has counted them.
+  [[nodiscard]] util::Nanos due(std::uint64_t position, util::Op op) const;
   // The job itself wants a pause of this worker until `until`, from `now` on, before the block at `position`: what
   // would be due in it is due after it, and so is the rest. What was due before was late already, and stays so.
-  void pause(util::Nanos now, util::Nanos until, std::uint64_t position);
+  void pause(util::Nanos now, util::Nanos until, std::uint64_t position, util::Op op);
   // All that is still to come is due later by that.
   void move(util::Nanos by) { start_ += by; }
 
  private:
-  std::uint64_t rate_;
-  std::uint64_t rate_iops_;
+  __extension__ using Wide = unsigned __int128;
+  [[nodiscard]] Wide bytes_before(std::uint64_t position) const;
+
+  bool paced_;
+  bool mixed_;
+  bool sizes_;  // of reads and writes differ
+  RateLimit rate_, rate_iops_;
+  unsigned read_percent_;
+  PerOp bs_;
   BlockRange range_;
   std::uint64_t count_;  // blocks of a round
   std::uint64_t first_;

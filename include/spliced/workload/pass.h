@@ -13,6 +13,9 @@ namespace spliced::workload {
 
 class Draw;
 
+// How many requests one round through a range has.
+[[nodiscard]] std::uint64_t requests_in(const WorkloadSpec& spec, const BlockRange& range);
+
 // One round through a range: place and operation of each of its blocks are pure functions of (seed, number of the
 // round, index). Nothing is drawn from a stream, so that anything can be asked again later, by anybody.
 //
@@ -20,6 +23,9 @@ class Draw;
 // once, in the order of a permutation that is another one in each round. With any other distribution as many blocks are
 // drawn as there are, each on its own. Of a mixed mode, a block is read or written by its own hash in each round; where
 // blocks are drawn, by that of the index, for a block that comes often would else be read only, or written only.
+//
+// Where reads and writes of a random mode have blocks of different sizes, each is drawn on its own, too, and lies at a
+// multiple of its own size; there are so many of them that about as much is moved as the range has.
 //
 // A value; thread-safe. Copying allocates nothing.
 class Pass {
@@ -36,15 +42,18 @@ class Pass {
   [[nodiscard]] std::optional<std::uint64_t> index_of(std::uint64_t block) const;
 
  private:
-  enum class Order : std::uint8_t { sequential, permuted, drawn };
+  enum class Order : std::uint8_t { sequential, permuted, drawn, of_sizes };
   [[nodiscard]] static Order order_of(const WorkloadSpec& spec);
   [[nodiscard]] std::uint64_t block_at(std::uint64_t index) const;
+  [[nodiscard]] util::Op op_at(std::uint64_t number) const;
+  [[nodiscard]] Request sized_at(std::uint64_t index) const;
   void begin(std::uint64_t number);
 
   Order order_;
   bool mixed_;
   util::Op op_;  // of a mode that is not mixed
   unsigned read_percent_;
+  PerOp sizes_;
   BlockRange range_;
   std::uint64_t count_;
   std::uint64_t seed_;

@@ -8,6 +8,7 @@
 
 #include "spliced/util/clock.h"
 #include "spliced/util/cpus.h"
+#include "spliced/util/op.h"
 
 namespace spliced::workload {
 
@@ -54,21 +55,51 @@ struct Distribution {
 };
 inline constexpr std::array<std::string_view, 4> kDistributionNames{"uniform", "zipf", "pareto", "normal"};
 
+// A number for each way in which data goes.
+struct PerOp {
+  std::uint64_t read = 0, write = 0, trim = 0;
+
+  constexpr PerOp() = default;
+  // The same for all.
+  constexpr PerOp(std::uint64_t all) : read(all), write(all), trim(all) {}  // NOLINT(google-explicit-constructor)
+  constexpr PerOp(std::uint64_t of_read, std::uint64_t of_write, std::uint64_t of_trim)
+      : read(of_read), write(of_write), trim(of_trim) {}
+  // Of what moves data or trims.
+  [[nodiscard]] constexpr std::uint64_t of(util::Op op) const {
+    return op == util::Op::read ? read : op == util::Op::write ? write : trim;
+  }
+  bool operator==(const PerOp&) const = default;
+};
+
+// How much may be done in a second, on each device: of everything together, and of each way. 0: as much as goes.
+struct RateLimit {
+  std::uint64_t all = 0;
+  PerOp each;
+
+  constexpr RateLimit() = default;
+  constexpr RateLimit(std::uint64_t together) : all(together) {}  // NOLINT(google-explicit-constructor)
+  constexpr explicit RateLimit(const PerOp& of_each) : each(of_each) {}
+  [[nodiscard]] constexpr bool any() const { return all != 0 || each != PerOp(); }
+  bool operator==(const RateLimit&) const = default;
+};
+
 struct WorkloadSpec {
   Mode rw = Mode::read;
   unsigned rwmixread = 50;    // percent of a mixed mode that reads
-  std::uint64_t bs = 4096;    // bytes of one block
+  PerOp bs = 4096;            // bytes of one block
   Amount offset{};            // where the range starts
   Amount size{true, 0, 100};  // how long it is; a percentage is of the whole target, and cut at its end
-  util::Nanos runtime = 0;    // 0: until the range was done `loops` times
+  util::Nanos ramp_time = 0;  // from the start on; what is done in it is in no figure of the job
+  util::Nanos runtime = 0;    // after that; 0: until the range was done `loops` times
   bool time_based = false;    // go on until `runtime`, however often the range is done
   std::uint64_t loops = 1;
-  unsigned workers = 1;         // threads per device
-  bool direct = true;           // O_DIRECT
-  util::CpuList cpus_allowed;   // that the workers share; empty: wherever the kernel puts them
-  std::uint64_t rate = 0;       // bytes per second and device, 0: unlimited
-  std::uint64_t rate_iops = 0;  // operations per second and device, 0: unlimited
-  util::Nanos thinktime = 0;    // pause of a worker after each operation
+  unsigned workers = 1;                // threads per device
+  bool direct = true;                  // O_DIRECT
+  util::CpuList cpus_allowed;          // that the workers share; empty: wherever the kernel puts them
+  RateLimit rate;                      // bytes
+  RateLimit rate_iops;                 // operations
+  util::Nanos thinktime = 0;           // pause of a worker
+  std::uint64_t thinktime_blocks = 1;  // after so many operations of it
   std::uint64_t seed = 1;
   Distribution distribution{};
   std::uint64_t fsync = 0;            // after that many writes of a worker, 0: never
@@ -76,5 +107,18 @@ struct WorkloadSpec {
   std::uint64_t sync_file_range = 0;  // likewise: starts write-back of the range written since
   bool end_fsync = false;             // when a worker has done its part
 };
+
+[[nodiscard]] constexpr bool does(Mode mode, util::Op op) {
+  return op == util::Op::read ? reads(mode) : op == util::Op::write ? writes(mode) : is_trim(mode);
+}
+// Of what the workload does.
+[[nodiscard]] std::uint64_t smallest_block(const WorkloadSpec& spec);
+// Whether reads and writes are mixed that have blocks of different sizes.
+[[nodiscard]] constexpr bool mixes_sizes(const WorkloadSpec& spec) {
+  return is_mixed(spec.rw) && spec.bs.read != spec.bs.write;
+}
+[[nodiscard]] constexpr bool paced(const WorkloadSpec& spec) {
+  return spec.rate.any() || spec.rate_iops.any();
+}
 
 }  // namespace spliced::workload

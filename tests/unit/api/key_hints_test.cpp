@@ -62,6 +62,15 @@ TEST(KeyHints, AKeyAtTheWrongPlaceSaysWhereItBelongs) {
             std::string::npos);
 }
 
+TEST(KeyHints, StagesWithinStagesAreKnown) {
+  const std::string inner =
+      R"({"targets": ["/x"], "stages": [{"repeat": {"times": 2, "stages": [{"wait": 1, "bs": 1}]}},)"
+      R"({"streams": [{"workload": {}, "wait": 1}], "start_delay": 1}]})";
+  EXPECT_NE(said(inner, "/stages/0/repeat/stages/0/bs").find("belongs into /workload"), std::string::npos);
+  EXPECT_NE(said(inner, "/stages/1/streams/0/wait").find("belongs into a stage"), std::string::npos);
+  EXPECT_NE(said(inner, "/stages/1/start_delay").find("belongs into one of the streams"), std::string::npos);
+}
+
 TEST(KeyHints, AnyOtherKeySaysWhatIsKnown) {
   for (const char* key : {"wrokload", "", "num jobs", "numjob", "umjobs", "NUMJOBS"})
     EXPECT_EQ(fio_hint(key), "") << key;

@@ -37,6 +37,7 @@ job::JobSpec full() {
                        1536,
                        {false, 1 << 20, 0},
                        {true, 0, 33.3},
+                       2'500'000'000,
                        1'500'000'000,
                        true,
                        7,
@@ -46,6 +47,7 @@ job::JobSpec full() {
                        123'456'789,
                        1000,
                        12'345,
+                       17,
                        42,
                        {Distribution::Kind::zipf, 1.2},
                        4,
@@ -70,6 +72,7 @@ void expect_equal(const workload::WorkloadSpec& a, const workload::WorkloadSpec&
     EXPECT_EQ(x.relative ? x.percent : 0, y.relative ? y.percent : 0);
     EXPECT_EQ(x.relative ? 0 : x.bytes, y.relative ? 0 : y.bytes);
   }
+  EXPECT_EQ(a.ramp_time, b.ramp_time);
   EXPECT_EQ(a.runtime, b.runtime);
   EXPECT_EQ(a.time_based, b.time_based);
   EXPECT_EQ(a.loops, b.loops);
@@ -79,6 +82,7 @@ void expect_equal(const workload::WorkloadSpec& a, const workload::WorkloadSpec&
   EXPECT_EQ(a.rate, b.rate);
   EXPECT_EQ(a.rate_iops, b.rate_iops);
   EXPECT_EQ(a.thinktime, b.thinktime);
+  EXPECT_EQ(a.thinktime_blocks, b.thinktime_blocks);
   EXPECT_EQ(a.seed, b.seed);
   EXPECT_EQ(a.distribution.kind, b.distribution.kind);
   EXPECT_EQ(a.distribution.parameter, b.distribution.parameter);
@@ -95,6 +99,33 @@ TEST(RenderSpec, DefaultsSurviveARoundTrip) {
   expect_equal(io(spec).workload, io(again).workload);
   EXPECT_FALSE(std::get<engine::SpliceOptions>(io(again).engine).read_path);
   EXPECT_EQ(std::get<engine::SpliceOptions>(io(again).engine).pipe_size, 0U);
+}
+
+// A stage of streams, and stages in it that are repeated.
+TEST(RenderSpec, StagesOfAllKindsSurviveARoundTrip) {
+  job::JobSpec spec;
+  spec.targets = {"/a"};
+  run::StreamSpec reader{"reader", 7 * util::kSecond, {}}, writer{"writer", 0, {}};
+  reader.io.workload.bs = workload::PerOp(4096, 8192, 1 << 20);
+  reader.io.workload.rate = workload::RateLimit(workload::PerOp(1000, 0, 5));
+  reader.io.workload.rate_iops = workload::RateLimit(workload::PerOp(0, 77, 0));
+  run::StageSpec mix{"mix", run::StreamsSpec{{reader, writer}, util::kSecond, 3 * util::kSecond}, {2, util::kSecond}};
+  run::StageSpec pause{"pause", run::WaitSpec{5}, {}};
+  spec.stages = {{"again", run::RepeatSpec{3, {mix, pause}}, {}}};
+  const job::JobSpec again = round_trip(spec);
+  const auto& inner = std::get<run::RepeatSpec>(again.stages.at(0).what);
+  EXPECT_EQ(again.stages[0].name, "again");
+  EXPECT_EQ(inner.times, 3U);
+  EXPECT_EQ(inner.stages.at(0).error_policy.max_errors, 2U);
+  EXPECT_EQ(std::get<run::WaitSpec>(inner.stages.at(1).what).time, 5);
+  const auto& streams = std::get<run::StreamsSpec>(inner.stages[0].what);
+  EXPECT_EQ(streams.ramp_time, util::kSecond);
+  EXPECT_EQ(streams.runtime, 3 * util::kSecond);
+  ASSERT_EQ(streams.streams.size(), 2U);
+  EXPECT_EQ(streams.streams[0].name, "reader");
+  EXPECT_EQ(streams.streams[0].start_delay, 7 * util::kSecond);
+  expect_equal(streams.streams[0].io.workload, reader.io.workload);
+  expect_equal(streams.streams[1].io.workload, writer.io.workload);
 }
 
 TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {

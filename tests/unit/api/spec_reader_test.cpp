@@ -5,61 +5,24 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include "spec_texts.h"
 #include "unit/job/spec_parts.h"
 
 namespace spliced::api {
 namespace {
 
+using testing::errors_of;
 using testing::io;
+using testing::minimal;
+using testing::only;
 using testing::policy;
+using testing::read;
+using testing::refuse;
+using testing::with;
 
 using nlohmann::json;
 using workload::Distribution;
 using workload::Mode;
-
-json minimal() {
-  return {{"targets", {"/dev/x"}}};
-}
-
-// A job in which `pointer` has `value`.
-json with(const std::string& pointer, const json& value) {
-  json job = minimal();
-  if (!pointer.starts_with("/targets")) job["destructive"] = true;
-  job[json::json_pointer(pointer)] = value;
-  return job;
-}
-
-job::JobSpec read(const json& job) {
-  auto spec = read_spec(job.dump());
-  if (spec) return spec->spec;
-  std::string text;
-  for (const auto& error : spec.error().errors) text += error.pointer + ": " + error.detail + "\n";
-  ADD_FAILURE() << job.dump() << "\n" << text;
-  return {};
-}
-job::JobSpec read(const std::string& pointer, const json& value) {
-  return read(with(pointer, value));
-}
-
-// The pointers of all errors, sorted, each with how often it is there.
-std::map<std::string, int> errors_of(const std::string& text) {
-  const auto spec = read_spec(text);
-  std::map<std::string, int> out;
-  if (spec) return out;
-  EXPECT_FALSE(spec.error().malformed) << text;
-  for (const auto& error : spec.error().errors) {
-    EXPECT_FALSE(error.detail.empty());
-    ++out[error.pointer];
-  }
-  return out;
-}
-std::map<std::string, int> only(const std::string& pointer) {
-  return {{pointer, 1}};
-}
-
-void refuse(const std::string& pointer, const json& value) {
-  EXPECT_EQ(errors_of(with(pointer, value).dump()), only(pointer)) << pointer << " = " << value;
-}
 
 engine::SpliceOptions splice(const job::JobSpec& spec) {
   return std::get<engine::SpliceOptions>(io(spec).engine);
@@ -212,6 +175,18 @@ TEST(SpecReader, ReadsReadPaths) {
   }
 }
 
+TEST(SpecReader, ReadsWritesAndTrimsMayBeToldApart) {
+  const auto workload = [](const char* key, const json& value) {
+    return io(read(std::string("/workload/") + key, value)).workload;
+  };
+  EXPECT_EQ(workload("bs", {{"write", "128k"}, {"trim", "4G"}}).bs, workload::PerOp(4096, 131'072, 4ULL << 30));
+  EXPECT_EQ(workload("bs", "8k").bs, workload::PerOp(8192));
+  EXPECT_EQ(workload("rate", {{"read", "76M"}}).rate, workload::RateLimit(workload::PerOp(76 << 20, 0, 0)));
+  EXPECT_EQ(workload("rate_iops", {{"trim", 7}}).rate_iops, workload::RateLimit(workload::PerOp(0, 0, 7)));
+  EXPECT_EQ(workload("rate_iops", 7).rate_iops, workload::RateLimit(7));
+  EXPECT_EQ(errors_of(with("/workload/bs", {{"reed", 512}}).dump()), only("/workload/bs/reed"));
+}
+
 TEST(SpecReader, RefusesTheWrongType) {
   const json text = "x", number = 5, list = json::array({1}), object = {{"a", 1}}, null = nullptr, yes = true;
   for (const auto& wrong : {number, list, object, null, yes}) {
@@ -222,10 +197,15 @@ TEST(SpecReader, RefusesTheWrongType) {
   }
   for (const auto& wrong : {text, list, object, null, yes, json(1.5), json(-1.0), json(-1)}) {
     for (const char* p :
-         {"/workload/rwmixread", "/workload/loops", "/workload/workers", "/workload/rate_iops", "/workload/seed",
-          "/workload/fsync", "/workload/fdatasync", "/workload/sync_file_range", "/error_policy/max_errors",
-          "/criteria/max_io_errors", "/workload/bs", "/workload/rate", "/workload/size", "/workload/offset"}) {
+         {"/workload/rwmixread", "/workload/loops", "/workload/workers", "/workload/seed", "/workload/fsync",
+          "/workload/fdatasync", "/workload/sync_file_range", "/workload/thinktime_blocks", "/error_policy/max_errors",
+          "/criteria/max_io_errors", "/workload/size", "/workload/offset"}) {
       refuse(p, wrong);
+    }
+    for (const char* p : {"/workload/rate_iops", "/workload/bs", "/workload/rate"}) {
+      if (wrong != object) refuse(p, wrong);
+      const json read = {{"read", wrong}};
+      EXPECT_EQ(errors_of(with(p, read).dump()), only(std::string(p) + "/read")) << p << " = " << read;
     }
   }
   for (const auto& wrong : {text, number, list, object, null}) {
@@ -235,7 +215,9 @@ TEST(SpecReader, RefusesTheWrongType) {
     }
   }
   for (const auto& wrong : {text, list, object, null, yes, json(-1), json("1 s"), json("-1s"), json(1e30)}) {
-    for (const char* p : {"/workload/runtime", "/workload/thinktime", "/error_policy/stall_timeout"}) refuse(p, wrong);
+    for (const char* p :
+         {"/workload/ramp_time", "/workload/runtime", "/workload/thinktime", "/error_policy/stall_timeout"})
+      refuse(p, wrong);
   }
   for (const auto& wrong : {text, number, list, null, yes}) {
     for (const char* p : {"/workload", "/engine", "/error_policy", "/criteria"}) refuse(p, wrong);

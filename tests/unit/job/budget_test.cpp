@@ -35,18 +35,19 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
   io(spec).workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grants.at(0).pipe_limit, run::kLargestGrant);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).pipe_limit, kMiB / 2);
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grants.at(0).pipe_limit, 0U);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 0).grants.at(0).at(0).pipe_limit, run::kLargestGrant);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).at(0).pipe_limit, kMiB / 2);
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 99 * kMiB).grants.at(0).at(0).pipe_limit, 0U);
   io(spec).workload.rw = workload::Mode::randrw;
-  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).pipe_limit, kMiB / 4) << "one for each direction";
+  EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).grants.at(0).at(0).pipe_limit, kMiB / 4)
+      << "one for each direction";
   EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).threads, 4U);
 }
 
 TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
   const auto batch = [&](const Reservation& out) {
-    return run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0)));
+    return run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0)));
   };
   const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
@@ -56,17 +57,18 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   EXPECT_EQ(batch(more), 2U);
   const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
-  EXPECT_EQ(last.grants.at(0).pipe_limit, run::kLargestGrant) << "pipes are no buffers";
+  EXPECT_EQ(last.grants.at(0).at(0).pipe_limit, run::kLargestGrant) << "pipes are no buffers";
 }
 
 TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
   EXPECT_EQ(run::largest_batch(
-                run::settings_to_try(io(spec), plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0))),
+                run::settings_to_try(io(spec), engine::Direction::write,
+                                     plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0).at(0))),
             64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
-  EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0))), 4U);
+  EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0))), 4U);
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
@@ -74,8 +76,9 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
     const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
-    const std::size_t batch = run::largest_batch(run::settings_to_try(io(spec), out.grants.at(0)));
-    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grants.at(0).payload_pages);
+    const std::size_t batch =
+        run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0)));
+    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grants.at(0).at(0).payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
     EXPECT_GE(each, bs * batch);
   }
@@ -95,7 +98,7 @@ TEST(Budget, TheReadsOfAWorkerShareABuffer) {
 
 TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   const auto pages = [](const JobSpec& spec) {
-    return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grants.at(0).payload_pages;
+    return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grants.at(0).at(0).payload_pages;
   };
   EXPECT_EQ(pages(writing_blocks_of(65536)), Pages::huge);
   EXPECT_EQ(pages(writing_blocks_of(65536, 32)), Pages::huge);
@@ -214,6 +217,38 @@ TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   io(spec).workload.rw = workload::Mode::trim;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, 0U);
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
+}
+
+TEST(Budget, StreamsTakeWhatTheyNeedTogetherAndStagesOneAfterTheOther) {
+  JobSpec spec = writing_blocks_of(1 << 20, 2);
+  const Reservation one = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
+  auto& streams = std::get<run::StreamsSpec>(spec.stages.at(0).what).streams;
+  streams.push_back(streams.front());
+  const Reservation both = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
+  EXPECT_EQ(both.threads, 2 * one.threads);
+  EXPECT_EQ(both.buffers, 2 * one.buffers);
+  EXPECT_EQ(both.pipes, 2 * one.pipes);
+  EXPECT_EQ(both.grants.at(0).size(), 2U);
+  EXPECT_GT(descriptors_of(spec), descriptors_of(writing_blocks_of(1 << 20, 2)));
+  spec.stages = {{"again", run::RepeatSpec{5, spec.stages}, {}}};
+  const Reservation again = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
+  EXPECT_EQ(again.buffers, both.buffers);
+  EXPECT_EQ(again.grants.size(), 5U);
+}
+
+TEST(Budget, BlocksToTrimNeedNoBuffers) {
+  JobSpec spec = writing({"/x"});
+  io(spec).workload.rw = workload::Mode::trim;
+  io(spec).workload.bs = 4ULL << 30;
+  EXPECT_EQ(plan_reservation(spec, limits_of(kMiB, 0), 0, 0).memory(), kWorkerBytes);
+  EXPECT_TRUE(check_spec(spec).empty());
+  io(spec).workload.bs = (4ULL << 30) + 512;
+  EXPECT_FALSE(check_spec(spec).empty());
+  io(spec).workload.rw = workload::Mode::randrw;
+  io(spec).workload.bs = workload::PerOp(4096, 65'536, 1);
+  EXPECT_TRUE(check_spec(spec).empty());
+  io(spec).workload.rw = workload::Mode::rw;
+  EXPECT_FALSE(check_spec(spec).empty()) << "block by block, it needs one size";
 }
 
 }  // namespace

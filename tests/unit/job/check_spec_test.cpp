@@ -80,7 +80,7 @@ TEST(CheckSpec, PercentageOfReads) {
     EXPECT_EQ(pointers(spec), kNone);
   }
   io(spec).workload.rwmixread = 101;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/rwmixread"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/rwmixread"});
 }
 
 TEST(CheckSpec, Workers) {
@@ -88,15 +88,15 @@ TEST(CheckSpec, Workers) {
   io(spec).workload.workers = kMaxWorkers;
   EXPECT_EQ(pointers(spec), kNone);
   io(spec).workload.workers = kMaxWorkers + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/workers"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/workers"});
   io(spec).workload.workers = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/workers"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/workers"});
 }
 
 TEST(CheckSpec, Loops) {
   JobSpec spec = valid();
   io(spec).workload.loops = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/loops"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/loops"});
 }
 
 TEST(CheckSpec, RelativeSize) {
@@ -107,7 +107,7 @@ TEST(CheckSpec, RelativeSize) {
   }
   for (const double bad : {0.0, -1.0, 100.001, std::nan(""), std::numeric_limits<double>::infinity()}) {
     io(spec).workload.size = {true, 0, bad};
-    EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/size"}) << bad;
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/size"}) << bad;
   }
 }
 
@@ -116,7 +116,7 @@ TEST(CheckSpec, AbsoluteSize) {
   io(spec).workload.size = {false, 1, 0};
   EXPECT_EQ(pointers(spec), kNone);
   io(spec).workload.size = {false, 0, 0};
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/size"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/size"});
 }
 
 TEST(CheckSpec, Offset) {
@@ -127,7 +127,7 @@ TEST(CheckSpec, Offset) {
   }
   for (const double bad : {-0.1, 100.0, std::nan("")}) {
     io(spec).workload.offset = {true, 0, bad};
-    EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/offset"}) << bad;
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/offset"}) << bad;
   }
   io(spec).workload.offset = {false, std::numeric_limits<std::uint64_t>::max(), 0};
   EXPECT_EQ(pointers(spec), kNone);  // the target decides
@@ -140,11 +140,11 @@ TEST(CheckSpec, BlockSize) {
     EXPECT_EQ(pointers(spec), kNone) << good;
   }
   io(spec).workload.bs = kMaxBlock + kMinBlock;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/bs"});
   io(spec).workload.bs = kMinBlock + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/bs"});
   io(spec).workload.bs = 0;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/bs"});
 }
 
 TEST(CheckSpec, BuffersOfAllWorkers) {
@@ -153,7 +153,7 @@ TEST(CheckSpec, BuffersOfAllWorkers) {
   io(spec).workload.workers = kMaxBufferBytes / kMaxBlock - 1;  // a worker has a little more than a block
   EXPECT_EQ(pointers(spec), kNone);
   spec.targets.emplace_back("/dev/sdy");
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/bs"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/bs"});
   io(spec).workload.workers /= 2;
   EXPECT_EQ(pointers(spec), kNone);
 }
@@ -174,7 +174,7 @@ TEST(CheckSpec, PipeSize) {
   }
   for (const std::uint64_t bad : {std::uint64_t{util::kPageSize + 1}, engine::kMaxPipe + util::kPageSize}) {
     std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = bad;
-    EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/pipe_size"}) << bad;
+    EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/engine/pipe_size"}) << bad;
   }
 }
 
@@ -183,7 +183,7 @@ TEST(CheckSpec, Batch) {
   std::get<engine::SpliceOptions>(io(spec).engine).batch = engine::kMaxBatch;
   EXPECT_EQ(pointers(spec), kNone);
   std::get<engine::SpliceOptions>(io(spec).engine).batch = engine::kMaxBatch + 1;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/engine/batch"});
 }
 
 TEST(CheckSpec, ABatchMustFitIntoThePipe) {
@@ -192,11 +192,11 @@ TEST(CheckSpec, ABatchMustFitIntoThePipe) {
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 16;
   EXPECT_EQ(pointers(spec), kNone);
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 17;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/engine/batch"});
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 2 << 20;
   EXPECT_EQ(pointers(spec), kNone);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/engine/batch"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/engine/batch"});
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;
   EXPECT_EQ(pointers(spec), kNone);
   io(spec).workload.bs = kMaxBlock;
@@ -222,7 +222,7 @@ TEST(CheckSpec, TextThatAnyDoorMayRefuse) {
 TEST(CheckSpec, Times) {
   JobSpec spec = valid();
   io(spec).workload.time_based = true;
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/time_based"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/time_based"});
   io(spec).workload.runtime = 1;
   EXPECT_EQ(pointers(spec), kNone);
   policy(spec).stall_timeout = 1;
@@ -238,7 +238,7 @@ TEST(CheckSpec, DistributionParameters) {
     io(spec).workload.distribution = {kind, parameter};
     return pointers(spec);
   };
-  const Pointers refused{"stages/0/workload/random_distribution"};
+  const Pointers refused{"stages/0/streams/0/workload/random_distribution"};
   EXPECT_EQ(check(Distribution::Kind::uniform, 0), kNone);
   for (const double good : {0.01, 1.0, 100.0}) EXPECT_EQ(check(Distribution::Kind::zipf, good), kNone) << good;
   for (const double bad : {0.0, -1.0, 100.1, std::nan("")}) EXPECT_EQ(check(Distribution::Kind::zipf, bad), refused);
@@ -251,7 +251,7 @@ TEST(CheckSpec, DistributionParameters) {
 TEST(CheckSpec, OnlyARandomModeHasADistribution) {
   JobSpec spec = valid();
   io(spec).workload.distribution = {Distribution::Kind::zipf, 1};
-  EXPECT_EQ(pointers(spec), Pointers{"stages/0/workload/random_distribution"});
+  EXPECT_EQ(pointers(spec), Pointers{"stages/0/streams/0/workload/random_distribution"});
   io(spec).workload.rw = Mode::randread;
   EXPECT_EQ(pointers(spec), kNone);
 }
@@ -279,9 +279,9 @@ TEST(CheckSpec, OnlyAReaderMayShare) {
 TEST(CheckSpec, OnlyAWriterSyncs) {
   using workload::WorkloadSpec;
   const std::vector<std::pair<std::uint64_t WorkloadSpec::*, const char*>> fields{
-      {&WorkloadSpec::fsync, "stages/0/workload/fsync"},
-      {&WorkloadSpec::fdatasync, "stages/0/workload/fdatasync"},
-      {&WorkloadSpec::sync_file_range, "stages/0/workload/sync_file_range"}};
+      {&WorkloadSpec::fsync, "stages/0/streams/0/workload/fsync"},
+      {&WorkloadSpec::fdatasync, "stages/0/streams/0/workload/fdatasync"},
+      {&WorkloadSpec::sync_file_range, "stages/0/streams/0/workload/sync_file_range"}};
   for (const auto& [field, pointer] : fields) {
     JobSpec reader = valid();
     io(reader).workload.*field = 1;
@@ -298,7 +298,7 @@ TEST(CheckSpec, EverythingThatIsWrongIsSaidAtOnce) {
   io(spec).workload.loops = 0;
   io(spec).workload.bs = 1;
   policy(spec).stall_timeout = -1;
-  EXPECT_EQ(pointers(spec), (Pointers{"targets", "stages/0/workload/loops", "stages/0/workload/bs",
+  EXPECT_EQ(pointers(spec), (Pointers{"targets", "stages/0/streams/0/workload/loops", "stages/0/streams/0/workload/bs",
                                       "stages/0/error_policy/stall_timeout", "destructive"}));
 }
 

@@ -31,8 +31,8 @@ TEST_F(MakePlan, OpensEveryTarget) {
   auto plan = make_plan(admission, reading({first, second}), "job-1");
   ASSERT_TRUE(plan);
   ASSERT_EQ(plan->devices.size(), 2U);
-  EXPECT_EQ(plan->devices[0].stages.at(0).range.size, 8192U);
-  EXPECT_EQ(plan->devices[1].stages.at(0).range.size, 4096U);
+  EXPECT_EQ(plan->devices[0].stages.at(0).range().size, 8192U);
+  EXPECT_EQ(plan->devices[1].stages.at(0).range().size, 4096U);
   EXPECT_TRUE(plan->devices[1].target.open);
   EXPECT_EQ(admission.job_holding(plan->devices[0].target.facts.id, plan->devices[0].target.facts.id), "job-1");
 }
@@ -64,7 +64,7 @@ TEST_F(MakePlan, ARangeThatDoesNotFitRefusesAll) {
   io(spec).workload.size = {false, 8192, 0};
   const util::Error error = refusal(spec);
   EXPECT_EQ(error.code, Errc::invalid);
-  EXPECT_EQ(error.details.at(0).pointer, "stages/0/workload/size");
+  EXPECT_EQ(error.details.at(0).pointer, "stages/0/streams/0/workload/size");
   EXPECT_FALSE(dir.has("new"));
   EXPECT_TRUE(make_plan(admission, reading({second}), "job-2"));
 }
@@ -77,7 +77,7 @@ TEST_F(MakePlan, ACreatedFileHoldsOffsetAndSizeAndStaysWhenItIsKept) {
     auto plan = make_plan(admission, spec, "job-1");
     ASSERT_TRUE(plan);
     EXPECT_EQ(plan->devices[0].target.facts.size, 12288U);
-    EXPECT_EQ(plan->devices[0].stages.at(0).range.offset, 4096U);
+    EXPECT_EQ(plan->devices[0].stages.at(0).range().offset, 4096U);
   }
   EXPECT_FALSE(dir.has("new"));
   {
@@ -196,7 +196,7 @@ TEST_F(ReportPlan, GivesEachTargetItsOwnAnswer) {
   ASSERT_EQ(report.targets.size(), 4U);
   EXPECT_TRUE(report.targets[0].refusals.empty());
   EXPECT_FALSE(report.targets[1].refusals.empty());
-  EXPECT_EQ(report.targets[2].errors.at(0).pointer, "stages/0/workload/size");
+  EXPECT_EQ(report.targets[2].errors.at(0).pointer, "stages/0/streams/0/workload/size");
   EXPECT_TRUE(contains(report.targets[3].refusals.at(0).text, "another target of this job"));
 }
 
@@ -231,7 +231,7 @@ TEST_F(ReportPlan, ACpuThatTheDaemonMayNotUseIsRefusedByName) {
   io(spec).workload.cpus_allowed.push_back(util::kMaxCpus - 1);
   const PlanReport report = report_plan(admission, spec);
   ASSERT_EQ(report.errors.size(), 1U);
-  EXPECT_EQ(report.errors[0].pointer, "stages/0/workload/cpus_allowed");
+  EXPECT_EQ(report.errors[0].pointer, "stages/0/streams/0/workload/cpus_allowed");
   EXPECT_TRUE(contains(report.errors[0].detail, "names 1023"));
   EXPECT_TRUE(contains(report.errors[0].detail, "it may on " + util::format_cpu_list(here)));
   EXPECT_EQ(refusal(spec).details.at(0).detail, report.errors[0].detail);

@@ -6,10 +6,10 @@ namespace spliced::testing {
 
 // The I/O of the first stage.
 [[nodiscard]] inline run::IoSpec& io(job::JobSpec& spec) {
-  return std::get<run::IoSpec>(spec.stages.at(0).what);
+  return std::get<run::StreamsSpec>(spec.stages.at(0).what).streams.at(0).io;
 }
 [[nodiscard]] inline const run::IoSpec& io(const job::JobSpec& spec) {
-  return std::get<run::IoSpec>(spec.stages.at(0).what);
+  return std::get<run::StreamsSpec>(spec.stages.at(0).what).streams.at(0).io;
 }
 [[nodiscard]] inline const run::ErrorPolicy& policy(const job::JobSpec& spec) {
   return spec.stages.at(0).error_policy;

@@ -81,7 +81,7 @@ TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
 TEST_F(DeviceRunTest, AWorkerMayEndBeforeItsFirstBlockIsDue) {
   environment.engines = faulty_engines();
   job::JobSpec spec = writing({dir.file("large", 4 << 20)});
-  auto& w = std::get<IoSpec>(spec.stages[0].what).workload;
+  auto& w = std::get<StreamsSpec>(spec.stages[0].what).streams[0].io.workload;
   w.bs = 1 << 20;
   w.workers = 2;
   w.rate_iops = 1;

@@ -20,7 +20,7 @@ struct RunFixture : ServiceFixture {
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
-    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, spec.stages, std::move(plan->devices.at(0)),
+    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, plan->stages, std::move(plan->devices.at(0)),
                                       start_barrier, std::make_shared<run::PauseGate>(clock), [this] { ++changes; });
     EXPECT_TRUE(run);
     return run ? *run : nullptr;

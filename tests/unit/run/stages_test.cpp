@@ -15,7 +15,7 @@ struct StagesTest : testing::RunFixture {
     spec.workload.rw = mode;
     spec.workload.direct = false;
     spec.workload.workers = workers;
-    return {std::move(name), spec, {}};
+    return {std::move(name), StreamsSpec{{{"", 0, spec}}}, {}};
   }
   static StageSpec wait(std::string name, util::Nanos time) { return {std::move(name), WaitSpec{time}, {}}; }
   // Planned as one job that writes all of the target.
@@ -24,8 +24,9 @@ struct StagesTest : testing::RunFixture {
     EXPECT_TRUE(plan);
     plan->devices.at(0).stages.resize(stages.size(), plan->devices.at(0).stages.at(0));
     start_barrier = std::make_shared<StartBarrier>(clock);
-    auto run = DeviceRun::create(environment, {"job-1", ""}, std::move(stages), std::move(plan->devices.at(0)),
-                                 start_barrier, gate, [this] { ++changes; });
+    auto run =
+        DeviceRun::create(environment, {"job-1", ""}, std::make_shared<std::vector<StageSpec>>(std::move(stages)),
+                          std::move(plan->devices.at(0)), start_barrier, gate, [this] { ++changes; });
     EXPECT_TRUE(run);
     if (run) begin(**run);
     return run ? *run : nullptr;
@@ -155,7 +156,7 @@ TEST_F(StagesTest, AStageThatBeginsInAPauseWaitsForItsEnd) {
 // What the daemon lacks for a later stage is not the device's fault.
 TEST_F(StagesTest, WhatALaterStageCannotHaveIsNotTheDevicesDoing) {
   StageSpec absurd = io("absurd", workload::Mode::read);
-  std::get<IoSpec>(absurd.what).workload.cpus_allowed = {util::kMaxCpus - 1};
+  std::get<StreamsSpec>(absurd.what).streams[0].io.workload.cpus_allowed = {util::kMaxCpus - 1};
   if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
   const auto run = begin_stages({io("fill", workload::Mode::write), absurd});
   ASSERT_TRUE(await([&] { return run->finished(); }));

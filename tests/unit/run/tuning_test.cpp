@@ -23,75 +23,82 @@ job::JobSpec of_block(std::uint64_t bs) {
 }
 
 TEST(SettingsToTry, AsManyBlocksAsEachPipeHolds) {
-  EXPECT_EQ(settings_to_try(io(of_block(4096)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(4096)), Direction::read, {}),
             (Settings{{64 * kKiB, 1}, {64 * kKiB, 16}, {128 * kKiB, 32}, {256 * kKiB, 64}}));
-  EXPECT_EQ(settings_to_try(io(of_block(512)), {}), settings_to_try(io(of_block(4096)), {})) << "a page each";
-  EXPECT_EQ(settings_to_try(io(of_block(16384)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(512)), Direction::read, {}),
+            settings_to_try(io(of_block(4096)), Direction::read, {}))
+      << "a page each";
+  EXPECT_EQ(settings_to_try(io(of_block(16384)), Direction::read, {}),
             (Settings{{64 * kKiB, 1}, {64 * kKiB, 4}, {128 * kKiB, 8}, {256 * kKiB, 16}, {1024 * kKiB, 64}}));
-  EXPECT_EQ(settings_to_try(io(of_block(65536)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(65536)), Direction::read, {}),
             (Settings{{64 * kKiB, 1}, {128 * kKiB, 2}, {256 * kKiB, 4}, {1024 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, LargeBlocksTryPipes) {
-  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), Direction::read, {}),
             (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(io(of_block(64 << 20)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(64 << 20)), Direction::read, {}),
             (Settings{{1024 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
 }
 
 TEST(SettingsToTry, BlocksInBetweenTryBoth) {
-  EXPECT_EQ(settings_to_try(io(of_block(131072)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(131072)), Direction::read, {}),
             (Settings{{128 * kKiB, 1}, {64 * kKiB, 1}, {256 * kKiB, 2}, {1024 * kKiB, 8}}));
-  EXPECT_EQ(settings_to_try(io(of_block(524288)), {}),
+  EXPECT_EQ(settings_to_try(io(of_block(524288)), Direction::read, {}),
             (Settings{{512 * kKiB, 1}, {256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}, {1024 * kKiB, 2}}));
 }
 
 TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
-  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), {.pipe_limit = 300 * kKiB}),
+  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), Direction::read, {.pipe_limit = 300 * kKiB}),
             (Settings{{256 * kKiB, 1}, {128 * kKiB, 1}, {64 * kKiB, 1}}));
-  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), {.pipe_limit = 16384}), (Settings{{16384, 1}}));
-  EXPECT_EQ(settings_to_try(io(of_block(4096)), {.pipe_limit = 16384}), (Settings{{16384, 1}, {16384, 4}}));
-  EXPECT_EQ(settings_to_try(io(of_block(65536)), {.pipe_limit = 131072}), (Settings{{65536, 1}, {131072, 2}}));
-  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), {.pipe_limit = 4096}), (Settings{{8192, 1}}))
+  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), Direction::read, {.pipe_limit = 16384}), (Settings{{16384, 1}}));
+  EXPECT_EQ(settings_to_try(io(of_block(4096)), Direction::read, {.pipe_limit = 16384}),
+            (Settings{{16384, 1}, {16384, 4}}));
+  EXPECT_EQ(settings_to_try(io(of_block(65536)), Direction::read, {.pipe_limit = 131072}),
+            (Settings{{65536, 1}, {131072, 2}}));
+  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), Direction::read, {.pipe_limit = 4096}), (Settings{{8192, 1}}))
       << "what every pipe has";
-  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), {.pipe_limit = 0}), (Settings{{8192, 1}}));
+  EXPECT_EQ(settings_to_try(io(of_block(1 << 20)), Direction::read, {.pipe_limit = 0}), (Settings{{8192, 1}}));
 }
 
 TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
   job::JobSpec spec = of_block(1 << 20);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 2 << 20;
-  EXPECT_EQ(settings_to_try(io(spec), {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
   spec = of_block(4096);
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 7;
-  EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{64 * kKiB, 7}}));
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{64 * kKiB, 7}}));
   spec = of_block(65536);
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 16;
-  EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{1024 * kKiB, 16}})) << "a pipe that holds the batch";
-  EXPECT_EQ(settings_to_try(io(spec), {.pipe_limit = 300 * kKiB}), (Settings{{256 * kKiB, 4}}))
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{1024 * kKiB, 16}}))
+      << "a pipe that holds the batch";
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {.pipe_limit = 300 * kKiB}), (Settings{{256 * kKiB, 4}}))
       << "a batch that fits into the pipe";
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;
   io(spec).workload.bs = 1 << 20;
-  EXPECT_EQ(settings_to_try(io(spec), {}).size(), 4U);
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}).size(), 4U);
   spec = of_block(4096);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 131072;
-  EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}),
+            (Settings{{128 * kKiB, 1}, {128 * kKiB, 4}, {128 * kKiB, 16}}));
 }
 
 TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
   job::JobSpec spec = of_block(1 << 20);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 64 << 20;
-  EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{64 << 20, 1}}));
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{64 << 20, 1}}));
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 16;
-  EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{64 << 20, 16}})) << "as the job says";
+  EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{64 << 20, 16}})) << "as the job says";
 }
 
 TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
   for (const int which : {0, 1, 2}) {
     job::JobSpec spec = of_block(4096);
-    (which == 0 ? io(spec).workload.rate : which == 1 ? io(spec).workload.rate_iops : io(spec).workload.seed) = 100;
+    if (which == 0) io(spec).workload.rate = 100;
+    if (which == 1) io(spec).workload.rate_iops = workload::RateLimit(workload::PerOp(100, 0, 0));
     if (which == 2) io(spec).workload.thinktime = 1;
     if (which == 2) std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
-    EXPECT_EQ(settings_to_try(io(spec), {}), (Settings{{64 * kKiB, 1}}));
+    EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{64 * kKiB, 1}}));
   }
 }
 
@@ -108,7 +115,7 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
   job::JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
-    Tuning found(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning);
+    Tuning found(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
     EXPECT_FALSE(found.decided());
     EXPECT_EQ(found.snapshot().source, TuningSource::untried);
     EXPECT_EQ(found.setting(), (Setting{65536, 1}));
@@ -119,7 +126,7 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
     EXPECT_EQ(found.snapshot().tried.at(1).bytes_per_second, 5e8);
   }
   const DevicePlan plan = plan_of(spec);
-  const Tuning again(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning);
+  const Tuning again(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
   EXPECT_TRUE(again.decided());
   EXPECT_EQ(again.setting(), (Setting{262144, 64}));
   EXPECT_EQ(again.snapshot().source, TuningSource::remembered);
@@ -130,35 +137,44 @@ TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
   const job::JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
-    Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decide(2, {3, 2, 1, 4});
+    Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+        .decide(2, {3, 2, 1, 4});
     EXPECT_FALSE(
-        Tuning(Direction::write, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decided());
+        Tuning(Direction::write, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+            .decided());
   }
   job::JobSpec other = spec;
   io(other).workload.bs = 8192;
   {
     const DevicePlan plan = plan_of(other);
     EXPECT_FALSE(
-        Tuning(Direction::read, io(other), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decided());
+        Tuning(Direction::read, io(other), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+            .decided());
   }
   other = spec;
   io(other).workload.workers = 2;
   const DevicePlan plan = plan_of(other);
-  EXPECT_FALSE(Tuning(Direction::read, io(other), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decided());
+  EXPECT_FALSE(
+      Tuning(Direction::read, io(other), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+          .decided());
 }
 
 TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
   job::JobSpec spec = reading({path});
   io(spec).workload.bs = 1 << 20;
   DevicePlan plan = plan_of(spec);
-  Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decide(0, {1, 2, 3, 4});
-  EXPECT_TRUE(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decided());
-  plan.stages.at(0).grant.pipe_limit = 262144;
-  Tuning scarce(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning);
+  Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+      .decide(0, {1, 2, 3, 4});
+  EXPECT_TRUE(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+                  .decided());
+  plan.stages.at(0).streams.at(0).grant.pipe_limit = 262144;
+  Tuning scarce(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
   EXPECT_FALSE(scarce.decided());
   scarce.decide(1, {3, 1, 2});
-  plan.stages.at(0).grant.pipe_limit = kLargestGrant;
-  EXPECT_EQ(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).setting().size,
+  plan.stages.at(0).streams.at(0).grant.pipe_limit = kLargestGrant;
+  EXPECT_EQ(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+                .setting()
+                .size,
             1U << 20)
       << "what was found while pipes were scarce is for such times";
 }
@@ -166,12 +182,13 @@ TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
 TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
   const job::JobSpec spec = reading({path});
   const DevicePlan plan = plan_of(spec);
-  Tuning slow(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning);
+  Tuning slow(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
   slow.decide(std::nullopt, {3, 2, 0, 0});
   EXPECT_TRUE(slow.decided());
   EXPECT_EQ(slow.setting(), slow.settings()[0]);
   EXPECT_EQ(slow.snapshot().source, TuningSource::inconclusive);
-  EXPECT_FALSE(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).decided());
+  EXPECT_FALSE(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+                   .decided());
 }
 
 TEST_F(TuningTest, ChoicesThatAreNone) {
@@ -179,13 +196,15 @@ TEST_F(TuningTest, ChoicesThatAreNone) {
   io(spec).workload.bs = 65536;
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;
   const DevicePlan plan = plan_of(spec);
-  EXPECT_EQ(
-      Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).snapshot().source,
-      TuningSource::only_choice);
+  EXPECT_EQ(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+                .snapshot()
+                .source,
+            TuningSource::only_choice);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
-  EXPECT_EQ(
-      Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).grant, RunFixture::tuning).snapshot().source,
-      TuningSource::job);
+  EXPECT_EQ(Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
+                .snapshot()
+                .source,
+            TuningSource::job);
 }
 
 TEST_F(TuningTest, TheMemoryIsBounded) {

@@ -34,13 +34,15 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
     const EngineFactory engines = make_engine ? make_engine : faulty_engines();
     TuningMemory memory;
+    const auto& stage = std::get<StreamsSpec>(spec.stages.at(0).what);
+    const StreamTimes times = times_of(stage, stage.streams.at(0));
     PauseGate gate(clock);
     its_gate = &gate;
     const PauseWatch pauses(clock.now(), testing::kForever);
     const DevicePlan& device = plan->devices.at(0);
-    const ResourceGrant& grant = device.stages.at(0).grant;
+    const ResourceGrant& grant = device.stages.at(0).streams.at(0).grant;
     Tuning reading(engine::Direction::read, io(spec), device.target, grant, memory);
-    workload::BlockSource source(io(spec).workload, plan->devices.at(0).stages.at(0).range);
+    workload::BlockSource source(io(spec).workload, plan->devices.at(0).stages.at(0).streams.at(0).range);
     Tuning writing(engine::Direction::write, io(spec), device.target, grant, memory);
     const auto on_target_thread = [&](std::function<void()> task) {
       (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
@@ -50,6 +52,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     util::Result<std::unique_ptr<Worker>> worker;
     on_target_thread([&] {
       worker = Worker::create({io(spec),
+                               times,
                                device.target,
                                grant,
                                0,
@@ -74,7 +77,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     completed = (*worker)->completed();
     in_flight_at_the_end = (*worker)->engine().in_flight().count;
     (*worker)->counters().add_to(totals);
-    visited = (*worker)->counters().visited_bytes();
+    visited = (*worker)->visited_bytes();
+    if (const WorkerCounters* counters = (*worker)->ramp()) counters->add_moved_to(ramp, Detail::all);
   }
 
   // Ten operations, with a pause after each but the last.
@@ -105,7 +109,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   Worker* driven = nullptr;  // during run(), as the next
   PauseGate* its_gate = nullptr;
   bool completed = false;
-  DeviceTotals totals;
+  DeviceTotals totals, ramp;
   std::uint64_t visited = 0;
 };
 

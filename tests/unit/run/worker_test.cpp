@@ -272,5 +272,91 @@ TEST_F(WorkerTest, LatencyCountsFromWhenAnOperationWasDue) {
   EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2 + 1 + 0, 0.001);
 }
 
+StreamSpec& stream_of(job::JobSpec& spec) {
+  return std::get<StreamsSpec>(spec.stages.at(0).what).streams.at(0);
+}
+
+// Ten operations, one in a second.
+TEST_F(WorkerTest, WhatEndsInTheRampIsCountedApart) {
+  job::JobSpec spec = testing::reading({path});
+  io(spec).workload.rate_iops = 1;
+  io(spec).workload.ramp_time = 3 * util::kSecond;
+  run(spec, [this](Worker& worker) {
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+      ASSERT_TRUE(testing::await([&] { return worker.visited_bytes() == i * 4096; }));
+      clock.advance(util::kSecond);
+    }
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(ramp.ops[0].operations, 3U);
+  EXPECT_EQ(ramp.ops[0].latency.count(), 3U);
+  EXPECT_EQ(totals.ops[0].operations, 7U);
+  EXPECT_EQ(visited, 40'960U);
+}
+
+TEST_F(WorkerTest, AnOperationThatEndsAfterTheRampIsNoneOfIt) {
+  job::JobSpec spec = testing::reading({path});
+  io(spec).workload.ramp_time = 3 * util::kSecond;
+  sys.on_read = [this](ino_t, std::uint64_t offset) {
+    if (offset == 4096) clock.advance(9 * util::kSecond);
+    return 0;
+  };
+  run(spec);
+  EXPECT_EQ(ramp.ops[0].operations, 1U);
+  EXPECT_EQ(totals.ops[0].operations, 9U);
+  EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 9, 0.001) << "a stall does not hide in it";
+}
+
+TEST_F(WorkerTest, TheRuntimeBeginsAfterTheRamp) {
+  job::JobSpec spec = testing::endless({path});
+  io(spec).workload.ramp_time = 3 * util::kSecond;
+  io(spec).workload.runtime = 4 * util::kSecond;
+  io(spec).workload.rate_iops = 1;
+  run(spec, [this](Worker& worker) {
+    for (std::uint64_t i = 1; i <= 7; ++i) {
+      ASSERT_TRUE(testing::await([&] { return worker.visited_bytes() == i * 4096; }));
+      clock.advance(util::kSecond);
+    }
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(ramp.ops[0].operations, 3U);
+  EXPECT_EQ(totals.ops[0].operations, 4U);
+}
+
+TEST_F(WorkerTest, AStreamMayBeginLate) {
+  job::JobSpec spec = testing::reading({path});
+  stream_of(spec).start_delay = 5 * util::kSecond;
+  util::Nanos first = 0;
+  sys.on_read = [&](ino_t, std::uint64_t offset) {
+    if (offset == 0) first = clock.now();
+    return 0;
+  };
+  const util::Nanos began = clock.now();
+  run(spec, [this](Worker& worker) {
+    clock.advance(4 * util::kSecond);
+    EXPECT_EQ(worker.visited_bytes(), 0U);
+    clock.advance(util::kSecond);
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_GE(first - began, 5 * util::kSecond);
+}
+
+TEST_F(WorkerTest, APauseComesAfterSomeBlocks) {
+  job::JobSpec spec = testing::reading({path});
+  io(spec).workload.thinktime = util::kSecond;
+  io(spec).workload.thinktime_blocks = 4;
+  const util::Nanos began = clock.now();
+  run(spec, [this](Worker& worker) {
+    for (const std::uint64_t done : {4, 8}) {
+      ASSERT_TRUE(testing::await([&] { return operations_of(worker) == done; }));
+      clock.advance(util::kSecond);
+    }
+  });
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(totals.ops[0].operations, 10U);
+  EXPECT_EQ(clock.now() - began, 2 * util::kSecond);
+}
+
 }  // namespace
 }  // namespace spliced::run

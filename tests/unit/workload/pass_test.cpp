@@ -166,5 +166,45 @@ TEST(Pass, AnEmptyRangeHasNoBlocks) {
   for (const Mode mode : kAllModes) EXPECT_EQ(Pass(spec_for(mode), {kOffset, 0, kBlock}).count(), 0U);
 }
 
+WorkloadSpec of_sizes(unsigned reads, std::uint64_t read, std::uint64_t write) {
+  WorkloadSpec spec = spec_for(Mode::randrw);
+  spec.rwmixread = reads;
+  spec.bs = PerOp(read, write, 512);
+  return spec;
+}
+
+TEST(Pass, ReadsAndWritesOfDifferentSizesLieAtMultiplesOfTheirOwn) {
+  const BlockRange range{1 << 20, (1 << 26) + 4096, 4096};
+  for (const auto& [read, write] : {std::pair(4096, 131'072), std::pair(12'288, 8'192)}) {
+    const WorkloadSpec spec = of_sizes(70, static_cast<std::uint64_t>(read), static_cast<std::uint64_t>(write));
+    const Pass pass(spec, {range.offset, range.size, smallest_block(spec)});
+    std::uint64_t bytes = 0, reads = 0;
+    std::set<std::uint64_t> places;
+    for (const Request& request : all_of(pass)) {
+      const std::uint64_t own = spec.bs.of(request.op), from = request.offset - range.offset;
+      ASSERT_EQ(from % own, 0U);
+      ASSERT_EQ(request.length, std::min(own, range.size - from));
+      bytes += request.length;
+      reads += request.op == Op::read ? 1 : 0;
+      places.insert(request.offset);
+    }
+    EXPECT_NEAR(static_cast<double>(bytes), static_cast<double>(range.size), 0.1 * static_cast<double>(range.size));
+    EXPECT_NEAR(static_cast<double>(reads), 0.7 * static_cast<double>(pass.count()),
+                0.05 * static_cast<double>(pass.count()));
+    EXPECT_GT(places.size(), pass.count() / 4);
+    EXPECT_FALSE(pass.index_of(0)) << "a block may come several times";
+    EXPECT_EQ(pass.count(), requests_in(spec, {range.offset, range.size, smallest_block(spec)}));
+  }
+}
+
+TEST(Pass, OneSizeForAllIsARoundOverEachBlock) {
+  const BlockRange range{0, 1 << 20, 4096};
+  EXPECT_EQ(requests_in(of_sizes(50, 4096, 4096), range), 256U);
+  WorkloadSpec spec = spec_for(Mode::trim);
+  spec.bs = PerOp(512, 512, 1 << 18);
+  EXPECT_EQ(smallest_block(spec), 1U << 18);
+  EXPECT_EQ(requests_in(spec, {0, 1 << 20, 1 << 18}), 4U);
+}
+
 }  // namespace
 }  // namespace spliced::workload

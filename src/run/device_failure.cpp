@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a device under a job comes to fail.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "device_run.h"
+#include "spliced/util/message_id.h"
+
+namespace spliced::run {
+
+using util::Nanos;
+
+namespace {
+
+constexpr Nanos kLogInterval = util::kSecond;  // at most one error line per device in this time
+
+}  // namespace
+
+void DeviceRun::fail(const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!reason_.empty()) return;
+    reason_ = reason;
+  }
+  environment_.log.log(util::LogLevel::error, fmt::format("{}: failed: {}", facts().name, reason),
+                       {{util::kMessageIdKey, std::string(util::message::kDeviceFailed)},
+                        {"JOB_ID", label_.job_id},
+                        {"DEVICE", facts().name}});
+  if (const auto stage = moment().current) stage->request_stop();
+  on_change_();
+}
+
+bool DeviceRun::failed() const {
+  const std::lock_guard lock(mutex_);
+  return !reason_.empty();
+}
+
+void DeviceRun::on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) {
+  log_error(entry, total);
+  const std::uint64_t allowed = current_spec().error_policy.max_errors;
+  if (error_class == ErrorClass::host) {
+    fail(fmt::format("not the device's doing: {}", entry.message));
+  } else if (error_class == ErrorClass::removed) {
+    fail(fmt::format("the device went away or shrank: {}", entry.message));
+  } else if (total > allowed) {
+    fail(fmt::format("{} errors, {} allowed; the last: {}", total, allowed, entry.message));
+  }
+}
+
+void DeviceRun::on_refusal(const std::string& what) {
+  unmeasured_ = true;
+  fail(fmt::format("not the device's doing: {}", what));
+}
+
+void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
+  const Nanos now = environment_.clock.now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (last_log_ != 0 && now - last_log_ < kLogInterval) return;
+    last_log_ = now;
+  }
+  environment_.log.log(util::LogLevel::warning, fmt::format("{}: error {}: {}", facts().name, total, entry.message),
+                       {{util::kMessageIdKey, std::string(util::message::kDeviceError)},
+                        {"JOB_ID", label_.job_id},
+                        {"DEVICE", facts().name},
+                        {"ERRNO_NAME", entry.error}});
+}
+
+void DeviceRun::check_direct_io() {
+  if (stopped_) return;
+  DeviceTotals totals;
+  add_to(totals);
+  const bool reads_count = !created_ && std::none_of(stages_->begin(), stages_->end(), destroys);
+  const std::string shortfall = witness_.find_shortfall(totals, reads_count);
+  if (shortfall.empty()) return;
+  unmeasured_ = true;
+  fail(shortfall);
+}
+
+void DeviceRun::check_stall(Nanos now) {
+  if (stalled() || finished()) return;
+  const auto stalled = [&](const std::string& what) {
+    stalled_at_ = now;
+    fail(fmt::format("stalled: {}", what));
+  };
+  const Nanos closing = closing_since_;
+  if (closing != 0 &&
+      now - std::max(closing, environment_.pauses.resumed_at()) >= current_spec().error_policy.stall_timeout) {
+    return stalled(
+        fmt::format("closing the device has not come back for {:.1f} s", static_cast<double>(now - closing) / 1e9));
+  }
+  const auto stage = moment().current;
+  if (!stage) return;
+  if (const auto what = stage->find_stall(now)) stalled(*what);
+}
+
+}  // namespace spliced::run

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device_plan.h"
+
+#include "spliced/run/snapshot.h"
+
+namespace spliced::run {
+
+workload::BlockRange StagePlan::range() const {
+  std::vector<workload::BlockRange> all;
+  for (const StreamPlan& stream : streams) all.push_back(stream.range);
+  return whole_of(all);
+}
+
+}  // namespace spliced::run
