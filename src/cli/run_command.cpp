@@ -21,7 +21,7 @@ constexpr int kRefresh = 500;  // milliseconds, on a terminal and of the look wh
 
 bool has_ended(const Json& job) {
   const std::string state = text_of(job, "state");
-  return state != "PENDING" && state != "RUNNING" && state != "STOPPING";
+  return state != "PENDING" && state != "RUNNING" && state != "PAUSED" && state != "STOPPING";
 }
 
 std::size_t columns() {
@@ -72,7 +72,7 @@ class Watch {
       if (interruption_.wanted() && !cancels_) return answer;
       if (interruption_.wanted() && !cancelled_) {
         auto told = interruption_.ask([&] { return context_.client.post("/v1/jobs/" + escaped(id_) + ":cancel", ""); });
-        if (!told) return told;
+        if (!told || told->status / 100 != 2) return told;  // it says why the job goes on
         cancelled_ = true;
       } else {
         progress_.show(answer->body);

@@ -117,24 +117,16 @@ class Check : private FieldCheck {
             fmt::format("the name has {} characters; at most {}", util::characters(text), kMaxNameLength));
   }
 
-  static const workload::WorkloadSpec* first_that_destroys(const std::vector<run::StageSpec>& stages) {
-    for (const auto& stage : stages) {
-      if (const auto* again = std::get_if<run::RepeatSpec>(&stage.what)) {
-        if (const auto* found = first_that_destroys(again->stages)) return found;
-      }
-      for (const auto& stream : run::streams_of(stage)) {
-        if (workload::destroys(stream.io.workload.rw)) return &stream.io.workload;
-      }
-    }
-    return nullptr;
-  }
-
   void intent() {
-    const auto* destroyer = first_that_destroys(spec_.stages);
+    const run::IoSpec* destroyer = nullptr;
+    for (const auto& stage : spec_.stages) {
+      if (destroyer == nullptr) destroyer = run::first_that_destroys(stage);
+    }
     if (destroyer != nullptr && !spec_.destructive) {
+      const auto rw = static_cast<std::size_t>(destroyer->workload.rw);
       require(false, "destructive",
               fmt::format("rw \"{}\" destroys data on the targets; say \"destructive\": true if that is wanted",
-                          workload::kModeNames[static_cast<std::size_t>(destroyer->rw)]));
+                          workload::kModeNames[rw]));
     }
     require(!spec_.allow_in_use || destroyer == nullptr, "allow_in_use",
             "only a job that does not write or trim may share");
@@ -149,7 +141,8 @@ class Check : private FieldCheck {
 }  // namespace
 
 bool destroys(const JobSpec& spec) {
-  return std::any_of(spec.stages.begin(), spec.stages.end(), [](auto& stage) { return run::destroys(stage); });
+  return std::any_of(spec.stages.begin(), spec.stages.end(),
+                     [](auto& stage) { return run::first_that_destroys(stage) != nullptr; });
 }
 
 std::vector<util::FieldError> check_spec(const JobSpec& spec) {

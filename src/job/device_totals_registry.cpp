@@ -48,7 +48,7 @@ void DeviceTotalsRegistry::register_device(const device::TargetFacts& facts, uti
   const std::lock_guard lock(mutex_);
   if (records_.size() >= kMaxDevices && !records_.contains(facts.name)) return;
   const auto [record, is_new] = records_.try_emplace(facts.name);
-  if (record->second.runs.empty()) record->second.facts = facts;
+  if (record->second.runs.empty()) record->second.facts = std::make_shared<const device::TargetFacts>(facts);
   record->second.registered = true;
   if (is_new) record->second.idle_since = now;
 }
@@ -57,16 +57,16 @@ void DeviceTotalsRegistry::follow(const std::string& name, const std::optional<d
   const std::lock_guard lock(mutex_);
   const auto record = records_.find(name);
   if (record == records_.end() || !record->second.runs.empty()) return;
-  if (!found || !device::is_same_thing(*found, record->second.facts)) record->second.became_another();
+  if (!found || !device::is_same_thing(*found, *record->second.facts)) record->second.became_another();
   record->second.gone = !found;
-  if (found) record->second.facts = *found;
+  if (found) record->second.facts = std::make_shared<const device::TargetFacts>(*found);
 }
 
 std::vector<device::TargetFacts> DeviceTotalsRegistry::idle() const {
   const std::lock_guard lock(mutex_);
   std::vector<device::TargetFacts> out;
   for (const auto& [name, record] : records_) {
-    if (record.runs.empty()) out.push_back(record.facts);
+    if (record.runs.empty()) out.push_back(*record.facts);
   }
   return out;
 }
@@ -84,8 +84,8 @@ void DeviceTotalsRegistry::attach(const std::shared_ptr<run::DeviceRun>& run) {
   const std::string& name = run->facts().name;
   if (records_.size() >= kMaxDevices && !records_.contains(name)) (void)forget_idle(1, {});
   Record& record = records_[name];
-  if (record.runs.empty() && !device::is_same_thing(run->facts(), record.facts)) record.became_another();
-  record.facts = run->facts();
+  if (record.runs.empty() && !device::is_same_thing(run->facts(), *record.facts)) record.became_another();
+  record.facts = std::make_shared<const device::TargetFacts>(run->facts());
   record.gone = false;
   record.runs.push_back(run);
 }
@@ -144,7 +144,7 @@ std::vector<DeviceTelemetry> DeviceTotalsRegistry::read(util::Nanos now) const {
   out.reserve(known.size());
   for (const Record& record : known) {
     DeviceTelemetry& entry = out.emplace_back();
-    entry.facts = record.facts;
+    entry.facts = *record.facts;
     if (record.totals) entry.totals = *record.totals;
     entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
     entry.engine_state = record.engine_state;

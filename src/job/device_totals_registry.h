@@ -43,7 +43,8 @@ class DeviceTotalsRegistry {
 
  private:
   struct Record {
-    device::TargetFacts facts;
+    // Never changed, but replaced, both: a reader takes a thousand of them with him.
+    std::shared_ptr<const device::TargetFacts> facts = std::make_shared<const device::TargetFacts>();
     std::shared_ptr<const run::DeviceTotals>
         totals;  // never changed, but replaced: readers go on with it; null for none
     std::vector<std::shared_ptr<run::DeviceRun>> runs;  // not added to totals yet; the newest last

@@ -122,17 +122,28 @@ std::optional<double> estimate_seconds(const WorkloadSpec& w, const run::StreamT
   return seconds;
 }
 
-std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan) {
-  if (const auto* wait = std::get_if<run::WaitSpec>(&stage.what)) return static_cast<double>(wait->time) / 1e9;
-  const auto& io = std::get<run::StreamsSpec>(stage.what);
-  std::optional<double> out;
-  for (std::size_t i = 0; i < io.streams.size(); ++i) {
-    const auto one =
-        estimate_seconds(io.streams[i].io.workload, run::times_of(io, io.streams[i]), plan.streams[i].range);
-    if (!one) return std::nullopt;
-    out = std::max(out.value_or(0), *one);
+namespace {
+
+struct Estimate {
+  const run::StagePlan& plan;
+  std::optional<double> operator()(const run::WaitSpec& what) const { return static_cast<double>(what.time) / 1e9; }
+  std::optional<double> operator()(const run::StreamsSpec& what) const {
+    std::optional<double> out;
+    for (std::size_t i = 0; i < what.streams.size(); ++i) {
+      const run::StreamSpec& stream = what.streams[i];
+      const auto one = estimate_seconds(stream.io.workload, run::times_of(what, stream), plan.streams[i].range);
+      if (!one) return std::nullopt;
+      out = std::max(out.value_or(0), *one);
+    }
+    return out;
   }
-  return out;
+  std::optional<double> operator()(const run::RepeatSpec&) const { return std::nullopt; }  // no leaf
+};
+
+}  // namespace
+
+std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan) {
+  return std::visit(Estimate{plan}, stage.what);
 }
 
 }  // namespace spliced::job

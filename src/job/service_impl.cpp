@@ -164,10 +164,10 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrie
     jobs_.push_back(job);
   }
   write_behind_.put(record_of(view(job)));
+  const Nanos start = barrier.set(waiters);
+  for (const auto& run : job->runs) run->began(start);
   {
     const std::lock_guard lock(mutex_);
-    const Nanos start = barrier.set(waiters);
-    for (const auto& run : job->runs) run->began(start);
     job->started_at = std::chrono::system_clock::now();
     job->started_now = setup_.clock.now();
     job->transition(State::running);
@@ -199,11 +199,10 @@ Result<JobSummary> JobService::Impl::wait(const std::string& id, Nanos timeout,
   return summary(job);
 }
 
-// Called with the lock held.
+// Called with the lock held. The supervisor, to be woken then, tells the devices, which takes a while.
 void JobService::Impl::stop(Job& job, State becomes) {
   job.stop_state = becomes;
   job.transition(State::stopping);
-  for (const auto& run : job.runs) run->request_stop();
   publish_state(job);
 }
 

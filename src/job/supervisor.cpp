@@ -83,6 +83,7 @@ bool JobService::Impl::poll_job(const Watched& job, Nanos now) {
   for (const auto& run : job.runs) {
     run->check_stall(now);
     run->sample(now);
+    if (job.state == State::stopping) run->request_stop();
     // A wake-up that comes just before a worker enters its system call is lost, hence in every round.
     if (job.state == State::stopping || run->failed()) run->wake_workers();
   }

@@ -60,6 +60,7 @@ std::vector<double> Comparison::nanos_per_byte() const {
     std::sort(times.begin(), times.end());
     out.push_back(times.empty() ? 0 : times[times.size() / 4]);
   }
+  if (times_[0].empty()) out[0] = first_time_;  // all that there is
   return out;
 }
 

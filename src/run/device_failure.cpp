@@ -71,7 +71,7 @@ void DeviceRun::check_direct_io() {
   if (stopped_) return;
   DeviceTotals totals;
   add_to(totals);
-  const bool reads_count = !created_ && std::none_of(stages_->begin(), stages_->end(), destroys);
+  const bool reads_count = !created_ && std::none_of(stages_->begin(), stages_->end(), first_that_destroys);
   const std::string shortfall = witness_.find_shortfall(totals, reads_count);
   if (shortfall.empty()) return;
   unmeasured_ = true;

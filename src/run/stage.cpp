@@ -2,15 +2,29 @@
 #include "stage.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "io_stage.h"
 #include "wait_stage.h"
 
 namespace spliced::run {
 
+namespace {
+
+struct Make {
+  const Stage::Setup& setup;
+  std::unique_ptr<Stage> operator()(const StreamsSpec& what) const { return std::make_unique<IoStage>(setup, what); }
+  std::unique_ptr<Stage> operator()(const WaitSpec& what) const {
+    return std::make_unique<WaitStage>(setup, what.time);
+  }
+  // A device goes through leaves.
+  std::unique_ptr<Stage> operator()(const RepeatSpec&) const { throw std::logic_error("a repeat is no stage to run"); }
+};
+
+}  // namespace
+
 std::unique_ptr<Stage> make_stage(const Stage::Setup& setup) {
-  if (const auto* wait = std::get_if<WaitSpec>(&setup.spec.what)) return std::make_unique<WaitStage>(setup, wait->time);
-  return std::make_unique<IoStage>(setup, std::get<StreamsSpec>(setup.spec.what));
+  return std::visit(Make{setup}, setup.spec.what);
 }
 
 void Flying::merge(const Flying& other) {

@@ -8,18 +8,38 @@ namespace spliced::run {
 
 using util::Nanos;
 
+namespace {
+
+// One overload for each kind of stage: a new one does not compile before it is said what it does to data.
+struct AddIo {
+  std::vector<const IoSpec*>& out;
+  void operator()(const StreamsSpec& what) const {
+    for (const StreamSpec& stream : what.streams) out.push_back(&stream.io);
+  }
+  void operator()(const WaitSpec&) const {}
+  void operator()(const RepeatSpec& what) const {
+    for (const StageSpec& stage : what.stages) std::visit(*this, stage.what);
+  }
+};
+
+}  // namespace
+
 std::span<const StreamSpec> streams_of(const StageSpec& stage) {
   const auto* io = std::get_if<StreamsSpec>(&stage.what);
   return io == nullptr ? std::span<const StreamSpec>{} : io->streams;
 }
 
-bool destroys(const StageSpec& stage) {
-  if (const auto* again = std::get_if<RepeatSpec>(&stage.what)) {
-    return std::any_of(again->stages.begin(), again->stages.end(), [](const StageSpec& one) { return destroys(one); });
-  }
-  const auto streams = streams_of(stage);
-  return std::any_of(streams.begin(), streams.end(),
-                     [](const StreamSpec& stream) { return workload::destroys(stream.io.workload.rw); });
+std::vector<const IoSpec*> all_io_of(const StageSpec& stage) {
+  std::vector<const IoSpec*> out;
+  std::visit(AddIo{out}, stage.what);
+  return out;
+}
+
+const IoSpec* first_that_destroys(const StageSpec& stage) {
+  const auto all = all_io_of(stage);
+  const auto found =
+      std::find_if(all.begin(), all.end(), [](const IoSpec* io) { return workload::destroys(io->workload.rw); });
+  return found == all.end() ? nullptr : *found;
 }
 
 std::size_t workers_of(const StageSpec& stage) {

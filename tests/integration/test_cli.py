@@ -102,7 +102,9 @@ class Splicectl(TestCase):
         """A run of a long job that has said its id; the process and the id."""
         run = subprocess.Popen([BIN / "splicectl", *(arguments or ("run",)),
                                 self.definition(runtime="1h", time_based=True, rate_iops=100, **workload)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env,
+                               # Whoever runs the tests may ignore it.
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         for stream in (run.stdout, run.stderr):
             self.addCleanup(stream.close)
         self.addCleanup(run.kill)

@@ -26,6 +26,13 @@ class Tuning(TestCase):
                 break
         return found
 
+    def conclusive(self, daemon, target, **workload):
+        found = self.tuning(daemon, target, **workload)
+        for one in found.values():
+            if one["source"] == "inconclusive":
+                self.skipTest(f"a block takes too long here to tell which batch is the best: {one['tried']}")
+        return found
+
     def tuning_of_one_job(self, daemon, target, **workload):
         job = daemon.submit(targets=[target], destructive=True, overwrite_signatures=["all"],
                             workload={"time_based": True, "runtime": "1h", **workload})
@@ -45,7 +52,7 @@ class Tuning(TestCase):
         daemon = self.daemon(allow=["/dev/loop*"])
         loop, image = self.loop(16 * MIB)
         for source in ("measured", "remembered"):
-            found = self.tuning(daemon, loop, rw="randrw", bs="4k", workers=2)
+            found = self.conclusive(daemon, loop, rw="randrw", bs="4k", workers=2)
             self.assertEqual({"read", "write"}, set(found))
             for one in found.values():
                 self.assertEqual(source, one["source"])
@@ -56,7 +63,7 @@ class Tuning(TestCase):
         subprocess.run(["losetup", "-d", loop], check=True)
         # The same number, another disk.
         subprocess.run(["losetup", loop, str(image)], check=True)
-        self.assertEqual("measured", self.tuning(daemon, loop, rw="randread", bs="4k")["read"]["source"])
+        self.assertEqual("measured", self.conclusive(daemon, loop, rw="randread", bs="4k")["read"]["source"])
 
     def test_large_blocks_try_pipes(self):
         daemon = self.daemon()

@@ -9,14 +9,15 @@ OF_THE_STORE = ("SqliteStore", "DocumentReader")
 
 
 class Hold:
-    def __init__(self, line):
+    def __init__(self, line, of):
         count, wall, cpu, *places = line.split()
+        self.of = of
         self.count, self.wall, self.cpu = int(count), int(wall), int(cpu)
         self.module = places[0].rpartition("+")[0]
         self.places, self.names = places, []
 
     def is_the_daemons(self):
-        return self.module.endswith("/spliced")
+        return self.module.endswith(self.of)
 
     def counts(self):
         """Whether the limit is for it: a mutex of the daemon's own code, and none that orders writes to the disk."""
@@ -50,11 +51,12 @@ def name_of(functions, otherwise):
     return (own or [name for name in functions[-1:] if name != "??"] or [otherwise])[0]
 
 
-def read(path):
-    """The longest first, and the longest by the clock; those that matter have their names."""
-    holds = sorted((Hold(line) for line in open(path)), key=lambda hold: hold.cpu, reverse=True)
+def read(path, module="/spliced", limit=LIMIT_NS):
+    """The longest first, and the longest by the clock; those that matter have their names. `module`: the end of the name
+    of the program."""
+    holds = sorted((Hold(line, module) for line in open(path)), key=lambda hold: hold.cpu, reverse=True)
     by_wall = sorted(holds, key=lambda hold: hold.wall, reverse=True)[:10]
-    named = [hold for hold in holds if hold.cpu > LIMIT_NS or hold in holds[:10] or hold in by_wall]
+    named = [hold for hold in holds if hold.cpu > limit or hold in holds[:10] or hold in by_wall]
     resolve(named)
     return named, by_wall
 

@@ -61,9 +61,11 @@ using SharedStages = std::shared_ptr<const std::vector<StageSpec>>;
 
 // The I/O of a stage, none of one that does none.
 [[nodiscard]] std::span<const StreamSpec> streams_of(const StageSpec& stage);
-// Whether it, or a stage in it, writes or trims.
-[[nodiscard]] bool destroys(const StageSpec& stage);
-// At the same time.
+// All I/O of it, and of the stages in it.
+[[nodiscard]] std::vector<const IoSpec*> all_io_of(const StageSpec& stage);
+// The first of that which writes or trims; null when none does.
+[[nodiscard]] const IoSpec* first_that_destroys(const StageSpec& stage);
+// At the same time; of a leaf, as streams_of().
 [[nodiscard]] std::size_t workers_of(const StageSpec& stage);
 
 // When a stream does what, from the start of its stage on.

@@ -200,16 +200,13 @@ TEST_F(TlsTest, OneThatOnlyTalksTlsHoldsNobodyUpAndIsLetGo) {
   });
   const auto end = util::now() + 20 * util::kSecond;
   util::Nanos best = util::kSecond;
-  int answered = 0;
-  while (heard && util::now() < end) {
+  do {
     const auto begun = util::now();
     EXPECT_EQ(client().exchange(get_text("/hello/x")).body, "hello x");
     best = std::min(best, util::now() - begun);
-    ++answered;
-  }
+  } while (heard && util::now() < end);
   EXPECT_FALSE(heard) << "it takes none of the answers";
   EXPECT_LT(best, util::kSecond / 2);
-  EXPECT_GT(answered, 0);
 }
 
 TEST_F(TlsTest, WhereThereIsNoMoreRoomTheSilentGo) {

@@ -76,9 +76,11 @@ TEST(Comparison, AHiccupAtTheBeginningDoesNotMakeTheFirstSlow) {
 
 TEST(Comparison, WithOneLeftThereIsNothingToCompare) {
   Comparison comparison(4);
+  while (comparison.first_time() == 0) comparison.add_sample(1024, Comparison::kSlice);
   comparison.leave_out_from(1);
   EXPECT_TRUE(comparison.ended());
   EXPECT_FALSE(comparison.best());
+  EXPECT_EQ(comparison.nanos_per_byte(), std::vector{comparison.first_time()});
 }
 
 TEST(Comparison, EndsInTimeOnASlowDevice) {
