@@ -204,6 +204,12 @@ std::optional<Json> restore_device(const std::string& text, const JobSnapshot& j
   device.emplace("criteria", Json::array());
   device.emplace("stage", nullptr);
   device.emplace("stages", Json::array());
+  device.emplace("ramping", false);
+  for (Json& stage : device["stages"]) {
+    if (!stage.is_object()) continue;
+    stage.emplace("ramping", false);
+    stage.emplace("streams", Json::array());
+  }
   if (const auto splice = device.find("splice"); splice != device.end()) {
     Json engine = restore_engine(*splice);
     device.erase("splice");

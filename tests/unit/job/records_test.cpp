@@ -13,6 +13,10 @@ using testing::reading;
 using testing::reads_of;
 using testing::text_of;
 
+// What is kept of two jobs, but not of three, with one device and one stage each.
+constexpr std::size_t kTwoJobs =
+    5 * (sizeof(JobSnapshot) + sizeof(DeviceSnapshot) + sizeof(run::StageSnapshot)) / 2 + 1024;
+
 struct RecordsTest : testing::ServiceFixture {
   std::string path = dir.file("a", 80 * 1024);
   std::string other = dir.file("b", 80 * 1024);
@@ -86,7 +90,7 @@ TEST_F(RecordsTest, WhatDoesNotStayInMemoryIsReadFromTheStore) {
 
 TEST_F(RecordsTest, TheOldestGiveWayInMemory) {
   ServiceLimits limits;
-  limits.recent_bytes = 3 * sizeof(DeviceSnapshot) + 3 * sizeof(JobSnapshot);  // of two jobs with one device each
+  limits.recent_bytes = kTwoJobs;
   start(null_engines(), limits);
   std::vector<std::string> ids;
   for (int i = 0; i < 4; ++i) ids.push_back(run(reading({path})).id);
@@ -98,7 +102,7 @@ TEST_F(RecordsTest, TheOldestGiveWayInMemory) {
 
 TEST_F(RecordsTest, WhatIsForgottenMakesRoomInMemory) {
   ServiceLimits limits;
-  limits.recent_bytes = 3 * sizeof(DeviceSnapshot) + 3 * sizeof(JobSnapshot);  // of two jobs with one device each
+  limits.recent_bytes = kTwoJobs;
   limits.kept_jobs = 2;
   start(null_engines(), limits);
   const auto run_one = [&] {
