@@ -51,11 +51,12 @@ class Tuning(TestCase):
     def test_settings_are_measured_then_remembered_until_the_device_is_another(self):
         daemon = self.daemon(allow=["/dev/loop*"])
         loop, image = self.loop(16 * MIB)
-        for source in ("measured", "remembered"):
+        # A job in which only one direction could be told has another one after it, which remembers that.
+        for sources in (("measured", "remembered"), ("remembered",)):
             found = self.conclusive(daemon, loop, rw="randrw", bs="4k", workers=2)
             self.assertEqual({"read", "write"}, set(found))
             for one in found.values():
-                self.assertEqual(source, one["source"])
+                self.assertIn(one["source"], sources)
                 self.assertEqual([1, 16, 32, 64], [t["batch"] for t in one["tried"]])
                 self.assertIn(one["batch"], (1, 16, 32, 64))
                 self.assertTrue(all(t["bytes_per_second"] > 0 for t in one["tried"]))
