@@ -44,23 +44,13 @@ void read_options(JsonObjectReader& fields, engine::PsyncOptions&) {
   }
 }
 
-// With every default, by the alternative.
-template <std::size_t I = 0>
-engine::Options make_options(std::size_t kind) {
-  if constexpr (I + 1 < engine::kKinds) {
-    return kind == I ? engine::Options(std::in_place_index<I>) : make_options<I + 1>(kind);
-  } else {
-    return engine::Options(std::in_place_index<I>);
-  }
-}
-
 // Which kind it is decides which options there are.
 void read_engine(JsonObjectReader& fields, engine::Options& out) {
   std::array<std::string_view, engine::kKinds> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = engine::kind_at(i).name();
   std::size_t kind = out.index();
   fields.read_name("kind", names, kind);
-  if (kind != out.index()) out = make_options(kind);
+  if (kind != out.index()) out = engine::default_options(kind);
   std::visit([&fields](auto& options) { read_options(fields, options); }, out);
 }
 

@@ -110,6 +110,8 @@ class Kind {
 
 // By the alternative of Options; the kind of a job's options.
 [[nodiscard]] const Kind& kind_at(std::size_t index);  // < kKinds
+// The options of one, with every default.
+[[nodiscard]] Options default_options(std::size_t kind);
 [[nodiscard]] inline const Kind& kind_of(const Options& options) {
   return kind_at(options.index());
 }

@@ -12,14 +12,10 @@
 namespace spliced::engine {
 namespace {
 
-Options options_at(std::size_t index) {
-  return index == 0 ? Options(SpliceOptions{}) : Options(PsyncOptions{});
-}
-
 class EveryKind : public ::testing::TestWithParam<std::size_t> {
  protected:
   const Kind& kind = kind_at(GetParam());
-  const Options options = options_at(GetParam());
+  const Options options = default_options(GetParam());
 };
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryKind, ::testing::Range(std::size_t{0}, kKinds),
                          [](const auto& param) { return std::string(kind_at(param.param).name()); });
@@ -92,7 +88,7 @@ TEST(Kinds, HaveNamesAndKeysOfTheirOwn) {
   std::set<std::string> names, keys;
   for (std::size_t i = 0; i < kKinds; ++i) {
     EXPECT_TRUE(names.insert(std::string(kind_at(i).name())).second);
-    EXPECT_TRUE(keys.insert(kind_at(i).key(options_at(i))).second);
+    EXPECT_TRUE(keys.insert(kind_at(i).key(default_options(i))).second);
   }
   EXPECT_NE(kind_at(0).key(SpliceOptions{ReadPath::copy, 0, 0, false}), kind_at(0).key(SpliceOptions{}));
   EXPECT_NE(kind_at(0).key(SpliceOptions{{}, 0, 0, true}), kind_at(0).key(SpliceOptions{}));

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
+#include <stdexcept>
 
 #include "engine/null/null_engine.h"
 #include "kernel_of_tomorrow.h"
@@ -148,8 +150,12 @@ class NullSubject final : public Subject {
 std::unique_ptr<Subject> make_subject(const std::string& name) {
   if (name == "scripted") return std::make_unique<ScriptedSubject>();
   if (name == "null") return std::make_unique<NullSubject>();
-  Options options = PsyncOptions{};
-  if (name.starts_with("splice")) options = SpliceOptions{};
+  std::optional<std::size_t> kind;
+  for (std::size_t i = 0; i < kKinds; ++i) {
+    if (name.starts_with(kind_at(i).name())) kind = i;
+  }
+  if (!kind) throw std::invalid_argument("no kind of engine for the subject " + name);
+  const Options options = default_options(*kind);
   const bool tomorrow = name.find("tomorrow") != name.npos;
   if (name.ends_with("fake")) return std::make_unique<FakeSubject>(options, tomorrow);
   return std::make_unique<RealSubject>(options, tomorrow);
