@@ -12,14 +12,16 @@ USES = {  # room: what it may include
     "engine": {"util"},
     "workload": {"util"},
     "verify": {"util"},
+    "store": {"util"},
     "device": {"util"},
     "run": {"util", "engine", "workload", "verify", "device"},
-    "job": {"util", "access", "engine", "workload", "verify", "device", "run"},
+    "plan": {"util", "engine", "workload", "verify", "device", "run"},
+    "job": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan"},
     "http": {"util", "access"},
-    "api": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http"},
-    "metrics": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http"},
-    "dbus": {"util", "access", "engine", "workload", "verify", "device", "run", "job"},
-    "daemon": {"util", "access", "engine", "workload", "verify", "device", "run", "job", "http", "api", "metrics", "dbus"},
+    "api": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "job", "http"},
+    "metrics": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "job", "http"},
+    "dbus": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "job"},
+    "daemon": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan", "job", "http", "api", "metrics", "dbus"},
     "cli": {"util"},
 }
 LIBRARIES = {  # include prefix: the rooms that may use it
@@ -30,7 +32,7 @@ LIBRARIES = {  # include prefix: the rooms that may use it
     "sdbus-c++/": {"dbus"},
     "systemd/": {"daemon", "dbus"},
     "CLI/": {"daemon", "cli"},
-    "sqlite3.h": {"job"},
+    "sqlite3.h": {"store"},
     "blkid.h": {"device"},
     "libmount/": {"device"},
 }
@@ -121,7 +123,7 @@ def check_self(complain):
     """The checks above must notice what they are for."""
     found = []
     fake = ROOT / "src" / "engine" / "splice_engine.cpp"
-    check = {"text": '#include <httplib.h>\n#include "job/plan.h"\n#include "spliced/device/block_topology.h"\n'
+    check = {"text": '#include <httplib.h>\n#include "plan/plan.h"\n#include "spliced/device/block_topology.h"\n'
              '#include "engine/psync/psync_engine.h"\n'}
 
     class Fake:

@@ -13,7 +13,7 @@
 namespace spliced::api {
 
 using job::JobView;
-using job::Pieces;
+using util::Pieces;
 
 namespace {
 
@@ -22,7 +22,7 @@ class Cutter {
  public:
   explicit Cutter(std::function<std::string()> source) : source_(std::move(source)) {}
   bool operator()(std::string& out) {
-    const std::size_t end = out.size() + job::kPieceBytes;
+    const std::size_t end = out.size() + util::kPieceBytes;
     while (out.size() < end) {
       if (at_ == part_.size() && !refill()) return false;
       const std::size_t length = std::min(end - out.size(), part_.size() - at_);
@@ -157,7 +157,7 @@ Pieces page_text(std::function<util::Result<JobView>(const std::string&)> open, 
   return pieces_of(std::make_shared<PageParts>(std::move(open), std::move(ids), std::move(next_page_token)));
 }
 
-std::string plan_text(const job::PlanReport& report, const job::JobSpec& spec) {
+std::string plan_text(const plan::PlanReport& report, const plan::JobSpec& spec) {
   return render_plan(report, spec).dump(2, ' ', true, Json::error_handler_t::replace);
 }
 

@@ -11,14 +11,14 @@
 namespace spliced::api {
 
 // The job as GET /v1/jobs/{id} answers.
-[[nodiscard]] job::Pieces job_text(job::JobView job);
+[[nodiscard]] util::Pieces job_text(job::JobView job);
 // The same without white space, as it is kept in the store.
-[[nodiscard]] job::Pieces job_document(job::JobView job);
+[[nodiscard]] util::Pieces job_document(job::JobView job);
 // Whole jobs, one after the other, as a page of the list. Those that are forgotten meanwhile are left out.
-[[nodiscard]] job::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
-                                    std::vector<std::string> ids, std::string next_page_token);
+[[nodiscard]] util::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
+                                     std::vector<std::string> ids, std::string next_page_token);
 
 // What POST /v1/jobs:validate answers, in ASCII alone: other characters are escaped.
-[[nodiscard]] std::string plan_text(const job::PlanReport& report, const job::JobSpec& spec);
+[[nodiscard]] std::string plan_text(const plan::PlanReport& report, const plan::JobSpec& spec);
 
 }  // namespace spliced::api

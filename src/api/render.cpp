@@ -249,7 +249,7 @@ Json render_summary(const job::JobSummary& job) {
 
 namespace {
 
-Json planned_stages(const job::PlanEntry& entry) {
+Json planned_stages(const plan::PlanEntry& entry) {
   Json list = Json::array();
   for (const auto& stage : entry.stages) {
     list.push_back({{"name", stage.name},
@@ -262,27 +262,27 @@ Json planned_stages(const job::PlanEntry& entry) {
   return list;
 }
 
-std::vector<workload::BlockRange> ranges_of(const job::PlanEntry& entry) {
+std::vector<workload::BlockRange> ranges_of(const plan::PlanEntry& entry) {
   std::vector<workload::BlockRange> out;
   for (const auto& stage : entry.stages) out.push_back(stage.range);
   return out;
 }
 
-std::uint64_t blocks_of(const job::PlanEntry& entry) {
+std::uint64_t blocks_of(const plan::PlanEntry& entry) {
   std::uint64_t out = 0;
   for (const auto& stage : entry.stages) out += stage.blocks;
   return out;
 }
 
 // At the same time.
-std::size_t workers_of(const job::PlanEntry& entry) {
+std::size_t workers_of(const plan::PlanEntry& entry) {
   std::size_t most = 0;
   for (const auto& stage : entry.stages) most = std::max(most, stage.workers);
   return most;
 }
 
 // Of all stages, if it is known of each.
-std::optional<double> estimate_of(const job::PlanEntry& entry) {
+std::optional<double> estimate_of(const plan::PlanEntry& entry) {
   if (entry.stages.empty()) return std::nullopt;
   double sum = 0;
   for (const auto& stage : entry.stages) {
@@ -294,7 +294,7 @@ std::optional<double> estimate_of(const job::PlanEntry& entry) {
 
 }  // namespace
 
-Json render_plan(const job::PlanReport& report, const job::JobSpec& spec) {
+Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec) {
   Json targets = Json::array();
   for (const auto& entry : report.targets) {
     Json refused = Json::array();

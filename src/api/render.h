@@ -11,7 +11,7 @@ namespace spliced::api {
 using Json = nlohmann::ordered_json;
 
 // The wire form of everything that the API answers with. Field names and units are those of openapi.yaml.
-[[nodiscard]] Json render_spec(const job::JobSpec& spec);
+[[nodiscard]] Json render_spec(const plan::JobSpec& spec);
 // A job but for its devices, and one of those.
 [[nodiscard]] Json render_head(const job::JobSnapshot& job);
 [[nodiscard]] Json render_run(const job::DeviceSnapshot& device);
@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::optional<Json> restore_device(const std::string& text, const job::JobSnapshot& job);
 // What a list tells of a job.
 [[nodiscard]] Json render_summary(const job::JobSummary& job);
-[[nodiscard]] Json render_plan(const job::PlanReport& report, const job::JobSpec& spec);
+[[nodiscard]] Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec);
 [[nodiscard]] Json render_device(const job::DeviceStatus& device);
 [[nodiscard]] Json render_capabilities(const engine::Capabilities& capabilities);
 

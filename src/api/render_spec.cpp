@@ -140,7 +140,7 @@ Json stages_of(const std::vector<run::StageSpec>& stages) {
 
 }  // namespace
 
-Json render_spec(const job::JobSpec& spec) {
+Json render_spec(const plan::JobSpec& spec) {
   return {{"name", spec.name},
           {"targets", spec.targets},
           {"stages", stages_of(spec.stages)},

@@ -41,7 +41,7 @@ Response answer_json(int status, const Json& body) {
 }
 
 // A text that fits into one piece has a length of its own; a longer one is made as it is sent.
-Response text_answer(int status, job::Pieces pieces) {
+Response text_answer(int status, util::Pieces pieces) {
   Response response;
   response.status = status;
   std::string first;

@@ -58,7 +58,7 @@ util::Error SpecForm::with_pointers(util::Error error) const {
   return error;
 }
 
-job::PlanReport SpecForm::with_pointers(job::PlanReport report) const {
+plan::PlanReport SpecForm::with_pointers(plan::PlanReport report) const {
   report.errors = with_pointers(std::move(report.errors));
   for (auto& target : report.targets) target.errors = with_pointers(std::move(target.errors));
   return report;

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "spliced/job/snapshot.h"
+#include "spliced/plan/report.h"
 #include "spliced/util/result.h"
 
 namespace spliced::api {
@@ -26,7 +26,7 @@ struct SpecForm {
   [[nodiscard]] std::string pointer_to(std::string_view field) const;
   [[nodiscard]] std::vector<util::FieldError> with_pointers(std::vector<util::FieldError> errors) const;
   [[nodiscard]] util::Error with_pointers(util::Error error) const;
-  [[nodiscard]] job::PlanReport with_pointers(job::PlanReport report) const;
+  [[nodiscard]] plan::PlanReport with_pointers(plan::PlanReport report) const;
 };
 
 }  // namespace spliced::api

@@ -14,7 +14,7 @@ namespace spliced::api {
 
 namespace {
 
-void read_job(JsonObjectReader& fields, job::JobSpec& spec, SpecForm& form) {
+void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);
   fields.read("targets", spec.targets);
   read_stages(fields, spec, form);
@@ -28,14 +28,14 @@ bool starts_with_any(const std::vector<util::FieldError>& errors, const std::str
   return std::any_of(errors.begin(), errors.end(), [&](const auto& e) { return e.pointer.starts_with(pointer); });
 }
 
-// Adds what job::check_spec says, but not of fields that could not be read: those keep their default, and what the
+// Adds what plan::check_spec says, but not of fields that could not be read: those keep their default, and what the
 // checks would say of it would only confuse.
-void add_checks(const job::JobSpec& spec, const SpecForm& form, std::vector<util::FieldError>& errors) {
+void add_checks(const plan::JobSpec& spec, const SpecForm& form, std::vector<util::FieldError>& errors) {
   const std::vector<util::FieldError> unread = errors;
   const auto is_unread = [&](const std::string& pointer) { return starts_with_any(unread, pointer); };
   const bool any_mode_unknown =
       std::any_of(unread.begin(), unread.end(), [](auto& error) { return error.pointer.ends_with("/rw"); });
-  for (auto& error : form.with_pointers(job::check_spec(spec))) {
+  for (auto& error : form.with_pointers(plan::check_spec(spec))) {
     const std::string& pointer = error.pointer;
     const std::string workload = pointer.substr(0, pointer.rfind('/'));
     const bool about_mode =
@@ -69,7 +69,7 @@ tl::expected<ReadSpec, SpecError> read_spec(std::string_view body) {
   return out;
 }
 
-util::Result<job::JobSpec> read_spec_or_error(std::string_view body) {
+util::Result<plan::JobSpec> read_spec_or_error(std::string_view body) {
   auto read = read_spec(body);
   if (read) return std::move(read->spec);
   util::Error error{util::Errc::invalid, {}, 0, std::move(read.error().errors)};

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "spec_form.h"
-#include "spliced/job/spec.h"
+#include "spliced/plan/spec.h"
 
 namespace spliced::api {
 
@@ -15,15 +15,15 @@ struct SpecError {
 };
 
 struct ReadSpec {
-  job::JobSpec spec;
+  plan::JobSpec spec;
   SpecForm form;
 };
 
 // A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic
-// checks of job::check_spec are part of it.
+// checks of plan::check_spec are part of it.
 [[nodiscard]] tl::expected<ReadSpec, SpecError> read_spec(std::string_view body);
 
 // The same for callers without a notion of HTTP: Errc::invalid with all details.
-[[nodiscard]] util::Result<job::JobSpec> read_spec_or_error(std::string_view body);
+[[nodiscard]] util::Result<plan::JobSpec> read_spec_or_error(std::string_view body);
 
 }  // namespace spliced::api

@@ -167,7 +167,7 @@ void read_list(JsonObjectReader& fields, const Means& means, const std::string& 
 
 }  // namespace
 
-void read_stages(JsonObjectReader& fields, job::JobSpec& spec, SpecForm& form) {
+void read_stages(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   read_means(fields, spec.engine, spec.error_policy);
   form.one_workload = fields.find("stages") == nullptr;
   spec.stages.clear();

@@ -2,12 +2,12 @@
 #pragma once
 #include "json_object_reader.h"
 #include "spec_form.h"
-#include "spliced/job/spec.h"
+#include "spliced/plan/spec.h"
 
 namespace spliced::api {
 
 // The members of a job that say what is done on each device: `stages`, or `workload` as a short way of writing one, and
 // the `engine` and `error_policy` of those that do not say otherwise. `form` learns how it was written.
-void read_stages(JsonObjectReader& fields, job::JobSpec& spec, SpecForm& form);
+void read_stages(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form);
 
 }  // namespace spliced::api

@@ -11,7 +11,7 @@ namespace spliced::api {
 // no such document ends early.
 class StoredText {
  public:
-  explicit StoredText(job::Pieces pieces) : pieces_(std::move(pieces)) {}
+  explicit StoredText(util::Pieces pieces) : pieces_(std::move(pieces)) {}
 
   // Everything but the devices, as an object. Call it first.
   [[nodiscard]] std::string head();
@@ -23,7 +23,7 @@ class StoredText {
   // Reads the value whose first bracket has been read; "" if it does not end within reason.
   [[nodiscard]] std::string rest_of_object();
 
-  job::Pieces pieces_;
+  util::Pieces pieces_;
   std::string piece_;
   std::size_t at_ = 0;
   bool more_ = true;

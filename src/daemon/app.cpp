@@ -89,7 +89,7 @@ Status App::open_state() {
 
 Status App::open_store() {
   if (auto status = state_dir_->prepare_database(); !status) return status;
-  auto store = job::open_sqlite_store(state_dir_->database());
+  auto store = store::open_sqlite_store(state_dir_->database());
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
   service_ = std::make_unique<job::JobService>(job::ServiceSetup{

@@ -15,7 +15,7 @@
 #include "inherited.h"
 #include "metrics/exporter.h"
 #include "spliced/job/service.h"
-#include "spliced/job/store.h"
+#include "spliced/store/job_store.h"
 #include "state_dir.h"
 #include "state_watch.h"
 
@@ -66,7 +66,7 @@ class App {
   std::optional<StateDir> state_dir_;
   std::string set_aside_;  // where a damaged database was put; "" for none
   std::unique_ptr<StateWatch> state_watch_;
-  std::unique_ptr<job::JobStore> store_;
+  std::unique_ptr<store::JobStore> store_;
   device::TargetAdmission admission_;
   std::unique_ptr<job::JobService> service_;
   metrics::HttpMetrics http_metrics_;

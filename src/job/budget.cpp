@@ -7,10 +7,14 @@
 
 #include "run/tuning.h"
 #include "spliced/util/descriptors.h"
-#include "spliced/verify/payload.h"
 
 namespace spliced::job {
 
+using plan::buffer_bytes;
+using plan::descriptors_of;
+using plan::Leaf;
+using plan::leaves_of;
+using plan::threads_of;
 using util::Errc;
 using util::fail;
 
@@ -19,12 +23,6 @@ namespace {
 // Huge pages made no difference to blocks of 4 KiB, and a tenth to those of 16 KiB.
 constexpr std::uint64_t kHugeFrom = 16 * 1024;
 constexpr std::uint64_t kHugeShare = 16;  // a worker takes a whole one: no more than this part of what is left
-
-// In the table of a device: standard streams, the target, and what looking at it needs; for each worker what the
-// scheduler tells of it, and what its engine opens. All of them are counted in one table: so it is where the system
-// refuses a worker one of its own.
-constexpr std::uint64_t kTargetDescriptors = 16;
-constexpr std::uint64_t kWorkerDescriptors = 1;
 
 std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
   return all - std::min(all, used);
@@ -35,36 +33,6 @@ std::uint64_t left_of(std::uint64_t all, std::uint64_t used) {
 std::uint64_t descriptors_for_jobs() {
   const std::uint64_t limit = util::descriptor_limit();
   return limit - std::min(kOwnDescriptors, limit / 2);
-}
-
-std::uint64_t descriptors_of(const JobSpec& spec) {
-  std::uint64_t most = 0;
-  for (const Leaf& leaf : leaves_of(spec)) {
-    std::uint64_t sum = 0;
-    for (const auto& stream : run::streams_of(leaf.stage)) {
-      sum += (kWorkerDescriptors + engine::kind_of(stream.io.engine).descriptors()) * stream.io.workload.workers;
-    }
-    most = std::max(most, sum);
-  }
-  return kTargetDescriptors + most;
-}
-
-std::size_t threads_of(const JobSpec& spec) {
-  std::size_t most = 0;
-  for (const Leaf& leaf : leaves_of(spec)) most = std::max(most, run::workers_of(leaf.stage));
-  return spec.targets.size() * most;
-}
-
-std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const run::ResourceGrant& grant) {
-  const auto& w = spec.workload;
-  std::uint64_t each = 0;
-  for (const engine::Direction direction : run::directions_of(spec)) {
-    const std::size_t batch = run::largest_batch(run::settings_to_try(spec, direction, grant));
-    each += direction == engine::Direction::read
-                ? util::PageBuffer::footprint(run::read_buffer_bytes(spec))
-                : verify::PayloadSource::footprint(w.bs.write, batch, grant.payload_pages);
-  }
-  return devices * std::min(w.workers, kMaxWorkers) * each;
 }
 
 namespace {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "plan.h"
+#include "plan/needs.h"
 #include "spliced/job/service.h"
 #include "spliced/util/memory_limit.h"
 
@@ -28,14 +28,6 @@ struct Reservation {
   [[nodiscard]] std::uint64_t memory() const { return buffers + pipes + threads * kWorkerBytes; }
   std::vector<std::vector<run::ResourceGrant>> grants;  // of the streams of each leaf (see leaves_of)
 };
-
-// The most that the buffers of some I/O take, on so many devices, bytes.
-[[nodiscard]] std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const run::ResourceGrant& grant);
-
-// The descriptors of each of a job's devices, which has a table of its own for them.
-[[nodiscard]] std::uint64_t descriptors_of(const JobSpec& spec);
-// The workers of a job: of the stage that has most of them.
-[[nodiscard]] std::size_t threads_of(const JobSpec& spec);
 
 // What a job would take when those that run have so many bytes of buffers and pipes: of each resource what the stage
 // takes that needs most of it. Whether there is so much is for the caller to see.

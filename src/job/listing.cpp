@@ -29,13 +29,39 @@ std::vector<std::string> listed(const std::vector<std::string>& names) {
   return out;
 }
 
-JobSummary summary_of(const StoredJob& job) {
-  return {job.id,         job.name,       job.sequence,     job.state,           job.verdict,       job.reason,
-          job.created_at, job.created_by, job.started_at,   job.ended_at,        job.destructive,   job.progress,
-          job.errors,     job.targets,    job.target_count, listed(job.devices), job.devices.size()};
+namespace {
+
+template <std::size_t N, class Enum>
+Enum from_name(const std::array<std::string_view, N>& names, std::string_view text, Enum otherwise) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  return found == names.end() ? otherwise : static_cast<Enum>(found - names.begin());
 }
 
-Listing listing_of(const StoredJob& job) {
+}  // namespace
+
+JobSummary summary_of(const store::StoredJob& job) {
+  const State state = from_name(kStateNames, job.state, State::interrupted);
+  const Verdict verdict = from_name(kVerdictNames, job.verdict, Verdict::none);
+  return {job.id,
+          job.name,
+          job.sequence,
+          state,
+          verdict,
+          job.reason,
+          job.created_at,
+          job.created_by,
+          job.started_at,
+          job.ended_at,
+          job.destructive,
+          job.progress,
+          job.errors,
+          job.targets,
+          job.target_count,
+          listed(job.devices),
+          job.devices.size()};
+}
+
+Listing listing_of(const store::StoredJob& job) {
   Listing out{summary_of(job), {}};
   out.devices.reserve(job.devices.size());
   for (const auto& name : job.devices) out.devices.push_back(name_key(name));

@@ -5,15 +5,19 @@
 #include <string_view>
 #include <vector>
 
-#include "spliced/job/store.h"
+#include "spliced/job/snapshot.h"
+#include "spliced/store/job_store.h"
 
 namespace spliced::job {
+
+// What the store says of a job. A state that this version does not know is told as INTERRUPTED.
+[[nodiscard]] JobSummary summary_of(const store::StoredJob& job);
 
 struct Listing {
   JobSummary summary;
   std::vector<std::uint64_t> devices;  // name_key() of all of them, by which they are found
 };
-[[nodiscard]] Listing listing_of(const StoredJob& job);
+[[nodiscard]] Listing listing_of(const store::StoredJob& job);
 
 // A number for the name of a device: the same for its kernel name and for its node in /dev, and as good as certainly
 // another for another device.

@@ -52,24 +52,25 @@ bool is_on(const std::vector<std::shared_ptr<run::DeviceRun>>& runs, const std::
 util::Status JobService::Impl::restore() {
   auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
   if (!stored) return tl::unexpected(stored.error());
-  for (StoredJob& record : *stored) {
+  for (store::StoredJob& record : *stored) {
     last_sequence_ = std::max(last_sequence_, record.sequence);
-    if (!is_final(record.state)) {
-      record.state = State::interrupted;
+    if (!is_final(summary_of(record).state)) {
+      record.state = state_name(State::interrupted);
       record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
       record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
       write_behind_.put(record);
     }
     auto job = std::make_shared<Job>();
+    const Listing listing = listing_of(record);
     job->id = record.id;
     job->sequence = record.sequence;
     job->spec.name = record.name;
-    job->state = record.state;
-    job->verdict = record.verdict;
+    job->state = listing.summary.state;
+    job->verdict = listing.summary.verdict;
     job->created_at = record.created_at;
     job->created_by = record.created_by;
     job->ended_at = record.ended_at;
-    job->listing = std::make_shared<const Listing>(listing_of(record));
+    job->listing = std::make_shared<const Listing>(listing);
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
   }
@@ -115,13 +116,14 @@ Result<JobView> JobService::Impl::open(const std::string& id) const {
   return view(job);
 }
 
-StoredJob JobService::Impl::record_of(const JobView& view) const {
-  StoredJob record;
+store::StoredJob JobService::Impl::record_of(const JobView& view) const {
+  store::StoredJob record;
   record.id = view.head.id;
   record.sequence = view.head.sequence;
   record.name = view.head.spec.name;
-  record.state = view.head.state;
-  record.verdict = view.head.verdict;
+  record.state = state_name(view.head.state);
+  record.verdict = kVerdictNames[static_cast<std::size_t>(view.head.verdict)];
+  record.is_new = view.head.state == State::pending;
   record.reason = view.head.reason;
   record.created_at = view.head.created_at;
   record.created_by = view.head.created_by;

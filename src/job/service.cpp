@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "plan.h"
+#include "plan/plan.h"
 #include "service_impl.h"
 
 namespace spliced::job {
@@ -66,8 +66,8 @@ util::Status JobService::restore() {
 Result<JobSnapshot> JobService::submit(const JobSpec& spec, const access::Principal& who) {
   return impl_->submit(spec, who);
 }
-PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
-  PlanReport report = report_plan(impl_->setup_.admission, spec);
+plan::PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
+  plan::PlanReport report = plan::report_plan(impl_->setup_.admission, spec);
   if (const auto allowed = may_submit(spec, who); !allowed) {
     report.errors.push_back({"destructive", allowed.error().message, util::Reason::forbidden});
   }

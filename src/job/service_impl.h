@@ -8,10 +8,11 @@
 
 #include "device_totals_registry.h"
 #include "job.h"
+#include "plan/plan.h"
 #include "run/pause_watch.h"
 #include "spliced/job/service.h"
+#include "store/write_behind.h"
 #include "target_watch.h"
-#include "write_behind.h"
 
 namespace spliced::job {
 
@@ -73,7 +74,7 @@ class JobService::Impl {
   util::Result<Reservation> reserve(const JobSpec& spec);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation);
   util::Result<std::vector<std::shared_ptr<run::DeviceRun>>> create_runs(
-      const JobPtr& job, JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier);
+      const JobPtr& job, plan::JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier);
   util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
   void publish_state(const Job& job);
   util::Result<JobSummary> pause_or_resume(const std::string& id, const access::Principal& who, State wanted);
@@ -85,7 +86,7 @@ class JobService::Impl {
   [[nodiscard]] JobView view_of_locked(const Job& job) const;
   [[nodiscard]] Glance glance(const Job& job) const;
   [[nodiscard]] JobSummary summary(const JobPtr& job) const;
-  [[nodiscard]] StoredJob record_of(const JobView& view) const;
+  [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
   void wake();
 
   void supervise(const std::stop_token& stop);
@@ -104,7 +105,7 @@ class JobService::Impl {
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   void checkpoint(const JobPtr& job);
 
-  mutable WriteBehind write_behind_;
+  mutable store::WriteBehind write_behind_;
   run::TuningMemory tuning_;
   run::PauseWatch pauses_;
   const run::Environment environment_;

@@ -224,7 +224,7 @@ void JobService::Impl::record_end(const JobPtr& job, const JobView& end) {
   for (std::size_t i = 0; i < end.devices; ++i) snapshot.devices.push_back(end.device(i));
   const std::size_t bytes = memory_of(snapshot, snapshot.devices);
   JobView whole = view_of(std::move(snapshot));
-  const StoredJob record = record_of(whole);
+  const store::StoredJob record = record_of(whole);
   auto listing = std::make_shared<const Listing>(listing_of(record));
   std::vector<std::shared_ptr<run::DeviceRun>> runs;
   JobSpec spec;

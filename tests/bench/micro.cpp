@@ -10,7 +10,7 @@
 #include <memory>
 #include <numeric>
 
-#include "job/plan.h"
+#include "plan/plan.h"
 #include "run/io_loop.h"
 #include "run/live_counters.h"
 #include "spliced/job/service.h"
@@ -191,7 +191,7 @@ void plan_1000_devices(benchmark::State& state) {
   namespace fs = std::filesystem;
   char name[] = "/tmp/spliced-micro-XXXXXX";
   const fs::path dir = ::mkdtemp(name);
-  job::JobSpec spec;
+  plan::JobSpec spec;
   std::get<run::StreamsSpec>(spec.stages.front().what).streams.front().io.workload.direct = false;
   for (int i = 0; i < 1000; ++i) {
     spec.targets.push_back(dir / fmt::format("t{}", i));
@@ -199,7 +199,7 @@ void plan_1000_devices(benchmark::State& state) {
   }
   device::TargetAdmission admission(device::AllowList({dir.string() + "/"}), device::HostPaths{});
   for (auto _ : state) {
-    auto plan = job::make_plan(admission, spec, "job");
+    auto plan = plan::make_plan(admission, spec, "job");
     if (!plan) {
       state.SkipWithError(plan.error().message.c_str());
       break;

@@ -10,8 +10,9 @@
 #include "spliced/device/target_admission.h"
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/snapshot.h"
-#include "spliced/job/store.h"
+#include "spliced/plan/report.h"
 #include "spliced/run/engine_factory.h"
+#include "spliced/store/job_store.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/log.h"
 #include "spliced/util/memory_limit.h"
@@ -43,10 +44,10 @@ struct ServiceSetup {
   util::Clock& clock;
   util::Logger& log;
   device::TargetAdmission& admission;
-  JobStore& store;
+  store::JobStore& store;
   run::EngineFactory engines = run::kernel_engines();
   // How a job is written into the store (the form is the API's affair).
-  std::function<Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
+  std::function<util::Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
   ServiceLimits limits = {};
   // What limits the memory of the whole process; asked anew for each job, from any thread.
   std::function<std::optional<util::MemoryBound>()> memory = [] { return util::MemoryLimit().read(); };
@@ -80,7 +81,7 @@ class JobService {
   // Plans, claims and starts. Errors: forbidden, invalid, conflict, exhausted, unavailable, system.
   [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
   // What submit() would say to the same caller.
-  [[nodiscard]] PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
+  [[nodiscard]] plan::PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
   [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const;  // newest first
   // The job to be read piece by piece, whatever its size.
   [[nodiscard]] util::Result<JobView> open(const std::string& id) const;

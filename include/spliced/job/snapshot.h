@@ -12,12 +12,14 @@
 
 #include "spliced/device/target.h"
 #include "spliced/engine/kind.h"
-#include "spliced/job/spec.h"
+#include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
-#include "spliced/workload/block_range.h"
+#include "spliced/util/pieces.h"
 
 namespace spliced::job {
 
+using plan::Criteria;
+using plan::JobSpec;
 using run::is_final;
 using run::kStateNames;
 using run::kStates;
@@ -56,11 +58,6 @@ struct JobSnapshot {
   std::vector<DeviceSnapshot> devices;
 };
 
-// A text that is made as it is read: appends the next piece, kPieceBytes at most, and returns whether there is more.
-// Throws std::runtime_error when it cannot be read on. May block on the state directory. One call at a time.
-using Pieces = std::function<bool(std::string&)>;
-inline constexpr std::size_t kPieceBytes = 256 * 1024;
-
 // A job to be shown, which may be too large to be held in memory as a whole: its devices come one at a time.
 struct JobView {
   JobSnapshot head;  // without devices
@@ -68,7 +65,7 @@ struct JobView {
   std::function<DeviceSnapshot(std::size_t)> device;  // from any thread; takes a while with many workers
   // Set: the job ended some time ago, and this is its document as it was stored. `head` has what the columns of the
   // store know then, and `devices` is 0.
-  Pieces stored;
+  util::Pieces stored;
 };
 [[nodiscard]] JobView view_of(JobSnapshot whole);
 
@@ -97,26 +94,6 @@ inline constexpr std::size_t kListedBytes = 1024;
 // The first of `names`, as many as a summary has room for: up to kListedNames, and no more than kListedBytes
 // together.
 [[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
-
-// What validating a job says of one target, and of each stage on it.
-struct StageEntry {
-  std::string name;
-  workload::BlockRange range;
-  std::uint64_t blocks = 0;  // of one round
-  std::size_t workers = 0;   // at the same time
-  std::optional<double> estimated_seconds;
-};
-struct PlanEntry {
-  device::TargetFacts facts;
-  std::vector<StageEntry> stages;  // none when the target is refused
-  std::vector<util::FieldError> errors;
-  std::vector<device::Refusal> refusals;
-};
-struct PlanReport {
-  std::vector<PlanEntry> targets;
-  std::vector<util::FieldError> errors;  // of the spec as a whole
-  [[nodiscard]] bool accepted() const;
-};
 
 // A disk or a target as the daemon sees it.
 struct DeviceStatus {

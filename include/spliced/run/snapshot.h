@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING",   
   return kStateNames[static_cast<std::size_t>(state)];
 }
 
-using WallTime = std::chrono::system_clock::time_point;
+using util::WallTime;
 
 struct ErrorEntry {
   util::Op op = util::Op::read;

@@ -8,6 +8,8 @@ namespace spliced::util {
 // Nanoseconds of CLOCK_MONOTONIC. 0 means "not set".
 using Nanos = std::int64_t;
 inline constexpr Nanos kSecond = 1'000'000'000;
+// Of the clock on the wall, which can be set.
+using WallTime = std::chrono::system_clock::time_point;
 
 // Time and sleep, injected so that a test advances a fake clock instead of sleeping. Thread-safe.
 class Clock {
@@ -27,6 +29,6 @@ class Clock {
 }
 
 // Wall-clock time of a monotonic instant, as of now (the two clocks drift apart over time).
-[[nodiscard]] std::chrono::system_clock::time_point to_wall_time(Nanos monotonic, Nanos now);
+[[nodiscard]] WallTime to_wall_time(Nanos monotonic, Nanos now);
 
 }  // namespace spliced::util

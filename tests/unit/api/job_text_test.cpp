@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "unit/job/texts.h"
+#include "unit/store/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -30,7 +30,7 @@ job::JobView worst(std::size_t devices) {
   return view;
 }
 
-std::size_t size_of(const job::Pieces& pieces, std::size_t& largest) {
+std::size_t size_of(const util::Pieces& pieces, std::size_t& largest) {
   std::size_t total = 0;
   for (bool more = true; more;) {
     std::string piece;
@@ -44,9 +44,9 @@ std::size_t size_of(const job::Pieces& pieces, std::size_t& largest) {
 TEST(JobText, IsMadeInPiecesHoweverLargeTheJob) {
   std::size_t largest = 0;
   EXPECT_GT(size_of(job_text(worst(64)), largest), 64U * 256 * 200);
-  EXPECT_LE(largest, job::kPieceBytes);
+  EXPECT_LE(largest, util::kPieceBytes);
   EXPECT_GT(size_of(job_document(worst(64)), largest), 64U * 256 * 150);
-  EXPECT_LE(largest, job::kPieceBytes);
+  EXPECT_LE(largest, util::kPieceBytes);
 }
 
 TEST(JobText, NoDeviceIsAskedForBeforeItsTurn) {
@@ -56,7 +56,7 @@ TEST(JobText, NoDeviceIsAskedForBeforeItsTurn) {
     ++asked;
     return device(i);
   };
-  const job::Pieces pieces = job_text(std::move(view));
+  const util::Pieces pieces = job_text(std::move(view));
   std::string piece;
   EXPECT_TRUE(pieces(piece));
   EXPECT_LE(asked, 8U);
@@ -109,7 +109,7 @@ TEST(PageText, OpensOneJobAfterTheOther) {
     ++opened;
     return worst(32);
   };
-  const job::Pieces pieces = page_text(open, std::vector<std::string>(20, "x"), "");
+  const util::Pieces pieces = page_text(open, std::vector<std::string>(20, "x"), "");
   std::string piece;
   EXPECT_TRUE(pieces(piece));
   EXPECT_EQ(opened, 1);

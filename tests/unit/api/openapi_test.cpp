@@ -16,7 +16,7 @@
 #include "api/routes.h"
 #include "api/spec_reader.h"
 #include "service_fixture.h"
-#include "unit/job/texts.h"
+#include "unit/store/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -166,7 +166,7 @@ TEST_F(OpenApi, EveryReferenceLeadsSomewhere) {
 
 TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
   // Where reads, writes and trims may be told apart, they are.
-  job::JobSpec per_op = spec_of_short();
+  plan::JobSpec per_op = spec_of_short();
   workload::WorkloadSpec& w = testing::io(per_op).workload;
   w.bs = workload::PerOp(512, 1024, 2048);
   w.rate = workload::RateLimit(workload::PerOp(1, 2, 3));

@@ -4,7 +4,7 @@
 
 #include "api/render.h"
 #include "api/spec_reader.h"
-#include "unit/job/spec_parts.h"
+#include "unit/plan/spec_parts.h"
 
 namespace spliced::api {
 namespace {
@@ -17,7 +17,7 @@ using workload::Distribution;
 using workload::Mode;
 
 // Rendered, read and rendered again. Equal texts of all fields are equal specs: each is rendered exactly.
-job::JobSpec round_trip(const job::JobSpec& spec) {
+plan::JobSpec round_trip(const plan::JobSpec& spec) {
   const Json rendered = render_spec(spec);
   const auto again = read_spec(rendered.dump());
   if (!again) {
@@ -28,8 +28,8 @@ job::JobSpec round_trip(const job::JobSpec& spec) {
   return again->spec;
 }
 
-job::JobSpec full() {
-  job::JobSpec spec;
+plan::JobSpec full() {
+  plan::JobSpec spec;
   spec.name = "full ü \"quoted\"";
   spec.targets = {"/dev/nvme0n1", "/var/lib/file with space"};
   io(spec).workload = {Mode::randrw,
@@ -93,9 +93,9 @@ void expect_equal(const workload::WorkloadSpec& a, const workload::WorkloadSpec&
 }
 
 TEST(RenderSpec, DefaultsSurviveARoundTrip) {
-  job::JobSpec spec;
+  plan::JobSpec spec;
   spec.targets = {"/a"};
-  const job::JobSpec again = round_trip(spec);
+  const plan::JobSpec again = round_trip(spec);
   expect_equal(io(spec).workload, io(again).workload);
   EXPECT_FALSE(std::get<engine::SpliceOptions>(io(again).engine).read_path);
   EXPECT_EQ(std::get<engine::SpliceOptions>(io(again).engine).pipe_size, 0U);
@@ -103,7 +103,7 @@ TEST(RenderSpec, DefaultsSurviveARoundTrip) {
 
 // A stage of streams, and stages in it that are repeated.
 TEST(RenderSpec, StagesOfAllKindsSurviveARoundTrip) {
-  job::JobSpec spec;
+  plan::JobSpec spec;
   spec.targets = {"/a"};
   run::StreamSpec reader{"reader", 7 * util::kSecond, {}}, writer{"writer", 0, {}};
   reader.io.workload.bs = workload::PerOp(4096, 8192, 1 << 20);
@@ -112,7 +112,7 @@ TEST(RenderSpec, StagesOfAllKindsSurviveARoundTrip) {
   run::StageSpec mix{"mix", run::StreamsSpec{{reader, writer}, util::kSecond, 3 * util::kSecond}, {2, util::kSecond}};
   run::StageSpec pause{"pause", run::WaitSpec{5}, {}};
   spec.stages = {{"again", run::RepeatSpec{3, {mix, pause}}, {}}};
-  const job::JobSpec again = round_trip(spec);
+  const plan::JobSpec again = round_trip(spec);
   const auto& inner = std::get<run::RepeatSpec>(again.stages.at(0).what);
   EXPECT_EQ(again.stages[0].name, "again");
   EXPECT_EQ(inner.times, 3U);
@@ -129,8 +129,8 @@ TEST(RenderSpec, StagesOfAllKindsSurviveARoundTrip) {
 }
 
 TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
-  const job::JobSpec spec = full();
-  const job::JobSpec again = round_trip(spec);
+  const plan::JobSpec spec = full();
+  const plan::JobSpec again = round_trip(spec);
   expect_equal(io(spec).workload, io(again).workload);
   EXPECT_EQ(again.name, spec.name);
   EXPECT_EQ(again.targets, spec.targets);
@@ -144,14 +144,14 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
 }
 
 TEST(RenderSpec, EveryKindOfEngineSurvives) {
-  job::JobSpec spec = full();
+  plan::JobSpec spec = full();
   io(spec).engine = engine::PsyncOptions{};
   EXPECT_EQ(io(round_trip(spec)).engine, io(spec).engine);
 }
 
 TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
   for (std::size_t i = 0; i < workload::kModeNames.size(); ++i) {
-    job::JobSpec spec;
+    plan::JobSpec spec;
     spec.targets = {"/a"};
     spec.destructive = true;
     io(spec).workload.rw = static_cast<Mode>(i);
@@ -160,7 +160,7 @@ TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
   for (const Distribution d :
        {Distribution{Distribution::Kind::pareto, 0.1}, Distribution{Distribution::Kind::normal, 1.0 / 3},
         Distribution{Distribution::Kind::zipf, 1e-9}}) {
-    job::JobSpec spec = full();
+    plan::JobSpec spec = full();
     io(spec).workload.distribution = d;
     EXPECT_EQ(io(round_trip(spec)).workload.distribution.parameter, d.parameter);
   }
@@ -168,17 +168,17 @@ TEST(RenderSpec, EveryModeDistributionAndPathSurvive) {
 
 TEST(RenderSpec, OddNumbersAreExact) {
   for (const double percent : {100.0, 1.0 / 3, 1e-7, 99.99999999999999}) {
-    job::JobSpec spec = full();
+    plan::JobSpec spec = full();
     io(spec).workload.size = {true, 0, percent};
     EXPECT_EQ(io(round_trip(spec)).workload.size.percent, percent);
   }
   for (const util::Nanos time : {1LL, 999LL, 1'000'000'001LL, 86'400'000'000'000LL, 3'000'000'000'000'000'000LL}) {
-    job::JobSpec spec = full();
+    plan::JobSpec spec = full();
     io(spec).workload.runtime = time;
     EXPECT_EQ(io(round_trip(spec)).workload.runtime, time);
   }
   for (const std::uint64_t bytes : {1ULL, 1000ULL, 1025ULL, 1ULL << 62, (1ULL << 63) - 1}) {
-    job::JobSpec spec = full();
+    plan::JobSpec spec = full();
     io(spec).workload.size = {false, bytes, 0};
     io(spec).workload.seed = bytes;
     EXPECT_EQ(io(round_trip(spec)).workload.size.bytes, bytes);
@@ -186,13 +186,13 @@ TEST(RenderSpec, OddNumbersAreExact) {
 }
 
 TEST(RenderSpec, LargestRateSurvives) {
-  job::JobSpec spec = full();
+  plan::JobSpec spec = full();
   io(spec).workload.rate = (1ULL << 63) - (1ULL << 40);
   EXPECT_EQ(io(round_trip(spec)).workload.rate, io(spec).workload.rate);
 }
 
 TEST(RenderSpec, LooksLikeTheContract) {
-  job::JobSpec spec;
+  plan::JobSpec spec;
   spec.targets = {"/a"};
   io(spec).workload.bs = 65536;
   io(spec).workload.runtime = 30 * util::kSecond;

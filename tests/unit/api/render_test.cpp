@@ -7,7 +7,7 @@
 #include <set>
 
 #include "api/job_text.h"
-#include "unit/job/texts.h"
+#include "unit/store/texts.h"
 
 namespace spliced::api {
 namespace {

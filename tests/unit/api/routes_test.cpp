@@ -6,7 +6,7 @@
 
 #include "http/router.h"
 #include "service_fixture.h"
-#include "unit/job/texts.h"
+#include "unit/store/texts.h"
 
 namespace spliced::api {
 namespace {

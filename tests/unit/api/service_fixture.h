@@ -11,7 +11,7 @@
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/http/raw_client.h"
-#include "unit/job/spec_parts.h"
+#include "unit/plan/spec_parts.h"
 
 namespace spliced::test {
 
@@ -59,15 +59,15 @@ class ServiceTest : public ::testing::Test {
     job["workload"].update({{"runtime", "1h"}, {"time_based", true}, {"thinktime", "5ms"}});
     return job;
   }
-  [[nodiscard]] job::JobSpec spec_of_short(const std::string& file = "a.dat") const {
-    job::JobSpec spec;
+  [[nodiscard]] plan::JobSpec spec_of_short(const std::string& file = "a.dat") const {
+    plan::JobSpec spec;
     spec.name = "short";
     spec.targets = {dir_ / file};
     testing::io(spec).workload.direct = false;
     return spec;
   }
-  [[nodiscard]] job::JobSpec spec_of_long(const std::string& file = "a.dat") const {
-    job::JobSpec spec = spec_of_short(file);
+  [[nodiscard]] plan::JobSpec spec_of_long(const std::string& file = "a.dat") const {
+    plan::JobSpec spec = spec_of_short(file);
     spec.name = "long";
     testing::io(spec).workload.runtime = 3600 * util::kSecond;
     testing::io(spec).workload.time_based = true;
@@ -75,7 +75,7 @@ class ServiceTest : public ::testing::Test {
     return spec;
   }
   // Runs it to its end.
-  job::JobSnapshot run(const job::JobSpec& spec) {
+  job::JobSnapshot run(const plan::JobSpec& spec) {
     const auto job = service_->submit(spec, access::itself());
     EXPECT_TRUE(job) << job.error().message;
     EXPECT_TRUE(service_->wait(job->id, 60 * util::kSecond));
@@ -84,7 +84,7 @@ class ServiceTest : public ::testing::Test {
 
   TempDir dir_;
   util::NullLogger log_;
-  std::unique_ptr<job::JobStore> store_ = job::make_null_store();
+  std::unique_ptr<store::JobStore> store_ = store::make_null_store();
   device::TargetAdmission admission_{device::AllowList({dir_.path() + "/"}),
                                      device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
   std::unique_ptr<job::JobService> service_;

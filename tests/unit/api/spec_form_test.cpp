@@ -47,7 +47,7 @@ TEST(SpecForm, TurnsWholeAnswers) {
   error = form.with_pointers(std::move(error));
   EXPECT_EQ(error.details[0].pointer, "/workload/bs");
   EXPECT_EQ(error.details[1].pointer, "/targets/1");
-  job::PlanReport report;
+  plan::PlanReport report;
   report.errors.push_back({"destructive", "wrong"});
   report.targets.emplace_back().errors.push_back({"stages/0/streams/0/workload/size", "wrong"});
   report = form.with_pointers(std::move(report));

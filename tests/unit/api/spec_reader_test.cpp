@@ -6,7 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include "spec_texts.h"
-#include "unit/job/spec_parts.h"
+#include "unit/plan/spec_parts.h"
 
 namespace spliced::api {
 namespace {
@@ -24,7 +24,7 @@ using nlohmann::json;
 using workload::Distribution;
 using workload::Mode;
 
-engine::SpliceOptions splice(const job::JobSpec& spec) {
+engine::SpliceOptions splice(const plan::JobSpec& spec) {
   return std::get<engine::SpliceOptions>(io(spec).engine);
 }
 
@@ -47,7 +47,7 @@ TEST(SpecReader, TheKindOfAnEngineDecidesWhichOptionsThereAre) {
 }
 
 TEST(SpecReader, DefaultsAreThoseOfTheContract) {
-  const job::JobSpec spec = read(minimal());
+  const plan::JobSpec spec = read(minimal());
   EXPECT_EQ(spec.name, "");
   EXPECT_EQ(spec.targets, std::vector<std::string>{"/dev/x"});
   EXPECT_EQ(io(spec).workload.rw, Mode::read);
@@ -105,7 +105,7 @@ TEST(SpecReader, ReadsNumbersAndSwitches) {
 TEST(SpecReader, ReadsWhatOnlyAWriterHas) {
   json job = with("/workload/rw", "write");
   job["workload"].update({{"fsync", 1}, {"fdatasync", 2}, {"sync_file_range", 3}, {"payload", "zero"}});
-  const job::JobSpec spec = read(job);
+  const plan::JobSpec spec = read(job);
   EXPECT_EQ(io(spec).workload.fsync, 1U);
   EXPECT_EQ(io(spec).workload.fdatasync, 2U);
   EXPECT_EQ(io(spec).workload.sync_file_range, 3U);

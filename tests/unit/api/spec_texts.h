@@ -25,7 +25,7 @@ inline json with(const std::string& pointer, const json& value) {
   return job;
 }
 
-inline job::JobSpec read(const json& job) {
+inline plan::JobSpec read(const json& job) {
   auto spec = api::read_spec(job.dump());
   if (spec) return spec->spec;
   std::string text;
@@ -33,7 +33,7 @@ inline job::JobSpec read(const json& job) {
   ADD_FAILURE() << job.dump() << "\n" << text;
   return {};
 }
-inline job::JobSpec read(const std::string& pointer, const json& value) {
+inline plan::JobSpec read(const std::string& pointer, const json& value) {
   return read(with(pointer, value));
 }
 

@@ -2,7 +2,7 @@
 #include "api/stage_reader.h"
 
 #include "spec_texts.h"
-#include "unit/job/spec_parts.h"
+#include "unit/plan/spec_parts.h"
 
 namespace spliced::api {
 namespace {
@@ -27,7 +27,7 @@ TEST(StageReader, AStageMayHaveStreams) {
                 {"ramp_time", 1},
                 {"runtime", 9},
                 {"engine", {{"kind", "psync"}}}};
-  const job::JobSpec spec = read(with_stage(stage));
+  const plan::JobSpec spec = read(with_stage(stage));
   const auto& streams = std::get<run::StreamsSpec>(spec.stages.at(0).what);
   EXPECT_EQ(streams.ramp_time, util::kSecond);
   EXPECT_EQ(streams.runtime, 9 * util::kSecond);
@@ -60,9 +60,9 @@ TEST(StageReader, StagesMayBeRepeated) {
   const json inner = {{{"workload", json::object()}}, {{"name", "cool"}, {"wait", 2}}};
   json stage = {
       {"name", "round"}, {"repeat", {{"times", 3}, {"stages", inner}}}, {"error_policy", {{"max_errors", 4}}}};
-  const job::JobSpec spec = read(with_stage(stage));
+  const plan::JobSpec spec = read(with_stage(stage));
   std::vector<std::string> names;
-  for (const auto& leaf : job::leaves_of(spec)) {
+  for (const auto& leaf : plan::leaves_of(spec)) {
     names.push_back(leaf.stage.name);
     EXPECT_EQ(leaf.stage.error_policy.max_errors, 4U);
   }

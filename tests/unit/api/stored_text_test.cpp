@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "unit/job/texts.h"
+#include "unit/store/texts.h"
 
 namespace spliced::api {
 namespace {
@@ -42,8 +42,8 @@ TEST(StoredText, WhatIsTornEndsEarly) {
 TEST(StoredText, NoPartGrowsWithoutEnd) {
   std::size_t read = 0;
   const auto endless = [&](std::string& out) {
-    out.append(job::kPieceBytes, 'x');
-    read += job::kPieceBytes;
+    out.append(util::kPieceBytes, 'x');
+    read += util::kPieceBytes;
     return true;
   };
   StoredText stored(endless);

@@ -92,7 +92,7 @@ TEST(Budget, TheReadsOfAWorkerShareABuffer) {
     EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * bs)
         << "however many there are in a batch";
   }
-  io(spec).workload.bs = kMaxBlock;
+  io(spec).workload.bs = plan::kMaxBlock;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * std::size_t{16384});
 }
 
@@ -152,7 +152,7 @@ TEST(Budget, HalfOfFewDescriptorsAreForJobs) {
 
 TEST(Budget, AJobMustFitIntoTheMemoryOfTheProcess) {
   Budget budget(generous());
-  const JobSpec spec = writing_blocks_of(kMaxBlock, 8);
+  const JobSpec spec = writing_blocks_of(plan::kMaxBlock, 8);
   const auto refused = budget.reserve(spec, bound(256 * kMiB));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, util::Errc::exhausted);

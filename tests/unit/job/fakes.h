@@ -16,10 +16,9 @@
 #include <vector>
 
 #include "spliced/engine/syscalls.h"
-#include "spliced/job/store.h"
 #include "spliced/util/clock.h"
-#include "texts.h"
 #include "unit/engine/forwarding_syscalls.h"
+#include "unit/store/memory_store.h"
 
 namespace spliced::testing {
 
@@ -130,73 +129,6 @@ class FakeSyscalls final : public engine::test::ForwardingSyscalls {
     if (!hook || ::fstat(fd, &st) != 0) return false;
     return failed(hook(st.st_ino, static_cast<std::uint64_t>(offset))) != 0;
   }
-};
-
-// A store in memory that tells what became of it.
-class MemoryStore final : public job::JobStore {
- public:
-  std::function<void(const job::StoredJob&)> before_put, on_put;  // called without a lock
-  std::atomic<bool> broken{false};
-  std::string refused;  // id of a job that is not taken
-  std::atomic<int> refusals{0};
-
-  util::Status put(const job::StoredJob& job) override {
-    if (broken || job.id == refused) {
-      ++refusals;
-      return util::fail(util::Errc::system, "the store is broken");
-    }
-    if (before_put) before_put(job);
-    const std::string text = job.document ? text_of(job.document()) : "";
-    {
-      const std::lock_guard lock(mutex_);
-      if (!jobs_.contains(job.id)) order_.push_back(job.id);
-      if (!jobs_[job.id].ended_at) {
-        jobs_[job.id] = job;
-        jobs_[job.id].document = nullptr;
-        if (job.document) texts_[job.id] = text;
-      }
-    }
-    if (on_put) on_put(job);
-    return {};
-  }
-  util::Status erase(const std::string& id) override {
-    if (broken) return util::fail(util::Errc::system, "the store is broken");
-    const std::lock_guard lock(mutex_);
-    jobs_.erase(id);
-    texts_.erase(id);
-    std::erase(order_, id);
-    return {};
-  }
-  util::Result<std::vector<job::StoredJob>> load(std::size_t limit) override {
-    if (broken) return util::fail(util::Errc::system, "the store is broken");
-    const std::lock_guard lock(mutex_);
-    std::vector<job::StoredJob> out;
-    for (std::size_t i = order_.size() - std::min(limit, order_.size()); i < order_.size(); ++i) {
-      out.push_back(jobs_.at(order_[i]));
-    }
-    return out;
-  }
-  job::Pieces document(const std::string& id) override { return pieces_of(text(id)); }
-  [[nodiscard]] std::string text(const std::string& id) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = texts_.find(id);
-    return found == texts_.end() ? "" : found->second;
-  }
-  [[nodiscard]] std::optional<job::StoredJob> find(const std::string& id) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = jobs_.find(id);
-    return found == jobs_.end() ? std::nullopt : std::optional(found->second);
-  }
-  [[nodiscard]] std::size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return jobs_.size();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::string, job::StoredJob> jobs_;
-  std::map<std::string, std::string> texts_;
-  std::vector<std::string> order_;
 };
 
 }  // namespace spliced::testing

@@ -23,7 +23,7 @@ TEST(Listed, KeepsToItsBounds) {
 }
 
 TEST(ListingOf, FindsEveryDeviceAndListsTheFirst) {
-  StoredJob job;
+  store::StoredJob job;
   job.id = "id";
   for (int i = 0; i < 1024; ++i) job.devices.push_back("sd" + std::to_string(i));
   job.targets = {"/dev/sd0"};
@@ -35,6 +35,28 @@ TEST(ListingOf, FindsEveryDeviceAndListsTheFirst) {
   EXPECT_EQ(listing.summary.devices.size(), kListedNames);
   EXPECT_EQ(listing.summary.target_count, 1024U);
   EXPECT_EQ(listing.summary.targets, job.targets);
+}
+
+TEST(SummaryOf, KnowsEveryStateAndVerdictByItsName) {
+  for (std::size_t i = 0; i < kStates; ++i) {
+    store::StoredJob job;
+    job.state = state_name(static_cast<State>(i));
+    job.verdict = kVerdictNames[i % 3];
+    EXPECT_EQ(summary_of(job).state, static_cast<State>(i));
+    EXPECT_EQ(summary_of(job).verdict, static_cast<Verdict>(i % 3));
+  }
+}
+
+TEST(SummaryOf, AStateNobodyKnowsIsTakenAsInterrupted) {
+  store::StoredJob job;
+  job.state = "LEVITATING";
+  job.verdict = "MAYBE";
+  EXPECT_EQ(summary_of(job).state, State::interrupted);
+  EXPECT_EQ(summary_of(job).verdict, Verdict::none);
+  job.state = "CANCELLED";
+  job.verdict = "FAIL";
+  EXPECT_EQ(summary_of(job).state, State::cancelled);
+  EXPECT_EQ(summary_of(job).verdict, Verdict::fail);
 }
 
 TEST(ViewOf, GivesTheDevicesOneByOne) {

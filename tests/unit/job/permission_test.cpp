@@ -48,7 +48,7 @@ TEST_F(PermissionTest, NobodyWithoutTheScopeLearnsWhatIsInTheWay) {
 
 TEST_F(PermissionTest, ValidateSaysWhatSubmitWould) {
   const auto forbidden = [&](const JobSpec& spec, const Principal& who) {
-    const PlanReport report = service->validate(spec, who);
+    const plan::PlanReport report = service->validate(spec, who);
     const bool said = std::any_of(report.errors.begin(), report.errors.end(),
                                   [](const auto& error) { return error.reason == util::Reason::forbidden; });
     EXPECT_EQ(report.accepted(), !said);

@@ -18,7 +18,7 @@ using testing::kPatienceNanos;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t kDevices = 64;
 #else
-constexpr std::size_t kDevices = kMaxTargets;
+constexpr std::size_t kDevices = plan::kMaxTargets;
 #endif
 
 struct JobServiceEnds : testing::ServiceFixture {

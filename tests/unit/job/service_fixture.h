@@ -7,28 +7,28 @@
 
 #include "engine/null/null_engine.h"
 #include "fakes.h"
-#include "spec_parts.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/device/fake_host.h"
+#include "unit/plan/spec_parts.h"
 
 namespace spliced::testing {
 
-[[nodiscard]] inline job::JobSpec reading(std::vector<std::string> targets) {
-  job::JobSpec spec;
+[[nodiscard]] inline plan::JobSpec reading(std::vector<std::string> targets) {
+  plan::JobSpec spec;
   spec.targets = std::move(targets);
   io(spec).workload.direct = false;  // the file system of the temporary directory may not have it
   return spec;
 }
-[[nodiscard]] inline job::JobSpec writing(std::vector<std::string> targets) {
-  job::JobSpec spec = reading(std::move(targets));
+[[nodiscard]] inline plan::JobSpec writing(std::vector<std::string> targets) {
+  plan::JobSpec spec = reading(std::move(targets));
   io(spec).workload.rw = workload::Mode::write;
   spec.destructive = true;
   return spec;
 }
 // Goes on until it is stopped.
-[[nodiscard]] inline job::JobSpec endless(std::vector<std::string> targets) {
-  job::JobSpec spec = reading(std::move(targets));
+[[nodiscard]] inline plan::JobSpec endless(std::vector<std::string> targets) {
+  plan::JobSpec spec = reading(std::move(targets));
   io(spec).workload.time_based = true;
   io(spec).workload.runtime = 3600 * util::kSecond;
   return spec;
@@ -71,12 +71,12 @@ struct ServiceFixture : ::testing::Test {
                                                                   document, limits, [this] { return memory_bound; }});
   }
   // Submits a job that must be accepted; its id.
-  std::string submit(const job::JobSpec& spec) {
+  std::string submit(const plan::JobSpec& spec) {
     auto snapshot = service->submit(spec, access::itself());
     EXPECT_TRUE(snapshot) << (snapshot ? "" : snapshot.error().message);
     return snapshot ? snapshot->id : "";
   }
-  util::Error refused(const job::JobSpec& spec) {
+  util::Error refused(const plan::JobSpec& spec) {
     auto snapshot = service->submit(spec, access::itself());
     EXPECT_FALSE(snapshot);
     return snapshot ? util::Error{} : snapshot.error();
@@ -87,7 +87,7 @@ struct ServiceFixture : ::testing::Test {
     EXPECT_TRUE(snapshot);
     return snapshot.value_or(job::JobSnapshot{});
   }
-  job::JobSnapshot run(const job::JobSpec& spec) { return wait(submit(spec)); }
+  job::JobSnapshot run(const plan::JobSpec& spec) { return wait(submit(spec)); }
   [[nodiscard]] job::State state_of(const std::string& id) const { return service->get(id).value().state; }
   [[nodiscard]] static ino_t inode_of(const std::string& path) {
     struct stat st {};
@@ -113,7 +113,7 @@ struct ServiceFixture : ::testing::Test {
   FakeClock clock;
   Valve valve;
   std::optional<util::MemoryBound> memory_bound;  // what limits the process; set before a job is submitted
-  std::function<job::Pieces(job::JobView)> document = [](const job::JobView&) { return pieces_of("document"); };
+  std::function<util::Pieces(job::JobView)> document = [](const job::JobView&) { return pieces_of("document"); };
   std::unique_ptr<job::JobService> service;
 };
 

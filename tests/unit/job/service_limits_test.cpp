@@ -92,7 +92,7 @@ TEST_F(JobServiceLimits, StoppingAllInterruptsEveryJob) {
     EXPECT_EQ(job.state, State::interrupted);
     EXPECT_EQ(job.verdict, Verdict::none);
     EXPECT_EQ(job.reason, "the daemon was stopped");
-    EXPECT_EQ(store.find(id)->state, State::interrupted);
+    EXPECT_EQ(store.find(id)->state, state_name(State::interrupted));
   }
   EXPECT_TRUE(service->stop_all(kPatienceNanos));  // once more
   EXPECT_EQ(refused(reading({first})).code, Errc::unavailable);
@@ -116,8 +116,8 @@ TEST_F(JobServiceLimits, AStuckWorkerDoesNotHoldUpTheEnd) {
   const std::string id = submit(reading({first}));
   ASSERT_TRUE(await_blocked());
   EXPECT_FALSE(service->stop_all(1'000'000));
-  const StoredJob record = store.find(id).value();
-  EXPECT_EQ(record.state, State::interrupted);
+  const store::StoredJob record = store.find(id).value();
+  EXPECT_EQ(record.state, state_name(State::interrupted));
   EXPECT_EQ(record.reason, "the daemon was stopped while a device did not answer");
   EXPECT_TRUE(record.ended_at);
 }
@@ -136,8 +136,8 @@ TEST_F(JobServiceLimits, TheRecordOfAStuckJobNamesItsDevices) {
 // Between its first line in the store and its start a job is PENDING and can be found.
 TEST_F(JobServiceLimits, APendingJobCanBeCancelled) {
   start(null_engines());
-  store.on_put = [this](const StoredJob& job) {
-    if (job.state != State::pending) return;
+  store.on_put = [this](const store::StoredJob& job) {
+    if (!job.is_new) return;
     EXPECT_TRUE(service->cancel(job.id, access::itself()));
   };
   const auto submitted = service->submit(endless({first}), access::itself());
@@ -217,7 +217,7 @@ TEST_F(JobServiceChanges, ArriveWithTheRecordStoredAndNoLockHeld) {
     EXPECT_EQ(service->get(change.job_id)->id, change.job_id);
     EXPECT_FALSE(service->list({}).empty());
     if (!is_final(change.state)) return;
-    EXPECT_EQ(store.find(change.job_id)->state, change.state);
+    EXPECT_EQ(store.find(change.job_id)->state, state_name(change.state));
     ++finals;
   });
   (void)run(reading({first}));
@@ -232,12 +232,12 @@ TEST_F(JobServiceChanges, OfAllJobsAreDeliveredBeforeTheEnd) {
   EXPECT_EQ(states_of(id), (std::vector<State>{State::running, State::stopping, State::interrupted}));
 }
 
-StoredJob stored(const std::string& id, State state) {
-  StoredJob job;
+store::StoredJob stored(const std::string& id, State state) {
+  store::StoredJob job;
   job.id = id;
   job.name = "name of " + id;
-  job.state = state;
-  job.verdict = state == State::succeeded ? Verdict::pass : Verdict::none;
+  job.state = state_name(state);
+  job.verdict = state == State::succeeded ? "PASS" : "";
   job.created_at = WallTime(std::chrono::seconds(1000));
   job.saved_at = WallTime(std::chrono::seconds(1007));
   job.devices = {"sda", "/srv/file"};
@@ -264,7 +264,7 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
     EXPECT_EQ(job.state, State::interrupted);
     EXPECT_EQ(job.reason, "the daemon ended while the job was running; what is told is what was recorded last");
     EXPECT_EQ(job.ended_at, WallTime(std::chrono::seconds(1007)));
-    EXPECT_EQ(store.find(id)->state, State::interrupted);
+    EXPECT_EQ(store.find(id)->state, state_name(State::interrupted));
   }
   EXPECT_EQ(service->list({}).front().id, "new");
   EXPECT_EQ(service->list({std::nullopt, "sda"}).size(), 3U);

@@ -51,24 +51,25 @@ TEST_F(JobServiceTest, AJobRunsToItsEnd) {
 TEST_F(JobServiceTest, ARecordOfTheRunningJobNeverComesAfterThatOfItsEnd) {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<State> states;
+  std::vector<std::string> states;
   bool ended = false;
-  store.before_put = [&](const StoredJob& job) {
+  store.before_put = [&](const store::StoredJob& job) {
     std::unique_lock lock(mutex);
-    ended = ended || is_final(job.state);
+    ended = ended || job.ended_at;
     changed.notify_all();
     // Gives the end a chance to overtake.
-    if (job.state == State::running) changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return ended; });
+    if (job.state == state_name(State::running))
+      changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return ended; });
     states.push_back(job.state);
   };
   start(null_engines());
   const std::string id = run(reading({path})).id;
   ASSERT_TRUE(await([&] {
     const auto record = store.find(id);
-    return record && record->state == State::succeeded && record->verdict == Verdict::pass;
+    return record && record->state == "SUCCEEDED" && record->verdict == "PASS";
   }));
   EXPECT_TRUE(service->stop_all(kPatienceNanos));
-  EXPECT_EQ(states, (std::vector{State::pending, State::running, State::succeeded}));
+  EXPECT_EQ(states, (std::vector<std::string>{"PENDING", "RUNNING", "SUCCEEDED"}));
 }
 
 TEST_F(JobServiceTest, IdsAreVersion4Uuids) {
@@ -269,10 +270,10 @@ TEST_F(JobServiceTest, TheStoreHearsOfTheBeginningAndTheEnd) {
   start(null_engines());
   const std::string id = submit(endless({path}));
   ASSERT_TRUE(store.find(id));
-  EXPECT_FALSE(is_final(store.find(id)->state));
+  EXPECT_FALSE(store.find(id)->ended_at);
   EXPECT_TRUE(service->cancel(id, access::itself()));
-  ASSERT_TRUE(await([&] { return store.find(id)->state == State::cancelled; }));
-  const StoredJob record = store.find(id).value();
+  ASSERT_TRUE(await([&] { return store.find(id)->state == state_name(State::cancelled); }));
+  const store::StoredJob record = store.find(id).value();
   EXPECT_EQ(store.text(id), "document");
   EXPECT_EQ(record.devices, std::vector<std::string>{path});
   EXPECT_TRUE(record.ended_at);

@@ -191,7 +191,7 @@ TEST_F(ExporterTest, SeriesOfAnOperationBeginWithTheFirstJobThatIsToDoIt) {
   EXPECT_EQ(ops(), Ops{});
   run(spec_of_short());
   EXPECT_EQ(ops(), Ops{"read"});
-  job::JobSpec spec = spec_of_short();
+  plan::JobSpec spec = spec_of_short();
   spec.destructive = true;
   io(spec).workload.rw = workload::Mode::write;
   io(spec).workload.end_fsync = true;
@@ -207,7 +207,7 @@ TEST_F(ExporterTest, ADeviceHasFewSeries) {
                          [&](const auto& one) { return one.first.find(device().substr(1, 20)) != std::string::npos; });
   };
   run(spec_of_short());
-  job::JobSpec spec = spec_of_long();
+  plan::JobSpec spec = spec_of_long();
   spec.destructive = true;
   io(spec).workload.rw = workload::Mode::randrw;
   io(spec).workload.end_fsync = true;
@@ -331,7 +331,7 @@ TEST_F(ExporterTest, RunningJobIsTold) {
 }
 
 TEST_F(ExporterTest, NamesAreEscaped) {
-  job::JobSpec spec = spec_of_long();
+  plan::JobSpec spec = spec_of_long();
   spec.name = "a\"b\\c";
   ASSERT_TRUE(service_->submit(spec, access::itself()));
   const std::string text = exporter_->text();

@@ -51,7 +51,7 @@ TEST_F(DeviceRunTest, DoesEveryBlockAndGivesTheTargetBack) {
 }
 
 TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
-  job::JobSpec spec = endless({path});
+  plan::JobSpec spec = endless({path});
   io(spec).workload.workers = 2;
   const auto run = create(spec);
   begin(*run);
@@ -68,7 +68,7 @@ TEST_F(DeviceRunTest, HoldsTheClaimUntilTheLastWorkerHasLeft) {
 // Each worker has a copy of the descriptors, and the lock goes with the last of them.
 TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
   const util::UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  job::JobSpec spec = writing({path});
+  plan::JobSpec spec = writing({path});
   io(spec).workload.workers = 8;
   for (int i = 0; i < 25; ++i) {
     const auto run = finished_run(spec);
@@ -80,7 +80,7 @@ TEST_F(DeviceRunTest, WhenItIsFinishedTheKernelsLockIsFree) {
 // The second worker has a block that is not due before the end, and settings that it would have tried with it.
 TEST_F(DeviceRunTest, AWorkerMayEndBeforeItsFirstBlockIsDue) {
   environment.engines = faulty_engines();
-  job::JobSpec spec = writing({dir.file("large", 4 << 20)});
+  plan::JobSpec spec = writing({dir.file("large", 4 << 20)});
   auto& w = std::get<StreamsSpec>(spec.stages[0].what).streams[0].io.workload;
   w.bs = 1 << 20;
   w.workers = 2;
@@ -183,7 +183,7 @@ TEST_F(DeviceRunTest, TheRemainingTimeFollowsAStep) {
       left[block] = run->snapshot(clock.now(), State::running).eta_seconds.value_or(-1);
       return 0;
     };
-    job::JobSpec spec = reading({target});
+    plan::JobSpec spec = reading({target});
     std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 65536;
     std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;  // or the clock decides how many go together
     run = create(spec);

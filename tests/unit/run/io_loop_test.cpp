@@ -30,7 +30,7 @@ struct OutOfOrder : WorkerTest {
   std::vector<std::byte> target = std::vector<std::byte>(1 << 20);
   engine::contract::TargetHook hook;
   std::vector<std::pair<util::Op, std::uint64_t>> calls;
-  job::JobSpec spec;
+  plan::JobSpec spec;
 };
 
 TEST_F(OutOfOrder, EachBlockIsDoneOnce) {

@@ -53,7 +53,7 @@ TEST_F(PauseGateTest, HoldsUntilItIsOpenedOrAStopIsRequested) {
 
 // Ten operations at one per second; a pause of an hour after the third.
 TEST_F(PauseGateTest, APauseMovesAllThatIsDueAndIsNoLatency) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.rate_iops = 1;
   run(spec, [&](Worker& worker) {
     const auto until = [&](std::uint64_t operations) {
@@ -79,7 +79,7 @@ TEST_F(PauseGateTest, APauseMovesAllThatIsDueAndIsNoLatency) {
 }
 
 TEST_F(PauseGateTest, ARuntimeDoesNotCountIt) {
-  job::JobSpec spec = testing::endless({path});
+  plan::JobSpec spec = testing::endless({path});
   io(spec).workload.runtime = 10 * kSecond;
   io(spec).workload.rate_iops = 1;
   run(spec, [&](Worker& worker) {
@@ -102,7 +102,7 @@ TEST_F(PauseGateTest, ARuntimeDoesNotCountIt) {
 // Blocks that were handed over together, of which the first is in the kernel: the others are not begun any more.
 TEST_F(PauseGateTest, AStopEndsAPauseThatIsStillComing) {
   block_reads_of(path);
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).engine = engine::SpliceOptions{{}, 65536, 8, false};
   run(spec, [&](Worker& worker) {
     ASSERT_TRUE(await_blocked());
@@ -124,7 +124,7 @@ TEST_F(PauseGateTest, AStopEndsAPause) {
 }
 
 TEST_F(PauseGateTest, EachBlockIsDoneOnceThroughManyPauses) {
-  job::JobSpec spec = testing::reading({dir.file("large", 8 << 20)});
+  plan::JobSpec spec = testing::reading({dir.file("large", 8 << 20)});
   io(spec).workload.rw = workload::Mode::randread;
   run(spec, [&](Worker& worker) {
     for (int i = 0; i < 50 && !worker.finished(); ++i) {

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "job/plan.h"
+#include "plan/plan.h"
 #include "run/device_run.h"
 #include "unit/job/service_fixture.h"
 
@@ -15,8 +15,8 @@ struct RunFixture : ServiceFixture {
   run::Environment environment{clock, log, null_engines(), tuning, pauses};
   std::atomic<int> changes{0};
 
-  std::shared_ptr<run::DeviceRun> create(const job::JobSpec& spec) {
-    auto plan = job::make_plan(admission, spec, "job-1");
+  std::shared_ptr<run::DeviceRun> create(const plan::JobSpec& spec) {
+    auto plan = plan::make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
@@ -30,7 +30,7 @@ struct RunFixture : ServiceFixture {
     run.began(start_barrier->set(run.waiters()));
     start_barrier->let_go();
   }
-  std::shared_ptr<run::DeviceRun> finished_run(const job::JobSpec& spec) {
+  std::shared_ptr<run::DeviceRun> finished_run(const plan::JobSpec& spec) {
     auto run = create(spec);
     begin(*run);
     EXPECT_TRUE(await([&] { return run->finished(); }));

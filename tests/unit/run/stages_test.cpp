@@ -20,7 +20,7 @@ struct StagesTest : testing::RunFixture {
   static StageSpec wait(std::string name, util::Nanos time) { return {std::move(name), WaitSpec{time}, {}}; }
   // Planned as one job that writes all of the target.
   std::shared_ptr<DeviceRun> begin_stages(std::vector<StageSpec> stages) {
-    auto plan = job::make_plan(admission, testing::writing({path}), "job-1");
+    auto plan = plan::make_plan(admission, testing::writing({path}), "job-1");
     EXPECT_TRUE(plan);
     plan->devices.at(0).stages.resize(stages.size(), plan->devices.at(0).stages.at(0));
     start_barrier = std::make_shared<StartBarrier>(clock);

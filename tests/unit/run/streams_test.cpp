@@ -40,7 +40,7 @@ struct StreamsTest : testing::RunFixture {
     return out;
   }
   std::shared_ptr<DeviceRun> begin_streams(StreamsSpec what) {
-    job::JobSpec spec = testing::writing({path});
+    plan::JobSpec spec = testing::writing({path});
     spec.stages = {{"mix", std::move(what), policy}};
     auto run = create(spec);
     if (run) begin(*run);

@@ -16,8 +16,8 @@ using Settings = std::vector<Setting>;
 
 constexpr std::size_t kKiB = 1024;
 
-job::JobSpec of_block(std::uint64_t bs) {
-  job::JobSpec spec = reading({"/x"});
+plan::JobSpec of_block(std::uint64_t bs) {
+  plan::JobSpec spec = reading({"/x"});
   io(spec).workload.bs = bs;
   return spec;
 }
@@ -62,7 +62,7 @@ TEST(SettingsToTry, KeepToTheBudgetOfPipes) {
 }
 
 TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
-  job::JobSpec spec = of_block(1 << 20);
+  plan::JobSpec spec = of_block(1 << 20);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 2 << 20;
   EXPECT_EQ(settings_to_try(io(spec), Direction::read, {.pipe_limit = 65536}), (Settings{{2048 * kKiB, 1}}));
   spec = of_block(4096);
@@ -84,7 +84,7 @@ TEST(SettingsToTry, WhatTheJobSaysIsNotTried) {
 }
 
 TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
-  job::JobSpec spec = of_block(1 << 20);
+  plan::JobSpec spec = of_block(1 << 20);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 64 << 20;
   EXPECT_EQ(settings_to_try(io(spec), Direction::read, {}), (Settings{{64 << 20, 1}}));
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 16;
@@ -93,7 +93,7 @@ TEST(SettingsToTry, ALargePipeAloneDoesNotMultiplyTheBuffers) {
 
 TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
   for (const int which : {0, 1, 2}) {
-    job::JobSpec spec = of_block(4096);
+    plan::JobSpec spec = of_block(4096);
     if (which == 0) io(spec).workload.rate = 100;
     if (which == 1) io(spec).workload.rate_iops = workload::RateLimit(workload::PerOp(100, 0, 0));
     if (which == 2) io(spec).workload.thinktime = 1;
@@ -103,8 +103,8 @@ TEST(SettingsToTry, WhatIsSpreadOverTimeIsNotBatched) {
 }
 
 struct TuningTest : testing::RunFixture {
-  DevicePlan plan_of(const job::JobSpec& spec) {
-    auto plan = job::make_plan(admission, spec, "job-1");
+  DevicePlan plan_of(const plan::JobSpec& spec) {
+    auto plan = plan::make_plan(admission, spec, "job-1");
     EXPECT_TRUE(plan);
     return std::move(plan->devices.at(0));
   }
@@ -112,7 +112,7 @@ struct TuningTest : testing::RunFixture {
 };
 
 TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
-  job::JobSpec spec = reading({path});
+  plan::JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
     Tuning found(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
@@ -134,7 +134,7 @@ TEST_F(TuningTest, RemembersWhatAnEarlierJobFound) {
 }
 
 TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
-  const job::JobSpec spec = reading({path});
+  const plan::JobSpec spec = reading({path});
   {
     const DevicePlan plan = plan_of(spec);
     Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
@@ -143,7 +143,7 @@ TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
         Tuning(Direction::write, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
             .decided());
   }
-  job::JobSpec other = spec;
+  plan::JobSpec other = spec;
   io(other).workload.bs = 8192;
   {
     const DevicePlan plan = plan_of(other);
@@ -160,7 +160,7 @@ TEST_F(TuningTest, WhatWasFoundForSomethingElseIsNotUsed) {
 }
 
 TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
-  job::JobSpec spec = reading({path});
+  plan::JobSpec spec = reading({path});
   io(spec).workload.bs = 1 << 20;
   DevicePlan plan = plan_of(spec);
   Tuning(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning)
@@ -180,7 +180,7 @@ TEST_F(TuningTest, AFindingThatNoLongerFitsIsMeasuredAnew) {
 }
 
 TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
-  const job::JobSpec spec = reading({path});
+  const plan::JobSpec spec = reading({path});
   const DevicePlan plan = plan_of(spec);
   Tuning slow(Direction::read, io(spec), plan.target, plan.stages.at(0).streams.at(0).grant, RunFixture::tuning);
   slow.decide(std::nullopt, {3, 2, 0, 0});
@@ -192,7 +192,7 @@ TEST_F(TuningTest, WhatCouldNotBeToldIsNotRemembered) {
 }
 
 TEST_F(TuningTest, ChoicesThatAreNone) {
-  job::JobSpec spec = reading({path});
+  plan::JobSpec spec = reading({path});
   io(spec).workload.bs = 65536;
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 1;
   const DevicePlan plan = plan_of(spec);
@@ -217,7 +217,7 @@ TEST_F(TuningTest, TheMemoryIsBounded) {
 
 TEST_F(TuningTest, AJobMeasuresAndTheNextOneRemembers) {
   start(faulty_engines());
-  job::JobSpec spec = testing::endless({path});
+  plan::JobSpec spec = testing::endless({path});
   io(spec).workload.workers = 2;
   // Once more where the machine is too slow at the moment to tell.
   const auto tuned = [&] {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "job/plan.h"
+#include "plan/plan.h"
 #include "run/worker.h"
 #include "unit/job/service_fixture.h"
 
@@ -25,10 +25,10 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     exited = true;
   }
 
-  void run(const job::JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
-    job::JobSpec anywhere = spec;
+  void run(const plan::JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
+    plan::JobSpec anywhere = spec;
     io(anywhere).workload.cpus_allowed.clear();  // a CPU may go after the plan was made
-    auto plan = job::make_plan(admission, anywhere, "job-1");
+    auto plan = plan::make_plan(admission, anywhere, "job-1");
     ASSERT_TRUE(plan);
     target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
@@ -82,7 +82,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   }
 
   // Ten operations, with a pause after each but the last.
-  void run_with_pauses(const job::JobSpec& spec) {
+  void run_with_pauses(const plan::JobSpec& spec) {
     run(spec, [&](Worker& worker) {
       for (std::uint64_t i = 1; i <= 9; ++i) {
         ASSERT_TRUE(testing::await([&] { return operations_of(worker) >= i; }));

@@ -18,7 +18,7 @@ TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
       met = util::allowed_cpus();
       return 0;
     };
-    job::JobSpec spec = testing::reading({path});
+    plan::JobSpec spec = testing::reading({path});
     io(spec).workload.cpus_allowed = cpus;
     exited = false;
     run(spec);
@@ -29,7 +29,7 @@ TEST_F(WorkerTest, RunsOnTheCpusThatTheJobAllowsAndNowhereElse) {
 
 TEST_F(WorkerTest, WithoutTheCpusThatTheJobAllowsItDoesNothingAndSaysWhy) {
   if (util::allowed_cpus().back() == util::kMaxCpus - 1) GTEST_SKIP() << "this machine has every CPU there may be";
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.cpus_allowed = {util::kMaxCpus - 1};
   run(spec);
   EXPECT_FALSE(completed);
@@ -63,7 +63,7 @@ TEST_F(WorkerTest, TellsHowLongItWaitedForItsCpu) {
     }
     return 0;
   };
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.cpus_allowed = one;
   run(spec);
   over = true;
@@ -96,7 +96,7 @@ TEST_F(WorkerTest, TellsItsOwnerOfErrorsAndGoesOn) {
 
 TEST_F(WorkerTest, ABatchIsCountedBlockByBlock) {
   sys.on_read = [](ino_t, std::uint64_t offset) { return offset == 12'288 ? EIO : 0; };
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 4;
   run(spec);
   EXPECT_TRUE(completed);
@@ -115,7 +115,7 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
     return offset >= 4096 ? EIO : 0;
   };
   stop_on_error = [this] { driven->request_stop(); };
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 8;
   run(spec);
   EXPECT_FALSE(completed);
@@ -125,7 +125,7 @@ TEST_F(WorkerTest, NoBlockOfABatchIsAskedForAfterAnErrorTooMany) {
 }
 
 TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
-  job::JobSpec spec = testing::endless({path});
+  plan::JobSpec spec = testing::endless({path});
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 8;
   io(spec).workload.runtime = 5 * util::kSecond;
   sys.on_read = [this](ino_t, std::uint64_t) {
@@ -138,7 +138,7 @@ TEST_F(WorkerTest, NoBlockOfABatchBeginsAfterTheDeadline) {
 }
 
 TEST_F(WorkerTest, BatchesOfAMixedJobDoEveryBlockOnce) {
-  job::JobSpec spec = testing::writing({path});
+  plan::JobSpec spec = testing::writing({path});
   io(spec).workload.rw = workload::Mode::randrw;
   io(spec).workload.fsync = 2;
   std::get<engine::SpliceOptions>(io(spec).engine).batch = 4;
@@ -179,7 +179,7 @@ TEST_F(WorkerTest, WhatIsReadTakesLittleMemoryHoweverLargeTheBlocks) {
     }
   };
   path = dir.file("large", 8 << 20);
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   std::get<engine::SpliceOptions>(io(spec).engine).read_path = engine::ReadPath::copy;
   for (const auto& [bs, batch] :
        {std::pair(1 << 20, 1), std::pair(4096, 64), std::pair(12288, 64), std::pair(512, 1)}) {
@@ -204,7 +204,7 @@ TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
     ++syncs;
     return 0;
   };
-  job::JobSpec spec = testing::writing({path});
+  plan::JobSpec spec = testing::writing({path});
   io(spec).workload.fdatasync = 5;
   io(spec).workload.end_fsync = true;
   run(spec);
@@ -215,7 +215,7 @@ TEST_F(WorkerTest, SyncsAtTheEndWhenAsked) {
 }
 
 TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.thinktime = util::kSecond;
   const util::Nanos began = clock.now();
   run_with_pauses(spec);
@@ -226,7 +226,7 @@ TEST_F(WorkerTest, ThePauseBetweenOperationsIsTheClocks) {
 
 // A rate that the pauses alone do not allow: all the same nothing is late.
 TEST_F(WorkerTest, APauseThatTheJobAskedForIsNoLatency) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.rate_iops = 2;
   io(spec).workload.thinktime = 3 * util::kSecond;
   run_with_pauses(spec);
@@ -235,7 +235,7 @@ TEST_F(WorkerTest, APauseThatTheJobAskedForIsNoLatency) {
 }
 
 TEST_F(WorkerTest, WhatAStallMadeLateStaysLateBehindPauses) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.rate_iops = 1;
   io(spec).workload.thinktime = util::kSecond / 2;
   sys.on_read = [this](ino_t, std::uint64_t offset) {
@@ -248,7 +248,7 @@ TEST_F(WorkerTest, WhatAStallMadeLateStaysLateBehindPauses) {
 }
 
 TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
-  job::JobSpec spec = testing::endless({path});
+  plan::JobSpec spec = testing::endless({path});
   io(spec).workload.runtime = 5 * util::kSecond;
   io(spec).workload.thinktime = 60 * util::kSecond;
   run(spec, [this](Worker& worker) {
@@ -260,7 +260,7 @@ TEST_F(WorkerTest, TheDeadlineEndsATimeBasedRunAndAPauseThatReachesPastIt) {
 }
 
 TEST_F(WorkerTest, LatencyCountsFromWhenAnOperationWasDue) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.rate_iops = 1;
   sys.on_read = [this](ino_t, std::uint64_t offset) {
     if (offset == 0) clock.advance(9 * util::kSecond);  // the first takes so long that all others are late
@@ -272,13 +272,13 @@ TEST_F(WorkerTest, LatencyCountsFromWhenAnOperationWasDue) {
   EXPECT_NEAR(totals.ops[0].latency.sum_seconds(), 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2 + 1 + 0, 0.001);
 }
 
-StreamSpec& stream_of(job::JobSpec& spec) {
+StreamSpec& stream_of(plan::JobSpec& spec) {
   return std::get<StreamsSpec>(spec.stages.at(0).what).streams.at(0);
 }
 
 // Ten operations, one in a second.
 TEST_F(WorkerTest, WhatEndsInTheRampIsCountedApart) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.rate_iops = 1;
   io(spec).workload.ramp_time = 3 * util::kSecond;
   run(spec, [this](Worker& worker) {
@@ -295,7 +295,7 @@ TEST_F(WorkerTest, WhatEndsInTheRampIsCountedApart) {
 }
 
 TEST_F(WorkerTest, AnOperationThatEndsAfterTheRampIsNoneOfIt) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.ramp_time = 3 * util::kSecond;
   sys.on_read = [this](ino_t, std::uint64_t offset) {
     if (offset == 4096) clock.advance(9 * util::kSecond);
@@ -308,7 +308,7 @@ TEST_F(WorkerTest, AnOperationThatEndsAfterTheRampIsNoneOfIt) {
 }
 
 TEST_F(WorkerTest, TheRuntimeBeginsAfterTheRamp) {
-  job::JobSpec spec = testing::endless({path});
+  plan::JobSpec spec = testing::endless({path});
   io(spec).workload.ramp_time = 3 * util::kSecond;
   io(spec).workload.runtime = 4 * util::kSecond;
   io(spec).workload.rate_iops = 1;
@@ -324,7 +324,7 @@ TEST_F(WorkerTest, TheRuntimeBeginsAfterTheRamp) {
 }
 
 TEST_F(WorkerTest, AStreamMayBeginLate) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   stream_of(spec).start_delay = 5 * util::kSecond;
   util::Nanos first = 0;
   sys.on_read = [&](ino_t, std::uint64_t offset) {
@@ -343,7 +343,7 @@ TEST_F(WorkerTest, AStreamMayBeginLate) {
 }
 
 TEST_F(WorkerTest, APauseComesAfterSomeBlocks) {
-  job::JobSpec spec = testing::reading({path});
+  plan::JobSpec spec = testing::reading({path});
   io(spec).workload.thinktime = util::kSecond;
   io(spec).workload.thinktime_blocks = 4;
   const util::Nanos began = clock.now();

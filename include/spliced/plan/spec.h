@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job as a client asks for it: a validated value with nothing of JSON left in it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spliced/run/stage_spec.h"
+#include "spliced/util/result.h"
+
+namespace spliced::plan {
+
+using run::ErrorPolicy;
+
+// What a device must have met for a PASS, however far the job went.
+struct Criteria {
+  std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
+};
+
+struct JobSpec {
+  std::string name;
+  std::vector<std::string> targets;  // absolute paths
+  // What is done on each device, one after the other, on each at its own pace. `engine` and `error_policy` are those of
+  // the stages that do not say otherwise.
+  std::vector<run::StageSpec> stages{run::StageSpec{}};
+  engine::Options engine;
+  ErrorPolicy error_policy;
+  Criteria criteria;
+  bool destructive = false;                       // the client knows that data will be lost
+  bool allow_in_use = false;                      // for jobs that only read
+  std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"
+};
+// Whether any stage writes or trims.
+[[nodiscard]] bool destroys(const JobSpec& spec);
+
+// A stage as it is gone through: those in a `repeat` come once in each of its rounds.
+struct Leaf {
+  run::StageSpec stage;   // its name in the third round of a repeat: "fill#3"
+  std::string field;      // where it is defined: "stages/1/repeat/stages/0"
+  std::size_t first = 0;  // the first of the same definition among all
+};
+// In order. Of a valid spec kMaxStages at most; of any other, as far as that.
+[[nodiscard]] std::vector<Leaf> leaves_of(const JobSpec& spec);
+
+// Limits of one job.
+inline constexpr std::size_t kMaxTargets = 1024;
+inline constexpr std::size_t kMaxNameLength = 128;            // characters
+inline constexpr std::size_t kMaxStages = 1024;               // gone through by one device
+inline constexpr std::size_t kMaxStageResults = 65'536;       // of all devices
+inline constexpr unsigned kMaxWorkers = 64;                   // per device, of all streams
+inline constexpr std::uint64_t kMinBlock = 512;               // bytes
+inline constexpr std::uint64_t kMaxBlock = 64ULL << 20;       // bytes
+inline constexpr std::uint64_t kMaxTrim = 4ULL << 30;         // bytes of a block that is trimmed
+inline constexpr std::uint64_t kMaxBufferBytes = 4ULL << 30;  // buffers of all workers of a job
+
+// Everything that is wrong with a spec whatever the machine, each with its field ("stages/0/workload/bs"). Empty:
+// valid.
+[[nodiscard]] std::vector<util::FieldError> check_spec(const JobSpec& spec);
+
+}  // namespace spliced::plan

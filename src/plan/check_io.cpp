@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check_io.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "field_check.h"
+#include "needs.h"
+#include "run/tuning.h"
+
+namespace spliced::plan {
+namespace {
+
+using workload::Distribution;
+using workload::WorkloadSpec;
+
+class IoCheck : private FieldCheck {
+ public:
+  IoCheck(const run::IoSpec& spec, const run::StreamTimes& times, std::size_t devices)
+      : spec_(spec), times_(times), devices_(devices) {}
+
+  std::vector<util::FieldError> run() {
+    ranges();
+    blocks();
+    engine();
+    times();
+    distribution();
+    syncs();
+    return take();
+  }
+
+ private:
+  void ranges() {
+    const WorkloadSpec& w = spec_.workload;
+    require(w.rwmixread <= 100, "workload/rwmixread", fmt::format("{} is not a percentage (0 to 100)", w.rwmixread));
+    require(w.workers >= 1 && w.workers <= kMaxWorkers, "workload/workers",
+            fmt::format("{} is not between 1 and {}", w.workers, kMaxWorkers));
+    require(w.loops >= 1, "workload/loops", "0 loops would do nothing; give 1 or more");
+    require(!w.size.relative || (w.size.percent > 0 && w.size.percent <= 100), "workload/size",
+            "a percentage must be above 0% and at most 100%");
+    require(w.size.relative || w.size.bytes > 0, "workload/size", "the size must be above 0");
+    require(!w.offset.relative || (w.offset.percent >= 0 && w.offset.percent < 100), "workload/offset",
+            "a percentage must be at least 0% and below 100%");
+  }
+
+  void blocks() {
+    const WorkloadSpec& w = spec_.workload;
+    for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
+      if (workload::does(w.rw, op)) block(op, w.bs.of(op), op == util::Op::trim ? kMaxTrim : kMaxBlock);
+    }
+    require(
+        !workload::mixes_sizes(w) || workload::is_random(w.rw), "workload/bs",
+        fmt::format("{} bytes to read and {} to write: rw \"rw\" goes through the range block by block, and needs the "
+                    "same for both; \"randrw\", or two streams, do not",
+                    w.bs.read, w.bs.write));
+    if (good()) buffers();
+  }
+
+  void block(util::Op op, std::uint64_t bs, std::uint64_t most) {
+    require(bs >= kMinBlock && bs <= most, "workload/bs",
+            fmt::format("{} bytes; a block to {} has {} to {} bytes", bs, util::op_name(op), kMinBlock, most));
+    require(bs < kMinBlock || bs > most || bs % kMinBlock == 0, "workload/bs",
+            fmt::format("{} is not a multiple of {} bytes", bs, kMinBlock));
+  }
+
+  void buffers() {
+    const WorkloadSpec& w = spec_.workload;
+    // Where the batch is left open it is chosen so that there is room.
+    const std::uint64_t bytes = buffer_bytes(spec_, devices_, {.batch_limit = 0});
+    require(bytes <= kMaxBufferBytes, "workload/bs",
+            fmt::format("{} targets with {} workers and blocks of {} bytes need {} bytes of buffers; at most {}",
+                        devices_, w.workers, std::max(w.bs.read, w.bs.write), bytes, kMaxBufferBytes));
+  }
+
+  // Both directions may be wrong in the same way.
+  void engine() {
+    std::set<std::string> said;
+    for (const engine::Direction direction : run::directions_of(spec_)) {
+      for (auto& error : engine::kind_of(spec_.engine).check(spec_.engine, run::load_of(spec_, direction))) {
+        if (!said.insert(error.pointer + error.detail).second) continue;
+        require(false, "engine/" + error.pointer, error.detail, error.reason);
+      }
+    }
+  }
+
+  void times() {
+    const WorkloadSpec& w = spec_.workload;
+    require(!w.time_based || times_.ends > 0, "workload/time_based", "true needs a runtime above 0");
+    require(w.thinktime_blocks > 0, "workload/thinktime_blocks", "0 blocks; give 1 or more");
+  }
+
+  void distribution() {
+    const Distribution& d = spec_.workload.distribution;
+    const bool valid = d.kind == Distribution::Kind::uniform ||
+                       (d.kind == Distribution::Kind::zipf && d.parameter > 0 && d.parameter <= 100) ||
+                       (d.kind == Distribution::Kind::pareto && d.parameter > 0 && d.parameter < 1) ||
+                       (d.kind == Distribution::Kind::normal && d.parameter > 0 && d.parameter <= 100);
+    require(valid, "workload/random_distribution",
+            fmt::format("the parameter {} is out of range; zipf:θ with 0 < θ <= 100, pareto:h with 0 < h < 1, "
+                        "normal:σ with 0 < σ <= 100 (percent of the range)",
+                        d.parameter));
+    require(d.kind == Distribution::Kind::uniform || workload::is_random(spec_.workload.rw),
+            "workload/random_distribution", "only a random rw mode has a distribution");
+  }
+
+  void syncs() {
+    const WorkloadSpec& w = spec_.workload;
+    for (const auto& [pointer, every] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+             {"workload/fsync", w.fsync},
+             {"workload/fdatasync", w.fdatasync},
+             {"workload/sync_file_range", w.sync_file_range}}) {
+      require(workload::writes(w.rw) || every == 0, pointer, "there is nothing to sync in a job that does not write");
+    }
+  }
+
+  const run::IoSpec& spec_;
+  const run::StreamTimes times_;
+  const std::size_t devices_;
+};
+
+}  // namespace
+
+std::vector<util::FieldError> check_io(const run::IoSpec& spec, const run::StreamTimes& times, std::size_t devices) {
+  return IoCheck(spec, times, devices).run();
+}
+
+}  // namespace spliced::plan

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "joint_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "range.h"
+#include "spliced/device/target_admission.h"
+
+namespace spliced::plan {
+
+using util::FieldError;
+using util::Reason;
+
+std::optional<device::Refusal> NewFiles::add(const device::TargetFacts& facts) {
+  if (facts.exists) return std::nullopt;
+  const std::uint64_t before = needed_[facts.home];
+  if (facts.free_bytes >= before && facts.free_bytes - before >= bytes_) {
+    needed_[facts.home] += bytes_;
+    return std::nullopt;
+  }
+  return device::Refusal{
+      fmt::format("does not exist and cannot be created with {} bytes: {} are free on its file system{}", bytes_,
+                  facts.free_bytes, before == 0 ? "" : fmt::format(", {} go to other targets of this job", before)),
+      Reason::no_space};
+}
+
+std::optional<device::Refusal> JointCheck::add(device::TargetFacts& facts) {
+  const auto same = [&](const device::TargetFacts& other) { return device::share_a_disk(other, facts); };
+  if (std::any_of(seen_.begin(), seen_.end(), same)) return device::named_twice();
+  if (auto refusal = files_.add(facts)) return refusal;
+  if (!facts.exists) facts.size = new_size_;
+  seen_.push_back(facts);
+  return std::nullopt;
+}
+
+std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& facts,
+                                                  std::vector<FieldError>& errors) const {
+  std::vector<run::StagePlan> out(leaves_.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Leaf& leaf = leaves_[i];
+    if (leaf.first != i) {
+      out[i] = out[leaf.first];
+      continue;
+    }
+    for (const auto& stream : run::streams_of(leaf.stage)) {
+      std::vector<FieldError> wrong;
+      const std::string way = fmt::format("{}/streams/{}/workload", leaf.field, out[i].streams.size());
+      out[i].streams.push_back({resolve_range(stream.io.workload, facts, wrong), {}});
+      for (auto& error : util::under(way, std::move(wrong))) errors.push_back(std::move(error));
+    }
+  }
+  return out;
+}
+
+}  // namespace spliced::plan

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stages of a job in the order in which a device goes through them.
+#include <fmt/format.h>
+
+#include "spliced/plan/spec.h"
+
+namespace spliced::plan {
+namespace {
+
+class Walk {
+ public:
+  std::vector<Leaf> run(const std::vector<run::StageSpec>& stages) {
+    go_through(stages, "stages", "");
+    return std::move(out_);
+  }
+
+ private:
+  // `round`: what is put behind the names, "#2" in the second.
+  void go_through(const std::vector<run::StageSpec>& stages, const std::string& field, const std::string& round) {
+    for (std::size_t i = 0; i < stages.size() && out_.size() < kMaxStages; ++i) {
+      const std::string at = fmt::format("{}/{}", field, i);
+      const auto* again = std::get_if<run::RepeatSpec>(&stages[i].what);
+      if (again == nullptr) {
+        add(stages[i], at, round);
+        continue;
+      }
+      const std::size_t before = out_.size();
+      for (std::uint64_t n = 1; n <= again->times && out_.size() < kMaxStages; ++n) {
+        go_through(again->stages, at + "/repeat/stages", fmt::format("{}#{}", round, n));
+        if (out_.size() == before) return;  // there is nothing to repeat
+      }
+    }
+  }
+
+  void add(const run::StageSpec& stage, const std::string& field, const std::string& round) {
+    std::size_t first = 0;
+    while (first < out_.size() && out_[first].field != field) ++first;
+    out_.push_back({stage, field, first});
+    out_.back().stage.name += round;
+  }
+
+  std::vector<Leaf> out_;
+};
+
+}  // namespace
+
+std::vector<Leaf> leaves_of(const JobSpec& spec) {
+  return Walk().run(spec.stages);
+}
+
+}  // namespace spliced::plan

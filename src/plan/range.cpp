@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "range.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "spliced/workload/pacer.h"
+#include "spliced/workload/pass.h"
+
+namespace spliced::plan {
+
+using util::FieldError;
+using util::Reason;
+using workload::Amount;
+using workload::BlockRange;
+using workload::WorkloadSpec;
+
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+// In billionths of a percent, with which decimal fractions add up without an error: a share that begins where another
+// one ends does so to the byte.
+std::uint64_t billionths(const Amount& amount) {
+  return static_cast<std::uint64_t>(std::llround(amount.percent * 1e9));
+}
+
+std::uint64_t share_of(std::uint64_t billionths, std::uint64_t whole) {
+  return static_cast<std::uint64_t>(Wide{whole} * billionths / 100'000'000'000U);
+}
+
+// A percentage is of the whole target, wherever it begins, and ends with the target: as fio has it.
+std::uint64_t end_of_share(const WorkloadSpec& spec, std::uint64_t offset, std::uint64_t whole, std::uint64_t unit) {
+  const std::uint64_t end = spec.offset.relative ? share_of(billionths(spec.offset) + billionths(spec.size), whole)
+                                                 : offset + std::min(share_of(billionths(spec.size), whole), whole);
+  return end >= whole || end < offset ? whole : end / unit * unit;
+}
+
+// What to do about a target whose end cannot be reached with direct I/O. `left`: bytes from the start of the range on.
+std::string tail_refusal(const device::TargetFacts& facts, std::uint64_t left) {
+  const std::uint64_t reached = left / facts.alignment * facts.alignment;
+  const std::string how = reached == 0 ? "" : fmt::format("a size of {} to leave them out, or ", reached);
+  return fmt::format(
+      "100% of {} is not aligned: direct I/O needs multiples of {} bytes, and the last {} of its {} bytes would be "
+      "left "
+      "out without a word; give {}\"direct\": false",
+      facts.path, facts.alignment, left - reached, facts.size, how);
+}
+
+}  // namespace
+
+BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
+  const std::uint64_t unit = facts.alignment;
+  BlockRange range;
+  range.block = workload::smallest_block(spec);
+  range.offset = spec.offset.relative ? share_of(billionths(spec.offset), facts.size) / unit * unit : spec.offset.bytes;
+  const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
+  range.size = spec.size.bytes;
+  bool to_the_end = false;
+  if (spec.size.relative) {
+    const std::uint64_t end = end_of_share(spec, range.offset, facts.size, unit);
+    to_the_end = end == facts.size;
+    range.size = end > range.offset ? end - range.offset : 0;
+    if (spec.direct) range.size = range.size / unit * unit;
+  }
+  const auto wrong = [&](const char* pointer, std::string detail, Reason reason = Reason::out_of_range) {
+    errors.push_back({pointer, std::move(detail), reason});
+  };
+  if (left == 0) {
+    wrong("offset",
+          fmt::format("{} is at or past the end of {}, which has {} bytes", range.offset, facts.path, facts.size));
+  } else if (range.size > left) {
+    wrong("size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
+                              range.offset, facts.path, facts.size));
+  } else if (spec.direct && to_the_end && facts.size % unit != 0) {
+    wrong("size", tail_refusal(facts, left), Reason::not_aligned);
+  } else if (range.size == 0) {
+    wrong("size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
+  }
+  if (!spec.direct) return range;
+  std::vector<std::pair<const char*, std::uint64_t>> aligned{{"offset", range.offset}, {"size", range.size}};
+  for (const util::Op op : {util::Op::trim, util::Op::write, util::Op::read}) {
+    const std::uint64_t bs = spec.bs.of(op);
+    if (workload::does(spec.rw, op) && aligned.front() != std::pair("bs", bs))
+      aligned.emplace(aligned.begin(), "bs", bs);
+  }
+  for (const auto& [pointer, value] : aligned) {
+    if (value % unit == 0) continue;
+    wrong(pointer,
+          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
+                      facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)),
+          Reason::not_aligned);
+  }
+  return range;
+}
+
+namespace {
+
+// How long it takes by the rates, where there are any.
+std::optional<double> by_rates(const WorkloadSpec& w, const BlockRange& range) {
+  if (!workload::paced(w)) return std::nullopt;
+  const Wide all = Wide{workload::requests_in(w, range)} * w.loops;
+  const std::uint64_t blocks = static_cast<std::uint64_t>(std::min(all, Wide{1} << 62));
+  const workload::Pacer pacer(w, range, 0);
+  util::Nanos due = 0;
+  for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
+    if (workload::does(w.rw, op)) due = std::max(due, pacer.due(blocks, op));
+  }
+  return static_cast<double>(due) / 1e9;
+}
+
+}  // namespace
+
+std::optional<double> estimate_seconds(const WorkloadSpec& w, const run::StreamTimes& times, const BlockRange& range) {
+  const double longest = static_cast<double>(times.ends) / 1e9;
+  if (w.time_based) return longest;
+  std::optional<double> seconds = by_rates(w, range);
+  if (seconds) *seconds += static_cast<double>(times.begins) / 1e9;
+  if (seconds && times.ends != 0) seconds = std::min(*seconds, longest);
+  return seconds;
+}
+
+namespace {
+
+struct Estimate {
+  const run::StagePlan& plan;
+  std::optional<double> operator()(const run::WaitSpec& what) const { return static_cast<double>(what.time) / 1e9; }
+  std::optional<double> operator()(const run::StreamsSpec& what) const {
+    std::optional<double> out;
+    for (std::size_t i = 0; i < what.streams.size(); ++i) {
+      const run::StreamSpec& stream = what.streams[i];
+      const auto one = estimate_seconds(stream.io.workload, run::times_of(what, stream), plan.streams[i].range);
+      if (!one) return std::nullopt;
+      out = std::max(out.value_or(0), *one);
+    }
+    return out;
+  }
+  std::optional<double> operator()(const run::RepeatSpec&) const { return std::nullopt; }  // no leaf
+};
+
+}  // namespace
+
+std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan) {
+  return std::visit(Estimate{plan}, stage.what);
+}
+
+}  // namespace spliced::plan

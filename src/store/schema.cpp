@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "database.h"
+
+namespace spliced::store {
+
+using util::Status;
+
+namespace {
+
+// user_version of the database; one that is newer than this is refused rather than guessed at.
+constexpr int kSchemaVersion = 4;
+// A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
+// newest. The number of a row is the job's place in the order of jobs. `document` is where earlier versions had it:
+// what they stored is read from there.
+constexpr const char* kSchema = R"(
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=NORMAL;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS jobs (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
+  created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
+  saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
+  text INTEGER, created_by TEXT);
+CREATE TABLE IF NOT EXISTS pieces (
+  text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
+CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
+DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
+PRAGMA user_version=4;
+COMMIT;
+)";
+// All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
+constexpr const char* kFromVersion1 =
+    "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN saved_ms INTEGER; PRAGMA user_version=2; COMMIT;";
+constexpr const char* kFromVersion2 = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE jobs ADD COLUMN targets TEXT;
+ALTER TABLE jobs ADD COLUMN target_count INTEGER;
+ALTER TABLE jobs ADD COLUMN destructive INTEGER;
+ALTER TABLE jobs ADD COLUMN progress REAL;
+ALTER TABLE jobs ADD COLUMN errors INTEGER;
+ALTER TABLE jobs ADD COLUMN text INTEGER;
+PRAGMA user_version=3;
+COMMIT;
+)";
+constexpr const char* kFromVersion3 =
+    "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN created_by TEXT; PRAGMA user_version=4; COMMIT;";
+constexpr const char* kProbe =
+    "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
+    "target_count, destructive, progress, errors, text, created_by, number, piece FROM jobs JOIN pieces USING (text)";
+constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
+
+// Every page and the index, where that takes moments; a larger one shows its damage when its rows are read.
+Status check_pages(sqlite3* database) {
+  const Statement size =
+      prepare_on(database, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
+  if (!size || sqlite3_step(size.get()) != SQLITE_ROW) return error_of(database, "read the state database");
+  if (sqlite3_column_int64(size.get(), 0) > kCheckedBytes) return {};
+  const Statement check = prepare_on(database, "PRAGMA integrity_check(1)");
+  if (!check || sqlite3_step(check.get()) != SQLITE_ROW) return error_of(database, "check the state database");
+  const std::string found = column(check.get(), 0);
+  return found == "ok" ? Status() : damaged(found);
+}
+
+int schema_version(sqlite3* database) {
+  const Statement version = prepare_on(database, "PRAGMA user_version");
+  return version && sqlite3_step(version.get()) == SQLITE_ROW ? sqlite3_column_int(version.get(), 0) : -1;
+}
+
+}  // namespace
+
+Status prepare_schema(sqlite3* database) {
+  if (auto status = check_pages(database); !status) return status;
+  const int version = schema_version(database);
+  if (version < 0) return error_of(database, "read the state database");
+  if (version > kSchemaVersion) {
+    return util::fail(util::Errc::system, fmt::format("the state database has version {}; this program knows up to {}",
+                                                      version, kSchemaVersion));
+  }
+  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3};
+  for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
+    const char* step = steps.at(static_cast<std::size_t>(from) - 1);
+    if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;
+  }
+  if (auto status = execute_on(database, kSchema, "prepare the state database"); !status) return status;
+  // Prepared without an error, each column is there.
+  if (!prepare_on(database, kProbe) && sqlite3_errcode(database) == SQLITE_ERROR) {
+    return damaged(sqlite3_errmsg(database));
+  }
+  return {};
+}
+
+}  // namespace spliced::store

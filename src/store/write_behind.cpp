@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "write_behind.h"
+#include "spliced/util/message_id.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace spliced::store {
+namespace {
+
+// The whole text, or nothing when it is longer than `limit`.
+std::shared_ptr<const std::string> text_of(const Document& document, std::size_t limit) {
+  auto text = std::make_shared<std::string>();
+  const util::Pieces next = document();
+  for (bool more = true; more;) {
+    more = next(*text);
+    if (text->size() > limit) return nullptr;
+  }
+  return text;
+}
+
+util::Pieces read(const std::shared_ptr<const std::string>& text) {
+  return [text, at = std::size_t{0}](std::string& out) mutable {
+    out.append(*text, at, util::kPieceBytes);
+    at = std::min(text->size(), at + util::kPieceBytes);
+    return at < text->size();
+  };
+}
+
+}  // namespace
+
+void WriteBehind::put(const StoredJob& record) {
+  bool failing = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = pending_.find(record.id);
+    // As in the store itself: what is forgotten or has ended stays so.
+    if (known != pending_.end() && (known->second.erased || known->second.record.ended_at)) return;
+    Entry& entry = pending_[record.id];
+    if (known == pending_.end()) entry.stored = !record.is_new;
+    kept_bytes_ -= std::exchange(entry.bytes, 0);
+    entry.record = record;
+    ++entry.change;
+    count_ = pending_.size();
+    failing = failing_;
+  }
+  if (!failing) flush(record.id);
+  keep_document(record.id);
+}
+
+// A document holds on to the workers that it tells of; what has to wait is kept as a text.
+void WriteBehind::keep_document(const std::string& id) {
+  Document document;
+  std::uint64_t change = 0;
+  std::size_t room = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(id);
+    if (found == pending_.end() || !found->second.record.document || found->second.bytes != 0) return;
+    document = found->second.record.document;
+    change = found->second.change;
+    room = kKeptBytes - std::min(kept_bytes_, kKeptBytes);
+  }
+  const auto text = text_of(document, room);
+  const std::lock_guard lock(mutex_);
+  const auto found = pending_.find(id);
+  if (found == pending_.end() || found->second.change != change) return;
+  found->second.record.document = nullptr;
+  if (text) found->second.record.document = [text] { return read(text); };
+  found->second.bytes = text ? text->size() : 0;
+  kept_bytes_ += found->second.bytes;
+}
+
+util::Pieces WriteBehind::document(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(id);
+    if (found != pending_.end() && found->second.record.document) return found->second.record.document();
+  }
+  return store_.document(id);
+}
+
+bool WriteBehind::erase(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = pending_[id];
+    entry.erased = true;
+    ++entry.change;
+    kept_bytes_ -= std::exchange(entry.bytes, 0);
+    entry.record.document = nullptr;
+    if (!entry.stored) pending_.erase(id);
+    count_ = pending_.size();
+    if (failing_) return !pending_.contains(id);
+  }
+  flush(id);
+  const std::lock_guard lock(mutex_);
+  return !pending_.contains(id);
+}
+
+util::Nanos WriteBehind::delay() {
+  const util::Nanos now = util::system_clock().now();
+  const std::lock_guard lock(mutex_);
+  util::Nanos longest = 0;
+  for (const auto& [id, entry] : pending_) longest = std::max(longest, now - entry.since);
+  return longest;
+}
+
+void WriteBehind::retry() {
+  std::vector<std::string> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : pending_) ids.push_back(id);
+    // Where the last time ended: one that fails slowly does not keep the others from their turn.
+    std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), last_tried_), ids.end());
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  for (const auto& id : ids) {
+    flush(id);
+    if (std::chrono::steady_clock::now() > end) return;
+  }
+}
+
+void WriteBehind::flush(const std::string& id) {
+  std::unique_lock lock(mutex_);
+  written_.wait(lock, [&] { return !writing_.contains(id); });
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;  // another thread has written it
+  const Entry entry = found->second;
+  last_tried_ = id;
+  writing_.insert(id);
+  lock.unlock();
+  const util::Status status = entry.erased ? store_.erase(id) : store_.put(entry.record);
+  lock.lock();
+  writing_.erase(id);
+  written_.notify_all();
+  report_outcome(id, entry.change, status);
+}
+
+// Logged when it begins and when it is over, not for every try.
+void WriteBehind::report_outcome(const std::string& id, std::uint64_t change, const util::Status& status) {
+  const auto found = pending_.find(id);
+  if (found != pending_.end() && status) {
+    found->second.stored = true;
+    if (found->second.change == change) {
+      kept_bytes_ -= found->second.bytes;
+      pending_.erase(found);
+    }
+  }
+  count_ = pending_.size();
+  if (!status && !failing_) {
+    failing_ = true;
+    log_.log(util::LogLevel::error,
+             fmt::format("{}; what is not recorded is kept and tried again", status.error().message),
+             {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}, {"JOB_ID", id}});
+  } else if (failing_ && pending_.empty()) {
+    failing_ = false;
+    log_.log(util::LogLevel::notice, "the state directory takes records again");
+  }
+}
+
+}  // namespace spliced::store

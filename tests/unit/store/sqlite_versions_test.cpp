@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Databases that other versions of the program wrote.
+#include <cerrno>
+
+#include "sqlite_fixture.h"
+
+namespace spliced::store {
+namespace {
+
+using testing::contains;
+
+TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
+  ASSERT_TRUE(open()->put(make_job("a")));
+  execute("PRAGMA user_version=5");
+  const auto refused = open_sqlite_store(path);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(contains(refused.error().message, "version 5")) << refused.error().message;
+  EXPECT_NE(refused.error().sys_errno, EUCLEAN);
+  EXPECT_TRUE(contains(refused.error().message, path));
+  execute("PRAGMA user_version=4");
+  EXPECT_EQ(ids(*open()), Ids{"a"});
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheFirstVersionIsTakenOver) {
+  execute(
+      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
+      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
+      "document "
+      "TEXT NOT NULL);"
+      "INSERT INTO jobs VALUES ('a', '', 'RUNNING', '', '', 1000, 2000, NULL, 'sda', '{}');"
+      "PRAGMA user_version=1;");
+  const auto store = open();
+  const StoredJob old = store->load(1).value().at(0);
+  EXPECT_EQ(old.id, "a");
+  EXPECT_EQ(old.saved_at, at_ms(2000));
+  ASSERT_TRUE(store->put(make_job("b")));
+  EXPECT_EQ(ids(*open()), (Ids{"a", "b"}));
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheSecondVersionKeepsItsDocuments) {
+  std::string document = "{\"devices\":[";
+  while (document.size() < 3 * util::kPieceBytes) document += "{\"state\":\"RUNNING\"},";
+  execute(
+      "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason "
+      "TEXT NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, "
+      "document TEXT NOT NULL, saved_ms INTEGER);"
+      "INSERT INTO jobs VALUES ('a', 'n', 'RUNNING', '', '', 1000, 2000, NULL, 'sda\nsdb\n', '" +
+      document + "', 3000); PRAGMA user_version=2;");
+  const auto store = open();
+  StoredJob old = store->load(1).value().at(0);
+  EXPECT_EQ(old.devices, (std::vector<std::string>{"sda", "sdb"}));
+  EXPECT_EQ(old.saved_at, at_ms(3000));
+  EXPECT_FALSE(old.progress);
+  EXPECT_FALSE(old.errors);
+  EXPECT_FALSE(old.destructive);
+  old.state = "INTERRUPTED";
+  old.ended_at = old.saved_at;
+  ASSERT_TRUE(store->put(old));
+  EXPECT_EQ(testing::text_of(store->document("a")), document);
+  EXPECT_EQ(open()->load(1).value().at(0).devices, old.devices);
+  EXPECT_TRUE(store->erase("a"));
+  EXPECT_EQ(testing::text_of(store->document("a")), "");
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheThirdVersionDoesNotKnowWhoMadeItsJobs) {
+  ASSERT_TRUE(open()->put(make_job("a")));
+  execute("ALTER TABLE jobs DROP COLUMN created_by; PRAGMA user_version=3;");
+  EXPECT_EQ(open()->load(1).value().at(0).created_by, "");
+  StoredJob mine = make_job("b");
+  mine.created_by = "token:ci";
+  ASSERT_TRUE(open()->put(mine));
+  EXPECT_EQ(open()->load(1).value().at(0).created_by, "token:ci");
+}
+
+}  // namespace
+}  // namespace spliced::store
