@@ -2,8 +2,9 @@
 """What a disk sees of a sequential workload, by however many workers."""
 import pathlib
 import subprocess
+import unittest
 
-from harness import TestCase, need_root
+from harness import PRESET, TestCase, need_root
 
 MIB = 1 << 20
 
@@ -45,6 +46,7 @@ class Sequential(TestCase):
                     jumps = [abs(after - before) for (before, _), (after, _) in zip(found, found[1:])]
                     self.assertLessEqual(max(jumps), 2 * max(batch, 16) * workers * block)
 
+    @unittest.skipUnless(PRESET == "release", "what is measured is the release build")
     def test_four_workers_hardly_move_the_arm_of_a_disk(self):
         """Where each block of each worker lay elsewhere, a disk with an arm would be slower by its seeks."""
         size, block, loops = 64 * MIB, 65536, 4

@@ -199,14 +199,14 @@ TEST_F(TlsTest, OneThatOnlyTalksTlsHoldsNobodyUpAndIsLetGo) {
     while (heard && !stop.stop_requested()) heard = there.ask_for_new_keys();
   });
   const auto end = util::now() + 20 * util::kSecond;
-  util::Nanos best = util::kSecond;
+  util::Nanos best = 20 * util::kSecond;
   do {
     const auto begun = util::now();
     EXPECT_EQ(client().exchange(get_text("/hello/x")).body, "hello x");
     best = std::min(best, util::now() - begun);
   } while (heard && util::now() < end);
   EXPECT_FALSE(heard) << "it takes none of the answers";
-  EXPECT_LT(best, util::kSecond / 2);
+  EXPECT_LT(best, 5 * util::kSecond) << "whoever talks would hold the listener up for ever";
 }
 
 TEST_F(TlsTest, WhereThereIsNoMoreRoomTheSilentGo) {
