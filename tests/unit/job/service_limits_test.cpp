@@ -101,7 +101,7 @@ TEST_F(JobServiceLimits, StoppingAllInterruptsEveryJob) {
 TEST_F(JobServiceLimits, AJobThatWasCancelledFirstStaysCancelled) {
   start(faulty_engines());
   block_reads_of(first);
-  const std::string id = submit(reading({first}));
+  const std::string id = submit(endless({first}));
   ASSERT_TRUE(await_blocked());
   EXPECT_TRUE(service->cancel(id, access::itself()));
   EXPECT_FALSE(service->stop_all(1));

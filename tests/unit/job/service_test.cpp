@@ -160,7 +160,7 @@ TEST_F(JobServiceTest, ATargetInUseNamesTheJobThatHoldsIt) {
 TEST_F(JobServiceTest, CancellingIsIdempotent) {
   start(faulty_engines());
   block_reads_of(path);
-  const std::string id = submit(reading({path}));
+  const std::string id = submit(endless({path}));
   ASSERT_TRUE(await_blocked());
   EXPECT_EQ(service->cancel(id, access::itself())->state, State::stopping);
   EXPECT_EQ(service->cancel(id, access::itself())->state, State::stopping);
