@@ -5,6 +5,7 @@
 
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/snapshot.h"
+#include "spliced/plan/report.h"
 
 namespace spliced::api {
 
