@@ -41,15 +41,17 @@ def run_suite(program, suite):
         except (OSError, ValueError, LookupError):
             return 0, 1, [], f"{output}\n{program.name}.{suite}: ended with {ended}, and tells no results\n"
     failed = sum("failures" in test for test in tests)
-    skipped = [(f"{program.name}.{suite}.{test['name']}", reason_in(output)) for test in tests if test["result"] == "SKIPPED"]
+    names = [f"{suite}.{test['name']}" for test in tests if test["result"] == "SKIPPED"]
+    skipped = [(f"{program.name}.{name}", reason_in(output, name)) for name in names]
     if ended != 0 and failed == 0:  # it told its results, and a sanitizer had a word to say after that
         failed = 1
         output += f"\n{program.name}.{suite}: ended with {ended}\n"
     return max(len(tests) - failed - len(skipped), 0), failed, skipped, output if failed else ""
 
 
-def reason_in(output):
-    lines = output.splitlines()
+def reason_in(output, test):
+    """What a test that was skipped said; GoogleTest prints it on the line after the place."""
+    lines = output.partition(f"[ RUN      ] {test}\n")[2].splitlines()
     return next((after for line, after in zip(lines, lines[1:]) if line.endswith(": Skipped")), "")
 
 
