@@ -11,6 +11,8 @@ MIB = 1 << 20
 
 @need_root
 class Sequential(TestCase):
+    ALONE = True  # the order that four threads come in is measured
+
     def disk(self, size):
         """A device whose requests reach the file below one by one, and the control file of that."""
         mount = self.fuse_disk(size, "in-order")

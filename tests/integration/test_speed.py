@@ -129,6 +129,8 @@ class Fleet(TestCase):
 @need_root
 @unittest.skipUnless(PRESET == "release", "what is measured is the release build")
 class Benchmark(TestCase):
+    ALONE = True
+
     def assert_prints(self, expected, code):
         """`code` is Python that finds the benchmark's directory in sys.argv[1]."""
         done = subprocess.run(["python3", "-c", code, str(ROOT / "tests/bench")], capture_output=True, text=True)

@@ -15,6 +15,8 @@ LONG = int(os.environ.get("SPLICED_TRUTH_SECONDS", "8"))
 
 @need_root
 class Truth(TestCase):
+    ALONE = True
+
     def setUp(self):
         if PRESET != "release":
             self.skipTest("a sanitizer adds to every time")

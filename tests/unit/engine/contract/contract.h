@@ -75,14 +75,13 @@ class ContractTest : public ::testing::Test {
     for (const IoSlot& slot : slots) {
       if (slot.op == Op::write) std::copy_n(slot.buffer, slot.moved, model.begin() + index(slot.offset));
     }
-    EXPECT_TRUE(model == subject->target()) << "bytes are where no slot says that it put them";
+    EXPECT_TRUE(test::same(model, subject->target())) << "bytes are where no slot says that it put them";
     for (const IoSlot& slot : slots) {
       if (slot.op != Op::read || slot.moved == 0) continue;
       const bool whole = slot.outcome == Outcome::done || slot.outcome == Outcome::end_of_target;
       ASSERT_EQ(slot.data != nullptr, whole);
       if (!whole) continue;
-      EXPECT_TRUE(std::equal(slot.data, slot.data + slot.moved, model.begin() + index(slot.offset)))
-          << "offset " << slot.offset;
+      EXPECT_TRUE(test::same(slot.data, model.data() + slot.offset, slot.moved)) << "offset " << slot.offset;
     }
   }
   void expect_done(const IoSlot& slot) {

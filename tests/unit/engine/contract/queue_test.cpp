@@ -132,7 +132,7 @@ TEST_P(EngineQueue, NothingBeginsWhenTheTimeIsUp) {
   EXPECT_EQ(engine().in_flight().count, 0U) << "it would look like a stall";
   EXPECT_EQ(withdraw(count).size(), count);
   if (moves_data()) {
-    EXPECT_TRUE(subject->target() == model);
+    EXPECT_TRUE(test::same(subject->target(), model));
   }
 }
 
@@ -149,7 +149,7 @@ TEST_P(EngineQueue, NothingBeginsAfterAStop) {
   EXPECT_EQ(engine().in_flight().count, 0U) << "it would look like a stall";
   EXPECT_EQ(withdraw(count).size(), count);
   if (moves_data()) {
-    EXPECT_TRUE(subject->target() == model);
+    EXPECT_TRUE(test::same(subject->target(), model));
   }
 }
 

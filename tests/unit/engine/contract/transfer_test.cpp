@@ -74,7 +74,7 @@ TEST_P(EngineTransfer, AWrittenBufferIsTheCallersAgainOnceItIsReaped) {
   make(Op::write, 16);
   run_and_check();
   fill({buffers.data(), 16 * kBlock}, 99);
-  EXPECT_TRUE(subject->target() == model) << "the target has the bytes of then";
+  EXPECT_TRUE(test::same(subject->target(), model)) << "the target has the bytes of then";
 }
 
 TEST_P(EngineTransfer, WhatWasWrittenIsReadBack) {
@@ -124,7 +124,7 @@ TEST_P(EngineTransfer, SyncsAndTrimsEndAndMoveNoBytesOfMemory) {
     EXPECT_EQ(slots[0].outcome, Outcome::done);
     EXPECT_EQ(slots[0].moved, op == Op::trim ? kBlock : 0U);
   }
-  EXPECT_TRUE(subject->target() == model);
+  EXPECT_TRUE(test::same(subject->target(), model));
 }
 
 TEST_P(EngineTransfer, SyncsAndTrimsDoNotBeginWhenTheTimeIsUpOrAfterAStop) {
