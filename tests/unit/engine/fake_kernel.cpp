@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "noise.h"
+
 namespace spliced::engine::test {
 namespace {
 
@@ -28,16 +30,10 @@ std::size_t to_page_end(std::uintptr_t address) {
   return kPage - address % kPage;
 }
 
-// What a target holds at first. Thousands of targets are made; it is thought of once.
-std::vector<std::byte> first_contents(std::size_t bytes) {
-  thread_local std::vector<std::byte> known;
-  for (std::size_t i = known.size(); i < bytes; ++i) known.push_back(static_cast<std::byte>(i * 131 + i / 251));
-  return {known.begin(), known.begin() + static_cast<std::ptrdiff_t>(bytes)};
-}
-
 }  // namespace
 
-FakeKernel::FakeKernel(std::size_t target_bytes) : target(first_contents(target_bytes)) {
+FakeKernel::FakeKernel(std::size_t target_bytes) : target(target_bytes) {
+  fill(target, 1);
   records_.reserve(1024);
 }
 
