@@ -143,8 +143,12 @@ class Handlers {
           "page_size", std::to_string(*page),
           fmt::format("with view=full, which answers with whole jobs, a number from 1 to {}", kMaxFullPage));
     }
-    return page_of(service_.list(filter), request.query_value("page_token"),
-                   page.value_or(full ? kMaxFullPage : kDefaultPage), full);
+    job::PageRange range{{}, page.value_or(full ? kMaxFullPage : kDefaultPage)};
+    if (const std::string token = request.query_value("page_token"); !token.empty()) {
+      range.before = sequence_in(token);
+      if (!range.before) return refuse_query("page_token", token, "a next_page_token of an earlier answer");
+    }
+    return page_of(service_.list(filter, range), full);
   }
 
   Response get(const Request& request) {
@@ -197,8 +201,9 @@ class Handlers {
   }
 
   Response front(const Request&) {
-    auto jobs = service_.list({});
-    std::erase_if(jobs, [](const job::JobSummary& job) { return job::is_final(job.state); });
+    job::JobFilter running;
+    running.active = true;
+    const auto jobs = service_.list(running);
     return front_page(version_.version, control_links(), &jobs);
   }
 
@@ -235,43 +240,26 @@ class Handlers {
     return job ? text_answer(200, job_text(std::move(*job))) : answer_error(job.error());
   }
 
-  // The job that a page ended with, and its place in the order: the job may be forgotten before the next page is asked
-  // for.
+  // The place in the order of the job that a page ended with; the job may be forgotten before the next page is asked
+  // for. Its id only tells people which one it was.
   static std::string token_of(const job::JobSummary& job) { return fmt::format("{}.{}", job.sequence, job.id); }
-  // Where the page after the token's begins. Jobs are newest first.
-  static std::optional<std::size_t> after(const std::vector<job::JobSummary>& jobs, const std::string& token) {
+  static std::optional<std::uint64_t> sequence_in(const std::string& token) {
     std::uint64_t sequence = 0;
     const char* const end = token.data() + token.size();
     const auto [stop, error] = std::from_chars(token.data(), end, sequence);
     if (error != std::errc() || stop == end || *stop != '.') return std::nullopt;
-    const std::string_view id(stop + 1, static_cast<std::size_t>(end - stop - 1));
-    auto next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.id == id; });
-    if (next != jobs.end()) {
-      ++next;
-    } else {
-      next = std::find_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.sequence <= sequence; });
-    }
-    return static_cast<std::size_t>(next - jobs.begin());
+    return sequence;
   }
 
-  Response page_of(const std::vector<job::JobSummary>& jobs, const std::string& token, std::size_t size,
-                   bool full) const {
-    auto first = jobs.begin();
-    if (!token.empty()) {
-      const auto at = after(jobs, token);
-      if (!at) return refuse_query("page_token", token, "a next_page_token of an earlier answer");
-      first += static_cast<std::ptrdiff_t>(*at);
-    }
-    const auto count = std::min(size, static_cast<std::size_t>(jobs.end() - first));
-    const auto last = first + static_cast<std::ptrdiff_t>(count);
-    const std::string next = last != jobs.end() && count > 0 ? token_of(*(last - 1)) : "";
+  Response page_of(const job::JobPage& page, bool full) const {
+    const std::string next = page.more && !page.jobs.empty() ? token_of(page.jobs.back()) : "";
     if (full) {
       std::vector<std::string> ids;
-      for (auto job = first; job != last; ++job) ids.push_back(job->id);
+      for (const auto& job : page.jobs) ids.push_back(job.id);
       return text_answer(200, page_text([this](const std::string& id) { return service_.open(id); }, ids, next));
     }
     Json list = Json::array();
-    for (auto job = first; job != last; ++job) list.push_back(render_summary(*job));
+    for (const auto& job : page.jobs) list.push_back(render_summary(job));
     Json body = {{"jobs", list}, {"next_page_token", nullptr}};
     if (!next.empty()) body["next_page_token"] = next;
     return answer_json(200, body);

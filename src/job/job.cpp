@@ -4,20 +4,59 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
+#include <utility>
 
 namespace spliced::job {
 
-bool may_follow(State from, State to) {
-  if (is_final(from)) return false;
-  if (is_final(to)) return true;
-  switch (to) {
-    case State::running: return from == State::pending || from == State::paused;
-    case State::paused: return from == State::running;
-    case State::stopping: return from != State::stopping;
-    default: return false;
-  }
+using util::Nanos;
+
+namespace {
+
+constexpr Nanos kAskWhetherEnough = util::kSecond / 10;
+
+// What the columns of the store know.
+JobSnapshot head_of(const JobSummary& summary) {
+  JobSnapshot out;
+  out.id = summary.id;
+  out.sequence = summary.sequence;
+  out.spec.name = summary.name;
+  out.spec.destructive = summary.destructive.value_or(false);
+  out.state = summary.state;
+  out.verdict = summary.verdict;
+  out.reason = summary.reason;
+  out.created_at = summary.created_at;
+  out.created_by = summary.created_by;
+  out.started_at = summary.started_at;
+  out.ended_at = summary.ended_at;
+  return out;
 }
+
+JobSpec only_name(std::string name) {
+  JobSpec spec;
+  spec.name = std::move(name);
+  return spec;
+}
+
+// The figures of a job that has runs, without percentiles.
+JobSummary complete(JobSummary out, const Job::Runs& runs, const std::vector<State>& outcomes, Nanos now) {
+  double progress = 0;
+  std::uint64_t errors = 0;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto brief =
+        runs[i]->snapshot(now, outcomes.empty() ? runs[i]->state_in(out.state) : outcomes[i], run::Detail::counts);
+    progress += brief.progress / static_cast<double>(runs.size());
+    errors += errors_of(brief);
+    if (names.size() <= kListedNames) names.push_back(runs[i]->facts().name);
+  }
+  out.progress = std::min(progress, 1.0);
+  out.errors = errors;
+  out.devices = listed(names);
+  out.device_count = runs.size();
+  return out;
+}
+
+}  // namespace
 
 util::Status may_submit(const JobSpec& spec, const access::Principal& who) {
   const auto needed = spec.destructive ? access::Scope::destroy : access::Scope::run;
@@ -29,70 +68,229 @@ util::Status may_submit(const JobSpec& spec, const access::Principal& who) {
 }
 
 util::Status may_control(const Job& job, const access::Principal& who) {
-  if (who.may_control(job.created_by)) return {};
-  return util::refuse(
-      util::Reason::forbidden,
-      fmt::format("job {} is that of {}; to stop or delete it, {} needs the scope destroy and has {}", job.id,
-                  job.created_by.empty() ? "somebody else" : job.created_by, who.name, access::scope_name(who.scope)));
+  if (who.may_control(job.created_by())) return {};
+  return util::refuse(util::Reason::forbidden,
+                      fmt::format("job {} is that of {}; to stop or delete it, {} needs the scope destroy and has {}",
+                                  job.id(), job.created_by().empty() ? "somebody else" : job.created_by(), who.name,
+                                  access::scope_name(who.scope)));
 }
 
-void Job::transition(State next) {
-  if (!may_follow(state, next)) {
-    throw std::logic_error(fmt::format("job {}: {} cannot follow {}", id, state_name(next), state_name(state)));
+Job::Job(std::string id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink)
+    : id_(std::move(id)),
+      created_by_(std::move(created_by)),
+      created_at_(std::chrono::system_clock::now()),
+      clock_(clock),
+      sink_(std::move(sink)),
+      gate_(std::make_shared<run::PauseGate>(clock)),
+      spec_(std::move(spec)) {}
+
+Job::Job(Listing listing, util::Clock& clock)
+    : id_(listing.summary.id),
+      created_by_(listing.summary.created_by),
+      created_at_(listing.summary.created_at),
+      clock_(clock),
+      sequence_(listing.summary.sequence),
+      spec_(only_name(listing.summary.name)),
+      now_{listing.summary.state, listing.summary.verdict, listing.summary.reason},
+      ended_at_(listing.summary.ended_at),
+      listing_(std::make_shared<const Listing>(std::move(listing))) {}
+
+void Job::set_runs(Runs runs, Reservation reservation) {
+  reservation_ = std::move(reservation);
+  const std::lock_guard lock(mutex_);
+  runs_ = std::move(runs);
+}
+
+void Job::publish() {
+  const std::string name = spec_.name.empty() ? "unnamed" : spec_.name;
+  Change change{{id_, spec_.name, now_.state, now_.verdict, destroys(spec_)}, {}, {}, {}};
+  if (now_.state != State::stopping) change.record = view_locked();
+  change.log_line = fmt::format("job {} ({}): {}{}", id_, name, state_name(now_.state),
+                                now_.reason.empty() ? "" : ": " + now_.reason);
+  if (is_final(now_.state)) change.ended = shared_from_this();
+  sink_(std::move(change));
+}
+
+void Job::begin() {
+  const std::lock_guard lock(mutex_);
+  started_at_ = std::chrono::system_clock::now();
+  started_now_ = clock_.now();
+  now_.transition(State::running);
+  publish();
+  if (!cancel_requested_) return;
+  now_.transition(State::stopping);
+  publish();
+}
+
+void Job::stop(State becomes) {
+  const std::lock_guard lock(mutex_);
+  if (now_.state != State::running && now_.state != State::paused) return;
+  now_.stop_state = becomes;
+  now_.transition(State::stopping);
+  publish();
+}
+
+void Job::cancel() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (now_.state == State::pending) cancel_requested_ = true;
   }
-  state = next;
+  stop(State::cancelled);
 }
 
-JobSnapshot Job::header(util::Nanos now) const {
+util::Status Job::pause_or_resume(State wanted) {
+  const std::lock_guard lock(mutex_);
+  if (now_.state == wanted) return {};
+  if (!may_follow(now_.state, wanted) || now_.state == State::pending) {
+    return util::refuse(
+        util::Reason::not_running,
+        fmt::format("job {} is {}; only one that is RUNNING can be paused, and one that is PAUSED resumed", id_,
+                    state_name(now_.state)));
+  }
+  wanted == State::paused ? gate_->close() : gate_->open();
+  now_.transition(wanted);
+  publish();
+  return {};
+}
+
+void Job::conclude(std::vector<DeviceEnd> ends, Nanos now, WallTime ended_at,
+                   const std::function<void(State, Verdict)>& also) {
+  const std::lock_guard lock(mutex_);
+  for (DeviceEnd& end : ends) {
+    if (end.state == State::stopping) end.state = now_.stop_state;
+    outcomes_.push_back(end.state);
+  }
+  ended_now_ = now;
+  ended_at_ = ended_at;
+  now_.conclude(ends);
+  publish();
+  also(now_.state, now_.verdict);
+  ended_.notify_all();
+}
+
+void Job::replace_runs(JobView whole, Listing listing) {
+  auto shared = std::make_shared<const Listing>(std::move(listing));
+  Runs runs;  // these two are freed without the lock: it joins
+  JobSpec spec = only_name(shared->summary.name);
+  const std::lock_guard lock(mutex_);
+  whole_ = std::move(whole);
+  listing_ = std::move(shared);
+  std::swap(runs_, runs);
+  std::swap(spec_, spec);
+}
+
+void Job::forget_figures() {
+  std::optional<JobView> gone;  // freed without the lock
+  const std::lock_guard lock(mutex_);
+  std::swap(gone, whole_);
+}
+
+Job::Runs Job::take_runs() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(runs_, {});
+}
+
+State Job::state() const {
+  const std::lock_guard lock(mutex_);
+  return now_.state;
+}
+
+std::optional<WallTime> Job::ended_at() const {
+  const std::lock_guard lock(mutex_);
+  return ended_at_;
+}
+
+Job::Runs Job::runs() const {
+  const std::lock_guard lock(mutex_);
+  return runs_;
+}
+
+Job::Watched Job::watched() {
+  const std::lock_guard lock(mutex_);
+  return {shared_from_this(), runs_, now_.state, spec_.criteria};
+}
+
+JobSnapshot Job::header() const {
   JobSnapshot out;
-  out.id = id;
-  out.sequence = sequence;
-  out.spec = spec;
-  out.state = state;
-  out.verdict = verdict;
-  out.reason = reason;
-  out.created_at = created_at;
-  out.created_by = created_by;
-  out.started_at = started_at;
-  out.ended_at = ended_at;
-  if (started_now != 0) out.elapsed = (ended_now != 0 ? ended_now : now) - started_now;
+  out.id = id_;
+  out.sequence = sequence_;
+  out.spec = spec_;
+  out.state = now_.state;
+  out.verdict = now_.verdict;
+  out.reason = now_.reason;
+  out.created_at = created_at_;
+  out.created_by = created_by_;
+  out.started_at = started_at_;
+  out.ended_at = ended_at_;
+  if (started_now_ != 0) out.elapsed = (ended_now_ != 0 ? ended_now_ : clock_.now()) - started_now_;
   return out;
 }
 
-namespace {
-
-// Of the verdict `wanted`: the device's own reason where there is one device, else how many there are and the first.
-std::string reason_of(const std::vector<DeviceEnd>& devices, Verdict wanted) {
-  const auto is = [&](const DeviceEnd& device) { return device.verdict == wanted; };
-  const auto first = std::find_if(devices.begin(), devices.end(), is);
-  if (devices.size() == 1) return first->reason;
-  return fmt::format("{} of {} devices have {}; {}: {}", std::count_if(devices.begin(), devices.end(), is),
-                     devices.size(), wanted == Verdict::fail ? "the verdict FAIL" : "no verdict", first->name,
-                     first->reason);
+JobView Job::view() const {
+  const std::lock_guard lock(mutex_);
+  return view_locked();
 }
 
-}  // namespace
-
-// A disk that has failed stays so when the job is cancelled: the verdict is of the devices alone.
-void Job::conclude(const std::vector<DeviceEnd>& devices) {
-  const auto ended_as = [&](State wanted) {
-    return std::count_if(devices.begin(), devices.end(), [&](auto& device) { return device.state == wanted; });
+JobView Job::view_locked() const {
+  if (whole_) return *whole_;
+  if (listing_) return {head_of(listing_->summary), 0, {}, {}};
+  JobView out{header(), runs_.size(), {}, {}};
+  out.device = [&clock = clock_, runs = runs_, outcomes = outcomes_, at = ended_now_, state = now_.state,
+                criteria = spec_.criteria](std::size_t i) {
+    const Nanos now = at != 0 ? at : clock.now();
+    return judged(criteria, runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)));
   };
-  const bool stopped = state == State::stopping;
-  std::vector<Verdict> verdicts;
-  for (const auto& device : devices) verdicts.push_back(device.verdict);
-  verdict = worst_of(verdicts);
-  if (ended_as(State::succeeded) == static_cast<std::ptrdiff_t>(devices.size())) {
-    transition(State::succeeded);
-    if (verdict != Verdict::pass) reason = reason_of(devices, verdict);
-  } else if (stopped) {
-    transition(stop_state);
-    reason = stop_state == State::interrupted ? "the daemon was stopped" : "cancelled on request";
-    if (verdict == Verdict::fail) reason += "; " + reason_of(devices, verdict);
-  } else {
-    transition(State::failed);
-    reason = fmt::format("{} of {} devices failed", ended_as(State::failed), devices.size());
+  return out;
+}
+
+JobSummary Job::summary() const {
+  std::unique_lock lock(mutex_);
+  if (listing_) {
+    const auto listing = listing_;
+    lock.unlock();
+    return listing->summary;
   }
+  JobSummary out;
+  out.id = id_;
+  out.sequence = sequence_;
+  out.name = spec_.name;
+  out.state = now_.state;
+  out.verdict = now_.verdict;
+  out.reason = now_.reason;
+  out.created_at = created_at_;
+  out.created_by = created_by_;
+  out.started_at = started_at_;
+  out.ended_at = ended_at_;
+  out.destructive = spec_.destructive;
+  out.destroys = destroys(spec_);
+  out.targets = listed(spec_.targets);
+  out.target_count = spec_.targets.size();
+  const Runs runs = runs_;
+  const std::vector<State> outcomes = outcomes_;
+  const Nanos now = ended_now_;
+  lock.unlock();
+  return complete(std::move(out), runs, outcomes, now != 0 ? now : clock_.now());
+}
+
+bool Job::is_on(const std::string& device) const {
+  std::unique_lock lock(mutex_);
+  const auto listing = listing_;
+  const Runs runs = runs_;
+  lock.unlock();
+  const std::uint64_t key = name_key(device);
+  if (listing) return std::find(listing->devices.begin(), listing->devices.end(), key) != listing->devices.end();
+  return std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
+    return run->facts().path == device || name_key(run->facts().name) == key;
+  });
+}
+
+bool Job::wait_until_ended(Nanos limit, const std::function<bool()>& enough) const {
+  std::unique_lock lock(mutex_);
+  const auto over = [&] { return is_final(now_.state) || enough(); };
+  for (Nanos left = limit; left > 0 && !over(); left -= kAskWhetherEnough) {
+    ended_.wait_for(lock, std::chrono::nanoseconds(std::min(left, kAskWhetherEnough)), over);
+  }
+  return is_final(now_.state);
 }
 
 }  // namespace spliced::job

@@ -1,57 +1,118 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "budget.h"
+#include "job_state.h"
 #include "listing.h"
+#include "quota.h"
 #include "run/device_run.h"
+#include "run/pause_gate.h"
 #include "spliced/access/principal.h"
-#include "verdict.h"
+#include "spliced/job/service.h"
 
 namespace spliced::job {
 
-// Whether a job may go from one state to another:
-//   PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to STOPPING,
-//   too, and from any of the first four to a final one.
-[[nodiscard]] bool may_follow(State from, State to);
+class Job;
+
+// What became of a job, for those who are to know.
+struct Change {
+  StateChange change;
+  std::optional<JobView> record;  // the job as it is to be recorded; none of what a restart makes nothing of
+  std::string log_line;
+  std::shared_ptr<Job> ended;  // when that is its end
+};
 
 // Whether somebody may submit such a job, or stop and forget this one. Error: forbidden.
 [[nodiscard]] util::Status may_submit(const JobSpec& spec, const access::Principal& who);
-struct Job;
 [[nodiscard]] util::Status may_control(const Job& job, const access::Principal& who);
 
-// One job. Not thread-safe: the service's mutex guards it. The runs take care of themselves.
-struct Job {
-  std::string id;
-  std::uint64_t sequence = 0;
-  JobSpec spec;
-  Reservation reservation;
-  State state = State::pending;
-  Verdict verdict = Verdict::none;
-  std::string reason;
-  bool cancel_requested = false;        // before it ran
-  State stop_state = State::cancelled;  // what being stopped from outside makes of it
-  WallTime created_at;
-  std::string created_by;  // see access::Principal; "" where it is not known
-  std::optional<WallTime> started_at, ended_at;
-  std::vector<std::shared_ptr<run::DeviceRun>> runs;  // until the end is recorded
-  std::shared_ptr<run::PauseGate> gate;               // of all runs
-  std::vector<State> outcomes;                        // of the runs, once the job has ended
-  util::Nanos started_now = 0;  // when it started and ended, by the clock of the runs; 0: it did not
-  util::Nanos ended_now = 0;
-  std::optional<JobView> whole;            // of a job that ended a short time ago, as long as there is room
-  std::shared_ptr<const Listing> listing;  // set when the end is recorded; `spec` has nothing but the name then
+// One job: what is asked for, what it came to, and the runs of its devices until its end is recorded. Thread-safe; its
+// lock is held for moments, never while anything is added up, shown or written.
+class Job : public std::enable_shared_from_this<Job> {
+ public:
+  using Runs = std::vector<std::shared_ptr<run::DeviceRun>>;
+  // Called with the lock held, so that what becomes of a job is told in the order in which it did: it only queues.
+  using Sink = std::function<void(Change)>;
 
-  // The only place where `state` changes. Throws std::logic_error on a transition that does not exist.
-  void transition(State next);
-  [[nodiscard]] std::string name_for_log() const { return spec.name.empty() ? "unnamed" : spec.name; }
-  // Everything but the devices.
-  [[nodiscard]] JobSnapshot header(util::Nanos now) const;
-  // What the job as a whole came to, from what its devices did, each in a final state.
-  void conclude(const std::vector<DeviceEnd>& devices);
+  Job(std::string id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink);
+  // One that has ended under an earlier daemon.
+  Job(Listing listing, util::Clock& clock);
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& created_by() const { return created_by_; }
+  [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
+  [[nodiscard]] const std::shared_ptr<run::PauseGate>& gate() const { return gate_; }
+
+  // Before anybody else knows the job.
+  void set_sequence(std::uint64_t sequence) { sequence_ = sequence; }
+  void set_runs(Runs runs, Reservation reservation);
+
+  void begin();              // PENDING → RUNNING, and on to STOPPING when it was cancelled meanwhile
+  void stop(State becomes);  // of one that has begun, if it is not stopping yet; the supervisor tells the devices
+  void cancel();             // the same, and whenever it begins
+  [[nodiscard]] util::Status pause_or_resume(State wanted);  // idempotent; error: not_running
+  // It is over. `ends` has the state `stopping` where a device was stopped from outside. `also` is called with the lock
+  // held: what nobody may see the end without.
+  void conclude(std::vector<DeviceEnd> ends, util::Nanos now, WallTime ended_at,
+                const std::function<void(State, Verdict)>& also);
+  // From now on the job is what is given here: the runs go, whose workers have memory.
+  void replace_runs(JobView whole, Listing listing);
+  void forget_figures();  // those that replace_runs() gave; the list still knows the job
+  [[nodiscard]] Runs take_runs();
+
+  [[nodiscard]] State state() const;
+  [[nodiscard]] std::optional<WallTime> ended_at() const;
+  [[nodiscard]] Runs runs() const;
+  [[nodiscard]] const Reservation& reservation() const { return reservation_; }
+  // What the supervisor looks at.
+  struct Watched {
+    std::shared_ptr<Job> job;
+    Runs runs;
+    State state;
+    Criteria criteria;
+  };
+  [[nodiscard]] Watched watched();
+  // Takes what is needed and reads none of it: figures, percentiles above all, are made when the view is read. Without
+  // devices where only the store has them.
+  [[nodiscard]] JobView view() const;
+  [[nodiscard]] JobSummary summary() const;
+  [[nodiscard]] bool is_on(const std::string& device) const;  // by its kernel name or path
+  // Whether it has ended when this returns; that is so at the latest when `limit` is over, or `enough` says so, which
+  // is asked ten times a second under the lock.
+  [[nodiscard]] bool wait_until_ended(util::Nanos limit, const std::function<bool()>& enough) const;
+
+ private:
+  // Called with the lock held.
+  void publish();
+  [[nodiscard]] JobView view_locked() const;
+  [[nodiscard]] JobSnapshot header() const;
+
+  const std::string id_;
+  const std::string created_by_;
+  const WallTime created_at_;
+  util::Clock& clock_;
+  const Sink sink_;
+  const std::shared_ptr<run::PauseGate> gate_;
+  std::uint64_t sequence_ = 0;
+  Reservation reservation_;
+
+  mutable std::mutex mutex_;  // guards the rest
+  mutable std::condition_variable ended_;
+  JobSpec spec_;  // nothing but its name once the end is recorded
+  JobState now_;
+  bool cancel_requested_ = false;  // before it ran
+  std::optional<WallTime> started_at_, ended_at_;
+  util::Nanos started_now_ = 0, ended_now_ = 0;  // by the clock of the runs; 0: it did not
+  Runs runs_;
+  std::vector<State> outcomes_;             // of the runs, once the job has ended
+  std::optional<JobView> whole_;            // of a job that ended a short time ago
+  std::shared_ptr<const Listing> listing_;  // set when the end is recorded
 };
 
 }  // namespace spliced::job

@@ -45,34 +45,31 @@ void give_grants(const Reservation& reservation, run::DevicePlan& device) {
 }  // namespace
 
 Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
-  const auto bound = setup_.memory();  // reads files: not under the lock
-  const std::lock_guard lock(mutex_);
-  if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
-  return budget_.reserve(spec, bound);
+  auto reservation = quota_.reserve(spec, setup_.memory());
+  // Asked again: whoever shuts down waits for what was reserved until then.
+  if (reservation && !accepting_) {
+    quota_.give_back(*reservation);
+    return fail(Errc::unavailable, "the daemon is shutting down");
+  }
+  return reservation;
 }
 
 Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::Principal& who) {
   if (auto allowed = may_submit(spec, who); !allowed) return tl::unexpected(allowed.error());
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
-  const std::string id = new_id();
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
   const auto barrier =
       std::make_shared<run::StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
-  auto job = std::make_shared<Job>();
-  job->id = id;
-  job->spec = spec;
-  job->created_by = who.name;
-  job->reservation = *reservation;
-  job->gate = std::make_shared<run::PauseGate>(setup_.clock);
-  job->created_at = std::chrono::system_clock::now();
+  const auto job = std::make_shared<Job>(new_id(), spec, who.name, setup_.clock,
+                                         [this](Change change) { journal_.note(std::move(change)); });
   const auto begin = [&]() -> Result<JobSnapshot> {
-    auto planned = plan::make_plan(setup_.admission, spec, id);
+    auto planned = plan::make_plan(setup_.admission, spec, job->id());
     if (!planned) return tl::unexpected(planned.error());
     for (run::DevicePlan& device : planned->devices) give_grants(*reservation, device);
-    auto runs = create_runs(job, std::move(*planned), barrier);
+    auto runs = create_runs(*job, std::move(*planned), barrier);
     if (!runs) return tl::unexpected(runs.error());
-    job->runs = std::move(*runs);
+    job->set_runs(std::move(*runs), *reservation);
     return launch(job, *barrier);
   };
   Result<JobSnapshot> snapshot = fail(Errc::internal, "the job did not begin");
@@ -89,26 +86,25 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
 void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation) {
   barrier.abort();
   const Nanos end = util::system_clock().now() + kAbandon;
-  for (const auto& run : job->runs) (void)run->wait_until_finished(end - util::system_clock().now());
-  const std::lock_guard lock(mutex_);
-  std::erase(jobs_, job);
-  for (const auto& run : job->runs) registry_.add_ended(run, false, setup_.clock.now());
-  job->runs.clear();  // joins
-  budget_.give_back(reservation);
+  const Job::Runs runs = job->take_runs();  // joined when this returns
+  for (const auto& run : runs) (void)run->wait_until_finished(end - util::system_clock().now());
+  (void)table_.remove(job);
+  for (const auto& run : runs) registry_.add_ended(run, false, setup_.clock.now());
+  quota_.give_back(reservation);
 }
 
-Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_runs(
-    const JobPtr& job, plan::JobPlan plan, const std::shared_ptr<run::StartBarrier>& barrier) {
+Result<Job::Runs> JobService::Impl::create_runs(const Job& job, plan::JobPlan plan,
+                                                const std::shared_ptr<run::StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
   if (!registry_.make_room_for(names)) {
     return fail(Errc::exhausted,
                 fmt::format("jobs run on {} devices; that is the limit", DeviceTotalsRegistry::kMaxDevices));
   }
-  std::vector<std::shared_ptr<run::DeviceRun>> runs;
+  Job::Runs runs;
   for (auto& device : plan.devices) {
-    auto run = run::DeviceRun::create(environment_, {job->id, plan.spec.name}, plan.stages, std::move(device), barrier,
-                                      job->gate, [this] { wake(); });
+    auto run = run::DeviceRun::create(environment_, {job.id(), plan.spec.name}, plan.stages, std::move(device), barrier,
+                                      job.gate(), [this] { supervisor_.wake(); });
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
@@ -116,32 +112,23 @@ Result<std::vector<std::shared_ptr<run::DeviceRun>>> JobService::Impl::create_ru
 }
 
 Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier) {
+  const Job::Runs runs = job->runs();
   std::size_t waiters = 0;
-  for (const auto& run : job->runs) {
+  for (const auto& run : runs) {
     if (auto status = run->start(); !status) return tl::unexpected(status.error());
     waiters += run->waiters();
   }
-  barrier.await(waiters);  // not under the lock
-  for (const auto& run : job->runs) registry_.attach(run);
-  {
-    const std::lock_guard lock(mutex_);
-    job->sequence = ++last_sequence_;
-    jobs_.push_back(job);
-  }
-  write_behind_.put(record_of(view(job)));
+  barrier.await(waiters);
+  for (const auto& run : runs) registry_.attach(run);
+  table_.add(job);
+  if (auto status = journal_.accept(view(*job)); !status) return tl::unexpected(status.error());
   const Nanos start = barrier.set(waiters);
-  for (const auto& run : job->runs) run->began(start);
-  {
-    const std::lock_guard lock(mutex_);
-    job->started_at = std::chrono::system_clock::now();
-    job->started_now = setup_.clock.now();
-    job->transition(State::running);
-    publish_state(*job);
-    if (job->cancel_requested) stop(*job, State::cancelled);
-  }
+  for (const auto& run : runs) run->began(start);
+  job->begin();
+  if (!accepting_) job->stop(State::interrupted);  // after whoever shuts down told all that ran
   barrier.let_go();
-  wake();
-  return show(job);
+  supervisor_.wake();
+  return show(*job);
 }
 
 }  // namespace spliced::job

@@ -68,6 +68,12 @@ Listing listing_of(const store::StoredJob& job) {
   return out;
 }
 
+std::uint64_t errors_of(const run::DeviceSnapshot& device) {
+  std::uint64_t errors = 0;
+  for (const auto& op : device.ops) errors += op.errors;
+  return errors;
+}
+
 JobView view_of(JobSnapshot whole) {
   JobView out;
   const auto devices = std::make_shared<const std::vector<DeviceSnapshot>>(std::move(whole.devices));

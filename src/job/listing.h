@@ -23,6 +23,9 @@ struct Listing {
 // another for another device.
 [[nodiscard]] std::uint64_t name_key(std::string_view name);
 
+// Operations that failed.
+[[nodiscard]] std::uint64_t errors_of(const run::DeviceSnapshot& device);
+
 // What a snapshot takes of the memory, bytes; roughly.
 [[nodiscard]] std::size_t memory_of(const JobSnapshot& head, const std::vector<DeviceSnapshot>& devices);
 

@@ -73,8 +73,8 @@ plan::PlanReport JobService::validate(const JobSpec& spec, const access::Princip
   }
   return report;
 }
-std::vector<JobSummary> JobService::list(const JobFilter& filter) const {
-  return impl_->list(filter);
+JobPage JobService::list(const JobFilter& filter, const PageRange& range) const {
+  return impl_->list(filter, range);
 }
 Result<JobView> JobService::open(const std::string& id) const {
   return impl_->open(id);
@@ -124,10 +124,10 @@ bool JobService::stop_all(Nanos limit) {
   return impl_->stop_all(limit);
 }
 void JobService::on_state_change(std::function<void(const StateChange&)> listener) {
-  impl_->listener_ = std::move(listener);
+  impl_->listeners_.changed = std::move(listener);
 }
 void JobService::on_forgotten(std::function<void(const std::vector<std::string>&)> listener) {
-  impl_->forgotten_listener_ = std::move(listener);
+  impl_->listeners_.forgotten = std::move(listener);
 }
 
 std::vector<DeviceStatus> JobService::devices() const {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What callers do with jobs, and the end of all of them.
 #include "service_impl.h"
 
 #include <fmt/format.h>
@@ -16,143 +17,119 @@ using util::Result;
 
 namespace {
 
-constexpr Nanos kRecorderPause = util::kSecond;        // between two rounds of the recorder with nothing to do
-constexpr Nanos kLeastWait = util::kSecond / 10;       // for threads that have nothing to do but to give something back
-constexpr Nanos kSettle = util::kSecond;               // for what is under way when a job is paused
-constexpr Nanos kAskWhetherGone = util::kSecond / 10;  // of a client in wait(), whether it is still there
+constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
+constexpr Nanos kSettle = util::kSecond;          // for what is under way when a job is paused
+constexpr Nanos kStoreLimit = 5 * util::kSecond;  // for changes on their way to the store
+
+Nanos time_until(Nanos end) {
+  return std::max(Nanos{0}, end - util::system_clock().now());
+}
 
 }  // namespace
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
-      write_behind_(setup_.store, setup_.log),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_},
       watch_(setup_.admission, registry_),
-      budget_(setup_.limits),
-      last_tick_(setup_.clock.now()),
-      last_recording_(last_tick_.load()),
-      recorder_([this](const std::stop_token& stop) { record_changes(stop); }),
-      supervisor_([this](const std::stop_token& stop) { supervise(stop); }) {}
+      quota_(setup_.limits),
+      recent_(table_, setup_.limits.recent_bytes),
+      journal_({setup_.clock, setup_.log, setup_.store, setup_.document, setup_.limits.checkpoint}, table_, recent_,
+               listeners_),
+      supervisor_({setup_.clock, setup_.log, setup_.admission, setup_.limits.kept_jobs, setup_.limits.kept_time,
+                   pauses_, registry_, quota_, table_, recent_, journal_}) {}
 
 JobService::Impl::~Impl() {
-  supervisor_.request_stop();
-  wake();
-  recorder_.request_stop();
-  supervisor_.join();
-  recorder_.join();
-  // What closes a target uses this object. After stop_all() nothing is left to close.
-  changes_.clear();
-  jobs_.clear();
-  lingering_.clear();
+  supervisor_.stop();
+  journal_.stop();
+  // Runs use the supervisor until they are joined, and what closes a target does. After stop_all() nothing is left to
+  // close.
+  (void)supervisor_.take_lingering();
+  (void)table_.take_all();
   (void)setup_.admission.lookout().threads().wait_until_free(device::Lookout::kLimit);
 }
 
-JobService::Impl::JobPtr JobService::Impl::find(const std::string& id) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](auto& job) { return job->id == id; });
-  return found == jobs_.end() ? nullptr : *found;
+Result<JobPtr> JobService::Impl::find(const std::string& id) const {
+  JobPtr job = table_.find(id);
+  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  return job;
+}
+
+Result<JobPtr> JobService::Impl::find(const std::string& id, const access::Principal& who) const {
+  auto job = find(id);
+  if (!job) return job;
+  if (auto allowed = may_control(**job, who); !allowed) return tl::unexpected(allowed.error());
+  return job;
 }
 
 Result<JobSummary> JobService::Impl::wait(const std::string& id, Nanos timeout,
                                           const std::function<bool()>& gone) const {
-  const JobPtr job = find(id);
-  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
-  {
-    std::unique_lock lock(mutex_);
-    const auto over = [&] { return is_final(job->state) || !accepting_ || (gone && gone()); };
-    for (Nanos left = timeout; left > 0 && !over(); left -= kAskWhetherGone) {
-      changed_.wait_for(lock, std::chrono::nanoseconds(std::min(left, kAskWhetherGone)), over);
-    }
-  }
-  return summary(job);
-}
-
-// Called with the lock held. The supervisor, to be woken then, tells the devices, which takes a while.
-void JobService::Impl::stop(Job& job, State becomes) {
-  job.stop_state = becomes;
-  job.transition(State::stopping);
-  publish_state(job);
+  const auto job = find(id);
+  if (!job) return tl::unexpected(job.error());
+  (void)(*job)->wait_until_ended(timeout, [&] { return !accepting_ || (gone && gone()); });
+  return (*job)->summary();
 }
 
 Result<JobSummary> JobService::Impl::cancel(const std::string& id, const access::Principal& who) {
-  const JobPtr job = find(id);
-  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
-  if (auto allowed = may_control(*job, who); !allowed) return tl::unexpected(allowed.error());
-  {
-    const std::lock_guard lock(mutex_);
-    if (job->state == State::pending) job->cancel_requested = true;
-    if (job->state == State::running || job->state == State::paused) stop(*job, State::cancelled);
-  }
-  wake();
-  return summary(job);
+  const auto job = find(id, who);
+  if (!job) return tl::unexpected(job.error());
+  (*job)->cancel();
+  supervisor_.wake();
+  return (*job)->summary();
 }
 
 // The answer comes when nothing is done any more, or a device has kept it waiting.
 Result<JobSummary> JobService::Impl::pause(const std::string& id, const access::Principal& who) {
-  auto out = pause_or_resume(id, who, State::paused);
-  const JobPtr job = out ? find(id) : nullptr;
-  if (!job) return out;
-  std::vector<std::shared_ptr<run::DeviceRun>> runs;
-  {
-    const std::lock_guard lock(mutex_);
-    runs = job->runs;
-  }
+  const auto job = find(id, who);
+  if (!job) return tl::unexpected(job.error());
+  if (auto status = (*job)->pause_or_resume(State::paused); !status) return tl::unexpected(status.error());
+  supervisor_.wake();
+  const Job::Runs runs = (*job)->runs();
   const auto still = [&] { return std::all_of(runs.begin(), runs.end(), [](auto& run) { return run->still(); }); };
-  for (const Nanos end = util::system_clock().now() + kSettle; !still() && util::system_clock().now() < end;) {
+  for (const Nanos end = util::system_clock().now() + kSettle; !still() && time_until(end) > 0;) {
     for (const auto& run : runs) run->wake_workers();  // who sleeps until something is due
     std::this_thread::sleep_for(std::chrono::nanoseconds(kSettle / 200));
   }
-  return summary(job);
+  return (*job)->summary();
 }
 
 Result<JobSummary> JobService::Impl::resume(const std::string& id, const access::Principal& who) {
-  return pause_or_resume(id, who, State::running);
+  const auto job = find(id, who);
+  if (!job) return tl::unexpected(job.error());
+  if (auto status = (*job)->pause_or_resume(State::running); !status) return tl::unexpected(status.error());
+  supervisor_.wake();
+  return (*job)->summary();
 }
 
-Result<JobSummary> JobService::Impl::pause_or_resume(const std::string& id, const access::Principal& who,
-                                                     State wanted) {
-  const JobPtr job = find(id);
-  if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
-  if (auto allowed = may_control(*job, who); !allowed) return tl::unexpected(allowed.error());
-  {
-    const std::lock_guard lock(mutex_);
-    if (job->state != wanted) {
-      if (!may_follow(job->state, wanted) || job->state == State::pending) {
-        return util::refuse(util::Reason::not_running,
-                            fmt::format("job {} is {}; only one that is RUNNING can be paused, and one that is PAUSED "
-                                        "resumed",
-                                        id, state_name(job->state)));
-      }
-      wanted == State::paused ? job->gate->close() : job->gate->open();
-      job->transition(wanted);
-      publish_state(*job);
-    }
+util::Status JobService::Impl::forget(const std::string& id, const access::Principal& who) {
+  const auto job = find(id, who);
+  if (!job) return tl::unexpected(job.error());
+  if (const State state = (*job)->state(); !is_final(state)) {
+    return util::refuse(util::Reason::not_ended, fmt::format("job {} is {}; cancel it first", id, state_name(state)));
   }
-  wake();
-  return summary(job);
+  // What is still on its way to the store would bring the job back there.
+  if (!journal_.wait_until_delivered(kStoreLimit)) {
+    return fail(Errc::exhausted, "the state directory does not answer; try again later");
+  }
+  if (!table_.remove(*job)) return fail(Errc::not_found, fmt::format("there is no job {}", id));
+  recent_.drop(*job);
+  if (listeners_.forgotten) listeners_.forgotten({id});
+  if (journal_.erase(id)) return {};
+  return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
 }
 
 Telemetry JobService::Impl::telemetry() const {
   Telemetry out;
   out.devices = registry_.read(setup_.clock.now());
   out.departed = registry_.departed();
-  const std::lock_guard lock(mutex_);
-  for (const auto& job : jobs_) ++out.jobs[static_cast<std::size_t>(job->state)];
-  out.finished = finished_;
+  out.jobs = table_.count_states();
+  out.finished = supervisor_.finished();
   return out;
-}
-
-// The recorder comes round every second; when it has not, it is the recorder that is behind.
-Nanos JobService::Impl::record_delay() {
-  const Nanos silent = setup_.clock.now() - last_recording_ - kRecorderPause;
-  return std::max({Nanos{0}, silent, write_behind_.delay()});
 }
 
 void JobService::Impl::begin_shutdown() {
   accepting_ = false;
-  const std::lock_guard lock(mutex_);
-  changed_.notify_all();
+  journal_.shut_down();
 }
 
 // Threads that look at devices, or close them.
@@ -171,42 +148,42 @@ bool JobService::Impl::wait_for_threads(Nanos limit) {
 bool JobService::Impl::stop_all(Nanos limit) {
   const Nanos end = util::system_clock().now() + limit;
   bool all_left = stop_jobs(limit);
-  all_left = wait_for_threads(std::max<Nanos>(end - util::system_clock().now(), kLeastWait)) && all_left;
-  if (write_behind_.pending() > 0) write_behind_.retry();
-  if (const std::size_t left = write_behind_.pending(); left > 0) {
+  all_left = wait_for_threads(std::max(time_until(end), kLeastWait)) && all_left;
+  if (journal_.pending() > 0) journal_.retry();
+  if (const std::size_t left = journal_.pending(); left > 0) {
     setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));
   }
   return all_left;
 }
 
+// A job that is being submitted is stopped by whoever submits it: see launch().
 bool JobService::Impl::stop_jobs(Nanos limit) {
+  const Nanos end = util::system_clock().now() + limit;
   begin_shutdown();
-  std::unique_lock lock(mutex_);
-  const auto done = [&] {
-    // In every round: a job that was being submitted may begin only now.
-    for (const auto& job : jobs_) {
-      if (job->state == State::running || job->state == State::paused) stop(*job, State::interrupted);
-    }
-    return budget_.running() == 0 && changes_.empty() && !delivering_ && lingering_.empty();
-  };
-  wake();
-  if (changed_.wait_for(lock, std::chrono::nanoseconds(limit), done)) return true;
-  // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them.
-  const std::deque<JobPtr> jobs = jobs_;
-  const std::vector<Change> changes = changes_;  // of jobs that did end; the recorder may be stuck, too
-  lock.unlock();
-  for (const auto& change : changes) {
-    if (change.record) write_behind_.put(record_of(*change.record));
-  }
-  for (const auto& job : jobs) {
-    JobView shown = view(job);
+  for (const JobPtr& job : table_.active()) job->stop(State::interrupted);
+  supervisor_.wake();
+  // In this order: a job gives back what it had, is told as ended, and is recorded.
+  const bool all_left = quota_.wait_until_free(time_until(end)) && table_.wait_until_ended(time_until(end)) &&
+                        journal_.wait_until_delivered(time_until(end)) &&
+                        journal_.wait_until_none_waits(time_until(end)) &&
+                        supervisor_.wait_until_none_lingers(time_until(end));
+  if (!all_left) record_those_that_are_stuck();
+  return all_left;
+}
+
+// Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them. The journal may be
+// stuck, too.
+void JobService::Impl::record_those_that_are_stuck() {
+  const auto active = table_.active();
+  journal_.put_undelivered();
+  for (const JobPtr& job : active) {
+    JobView shown = view(*job);
     if (is_final(shown.head.state)) continue;
     shown.head.state = State::interrupted;
     shown.head.reason = "the daemon was stopped while a device did not answer";
     shown.head.ended_at = std::chrono::system_clock::now();
-    write_behind_.put(record_of(shown));
+    journal_.put(shown);
   }
-  return false;
 }
 
 }  // namespace spliced::job

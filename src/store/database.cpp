@@ -26,6 +26,10 @@ std::string column(sqlite3_stmt* statement, int index) {
 
 util::Status error_of(sqlite3* database, const char* what) {
   const int code = sqlite3_errcode(database) & 0xff;
+  if (code == SQLITE_BUSY) {
+    return util::fail(util::Errc::system,
+                      fmt::format("{}: another write has not ended; the state directory is slow", what));
+  }
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return damaged(sqlite3_errmsg(database));
   return util::fail(util::Errc::system, fmt::format("{}: {}", what, sqlite3_errmsg(database)));
 }
@@ -39,8 +43,30 @@ util::Status execute_on(sqlite3* database, const char* sql, const char* what) {
   return status;
 }
 
-bool DocumentReader::read(Place& place, std::string& out) {
-  const std::lock_guard lock(mutex_);
+bool DocumentReader::read(Place& place, std::string& out, util::Nanos limit) {
+  struct Reading {
+    Place place;
+    std::string piece, error;
+    bool more = false;
+  };
+  const auto reading = std::make_shared<Reading>(Reading{place, {}, {}, false});
+  const bool ended = delegate_.run(
+      [this, reading] {
+        try {
+          reading->more = read_here(reading->place, reading->piece);
+        } catch (const std::runtime_error& error) {
+          reading->error = error.what();
+        }
+      },
+      limit);
+  if (!ended) throw std::runtime_error("the state directory does not answer");
+  if (!reading->error.empty()) throw std::runtime_error(reading->error);
+  place = std::move(reading->place);
+  out += reading->piece;
+  return reading->more;
+}
+
+bool DocumentReader::read_here(Place& place, std::string& out) {
   if (!place.text) place.text = text_of(place.job);
   if (*place.text == 0) return read_old(place.job, place.number++, out);
   const Statement statement =

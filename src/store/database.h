@@ -5,12 +5,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "spliced/util/clock.h"
+#include "spliced/util/delegate.h"
 #include "spliced/util/result.h"
 
 namespace spliced::store {
@@ -38,10 +39,12 @@ void text(const Statement& statement, int index, std::string_view value);
 // Executes statements; rolls back the transaction that they may have begun when one fails.
 [[nodiscard]] util::Status execute_on(sqlite3* database, const char* sql, const char* what);
 
-// Reads documents over a connection of its own, so that no reader waits for a long document to be written. Thread-safe.
-// Throws std::runtime_error.
+// Reads documents over a connection of its own, so that no reader waits for a long document to be written, and on a
+// thread of its own, so that none waits for a disk that does not answer. Thread-safe. Throws std::runtime_error.
 class DocumentReader {
  public:
+  static constexpr util::Nanos kLimit = 2 * util::kSecond;  // for one piece
+
   explicit DocumentReader(sqlite3* database) : database_(database) {}
 
   // Where somebody is in a document.
@@ -51,15 +54,17 @@ class DocumentReader {
     std::int64_t number = 0;
   };
   // Appends the next piece; returns whether there is more.
-  bool read(Place& place, std::string& out);
+  bool read(Place& place, std::string& out, util::Nanos limit = kLimit);
 
  private:
+  // These are called on the thread.
+  bool read_here(Place& place, std::string& out);
   [[nodiscard]] std::int64_t text_of(const std::string& job);
   bool read_old(const std::string& job, std::int64_t number, std::string& out);
   [[nodiscard]] std::runtime_error error() const;
 
-  std::mutex mutex_;
   const std::unique_ptr<sqlite3, Close> database_;
+  util::Delegate delegate_{"store-reader"};
 };
 
 }  // namespace spliced::store

@@ -6,6 +6,7 @@ namespace {
 
 class NullStore final : public JobStore {
  public:
+  util::Status accept(const StoredJob&) override { return {}; }
   util::Status put(const StoredJob&) override { return {}; }
   util::Status erase(const std::string&) override { return {}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }

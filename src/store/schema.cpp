@@ -14,12 +14,14 @@ using util::Status;
 namespace {
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 4;
+constexpr int kSchemaVersion = 5;
 // A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
 // newest. The number of a row is the job's place in the order of jobs. `document` is where earlier versions had it:
 // what they stored is read from there.
 constexpr const char* kSchema = R"(
+PRAGMA auto_vacuum=INCREMENTAL;
 PRAGMA journal_mode=WAL;
+PRAGMA journal_size_limit=16777216;
 PRAGMA synchronous=NORMAL;
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -31,7 +33,7 @@ CREATE TABLE IF NOT EXISTS pieces (
   text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
 CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
 DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
-PRAGMA user_version=4;
+PRAGMA user_version=5;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -50,21 +52,32 @@ COMMIT;
 )";
 constexpr const char* kFromVersion3 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN created_by TEXT; PRAGMA user_version=4; COMMIT;";
+constexpr const char* kFromVersion4 = "PRAGMA user_version=5;";  // see give_back_room()
 constexpr const char* kProbe =
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
     "target_count, destructive, progress, errors, text, created_by, number, piece FROM jobs JOIN pieces USING (text)";
 constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
 
-// Every page and the index, where that takes moments; a larger one shows its damage when its rows are read.
-Status check_pages(sqlite3* database) {
+util::Result<sqlite3_int64> bytes_of(sqlite3* database) {
   const Statement size =
       prepare_on(database, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
-  if (!size || sqlite3_step(size.get()) != SQLITE_ROW) return error_of(database, "read the state database");
-  if (sqlite3_column_int64(size.get(), 0) > kCheckedBytes) return {};
+  if (size && sqlite3_step(size.get()) == SQLITE_ROW) return sqlite3_column_int64(size.get(), 0);
+  return tl::unexpected(error_of(database, "read the state database").error());
+}
+
+// Every page and the index, where that takes moments; a larger one shows its damage when its rows are read.
+Status check_pages(sqlite3* database, sqlite3_int64 bytes) {
+  if (bytes > kCheckedBytes) return {};
   const Statement check = prepare_on(database, "PRAGMA integrity_check(1)");
   if (!check || sqlite3_step(check.get()) != SQLITE_ROW) return error_of(database, "check the state database");
   const std::string found = column(check.get(), 0);
   return found == "ok" ? Status() : damaged(found);
+}
+
+// So that a database of an earlier version shrinks when jobs are forgotten, too: all of it is written anew.
+Status give_back_room(sqlite3* database, sqlite3_int64 bytes) {
+  if (bytes > kCheckedBytes) return {};
+  return execute_on(database, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", "tidy up the state database");
 }
 
 int schema_version(sqlite3* database) {
@@ -75,17 +88,22 @@ int schema_version(sqlite3* database) {
 }  // namespace
 
 Status prepare_schema(sqlite3* database) {
-  if (auto status = check_pages(database); !status) return status;
+  const auto bytes = bytes_of(database);
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (auto status = check_pages(database, *bytes); !status) return status;
   const int version = schema_version(database);
   if (version < 0) return error_of(database, "read the state database");
   if (version > kSchemaVersion) {
     return util::fail(util::Errc::system, fmt::format("the state database has version {}; this program knows up to {}",
                                                       version, kSchemaVersion));
   }
-  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3};
+  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4};
   for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
     const char* step = steps.at(static_cast<std::size_t>(from) - 1);
     if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;
+  }
+  if (version >= 1 && version < 5) {
+    if (auto status = give_back_room(database, *bytes); !status) return status;
   }
   if (auto status = execute_on(database, kSchema, "prepare the state database"); !status) return status;
   // Prepared without an error, each column is there.

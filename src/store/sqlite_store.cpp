@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "database.h"
+#include "rows.h"
 #include "schema.h"
 #include "spliced/store/job_store.h"
 
@@ -20,29 +21,9 @@ using util::Errc;
 using util::fail;
 using util::Status;
 
-constexpr int kBusyLimit = 2000;  // milliseconds
-
-std::int64_t to_ms(util::WallTime when) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
-}
-util::WallTime from_ms(std::int64_t ms) {
-  return util::WallTime(std::chrono::milliseconds(ms));
-}
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const auto& part : parts) out += part + '\0';
-  return out;
-}
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find(separator, at);
-    out.push_back(text.substr(at, end - at));
-    at = end == text.npos ? text.size() : end + 1;
-  }
-  return out;
-}
+constexpr int kBusyLimit = 2000;                                      // milliseconds
+constexpr const char* kGiveBack = "PRAGMA incremental_vacuum(1024)";  // pages
+constexpr int kAcceptBusyLimit = 750;                                 // a client waits for it
 
 class SqliteStore final : public JobStore {
  public:
@@ -58,13 +39,14 @@ class SqliteStore final : public JobStore {
   }
 
   // Once the database is as it should be.
-  Status open_reader(const std::string& path) {
-    sqlite3* database = nullptr;
-    const int opened = sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
-    reader_ = std::make_shared<DocumentReader>(database);
-    if (opened != SQLITE_OK) return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));
-    sqlite3_busy_timeout(database, kBusyLimit);
-    return {};
+  Status open_others(const std::string& path) {
+    auto reader = open_again(path, kBusyLimit);
+    if (!reader) return tl::unexpected(reader.error());
+    reader_ = std::make_shared<DocumentReader>(reader->release());
+    auto acceptor = open_again(path, kAcceptBusyLimit);
+    if (!acceptor) return tl::unexpected(acceptor.error());
+    acceptor_ = std::move(*acceptor);
+    return execute_on(acceptor_.get(), "PRAGMA synchronous=FULL", "prepare the state database");
   }
 
   // A document is made and laid down piece by piece, so that others can write meanwhile; then it takes the place of the
@@ -75,7 +57,7 @@ class SqliteStore final : public JobStore {
     const std::lock_guard lock(mutex_);
     if (status) status = execute("BEGIN IMMEDIATE", "store a job");
     if (status) {
-      status = put_row(job, newest);
+      status = put_row(database_, job, newest);
       // No row changed: the job has ended, and stays as it is.
       const bool taken = status && sqlite3_changes(database_) > 0;
       if (taken && newest != 0) status = drop("DELETE FROM pieces WHERE job=? AND text<>?", job.id, newest);
@@ -86,26 +68,50 @@ class SqliteStore final : public JobStore {
     return status;
   }
 
+  // Over a connection of its own, whose commits reach the disk, so that no new job waits for the document of another.
+  Status accept(const StoredJob& job) override {
+    const std::lock_guard lock(accept_mutex_);
+    sqlite3* const database = acceptor_.get();
+    if (auto status = execute_on(database, "BEGIN IMMEDIATE", "record a new job"); !status) return status;
+    const std::int64_t newest = job.document ? next_text_++ : 0;
+    Status status;
+    try {
+      const util::Pieces next = job.document ? job.document() : util::Pieces();
+      bool more = job.document != nullptr;
+      for (std::int64_t number = 0; more && status; ++number) {
+        std::string piece;
+        more = next(piece);
+        status = put_piece(database, job.id, newest, number, piece);
+      }
+    } catch (const std::exception& failure) {
+      status = fail(Errc::internal, fmt::format("record a new job: {}", failure.what()));
+    }
+    if (status) status = put_row(database, job, newest);
+    if (status) status = execute_on(database, "COMMIT", "record a new job");
+    if (!status) sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
+    return status;
+  }
+
   Status erase(const std::string& id) override {
     const std::lock_guard lock(mutex_);
     if (auto status = execute("BEGIN IMMEDIATE", "forget a job"); !status) return status;
     auto status = drop("DELETE FROM jobs WHERE id=?", id);
     if (status) status = drop("DELETE FROM pieces WHERE job=?", id);
-    return finish(std::move(status), "forget a job");
+    status = finish(std::move(status), "forget a job");
+    // Its room is given back bit by bit; what is left of it next time.
+    if (status) (void)execute(kGiveBack, "give room back");
+    return status;
   }
 
   util::Result<std::vector<StoredJob>> load(std::size_t limit) override {
     const std::lock_guard lock(mutex_);
     // saved_ms lies behind the document in rows of earlier versions: it is fetched only where it matters.
-    const Statement statement = prepare(
-        "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
-        "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END, "
-        "rowid, created_by FROM jobs ORDER BY rowid DESC LIMIT ?");
+    const Statement statement = prepare(kSelectNewest);
     if (!statement) return tl::unexpected(error("load jobs").error());
     sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(limit));
     std::vector<StoredJob> jobs;
     int step = SQLITE_DONE;
-    while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) jobs.push_back(row(statement.get()));
+    while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) jobs.push_back(row_of(statement.get()));
     if (step != SQLITE_DONE) return tl::unexpected(error("load jobs").error());
     std::reverse(jobs.begin(), jobs.end());
     return jobs;
@@ -118,6 +124,15 @@ class SqliteStore final : public JobStore {
   }
 
  private:
+  using Connection = std::unique_ptr<sqlite3, Close>;
+  static util::Result<Connection> open_again(const std::string& path, int busy_limit) {
+    sqlite3* database = nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    Connection out(database);
+    if (opened != SQLITE_OK) return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));
+    sqlite3_busy_timeout(database, busy_limit);
+    return out;
+  }
   Statement prepare(const char* sql) { return prepare_on(database_, sql); }
   Status execute(const char* sql, const char* what) { return execute_on(database_, sql, what); }
   // Ends a transaction: all of it when it went well.
@@ -127,44 +142,7 @@ class SqliteStore final : public JobStore {
     return status;
   }
   Status drop(const char* sql, const std::string& id, std::int64_t number = 0) {
-    const Statement statement = prepare(sql);
-    if (!statement) return error("forget a job");
-    text(statement, 1, id);
-    if (number != 0) sqlite3_bind_int64(statement.get(), 2, number);
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("forget a job");
-  }
-
-  Status put_row(const StoredJob& job, std::int64_t newest) {
-    const Statement statement = prepare(
-        "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, "
-        "document, "
-        "saved_ms, targets, target_count, destructive, progress, errors, text, created_by) "
-        "VALUES (?17,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?16,?18) ON CONFLICT(id) DO UPDATE SET "
-        "name=excluded.name, "
-        "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
-        "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
-        "target_count=excluded.target_count, destructive=excluded.destructive, progress=excluded.progress, "
-        "errors=excluded.errors, text=COALESCE(excluded.text, jobs.text) WHERE jobs.ended_ms IS NULL");
-    if (!statement) return error("store a job");
-    text(statement, 1, job.id);
-    text(statement, 2, job.name);
-    text(statement, 3, job.state);
-    text(statement, 4, job.verdict);
-    text(statement, 5, job.reason);
-    sqlite3_bind_int64(statement.get(), 6, to_ms(job.created_at));
-    if (job.started_at) sqlite3_bind_int64(statement.get(), 7, to_ms(*job.started_at));
-    if (job.ended_at) sqlite3_bind_int64(statement.get(), 8, to_ms(*job.ended_at));
-    text(statement, 9, join(job.devices));
-    sqlite3_bind_int64(statement.get(), 10, to_ms(job.saved_at));
-    text(statement, 11, join(job.targets));
-    sqlite3_bind_int64(statement.get(), 12, static_cast<std::int64_t>(job.target_count));
-    if (job.destructive) sqlite3_bind_int(statement.get(), 13, *job.destructive ? 1 : 0);
-    if (job.progress) sqlite3_bind_double(statement.get(), 14, *job.progress);
-    if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
-    if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
-    if (job.sequence != 0) sqlite3_bind_int64(statement.get(), 17, static_cast<std::int64_t>(job.sequence));
-    text(statement, 18, job.created_by);
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
+    return drop_rows(database_, sql, id, number);
   }
 
   // Called without the lock.
@@ -175,56 +153,20 @@ class SqliteStore final : public JobStore {
       for (std::int64_t number = 0; more; ++number) {
         std::string piece;
         more = next(piece);
-        if (auto status = put_piece(job.id, newest, number, piece); !status) return status;
+        const std::lock_guard lock(mutex_);
+        if (auto status = put_piece(database_, job.id, newest, number, piece); !status) return status;
       }
       return {};
     } catch (const std::exception& failure) {
       return fail(Errc::internal, fmt::format("store a job: {}", failure.what()));
     }
   }
-  Status put_piece(const std::string& id, std::int64_t newest, std::int64_t number, const std::string& piece) {
-    const std::lock_guard lock(mutex_);
-    const Statement statement = prepare("INSERT INTO pieces VALUES (?,?,?,?)");
-    if (!statement) return error("store a job");
-    sqlite3_bind_int64(statement.get(), 1, newest);
-    sqlite3_bind_int64(statement.get(), 2, number);
-    text(statement, 3, id);
-    sqlite3_bind_blob(statement.get(), 4, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
-    return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error("store a job");
-  }
   Status error(const char* what) { return error_of(database_, what); }
-
-  static std::optional<util::WallTime> time_column(sqlite3_stmt* statement, int index) {
-    if (sqlite3_column_type(statement, index) == SQLITE_NULL) return std::nullopt;
-    return from_ms(sqlite3_column_int64(statement, index));
-  }
-  static StoredJob row(sqlite3_stmt* statement) {
-    StoredJob job;
-    job.id = column(statement, 0);
-    job.name = column(statement, 1);
-    job.state = column(statement, 2);
-    job.verdict = column(statement, 3);
-    job.reason = column(statement, 4);
-    job.created_at = from_ms(sqlite3_column_int64(statement, 5));
-    job.started_at = time_column(statement, 6);
-    job.ended_at = time_column(statement, 7);
-    // Earlier versions, which had no counts, put lines.
-    const bool counted = sqlite3_column_type(statement, 10) != SQLITE_NULL;
-    job.devices = split(column(statement, 8), counted ? '\0' : '\n');
-    job.targets = split(column(statement, 9), '\0');
-    job.target_count = counted ? static_cast<std::size_t>(sqlite3_column_int64(statement, 10)) : job.devices.size();
-    const auto known = [&](int index) { return sqlite3_column_type(statement, index) != SQLITE_NULL; };
-    if (known(11)) job.destructive = sqlite3_column_int(statement, 11) != 0;
-    if (known(12)) job.progress = sqlite3_column_double(statement, 12);
-    if (known(13)) job.errors = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 13));
-    job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
-    job.sequence = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 15));
-    job.created_by = column(statement, 16);
-    return job;
-  }
 
   std::mutex mutex_;
   sqlite3* database_;
+  std::mutex accept_mutex_;
+  Connection acceptor_;
   std::atomic<std::int64_t> next_text_{1};
   std::shared_ptr<DocumentReader> reader_;  // those that read documents may outlive the store
 };
@@ -241,7 +183,7 @@ util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& pat
   }
   sqlite3_busy_timeout(database, kBusyLimit);
   if (auto status = store->initialize(); !status) return tl::unexpected(util::with_context(status.error(), path));
-  if (auto status = store->open_reader(path); !status) return tl::unexpected(status.error());
+  if (auto status = store->open_others(path); !status) return tl::unexpected(status.error());
   return store;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "write_behind.h"
-#include "spliced/util/message_id.h"
 
 #include <fmt/format.h>
 
@@ -10,30 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "kept_text.h"
+#include "spliced/util/message_id.h"
+
 namespace spliced::store {
-namespace {
-
-// The whole text, or nothing when it is longer than `limit`.
-std::shared_ptr<const std::string> text_of(const Document& document, std::size_t limit) {
-  auto text = std::make_shared<std::string>();
-  const util::Pieces next = document();
-  for (bool more = true; more;) {
-    more = next(*text);
-    if (text->size() > limit) return nullptr;
-  }
-  return text;
-}
-
-util::Pieces read(const std::shared_ptr<const std::string>& text) {
-  return [text, at = std::size_t{0}](std::string& out) mutable {
-    out.append(*text, at, util::kPieceBytes);
-    at = std::min(text->size(), at + util::kPieceBytes);
-    return at < text->size();
-  };
-}
-
-}  // namespace
-
 void WriteBehind::put(const StoredJob& record) {
   bool failing = false;
   {
@@ -42,7 +21,6 @@ void WriteBehind::put(const StoredJob& record) {
     // As in the store itself: what is forgotten or has ended stays so.
     if (known != pending_.end() && (known->second.erased || known->second.record.ended_at)) return;
     Entry& entry = pending_[record.id];
-    if (known == pending_.end()) entry.stored = !record.is_new;
     kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record = record;
     ++entry.change;
@@ -53,7 +31,6 @@ void WriteBehind::put(const StoredJob& record) {
   keep_document(record.id);
 }
 
-// A document holds on to the workers that it tells of; what has to wait is kept as a text.
 void WriteBehind::keep_document(const std::string& id) {
   Document document;
   std::uint64_t change = 0;
@@ -71,7 +48,7 @@ void WriteBehind::keep_document(const std::string& id) {
   const auto found = pending_.find(id);
   if (found == pending_.end() || found->second.change != change) return;
   found->second.record.document = nullptr;
-  if (text) found->second.record.document = [text] { return read(text); };
+  if (text) found->second.record.document = read_again(text);
   found->second.bytes = text ? text->size() : 0;
   kept_bytes_ += found->second.bytes;
 }
@@ -93,7 +70,6 @@ bool WriteBehind::erase(const std::string& id) {
     ++entry.change;
     kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record.document = nullptr;
-    if (!entry.stored) pending_.erase(id);
     count_ = pending_.size();
     if (failing_) return !pending_.contains(id);
   }
@@ -144,12 +120,9 @@ void WriteBehind::flush(const std::string& id) {
 // Logged when it begins and when it is over, not for every try.
 void WriteBehind::report_outcome(const std::string& id, std::uint64_t change, const util::Status& status) {
   const auto found = pending_.find(id);
-  if (found != pending_.end() && status) {
-    found->second.stored = true;
-    if (found->second.change == change) {
-      kept_bytes_ -= found->second.bytes;
-      pending_.erase(found);
-    }
+  if (found != pending_.end() && status && found->second.change == change) {
+    kept_bytes_ -= found->second.bytes;
+    pending_.erase(found);
   }
   count_ = pending_.size();
   if (!status && !failing_) {

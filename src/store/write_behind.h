@@ -40,7 +40,6 @@ class WriteBehind {
     StoredJob record;
     std::size_t bytes = 0;  // of the document that is kept
     bool erased = false;
-    bool stored = true;        // the store may know the job
     std::uint64_t change = 0;  // which one of this entry
     util::Nanos since = util::system_clock().now();
   };

@@ -200,31 +200,43 @@ class End(TestCase):
     def test_what_a_full_state_directory_did_not_take_is_recorded_later(self):
         directory = self.directory()
         (directory / "state").mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory / "state"], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", directory / "state"], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", directory / "state"])
         (directory / "target").write_bytes(bytes(4096))
         daemon = self.daemon(directory=directory)
+        # Their ends will find no room, whatever room the log of the database has of its own.
+        jobs = [daemon.submit(targets=[str(directory / f"s{i}")], destructive=True, workload={
+            "rw": "write", "size": "64k", "runtime": "1h", "time_based": True, "rate_iops": 10, "direct": False}) for i in range(8)]
         filler = directory / "state" / "filler"
         with open(filler, "wb", buffering=0) as file:
             with contextlib.suppress(OSError):
                 while file.write(bytes(4096)):
                     pass
-        # The log of the database has some room of its own at first.
-        jobs = []
-        while "tried again" not in daemon.log_path.read_text():
-            jobs.append(daemon.run(targets=[str(directory / "target")], workload={"rw": "read", "direct": False}))
-            self.assertEqual("PASS", jobs[-1]["verdict"])
+        definition = {"targets": [str(directory / "target")], "workload": {"rw": "read", "direct": False}}
+        accepted = []
+        refused = daemon.call("POST", "/v1/jobs", definition)
+        while refused.status == 201:
+            accepted.append(daemon.wait(refused.json["id"])["id"])
+            refused = daemon.call("POST", "/v1/jobs", definition)
+        self.assertEqual(503, refused.status, refused.raw)
+        self.assertIn("cannot be recorded", refused.json["detail"])
+        for job in jobs:
+            daemon.call("POST", f"/v1/jobs/{job['id']}:cancel", "")
+            self.assertEqual("CANCELLED", daemon.wait(job["id"])["state"])
+        await_true(lambda: "tried again" in daemon.log_path.read_text(), "the daemon to say so")
         ready = lambda: daemon.call("GET", "/readyz")  # noqa: E731
         await_true(lambda: ready().status == 503, "the daemon to be behind with its records", 15)
         self.assertRegex(ready().raw.decode(), r"^the records of jobs have been waiting for \d+ s\n$")
         filler.unlink()
         await_true(lambda: "takes records again" in daemon.log_path.read_text(), "the records to be written")
         await_true(lambda: ready().status == 200, "the daemon to be ready again")
+        accepted.append(daemon.run(**definition)["id"])
         os.kill(daemon.pid(), signal.SIGKILL)
         daemon.process.wait()
         again = self.daemon(directory=directory)
         for job in jobs:
-            self.assertEqual("PASS", again.call("GET", f"/v1/jobs/{job['id']}").json["verdict"])
+            self.assertEqual("CANCELLED", again.call("GET", f"/v1/jobs/{job['id']}").json["state"])
+        self.assertEqual({*accepted, *(job["id"] for job in jobs)}, {job["id"] for job in again.call("GET", "/v1/jobs?page_size=500").json["jobs"]})
         again.stop()
 
     def test_a_waiting_client_is_answered_at_the_end(self):
@@ -292,7 +304,7 @@ class FewThreads(TestCase):
         self.assertGreater(ended, 1)
 
     def test_with_few_jobs_are_refused_and_the_daemon_ends_in_order(self):
-        for limit in (9, 12, 20):
+        for limit in (11, 14, 20):
             with self.subTest(limit):
                 directory, command = self.command(limit)
                 process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

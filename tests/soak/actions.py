@@ -69,7 +69,9 @@ class Client(Actor):
             free = [stack.enter_context(loop.used_for_a_job()) for loop in loops]
             if definition["destructive"] and not all(free):
                 return None
-            answer = self.call("POST", "/v1/jobs", definition, (201, 409, 422, 429))
+            # A job that cannot be recorded is not accepted.
+            full = (503,) if time.monotonic() - self.world.state_full < 20 else ()
+            answer = self.call("POST", "/v1/jobs", definition, (201, 409, 422, 429, *full))
         if answer.status == 201:
             self.jobs.accept(answer.json)
         return answer

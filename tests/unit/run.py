@@ -3,7 +3,7 @@
 """Runs the unit tests of a build, each suite in a process of its own, some beside each other:
   run.py --bin build/release/bin [--jobs N] [PATTERN...]
 A process for each test, as ctest has it, would take more time to start than the tests do, above all under a sanitizer.
-PATTERN: a program, or a suite of one, such as unit_job or unit_job.Budget."""
+PATTERN: a program, or a suite of one, such as unit_job or unit_job.Quota."""
 import argparse
 import concurrent.futures
 import fnmatch

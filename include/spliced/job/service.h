@@ -2,6 +2,7 @@
 // The one door to jobs and devices: what HTTP, D-Bus and the metrics are adapters of.
 #pragma once
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ inline constexpr std::uint64_t kOwnDescriptors = 512;
 struct ServiceLimits {
   std::size_t running_jobs = 256;
   std::size_t worker_threads = 4096;            // of all running jobs
-  std::size_t kept_jobs = 1000;                 // ended jobs that can still be asked for
+  std::size_t kept_jobs = 10'000;               // ended jobs that can still be asked for,
   util::Nanos checkpoint = 10 * util::kSecond;  // between two records of what a running job has done
   std::uint64_t buffer_bytes = 4ULL << 30;      // of all running jobs
   // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
@@ -36,6 +37,7 @@ struct ServiceLimits {
   std::uint64_t largest_pipe = engine::largest_pipe();
   util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
   std::uint64_t descriptors = descriptors_for_jobs();  // of each device of a job
+  util::Nanos kept_time = 0;                           // and for how long after their end; 0: for ever
   // Of the figures of those jobs that ended last, which are shown without the store. Bytes.
   std::size_t recent_bytes = 16 << 20;
 };
@@ -55,7 +57,18 @@ struct ServiceSetup {
 
 struct JobFilter {
   std::optional<State> state;
-  std::string device;  // kernel name or path; "" for any
+  std::string device;   // kernel name or path; "" for any
+  bool active = false;  // only those that have not ended
+};
+
+// A part of a list.
+struct PageRange {
+  std::optional<std::uint64_t> before;  // from the newest job on whose JobSummary::sequence is less than this
+  std::size_t size = std::numeric_limits<std::size_t>::max();
+};
+struct JobPage {
+  std::vector<JobSummary> jobs;  // newest first
+  bool more = false;             // there are others after the last
 };
 
 struct StateChange {
@@ -82,7 +95,8 @@ class JobService {
   [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
   // What submit() would say to the same caller.
   [[nodiscard]] plan::PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
-  [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const;  // newest first
+  [[nodiscard]] JobPage list(const JobFilter& filter, const PageRange& range) const;
+  [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const { return list(filter, {}).jobs; }
   // The job to be read piece by piece, whatever its size.
   [[nodiscard]] util::Result<JobView> open(const std::string& id) const;
   // All of it at once, for jobs that are known to be small; of one whose document is in the store, the head alone.

@@ -32,7 +32,6 @@ struct StoredJob {
   std::optional<bool> destructive;  // these three: unknown of what an earlier version stored
   std::optional<double> progress;
   std::optional<std::uint64_t> errors;
-  bool is_new = false;      // nothing of the job can be in the store yet
   Document document;        // none: what is stored of the job stays as it is
   util::WallTime saved_at;  // when all of this was so
 };
@@ -41,6 +40,9 @@ struct StoredJob {
 class JobStore {
  public:
   virtual ~JobStore() = default;
+  // A job that is new: without an error it is on the disk, whatever happens from then on; with one, nothing of it is in
+  // the store. Waits for no other call.
+  [[nodiscard]] virtual util::Status accept(const StoredJob& job) = 0;
   // New, or in the place of what was put before; a job that was put as ended stays as it is.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
   [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;

@@ -3,162 +3,163 @@
 
 #include <gtest/gtest.h>
 
-#include <stdexcept>
+#include <future>
+
+#include "fakes.h"
 
 namespace spliced::job {
 namespace {
 
-constexpr std::array<State, kStates> kAll{State::pending, State::running,   State::stopping,   State::succeeded,
-                                          State::failed,  State::cancelled, State::interrupted};
+using testing::kPatienceNanos;
 
-TEST(MayFollow, IsTheTableOfTheStateMachine) {
-  for (const State from : kAll) {
-    for (const State to : kAll) {
-      const bool forward = (from == State::pending && (to == State::running || to == State::stopping)) ||
-                           (from == State::running && to == State::stopping);
-      const bool expected = !is_final(from) && (is_final(to) || forward);
-      EXPECT_EQ(may_follow(from, to), expected) << state_name(from) << " to " << state_name(to);
-    }
+struct JobTest : ::testing::Test {
+  std::shared_ptr<Job> make() {
+    JobSpec spec;
+    spec.name = "a name";
+    spec.targets = {"/dev/sda"};
+    return std::make_shared<Job>("id", spec, "uid:0", clock, [this](Change change) {
+      told.push_back(change.change.state);
+      last = std::move(change);
+    });
   }
+  void conclude(Job& job, std::vector<DeviceEnd> ends = {{"sda", State::succeeded, Verdict::pass, ""}}) {
+    job.conclude(std::move(ends), clock.now(), WallTime(std::chrono::seconds(100)), [](State, Verdict) {});
+  }
+  static JobView whole_of(const std::shared_ptr<Job>& job) {
+    JobSnapshot snapshot = job->view().head;
+    snapshot.devices.resize(2);
+    return view_of(std::move(snapshot));
+  }
+  static Listing listing_of(const std::shared_ptr<Job>& job) { return {job->summary(), {name_key("sda")}}; }
+
+  testing::FakeClock clock;
+  std::vector<State> told;
+  Change last;
+};
+
+TEST_F(JobTest, TellsWhatBecomesOfItInOrder) {
+  const auto job = make();
+  EXPECT_EQ(job->state(), State::pending);
+  job->begin();
+  EXPECT_TRUE(job->pause_or_resume(State::paused));
+  EXPECT_TRUE(job->pause_or_resume(State::paused)) << "idempotent";
+  EXPECT_TRUE(job->pause_or_resume(State::running));
+  job->cancel();
+  job->cancel();
+  clock.advance(9 * util::kSecond);
+  conclude(*job, {{"sda", State::stopping, Verdict::none, ""}});
+  EXPECT_EQ(told, (std::vector{State::running, State::paused, State::running, State::stopping, State::cancelled}));
+  EXPECT_EQ(last.ended, job);
+  EXPECT_EQ(last.log_line, "job id (a name): CANCELLED: cancelled on request");
+  ASSERT_TRUE(last.record);
+  EXPECT_EQ(last.record->head.state, State::cancelled);
+  EXPECT_EQ(last.record->head.elapsed, 9 * util::kSecond);
 }
 
-TEST(Job, TransitionsThatDoNotExistAreDefects) {
-  Job job;
-  job.transition(State::running);
-  EXPECT_EQ(job.state, State::running);
-  EXPECT_THROW(job.transition(State::pending), std::logic_error);
-  EXPECT_THROW(job.transition(State::running), std::logic_error);
-  EXPECT_EQ(job.state, State::running);
-  job.transition(State::stopping);
-  EXPECT_THROW(job.transition(State::running), std::logic_error);
-  job.transition(State::cancelled);
-  for (const State next : kAll) EXPECT_THROW(job.transition(next), std::logic_error) << state_name(next);
+TEST_F(JobTest, ItsHeadTellsAllButTheDevices) {
+  const auto job = make();
+  job->set_sequence(3);
+  EXPECT_FALSE(job->view().head.started_at);
+  EXPECT_FALSE(job->view().head.elapsed);
+  job->begin();
+  clock.advance(2 * util::kSecond);
+  const JobSnapshot running = job->view().head;
+  EXPECT_EQ(running.id, "id");
+  EXPECT_EQ(running.sequence, 3U);
+  EXPECT_EQ(running.created_by, "uid:0");
+  EXPECT_EQ(running.spec.name, "a name");
+  EXPECT_EQ(running.state, State::running);
+  EXPECT_TRUE(running.started_at);
+  EXPECT_GE(running.started_at, running.created_at);
+  EXPECT_EQ(running.elapsed, 2 * util::kSecond);
+  EXPECT_FALSE(running.ended_at);
+  conclude(*job);
+  clock.advance(2 * util::kSecond);
+  EXPECT_EQ(job->view().head.elapsed, 2 * util::kSecond);
+  EXPECT_EQ(job->view().head.ended_at, WallTime(std::chrono::seconds(100)));
 }
 
-Job in_state(State state) {
-  Job job;
-  job.state = state;
-  return job;
+TEST_F(JobTest, CancelledBeforeItRunsItStopsWhenItBegins) {
+  const auto job = make();
+  job->cancel();
+  EXPECT_EQ(job->state(), State::pending);
+  job->begin();
+  EXPECT_EQ(told, (std::vector{State::running, State::stopping}));
 }
 
-DeviceEnd passed() {
-  return {"good", State::succeeded, Verdict::pass, ""};
-}
-DeviceEnd below_par(const std::string& name = "bad") {
-  return {name, State::succeeded, Verdict::fail, "2 I/O errors, 0 allowed"};
-}
-DeviceEnd failed() {
-  return {"dead", State::failed, Verdict::fail, "stalled"};
-}
-DeviceEnd stopped(State state) {
-  return {"cut", state, Verdict::none, ""};
+TEST_F(JobTest, WhatDoesNotRunIsNotPaused) {
+  const auto job = make();
+  EXPECT_FALSE(job->pause_or_resume(State::paused));
+  job->begin();
+  conclude(*job);
+  EXPECT_FALSE(job->pause_or_resume(State::paused));
+  EXPECT_FALSE(job->pause_or_resume(State::running));
+  job->stop(State::interrupted);
+  EXPECT_EQ(job->state(), State::succeeded);
 }
 
-TEST(Job, SucceedsWhenAllItsDevicesDo) {
-  Job job = in_state(State::running);
-  job.conclude({passed(), passed()});
-  EXPECT_EQ(job.state, State::succeeded);
-  EXPECT_EQ(job.verdict, Verdict::pass);
-  EXPECT_EQ(job.reason, "");
+TEST_F(JobTest, StoppedByTheDaemonItIsInterrupted) {
+  const auto job = make();
+  job->begin();
+  job->stop(State::interrupted);
+  job->cancel();  // it is stopping already
+  conclude(*job, {{"sda", State::stopping, Verdict::none, ""}});
+  EXPECT_EQ(job->state(), State::interrupted);
 }
 
-TEST(Job, FailsWhenOneDeviceFails) {
-  Job job = in_state(State::running);
-  job.conclude({passed(), failed(), failed()});
-  EXPECT_EQ(job.state, State::failed);
-  EXPECT_EQ(job.verdict, Verdict::fail);
-  EXPECT_EQ(job.reason, "2 of 3 devices failed");
+TEST_F(JobTest, NobodySeesTheEndBeforeAllIsDoneThatBelongsToIt) {
+  const auto job = make();
+  job->begin();
+  std::future<State> seen;
+  job->conclude({{"sda", State::succeeded, Verdict::pass, ""}}, 1, WallTime(), [&](State state, Verdict verdict) {
+    EXPECT_EQ(state, State::succeeded);
+    EXPECT_EQ(verdict, Verdict::pass);
+    EXPECT_EQ(told.back(), State::succeeded) << "those who record it know first";
+    seen = std::async(std::launch::async, [&] { return job->state(); });
+    EXPECT_EQ(seen.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  });
+  EXPECT_EQ(seen.get(), State::succeeded);
 }
 
-// It went to its end, but a device did not meet what was asked of it.
-TEST(Job, SucceedsWithTheWorstVerdictOfItsDevices) {
-  Job job = in_state(State::running);
-  job.conclude({passed(), below_par("one"), below_par("two")});
-  EXPECT_EQ(job.state, State::succeeded);
-  EXPECT_EQ(job.verdict, Verdict::fail);
-  EXPECT_EQ(job.reason, "2 of 3 devices have the verdict FAIL; one: 2 I/O errors, 0 allowed");
-  Job alone = in_state(State::running);
-  alone.conclude({below_par()});
-  EXPECT_EQ(alone.state, State::succeeded);
-  EXPECT_EQ(alone.verdict, Verdict::fail);
-  EXPECT_EQ(alone.reason, "2 I/O errors, 0 allowed");
+TEST_F(JobTest, WhoWaitsForItsEndIsTold) {
+  const auto job = make();
+  job->begin();
+  EXPECT_FALSE(job->wait_until_ended(0, [] { return false; }));
+  EXPECT_FALSE(job->wait_until_ended(kPatienceNanos, [] { return true; })) << "enough";
+  auto ended =
+      std::async(std::launch::async, [&] { return job->wait_until_ended(kPatienceNanos, [] { return false; }); });
+  conclude(*job);
+  EXPECT_TRUE(ended.get());
 }
 
-TEST(Job, HasNoPassWhereADeviceHasNoVerdict) {
-  const DeviceEnd idle{"idle", State::succeeded, Verdict::none, "nothing was moved"};
-  Job job = in_state(State::running);
-  job.conclude({passed(), idle});
-  EXPECT_EQ(job.state, State::succeeded);
-  EXPECT_EQ(job.verdict, Verdict::none);
-  EXPECT_EQ(job.reason, "1 of 2 devices have no verdict; idle: nothing was moved");
-  Job worse = in_state(State::running);
-  worse.conclude({idle, below_par()});
-  EXPECT_EQ(worse.verdict, Verdict::fail);
+TEST_F(JobTest, AfterItsEndIsRecordedItIsWhatWasRecorded) {
+  const auto job = make();
+  job->begin();
+  conclude(*job);
+  job->replace_runs(whole_of(job), listing_of(job));
+  EXPECT_EQ(job->view().devices, 2U);
+  EXPECT_EQ(job->view().head.spec.targets, std::vector<std::string>{"/dev/sda"});
+  EXPECT_TRUE(job->is_on("/dev/sda"));
+  EXPECT_FALSE(job->is_on("sdb"));
+  job->forget_figures();
+  EXPECT_EQ(job->view().devices, 0U);
+  EXPECT_FALSE(job->view().device);
+  EXPECT_EQ(job->view().head.state, State::succeeded);
+  EXPECT_EQ(job->summary().name, "a name");
 }
 
-TEST(Job, ThatIsCancelledKeepsWhatIsKnownOfABadDevice) {
-  Job job = in_state(State::stopping);
-  job.conclude({stopped(State::cancelled), passed(), failed()});
-  EXPECT_EQ(job.state, State::cancelled);
-  EXPECT_EQ(job.verdict, Verdict::fail);
-  EXPECT_EQ(job.reason, "cancelled on request; 1 of 3 devices have the verdict FAIL; dead: stalled");
-}
-
-TEST(Job, IsCancelledWithoutAVerdict) {
-  Job job = in_state(State::stopping);
-  job.conclude({stopped(State::cancelled), passed()});
-  EXPECT_EQ(job.state, State::cancelled);
-  EXPECT_EQ(job.verdict, Verdict::none);
-  EXPECT_EQ(job.reason, "cancelled on request");
-}
-
-TEST(Job, IsInterruptedWhenTheDaemonStopsIt) {
-  Job job = in_state(State::stopping);
-  job.stop_state = State::interrupted;
-  job.conclude({stopped(State::interrupted)});
-  EXPECT_EQ(job.state, State::interrupted);
-  EXPECT_EQ(job.reason, "the daemon was stopped");
-}
-
-TEST(Job, ThatWasDoneBeforeItWasStoppedHasSucceeded) {
-  Job job = in_state(State::stopping);
-  job.conclude({passed()});
-  EXPECT_EQ(job.state, State::succeeded);
-  EXPECT_EQ(job.verdict, Verdict::pass);
-}
-
-TEST(Job, TheHeaderCarriesEverythingButDevices) {
-  Job job = in_state(State::running);
-  job.id = "id";
-  job.spec.name = "name";
-  job.reason = "reason";
-  job.verdict = Verdict::fail;
-  job.created_at = WallTime(std::chrono::seconds(1));
-  job.started_at = WallTime(std::chrono::seconds(2));
-  job.ended_at = WallTime(std::chrono::seconds(3));
-  job.sequence = 7;
-  EXPECT_FALSE(job.header(50).elapsed) << "it has not begun";
-  job.started_now = 20;
-  EXPECT_EQ(job.header(50).elapsed, 30);
-  job.ended_now = 45;
-  const JobSnapshot header = job.header(50);
-  EXPECT_EQ(header.elapsed, 25);
-  EXPECT_EQ(header.sequence, 7U);
-  EXPECT_EQ(header.id, "id");
-  EXPECT_EQ(header.spec.name, "name");
-  EXPECT_EQ(header.state, State::running);
-  EXPECT_EQ(header.verdict, Verdict::fail);
-  EXPECT_EQ(header.reason, "reason");
-  EXPECT_EQ(header.created_at, job.created_at);
-  EXPECT_EQ(header.started_at, job.started_at);
-  EXPECT_EQ(header.ended_at, job.ended_at);
-}
-
-TEST(Job, HasANameForTheLog) {
-  Job job;
-  EXPECT_EQ(job.name_for_log(), "unnamed");
-  job.spec.name = "first light";
-  EXPECT_EQ(job.name_for_log(), "first light");
+TEST_F(JobTest, OfAnEarlierDaemonIsWhatTheListKnows) {
+  const auto first = make();
+  first->set_sequence(7);
+  first->begin();
+  conclude(*first);
+  const Job job(listing_of(first), clock);
+  EXPECT_EQ(job.id(), "id");
+  EXPECT_EQ(job.sequence(), 7U);
+  EXPECT_EQ(job.created_by(), "uid:0");
+  EXPECT_EQ(job.state(), State::succeeded);
+  EXPECT_EQ(job.view().head.verdict, Verdict::pass);
+  EXPECT_TRUE(job.is_on("sda"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits, state changes, and how the service comes and goes.
-#include "job/budget.h"
+#include "job/quota.h"
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -136,10 +136,7 @@ TEST_F(JobServiceLimits, TheRecordOfAStuckJobNamesItsDevices) {
 // Between its first line in the store and its start a job is PENDING and can be found.
 TEST_F(JobServiceLimits, APendingJobCanBeCancelled) {
   start(null_engines());
-  store.on_put = [this](const store::StoredJob& job) {
-    if (!job.is_new) return;
-    EXPECT_TRUE(service->cancel(job.id, access::itself()));
-  };
+  store.before_accept = [this](const store::StoredJob& job) { EXPECT_TRUE(service->cancel(job.id, access::itself())); };
   const auto submitted = service->submit(endless({first}), access::itself());
   ASSERT_TRUE(submitted);
   EXPECT_EQ(service->wait(submitted->id, 2 * util::kSecond)->state, State::cancelled);

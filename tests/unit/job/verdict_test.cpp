@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/plan/spec_parts.h"
+
 namespace spliced::job {
 namespace {
 

@@ -17,17 +17,25 @@ namespace spliced::testing {
 // A store in memory that tells what became of it.
 class MemoryStore final : public store::JobStore {
  public:
-  std::function<void(const store::StoredJob&)> before_put, on_put;  // called without a lock
+  std::function<void(const store::StoredJob&)> before_accept, before_put, on_put;  // called without a lock
   std::atomic<bool> broken{false};
   std::string refused;  // id of a job that is not taken
   std::atomic<int> refusals{0};
 
+  util::Status accept(const store::StoredJob& job) override {
+    if (before_accept) before_accept(job);
+    if (broken || job.id == refused) return util::fail(util::Errc::system, "the store is broken");
+    return take(job);
+  }
   util::Status put(const store::StoredJob& job) override {
     if (broken || job.id == refused) {
       ++refusals;
       return util::fail(util::Errc::system, "the store is broken");
     }
     if (before_put) before_put(job);
+    return take(job);
+  }
+  util::Status take(const store::StoredJob& job) {
     const std::string text = job.document ? text_of(job.document()) : "";
     {
       const std::lock_guard lock(mutex_);

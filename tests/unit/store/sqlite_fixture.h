@@ -40,12 +40,13 @@ struct SqliteStore : ::testing::Test {
     EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(database);
   }
-  int count(const std::string& table) {
+  int pragma(const std::string& name) { return number("PRAGMA " + name); }
+  int count(const std::string& table) { return number("SELECT COUNT(*) FROM " + table); }
+  int number(const std::string& sql) {
     sqlite3* database = nullptr;
     sqlite3_stmt* statement = nullptr;
     EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_prepare_v2(database, ("SELECT COUNT(*) FROM " + table).c_str(), -1, &statement, nullptr),
-              SQLITE_OK);
+    EXPECT_EQ(sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr), SQLITE_OK);
     EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
     const int rows = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);

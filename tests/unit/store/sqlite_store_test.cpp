@@ -99,6 +99,60 @@ TEST_F(SqliteStore, ErasesOneJobAndNoOther) {
   EXPECT_EQ(ids(*store), Ids{"b"});
 }
 
+TEST_F(SqliteStore, WhatIsForgottenGivesItsRoomBack) {
+  auto store = open();
+  StoredJob large = make_job("large");
+  large.document = testing::document_of(std::string(std::size_t{2} << 20, 'x'));
+  ASSERT_TRUE(store->put(large));
+  ASSERT_TRUE(store->put(make_job("small")));
+  EXPECT_GT(pragma("page_count"), 400);
+  EXPECT_TRUE(store->erase("large"));
+  EXPECT_LT(pragma("page_count"), 100);
+  EXPECT_EQ(ids(*store), Ids{"small"});
+}
+
+TEST_F(SqliteStore, ANewJobIsThereWithItsDocumentForAllConnections) {
+  auto store = open();
+  StoredJob job = make_job("a");
+  job.document = testing::document_of("the text", 3);
+  ASSERT_TRUE(store->accept(job));
+  EXPECT_EQ(testing::text_of(store->document("a")), "the text");
+  job.state = "RUNNING";
+  job.document = testing::document_of("another");
+  ASSERT_TRUE(store->put(job));
+  EXPECT_EQ(testing::text_of(open()->document("a")), "another");
+  EXPECT_EQ(count("pieces"), 1);
+}
+
+TEST_F(SqliteStore, OfAJobThatIsNotTakenNothingStays) {
+  auto store = open();
+  StoredJob job = make_job("a");
+  job.document = [] {
+    return [n = 0](std::string& out) mutable -> bool {
+      out += "piece";
+      if (++n == 2) throw std::runtime_error("no more");
+      return true;
+    };
+  };
+  EXPECT_FALSE(store->accept(job));
+  EXPECT_EQ(count("pieces"), 0);
+  EXPECT_EQ(count("jobs"), 0);
+  EXPECT_TRUE(store->accept(make_job("b"))) << "nothing of it is under way";
+}
+
+// A writer that does not come to its end, as on a disk that hangs.
+TEST_F(SqliteStore, ANewJobWaitsForAnotherWriterForASecondAtMost) {
+  auto store = open();
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  const auto refused = store->accept(make_job("a"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("the state directory is slow"), std::string::npos) << refused.error().message;
+  sqlite3_close(other);
+  EXPECT_TRUE(store->accept(make_job("a")));
+}
+
 TEST_F(SqliteStore, LoadsTheNewestOldestFirst) {
   auto store = open();
   ASSERT_TRUE(store->put(make_job("oldest", 10)));

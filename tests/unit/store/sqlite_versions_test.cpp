@@ -11,13 +11,13 @@ using testing::contains;
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA user_version=5");
+  execute("PRAGMA user_version=99");
   const auto refused = open_sqlite_store(path);
   ASSERT_FALSE(refused);
-  EXPECT_TRUE(contains(refused.error().message, "version 5")) << refused.error().message;
+  EXPECT_TRUE(contains(refused.error().message, "version 99")) << refused.error().message;
   EXPECT_NE(refused.error().sys_errno, EUCLEAN);
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=4");
+  execute("PRAGMA user_version=5");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
@@ -70,6 +70,14 @@ TEST_F(SqliteStore, ADatabaseOfTheThirdVersionDoesNotKnowWhoMadeItsJobs) {
   mine.created_by = "token:ci";
   ASSERT_TRUE(open()->put(mine));
   EXPECT_EQ(open()->load(1).value().at(0).created_by, "token:ci");
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheFourthVersionGivesRoomBackFromNowOn) {
+  ASSERT_TRUE(open()->put(make_job("a")));
+  execute("PRAGMA auto_vacuum=NONE; VACUUM; PRAGMA user_version=4;");
+  EXPECT_EQ(pragma("auto_vacuum"), 0);
+  EXPECT_EQ(ids(*open()), Ids{"a"});
+  EXPECT_EQ(pragma("auto_vacuum"), 2);
 }
 
 }  // namespace

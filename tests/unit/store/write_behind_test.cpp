@@ -18,7 +18,6 @@ struct WriteBehindTest : ::testing::Test {
     StoredJob job;
     job.id = id;
     job.state = state;
-    job.is_new = state == "PENDING";
     if (state == "SUCCEEDED" || state == "FAILED") job.ended_at = util::WallTime(std::chrono::seconds(1));
     return job;
   }
@@ -92,15 +91,6 @@ TEST_F(WriteBehindTest, AJobThatIsForgottenMeanwhileDoesNotComeBack) {
   store.broken = false;
   write_behind.retry();
   EXPECT_FALSE(store.find("a"));
-}
-
-// Or a store that fails for days would cost memory without end.
-TEST_F(WriteBehindTest, NothingIsKeptOfAJobThatTheStoreNeverKnew) {
-  store.broken = true;
-  write_behind.put(record("a", "PENDING"));
-  write_behind.put(record("a", "SUCCEEDED"));
-  EXPECT_TRUE(write_behind.erase("a"));
-  EXPECT_EQ(write_behind.pending(), 0U);
 }
 
 TEST_F(WriteBehindTest, OneThatCannotBeWrittenDoesNotKeepTheOthersBack) {

@@ -2,8 +2,10 @@
 // What jobs take of what there is for all of them: threads, memory, pipes.
 #pragma once
 #include <algorithm>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -34,16 +36,18 @@ struct Reservation {
 [[nodiscard]] Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, std::uint64_t buffers,
                                            std::uint64_t pipes);
 
-// Keeps the books of all running jobs. Not thread-safe.
-class Budget {
+// Keeps the books of all running jobs. Thread-safe.
+class Quota {
  public:
-  explicit Budget(const ServiceLimits& limits) : limits_(limits) {}
+  explicit Quota(const ServiceLimits& limits) : limits_(limits) {}
 
   // All that the job needs, or an error (`exhausted`) that names the limit which is in the way; nothing is taken then.
   // `bound`: what limits the memory of the whole process at this moment. Near it, jobs get smaller pipes and batches.
   [[nodiscard]] util::Result<Reservation> reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound);
   void give_back(const Reservation& reservation);
-  [[nodiscard]] std::size_t running() const { return running_; }
+  [[nodiscard]] std::size_t running() const;
+  // Whether no job has anything, within `limit`.
+  [[nodiscard]] bool wait_until_free(util::Nanos limit) const;
 
  private:
   [[nodiscard]] util::Status check_counts(const JobSpec& spec) const;
@@ -52,6 +56,8 @@ class Budget {
   void add(const Reservation& reservation);
 
   const ServiceLimits limits_;
+  mutable std::mutex mutex_;  // guards the rest
+  mutable std::condition_variable freed_;
   std::size_t running_ = 0;  // jobs
   Reservation taken_;        // by all of them
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/budget.h"
+#include "job/quota.h"
 
 #include "run/tuning.h"
 #include "service_fixture.h"
@@ -31,7 +31,7 @@ JobSpec writing_blocks_of(std::uint64_t bs, unsigned workers = 1) {
   return spec;
 }
 
-TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
+TEST(Quota, AJobGetsHalfOfThePipesThatAreLeft) {
   JobSpec spec = reading({"/x", "/y"});
   io(spec).workload.workers = 2;
   const auto limits = limits_of(4096 * kMiB, 16 * kMiB);
@@ -44,7 +44,7 @@ TEST(Budget, AJobGetsHalfOfThePipesThatAreLeft) {
   EXPECT_EQ(plan_reservation(spec, limits, 0, 12 * kMiB).threads, 4U);
 }
 
-TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
+TEST(Quota, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   const JobSpec spec = writing_blocks_of(65536, 16);
   const auto batch = [&](const Reservation& out) {
     return run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0)));
@@ -60,7 +60,7 @@ TEST(Budget, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   EXPECT_EQ(last.grants.at(0).at(0).pipe_limit, run::kLargestGrant) << "pipes are no buffers";
 }
 
-TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
+TEST(Quota, SoDoBatchesThroughAPipeThatTheJobGives) {
   JobSpec spec = writing_blocks_of(16384, 64);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
   EXPECT_EQ(run::largest_batch(
@@ -72,7 +72,7 @@ TEST(Budget, SoDoBatchesThroughAPipeThatTheJobGives) {
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
-TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
+TEST(Quota, WhatIsBookedIsWhatTheBuffersTake) {
   for (const std::uint64_t bs : {std::uint64_t{512}, std::uint64_t{65536}, 4 * kMiB}) {
     const JobSpec spec = writing_blocks_of(bs, 3);
     const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
@@ -84,7 +84,7 @@ TEST(Budget, WhatIsBookedIsWhatTheBuffersTake) {
   }
 }
 
-TEST(Budget, TheReadsOfAWorkerShareABuffer) {
+TEST(Quota, TheReadsOfAWorkerShareABuffer) {
   JobSpec spec = reading({"/x", "/y"});
   io(spec).workload.workers = 3;
   for (const std::uint64_t bs : {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{std::size_t{16384}}}) {
@@ -96,7 +96,7 @@ TEST(Budget, TheReadsOfAWorkerShareABuffer) {
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).buffers, 6 * std::size_t{16384});
 }
 
-TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
+TEST(Quota, HugePagesAreForLargeBlocksOfAFewWorkers) {
   const auto pages = [](const JobSpec& spec) {
     return plan_reservation(spec, limits_of(1024 * kMiB, 0), 0, 0).grants.at(0).at(0).payload_pages;
   };
@@ -106,7 +106,7 @@ TEST(Budget, HugePagesAreForLargeBlocksOfAFewWorkers) {
   EXPECT_EQ(pages(writing_blocks_of(4096)), Pages::small);
 }
 
-// A budget without limits, but for what a test sets.
+// A quota without limits, but for what a test sets.
 ServiceLimits generous() {
   ServiceLimits limits;
   limits.buffer_bytes = 4096 * kMiB;
@@ -119,7 +119,7 @@ util::MemoryBound bound(std::uint64_t limit, std::uint64_t used = 0) {
   return {limit, used, "/group/memory.max"};
 }
 
-TEST(Budget, ATargetAndEachOfItsWorkersTakeDescriptors) {
+TEST(Quota, ATargetAndEachOfItsWorkersTakeDescriptors) {
   JobSpec spec = reading({"/x", "/y", "/z"});
   const std::uint64_t one = descriptors_of(spec);
   EXPECT_GE(one, 5U) << "a target, and two ends of a pipe for each direction";
@@ -128,89 +128,89 @@ TEST(Budget, ATargetAndEachOfItsWorkersTakeDescriptors) {
   EXPECT_EQ(descriptors_of(reading({"/x"})), one) << "each device has a table of its own";
 }
 
-TEST(Budget, OnlySoManyDescriptorsAreThere) {
+TEST(Quota, OnlySoManyDescriptorsAreThere) {
   ServiceLimits limits = generous();
   JobSpec spec = reading({"/x", "/y"});
   io(spec).workload.workers = 8;
   limits.descriptors = descriptors_of(spec);
-  Budget budget(limits);
-  ASSERT_TRUE(budget.reserve(spec, {}));
+  Quota quota(limits);
+  ASSERT_TRUE(quota.reserve(spec, {}));
   io(spec).workload.workers = 9;
-  const auto refused = budget.reserve(spec, {});
+  const auto refused = quota.reserve(spec, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, util::Errc::exhausted);
   for (const char* part : {"needs", "descriptors", "LimitNOFILE=", "ulimit -n"}) {
     EXPECT_TRUE(testing::contains(refused.error().message, part)) << refused.error().message;
   }
-  EXPECT_EQ(budget.running(), 1U) << "what is refused takes nothing";
+  EXPECT_EQ(quota.running(), 1U) << "what is refused takes nothing";
 }
 
-TEST(Budget, HalfOfFewDescriptorsAreForJobs) {
+TEST(Quota, HalfOfFewDescriptorsAreForJobs) {
   EXPECT_LT(descriptors_for_jobs(), util::descriptor_limit());
   EXPECT_GE(descriptors_for_jobs(), util::descriptor_limit() / 2);
 }
 
-TEST(Budget, AJobMustFitIntoTheMemoryOfTheProcess) {
-  Budget budget(generous());
+TEST(Quota, AJobMustFitIntoTheMemoryOfTheProcess) {
+  Quota quota(generous());
   const JobSpec spec = writing_blocks_of(plan::kMaxBlock, 8);
-  const auto refused = budget.reserve(spec, bound(256 * kMiB));
+  const auto refused = quota.reserve(spec, bound(256 * kMiB));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, util::Errc::exhausted);
   for (const char* part : {"/group/memory.max allows 268435456 bytes", "are kept for the daemon"}) {
     EXPECT_TRUE(testing::contains(refused.error().message, part)) << refused.error().message;
   }
-  EXPECT_TRUE(budget.reserve(writing_blocks_of(65536, 8), bound(256 * kMiB)));
-  EXPECT_TRUE(budget.reserve(spec, {})) << "nothing limits";
+  EXPECT_TRUE(quota.reserve(writing_blocks_of(65536, 8), bound(256 * kMiB)));
+  EXPECT_TRUE(quota.reserve(spec, {})) << "nothing limits";
 }
 
-TEST(Budget, WhatTheProcessUsesBesidesIsNotForJobs) {
+TEST(Quota, WhatTheProcessUsesBesidesIsNotForJobs) {
   const JobSpec spec = writing_blocks_of(16 * kMiB, 2);  // 32 MiB of buffers
-  EXPECT_TRUE(Budget(generous()).reserve(spec, bound(256 * kMiB, 128 * kMiB)));
-  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(256 * kMiB, 192 * kMiB)));
-  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(256 * kMiB, 512 * kMiB))) << "more than there is";
+  EXPECT_TRUE(Quota(generous()).reserve(spec, bound(256 * kMiB, 128 * kMiB)));
+  EXPECT_FALSE(Quota(generous()).reserve(spec, bound(256 * kMiB, 192 * kMiB)));
+  EXPECT_FALSE(Quota(generous()).reserve(spec, bound(256 * kMiB, 512 * kMiB))) << "more than there is";
 }
 
 // The buffers of a job that runs are among what is used; they count once.
-TEST(Budget, WhatRunningJobsHaveIsCountedOnce) {
-  Budget budget(generous());
-  const auto first = budget.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB));
+TEST(Quota, WhatRunningJobsHaveIsCountedOnce) {
+  Quota quota(generous());
+  const auto first = quota.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB));
   ASSERT_TRUE(first);
-  EXPECT_TRUE(budget.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB, first->buffers)));
+  EXPECT_TRUE(quota.reserve(writing_blocks_of(16 * kMiB, 4), bound(256 * kMiB, first->buffers)));
 }
 
 // A limit holds from when it is set.
-TEST(Budget, JobsOneAfterTheOtherFillTheMemoryAndNoMore) {
-  Budget budget(generous());
+TEST(Quota, JobsOneAfterTheOtherFillTheMemoryAndNoMore) {
+  Quota quota(generous());
   const auto small = bound(256 * kMiB);
   std::uint64_t taken = 0;
   int accepted = 0;
   for (; accepted < 100; ++accepted) {
-    const auto one = budget.reserve(writing_blocks_of(8 * kMiB), small);
+    const auto one = quota.reserve(writing_blocks_of(8 * kMiB), small);
     if (!one) break;
     taken += one->memory();
   }
   EXPECT_GT(accepted, 5);
   EXPECT_LT(accepted, 100);
   EXPECT_LE(taken + kOwnMemory, small.limit);
-  EXPECT_TRUE(budget.reserve(writing_blocks_of(8 * kMiB), bound(1024 * kMiB))) << "the limit was raised";
+  EXPECT_TRUE(quota.reserve(writing_blocks_of(8 * kMiB), bound(1024 * kMiB))) << "the limit was raised";
 }
 
-TEST(Budget, PipesAndWorkersAreMemoryToo) {
+TEST(Quota, PipesAndWorkersAreMemoryToo) {
   JobSpec spec = reading({"/x"});
   io(spec).workload.workers = 64;
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = kMiB;
-  const auto roomy = Budget(generous()).reserve(spec, bound(512 * kMiB));
+  const auto roomy = Quota(generous()).reserve(spec, bound(512 * kMiB));
   ASSERT_TRUE(roomy);
   EXPECT_EQ(roomy->pipes, 64 * kMiB);
   EXPECT_GE(roomy->memory(), 64 * kMiB + 64 * kWorkerBytes);
-  EXPECT_FALSE(Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB)));
+  EXPECT_FALSE(Quota(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB)));
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 0;
-  const auto modest = Budget(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB));
+  const auto modest = Quota(generous()).reserve(spec, bound(kOwnMemory + 64 * kMiB));
   ASSERT_TRUE(modest) << "a job that leaves the size of its pipes open makes do with less";
   EXPECT_LE(modest->memory(), 64 * kMiB);
 }
 
-TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
+TEST(Quota, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   JobSpec spec = writing_blocks_of(kMiB);
   std::get<engine::SpliceOptions>(io(spec).engine).pipe_size = 64 * kMiB;
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).pipes, kMiB);
@@ -219,7 +219,7 @@ TEST(Budget, NoPipesForTrimsAndNoMoreThanAJobCanHave) {
   EXPECT_EQ(plan_reservation(spec, limits_of(4096 * kMiB, 16 * kMiB), 0, 0).buffers, 0U);
 }
 
-TEST(Budget, StreamsTakeWhatTheyNeedTogetherAndStagesOneAfterTheOther) {
+TEST(Quota, StreamsTakeWhatTheyNeedTogetherAndStagesOneAfterTheOther) {
   JobSpec spec = writing_blocks_of(1 << 20, 2);
   const Reservation one = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
   auto& streams = std::get<run::StreamsSpec>(spec.stages.at(0).what).streams;
@@ -236,7 +236,7 @@ TEST(Budget, StreamsTakeWhatTheyNeedTogetherAndStagesOneAfterTheOther) {
   EXPECT_EQ(again.grants.size(), 5U);
 }
 
-TEST(Budget, BlocksToTrimNeedNoBuffers) {
+TEST(Quota, BlocksToTrimNeedNoBuffers) {
   JobSpec spec = writing({"/x"});
   io(spec).workload.rw = workload::Mode::trim;
   io(spec).workload.bs = 4ULL << 30;

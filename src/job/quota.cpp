@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "budget.h"
+#include "quota.h"
 
 #include <fmt/format.h>
 
@@ -94,7 +94,7 @@ Reservation plan_reservation(const JobSpec& spec, const ServiceLimits& limits, s
   return out;
 }
 
-util::Status Budget::check_counts(const JobSpec& spec) const {
+util::Status Quota::check_counts(const JobSpec& spec) const {
   if (running_ >= limits_.running_jobs) {
     return fail(Errc::exhausted, fmt::format("{} jobs are running; that is the limit", running_));
   }
@@ -114,13 +114,13 @@ util::Status Budget::check_counts(const JobSpec& spec) const {
 
 // Buffers are faulted in when they are made, so those of running jobs are among what is used, and what is used besides
 // is the rest. Pipes fill only later: they are counted as booked.
-std::uint64_t Budget::memory_left(const util::MemoryBound& bound) const {
+std::uint64_t Quota::memory_left(const util::MemoryBound& bound) const {
   const std::uint64_t besides = left_of(bound.used, taken_.buffers);
   return left_of(bound.limit, besides + kOwnMemory + taken_.memory());
 }
 
 // So that a job makes do with what there is, where it leaves the choice: half of it for batches, a quarter for pipes.
-ServiceLimits Budget::within(std::uint64_t memory) const {
+ServiceLimits Quota::within(std::uint64_t memory) const {
   ServiceLimits out = limits_;
   out.buffer_bytes = std::min(limits_.buffer_bytes, taken_.buffers + memory);
   const std::uint64_t pipes = std::max<std::uint64_t>(1, taken_.pipes + memory / 2);  // 0 would be: any
@@ -128,7 +128,8 @@ ServiceLimits Budget::within(std::uint64_t memory) const {
   return out;
 }
 
-util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound) {
+util::Result<Reservation> Quota::reserve(const JobSpec& spec, const std::optional<util::MemoryBound>& bound) {
+  const std::lock_guard lock(mutex_);
   if (auto status = check_counts(spec); !status) return tl::unexpected(status.error());
   const std::uint64_t left = bound ? memory_left(*bound) : 0;
   Reservation out = plan_reservation(spec, bound ? within(left) : limits_, taken_.buffers, taken_.pipes);
@@ -148,18 +149,31 @@ util::Result<Reservation> Budget::reserve(const JobSpec& spec, const std::option
   return out;
 }
 
-void Budget::add(const Reservation& reservation) {
+// Called with the lock held.
+void Quota::add(const Reservation& reservation) {
   ++running_;
   taken_.threads += reservation.threads;
   taken_.buffers += reservation.buffers;
   taken_.pipes += reservation.pipes;
 }
 
-void Budget::give_back(const Reservation& reservation) {
+void Quota::give_back(const Reservation& reservation) {
+  const std::lock_guard lock(mutex_);
   --running_;
   taken_.threads -= reservation.threads;
   taken_.buffers -= reservation.buffers;
   taken_.pipes -= reservation.pipes;
+  if (running_ == 0) freed_.notify_all();
+}
+
+std::size_t Quota::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+bool Quota::wait_until_free(util::Nanos limit) const {
+  std::unique_lock lock(mutex_);
+  return freed_.wait_for(lock, std::chrono::nanoseconds(limit), [this] { return running_ == 0; });
 }
 
 }  // namespace spliced::job

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "acceptance.h"
+#include "job_table.h"
+#include "recent_jobs.h"
+#include "spliced/job/service.h"
+#include "store/write_behind.h"
+
+namespace spliced::job {
+
+// Those who are told what becomes of jobs. Set before the first job.
+struct Listeners {
+  std::function<void(const StateChange&)> changed;
+  std::function<void(const std::vector<std::string>&)> forgotten;  // ids
+};
+
+// What is written down of jobs: changes in their order, what running ones have done now and then, in the store and in
+// the log. On a thread of its own: neither a slow state directory nor a slow reader of the log holds up anybody else.
+// Thread-safe.
+class Journal {
+ public:
+  struct Setup {
+    util::Clock& clock;
+    util::Logger& log;
+    store::JobStore& store;
+    std::function<util::Pieces(JobView)> document;
+    util::Nanos checkpoint;  // between two records of what a running job has done
+  };
+  // All must outlive it.
+  Journal(Setup setup, const JobTable& table, RecentJobs& recent, const Listeners& listeners);
+
+  // Has a new job on the disk when it returns; otherwise the error `unavailable`, after Acceptance::kLimit at the
+  // latest, and nothing of it stays.
+  [[nodiscard]] util::Status accept(const JobView& job) { return acceptance_.put(record_of(job)); }
+  // These two only queue.
+  void note(Change change);
+  void forget(std::vector<std::string> ids);  // they are to be erased from the store
+  // These two write, and return when that is done or is left to be tried again.
+  void put(const store::StoredJob& record);
+  void put(const JobView& job) { put(record_of(job)); }
+  [[nodiscard]] bool erase(const std::string& id);  // false: it is left to be tried again
+
+  // What the store has, or will have, of a job that has ended. Does not block; reading it may.
+  [[nodiscard]] util::Pieces document(const std::string& id) { return write_behind_.document(id); }
+  // Whether all that was noted is delivered, within `limit`.
+  [[nodiscard]] bool wait_until_delivered(util::Nanos limit);
+  // The same of a new job that waits for the store.
+  [[nodiscard]] bool wait_until_none_waits(util::Nanos limit) const { return acceptance_.wait_until_idle(limit); }
+  // Writes what was noted and may be held up on the journal's thread, for the end of the daemon.
+  void put_undelivered();
+  void retry() { write_behind_.retry(); }
+  void shut_down();  // what becomes of running jobs is more urgent than what they have done
+  void stop();       // when all is delivered; the thread is gone then
+
+  // How many jobs the store has not taken in their newest state.
+  [[nodiscard]] std::size_t pending() const { return write_behind_.pending(); }
+  // For how long the oldest of what is to be recorded has been waiting for this thread or the store.
+  [[nodiscard]] util::Nanos delay();
+
+ private:
+  void run(const std::stop_token& stop);
+  // Called with the lock held.
+  [[nodiscard]] bool has_work() const { return !changes_.empty() || !forgotten_.empty(); }
+  void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
+  void record_end(const JobPtr& job, const JobView& end);
+  void checkpoint(const JobPtr& job);
+  [[nodiscard]] std::deque<JobPtr> running_jobs() const;
+  [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
+
+  const Setup setup_;
+  const JobTable& table_;
+  RecentJobs& recent_;
+  const Listeners& listeners_;
+  store::WriteBehind write_behind_;
+  std::mutex mutex_;  // guards these four
+  std::condition_variable_any changed_;
+  std::vector<Change> changes_;
+  std::vector<std::string> forgotten_;
+  bool delivering_ = false;
+  std::atomic<bool> shutting_down_{false};
+  std::atomic<util::Nanos> last_round_;
+  std::jthread thread_;  // it stops before anything that it uses
+  Acceptance acceptance_;
+};
+
+}  // namespace spliced::job

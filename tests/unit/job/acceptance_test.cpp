@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job is on the disk before anybody is told that it was accepted.
+#include "job/acceptance.h"
+
+#include <future>
+
+#include "service_fixture.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::endless;
+using testing::kPatienceNanos;
+
+struct AcceptanceTest : ::testing::Test {
+  void TearDown() override {
+    valve.open();
+    acceptance.stop();
+  }
+  static store::StoredJob record(const std::string& id) {
+    store::StoredJob job;
+    job.id = id;
+    job.document = testing::document_of("the text of " + id);
+    return job;
+  }
+  testing::MemoryStore store;
+  testing::Valve valve;
+  std::vector<std::string> withdrawn;
+  Acceptance acceptance{store, [this](const std::string& id) { withdrawn.push_back(id); }};
+};
+
+TEST_F(AcceptanceTest, ReturnsWhenTheStoreHasIt) {
+  EXPECT_TRUE(acceptance.put(record("a"), kPatienceNanos));
+  EXPECT_EQ(store.text("a"), "the text of a");
+  EXPECT_TRUE(acceptance.wait_until_idle(0));
+}
+
+TEST_F(AcceptanceTest, WhatTheStoreDoesNotTakeIsNotAccepted) {
+  store.broken = true;
+  const auto status = acceptance.put(record("a"), kPatienceNanos);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, util::Errc::unavailable);
+  EXPECT_NE(status.error().message.find("the store is broken"), std::string::npos) << status.error().message;
+}
+
+TEST_F(AcceptanceTest, WhatTheStoreTakesTooLateIsWithdrawn) {
+  store.before_accept = [&](const store::StoredJob&) { valve.pass(); };
+  auto first = std::async(std::launch::async, [&] { return acceptance.put(record("a"), util::kSecond / 20); });
+  ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
+  EXPECT_FALSE(acceptance.wait_until_idle(0));
+  EXPECT_EQ(first.get().error().code, util::Errc::unavailable);
+  EXPECT_FALSE(acceptance.put(record("b"), 1)) << "it is not even begun";
+  valve.open();
+  EXPECT_TRUE(acceptance.put(record("c"), kPatienceNanos)) << "from now on it works";
+  EXPECT_EQ(withdrawn, std::vector<std::string>{"a"});
+  EXPECT_FALSE(store.find("b"));
+}
+
+struct Accepting : testing::ServiceFixture {
+  std::string path = dir.file("a", 4096);
+};
+
+TEST_F(Accepting, AJobIsOnTheDiskWhenItIsAccepted) {
+  start(null_engines());
+  store.before_put = [this](const store::StoredJob&) { valve.pass(); };  // of no later record
+  const std::string id = submit(endless({path}));
+  EXPECT_EQ(store.find(id).value().state, "PENDING");
+  EXPECT_EQ(store.text(id), "document");
+}
+
+TEST_F(Accepting, WithoutARecordThereIsNoJob) {
+  start(null_engines());
+  store.broken = true;
+  EXPECT_EQ(refused(endless({path})).code, util::Errc::unavailable);
+  EXPECT_TRUE(service->list({}).empty());
+  EXPECT_EQ(service->unrecorded(), 0U);
+  EXPECT_TRUE(service->telemetry().devices.at(0).job_id.empty());
+  store.broken = false;
+  EXPECT_EQ(state_of(submit(endless({path}))), State::running) << "nothing holds the device";
+}
+
+TEST_F(Accepting, AStateDirectoryThatHangsRefusesAJobInTwoSecondsAndHoldsUpNoOther) {
+  start(null_engines());
+  const std::string running = submit(endless({dir.file("b", 4096)}));
+  store.before_accept = [this](const store::StoredJob&) { valve.pass(); };
+  const util::Nanos begun = util::system_clock().now();
+  EXPECT_EQ(refused(endless({path})).code, util::Errc::unavailable);
+  EXPECT_LT(util::system_clock().now() - begun, 2 * util::kSecond);
+  EXPECT_EQ(state_of(running), State::running);
+  EXPECT_TRUE(service->cancel(running, access::itself()));
+  EXPECT_EQ(wait(running).state, State::cancelled);
+  valve.open();
+  std::string next;
+  EXPECT_TRUE(await([&] {
+    const auto job = service->submit(endless({path}), access::itself());
+    if (job) next = job->id;
+    return job.has_value();
+  }));
+  // The one that came too late is gone from the store.
+  EXPECT_TRUE(await([&] { return store.size() == 2; }));
+  EXPECT_TRUE(store.find(next));
+}
+
+}  // namespace
+}  // namespace spliced::job

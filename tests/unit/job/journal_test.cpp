@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/journal.h"
+
+#include <gtest/gtest.h>
+
+#include "fakes.h"
+
+namespace spliced::job {
+namespace {
+
+using testing::await;
+using testing::kPatienceNanos;
+
+struct JournalTest : ::testing::Test {
+  void TearDown() override {
+    valve.open();
+    journal.stop();
+  }
+  JobPtr add(const std::string& id) {
+    JobSpec spec;
+    spec.name = id;
+    const auto job =
+        std::make_shared<Job>(id, spec, "", clock, [this](Change change) { journal.note(std::move(change)); });
+    table.add(job);
+    return job;
+  }
+  void conclude(const JobPtr& job) {
+    job->conclude({{"sda", State::succeeded, Verdict::pass, ""}}, clock.now(), WallTime(std::chrono::seconds(1)),
+                  [&](State, Verdict) { table.ended(job); });
+  }
+  [[nodiscard]] std::string stored_state(const std::string& id) {
+    const auto found = store.find(id);
+    return found ? found->state : "";
+  }
+
+  testing::FakeClock clock;
+  util::NullLogger log;
+  testing::MemoryStore store;
+  testing::Valve valve;
+  JobTable table;
+  RecentJobs recent{table, 1 << 20};
+  Listeners listeners;
+  Journal journal{
+      {clock, log, store, [](const JobView&) { return testing::pieces_of("document"); }, 10 * util::kSecond},
+      table,
+      recent,
+      listeners};
+};
+
+TEST_F(JournalTest, RecordsWhatBecomesOfAJobInOrder) {
+  std::vector<std::string> states;
+  store.on_put = [&](const store::StoredJob& job) { states.push_back(job.state); };
+  const JobPtr job = add("a");
+  job->begin();
+  job->cancel();  // nothing to record: a restart makes INTERRUPTED of it either way
+  conclude(job);
+  ASSERT_TRUE(journal.wait_until_delivered(kPatienceNanos));
+  EXPECT_EQ(states, (std::vector<std::string>{"RUNNING", "SUCCEEDED"}));
+  EXPECT_TRUE(store.find("a")->ended_at);
+  EXPECT_EQ(journal.pending(), 0U);
+}
+
+TEST_F(JournalTest, AStoreThatHangsHoldsUpNobodyWhoTells) {
+  store.before_put = [&](const store::StoredJob&) { valve.pass(); };
+  const JobPtr job = add("a");
+  job->begin();
+  ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
+  conclude(job);
+  EXPECT_EQ(job->state(), State::succeeded);
+  EXPECT_FALSE(journal.wait_until_delivered(0));
+  clock.advance(5 * util::kSecond);
+  EXPECT_GE(journal.delay(), 4 * util::kSecond);
+  valve.open();
+  EXPECT_TRUE(journal.wait_until_delivered(kPatienceNanos));
+  EXPECT_EQ(stored_state("a"), "SUCCEEDED");
+}
+
+TEST_F(JournalTest, RunningJobsAreRecordedNowAndThenAndOthersNot) {
+  std::atomic<int> records{0};
+  const JobPtr ended = add("ended");
+  ended->begin();
+  conclude(ended);
+  const JobPtr running = add("running");
+  running->begin();
+  (void)add("pending");
+  ASSERT_TRUE(journal.wait_until_delivered(kPatienceNanos));
+  std::atomic<int> others{0};
+  store.on_put = [&](const store::StoredJob& job) { ++(job.id == "running" ? records : others); };
+  for (int round = 1; round <= 2; ++round) {
+    clock.advance(11 * util::kSecond);
+    EXPECT_TRUE(await([&] { return records == round; }));
+  }
+  journal.shut_down();
+  EXPECT_EQ(others, 0);
+}
+
+TEST_F(JournalTest, WhatGaveWayIsErasedAfterItsEndWasRecorded) {
+  std::vector<std::string> gone;
+  const JobPtr job = add("a");
+  listeners.changed = [&](const StateChange& change) {
+    if (change.state == State::running) valve.pass();
+  };
+  listeners.forgotten = [&](const std::vector<std::string>& ids) { gone = ids; };
+  job->begin();
+  ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
+  conclude(job);
+  EXPECT_EQ(table.take_oldest(0).size(), 1U);
+  journal.forget({"a"});
+  EXPECT_EQ(stored_state("a"), "RUNNING");
+  valve.open();
+  ASSERT_TRUE(await([&] { return !store.find("a"); }));
+  ASSERT_TRUE(journal.wait_until_delivered(kPatienceNanos));
+  EXPECT_EQ(gone, std::vector<std::string>{"a"});
+}
+
+TEST_F(JournalTest, AtTheEndItWritesWhatIsHeldUp) {
+  listeners.changed = [&](const StateChange& change) {
+    if (change.job_id == "first") valve.pass();
+  };
+  add("first")->begin();
+  ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
+  const JobPtr second = add("second");
+  second->begin();
+  conclude(second);
+  EXPECT_EQ(stored_state("second"), "");
+  journal.put_undelivered();
+  EXPECT_EQ(stored_state("second"), "SUCCEEDED");
+}
+
+}  // namespace
+}  // namespace spliced::job
