@@ -31,6 +31,7 @@ constexpr Nanos kJobsStopLimit = 3 * util::kSecond;
 constexpr Nanos kBusStopLimit = util::kSecond / 2;
 constexpr Nanos kRecordLimit = 5 * util::kSecond;    // beyond it the recorder is behind
 constexpr Nanos kListenerStopLimit = util::kSecond;  // for handlers to finish; those that hang are left behind
+constexpr Nanos kDay = 24 * 3600 * util::kSecond;
 constexpr Nanos kAliveLimit = 10 * util::kSecond;
 
 std::string real_path(const std::string& path) {
@@ -92,8 +93,11 @@ Status App::open_store() {
   auto store = store::open_sqlite_store(state_dir_->database());
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
-  service_ = std::make_unique<job::JobService>(job::ServiceSetup{
-      util::system_clock(), log_, admission_, *store_, run::kernel_engines(), &api::job_document, {}});
+  job::ServiceLimits limits;
+  limits.kept_jobs = config_.keep_jobs;
+  limits.kept_time = config_.keep_days * kDay;
+  service_ = std::make_unique<job::JobService>(job::ServiceSetup{util::system_clock(), log_, admission_, *store_,
+                                                                 run::kernel_engines(), &api::job_document, limits});
   return service_->restore();
 }
 

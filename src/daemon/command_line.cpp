@@ -32,6 +32,8 @@ void add_key(CLI::App& app, CommandLine& out, const Key& key) {
     app.add_option(key.flag(), out.*(*text), help)->type_name(key.type);
   } else if (const auto* texts = std::get_if<CommandLine::Texts CommandLine::*>(&key.member)) {
     app.add_option(key.flag(), out.*(*texts), help)->type_name(key.type)->allow_extra_args(false);
+  } else if (const auto* number = std::get_if<CommandLine::Number CommandLine::*>(&key.member)) {
+    app.add_option(key.flag(), out.*(*number), help)->type_name(key.type);
   } else {
     auto& flag = out.*std::get<std::optional<bool> CommandLine::*>(key.member);
     app.add_flag_callback(

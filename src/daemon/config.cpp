@@ -27,6 +27,15 @@ template <>
 constexpr const char* kKindOf<std::vector<std::string>> = "an array of strings";
 template <>
 constexpr const char* kKindOf<bool> = "true or false";
+template <>
+constexpr const char* kKindOf<std::int64_t> = "a whole number";
+
+// The library would take 1.5 for 1.
+template <class T>
+bool is_of_kind(const json& value) {
+  if constexpr (!std::is_same_v<T, std::int64_t>) return true;
+  return value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX);
+}
 
 // A value of the file goes where the command line left room for it.
 template <class T>
@@ -34,11 +43,13 @@ Status read_key(const json& file, const char* key, std::optional<T>& out) {
   const auto found = file.find(key);
   if (found == file.end() || out) return {};
   try {
-    out = found->get<T>();
-  } catch (const json::exception&) {
-    return fail(Errc::invalid, fmt::format("key \"{}\": {} is given; {} is expected", key, found->dump(), kKindOf<T>));
+    if (is_of_kind<T>(*found)) {
+      out = found->get<T>();
+      return {};
+    }
+  } catch (const json::exception&) {  // told below
   }
-  return {};
+  return fail(Errc::invalid, fmt::format("key \"{}\": {} is given; {} is expected", key, found->dump(), kKindOf<T>));
 }
 
 Status merge_file(const std::string& path, CommandLine& into) {
@@ -199,6 +210,22 @@ bool exists(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+// Stays as it is where nothing was said.
+template <class T>
+Status read_number(const char* flag, const CommandLine::Number& from, std::int64_t least, std::int64_t most, T& out) {
+  if (!from) return {};
+  if (*from < least || *from > most) {
+    return fail(Errc::invalid, fmt::format("{} {}: a number from {} to {} is expected", flag, *from, least, most));
+  }
+  out = static_cast<T>(*from);
+  return {};
+}
+
+Status read_retention(const CommandLine& from, Config& config) {
+  if (auto status = read_number("--keep-jobs", from.keep_jobs, 1, 100'000, config.keep_jobs); !status) return status;
+  return read_number("--keep-days", from.keep_days, 0, 36'500, config.keep_days);
+}
+
 // systemd lists the state directories of a unit with colons between them (systemd.exec(5)); ours is the first.
 std::string default_state_dir() {
   const char* from_systemd = std::getenv("STATE_DIRECTORY");
@@ -221,6 +248,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   if (config.state_dir.empty() || config.state_dir[0] != '/') {
     return fail(Errc::invalid, fmt::format("--state-dir \"{}\": an absolute path is expected", config.state_dir));
   }
+  if (auto status = read_retention(merged, config); !status) return tl::unexpected(status.error());
   config.allow = merged.allow.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
   config.token_file = merged.token_file.value_or("");

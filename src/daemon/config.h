@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct Config {
   bool default_listen = false;                  // nobody said where
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
+  std::size_t keep_jobs = 10'000;  // that have ended
+  unsigned keep_days = 0;          // after their end; 0: for ever
   std::vector<std::string> allow;
   std::string read_group;  // "": none
   std::string token_file;  // "": no token
@@ -41,9 +44,11 @@ inline constexpr const char* kDefaultConfigFile = "/etc/spliced/spliced.json";
 struct CommandLine {
   using Text = std::optional<std::string>;
   using Texts = std::optional<std::vector<std::string>>;
+  using Number = std::optional<std::int64_t>;
   Text config_file;
   Texts listen, allow, tls_client;
   Text metrics_listen, state_dir, read_group, token_file, bus, log_level;
+  Number keep_jobs, keep_days;
   Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;
   Text metrics_tls_cert, metrics_tls_key, metrics_tls_client_ca, metrics_tls_client_crl;
   std::optional<bool> insecure_no_auth;

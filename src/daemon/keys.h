@@ -11,7 +11,7 @@ namespace spliced::daemon {
 
 struct Key {
   using Member = std::variant<CommandLine::Text CommandLine::*, CommandLine::Texts CommandLine::*,
-                              std::optional<bool> CommandLine::*>;
+                              CommandLine::Number CommandLine::*, std::optional<bool> CommandLine::*>;
   const char* name;   // in the file; the flag has - for _
   const char* type;   // of its value, or of each of them
   const char* range;  // what is taken, for readers

@@ -322,6 +322,22 @@ TEST_F(ConfigTest, BadValuesNameTheirFlag) {
   with(&CommandLine::log_level, "loud", {"--log-level", "loud"});
 }
 
+TEST_F(ConfigTest, WhatIsKeptIsANumberInItsRange) {
+  EXPECT_EQ(load().keep_jobs, 10'000U);
+  EXPECT_EQ(load().keep_days, 0U);
+  file(R"({"keep_jobs": 1, "keep_days": 36500})");
+  EXPECT_EQ(load().keep_jobs, 1U);
+  EXPECT_EQ(load().keep_days, 36'500U);
+  for (const char* wrong : {"0", "-1", "100001", "18446744073709551615", "1.5", "\"7\"", "null"}) {
+    file(std::string(R"({"keep_jobs": )") + wrong + "}");
+    refuse({"jobs", wrong});
+  }
+  file(R"({"keep_days": 36501})");
+  refuse({"--keep-days 36501", "from 0 to 36500"});
+  line_.keep_days = 3;
+  EXPECT_EQ(load().keep_days, 3U);
+}
+
 TEST_F(ConfigTest, EveryLogLevelIsKnown) {
   const std::pair<const char*, util::LogLevel> levels[] = {{"error", util::LogLevel::error},
                                                            {"warning", util::LogLevel::warning},
