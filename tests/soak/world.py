@@ -161,7 +161,7 @@ class World:
         env = {"DBUS_SESSION_BUS_ADDRESS": self.address} if self.bus else {}
         if probed and self.probe:
             env |= {"LD_PRELOAD": str(self.probe), "LOCK_PROBE_REPORT": str(self.report)}
-        self.daemon = harness.Daemon("--config", self.home / "spliced.json", directory=self.home, env=env,
+        self.daemon = harness.Daemon("--config", self.home / "spliced.json", "--keep-jobs", "1000", directory=self.home, env=env,
                                      allow=[loop.path for loop in self.loops], bus="session" if self.bus else "none")
         return self.daemon
 
