@@ -24,8 +24,8 @@ struct Config {
   bool default_listen = false;                  // nobody said where
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
-  std::size_t keep_jobs = 10'000;  // that have ended
-  unsigned keep_days = 0;          // after their end; 0: for ever
+  std::size_t keep_jobs = 1000;  // that have ended
+  unsigned keep_days = 0;        // after their end; 0: for ever
   std::vector<std::string> allow;
   std::string read_group;  // "": none
   std::string token_file;  // "": no token

@@ -24,7 +24,7 @@ constexpr std::array kKeys{
         "Address of /metrics, /livez and /readyz", kRestart, &C::metrics_listen},
     Key{"state_dir", "DIR", "absolute path", "$STATE_DIRECTORY or /var/lib/spliced", "Where jobs are recorded",
         kRestart, &C::state_dir},
-    Key{"keep_jobs", "N", "1 to 100000", "10000",
+    Key{"keep_jobs", "N", "1 to 100000", "1000",
         "How many jobs that have ended are kept on record; the oldest go first", kRestart, &C::keep_jobs},
     Key{"keep_days", "N", "0 to 36500", "0: for ever", "For how many days after its end a job is kept on record",
         kRestart, &C::keep_days},

@@ -29,7 +29,7 @@ inline constexpr std::uint64_t kOwnDescriptors = 512;
 struct ServiceLimits {
   std::size_t running_jobs = 256;
   std::size_t worker_threads = 4096;            // of all running jobs
-  std::size_t kept_jobs = 10'000;               // ended jobs that can still be asked for,
+  std::size_t kept_jobs = 1000;                 // ended jobs that can still be asked for,
   util::Nanos checkpoint = 10 * util::kSecond;  // between two records of what a running job has done
   std::uint64_t buffer_bytes = 4ULL << 30;      // of all running jobs
   // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
