@@ -14,8 +14,8 @@ class Acceptance {
  public:
   static constexpr util::Nanos kLimit = 3 * util::kSecond / 2;
 
-  // `withdraw`: called with the id of a job that the store took when nobody waited for it any more, from the thread.
-  // Both must outlive it.
+  // `withdraw`: called with the id of a job that the store took when nobody waited for it any more, from the thread, so
+  // that it is gone before the next one is accepted. Both must outlive it.
   Acceptance(store::JobStore& store, std::function<void(const std::string&)> withdraw);
 
   // The document is read before, on the caller's thread: what waits here holds on to nothing else. Error: unavailable.

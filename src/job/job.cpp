@@ -210,11 +210,11 @@ Job::Watched Job::watched() {
   return {shared_from_this(), runs_, now_.state, spec_.criteria};
 }
 
-JobSnapshot Job::header() const {
-  JobSnapshot out;
+// What a head and a summary have in common.
+template <class T>
+void Job::describe(T& out) const {
   out.id = id_;
   out.sequence = sequence_;
-  out.spec = spec_;
   out.state = now_.state;
   out.verdict = now_.verdict;
   out.reason = now_.reason;
@@ -222,6 +222,12 @@ JobSnapshot Job::header() const {
   out.created_by = created_by_;
   out.started_at = started_at_;
   out.ended_at = ended_at_;
+}
+
+JobSnapshot Job::header() const {
+  JobSnapshot out;
+  describe(out);
+  out.spec = spec_;
   if (started_now_ != 0) out.elapsed = (ended_now_ != 0 ? ended_now_ : clock_.now()) - started_now_;
   return out;
 }
@@ -251,16 +257,8 @@ JobSummary Job::summary() const {
     return listing->summary;
   }
   JobSummary out;
-  out.id = id_;
-  out.sequence = sequence_;
+  describe(out);
   out.name = spec_.name;
-  out.state = now_.state;
-  out.verdict = now_.verdict;
-  out.reason = now_.reason;
-  out.created_at = created_at_;
-  out.created_by = created_by_;
-  out.started_at = started_at_;
-  out.ended_at = ended_at_;
   out.destructive = spec_.destructive;
   out.destroys = destroys(spec_);
   out.targets = listed(spec_.targets);

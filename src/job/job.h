@@ -92,6 +92,8 @@ class Job : public std::enable_shared_from_this<Job> {
   void publish();
   [[nodiscard]] JobView view_locked() const;
   [[nodiscard]] JobSnapshot header() const;
+  template <class T>
+  void describe(T& out) const;
 
   const std::string id_;
   const std::string created_by_;

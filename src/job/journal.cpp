@@ -27,7 +27,12 @@ Journal::Journal(Setup setup, const JobTable& table, RecentJobs& recent, const L
       write_behind_(setup_.store, setup_.log),
       last_round_(setup_.clock.now()),
       thread_([this](const std::stop_token& stop) { run(stop); }),
-      acceptance_(setup_.store, [this](const std::string& id) { forget({id}); }) {}
+      acceptance_(setup_.store, [this](const std::string& id) { withdraw(id); }) {}
+
+// At once, before another job is accepted; later only when that fails.
+void Journal::withdraw(const std::string& id) {
+  if (!setup_.store.erase(id)) (void)write_behind_.erase(id);
+}
 
 void Journal::note(Change change) {
   const std::lock_guard lock(mutex_);
@@ -45,13 +50,9 @@ void Journal::put(const store::StoredJob& record) {
   write_behind_.put(record);
 }
 
-bool Journal::erase(const std::string& id) {
-  return write_behind_.erase(id);
-}
-
 bool Journal::wait_until_delivered(Nanos limit) {
   std::unique_lock lock(mutex_);
-  const auto delivered = [this] { return changes_.empty() && !delivering_; };
+  const auto delivered = [this] { return !has_work() && !delivering_; };
   return changed_.wait_for(lock, std::chrono::nanoseconds(limit), delivered);
 }
 
@@ -131,8 +132,8 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
                     {"STATE", std::string(state_name(change.state))}});
     if (listeners_.changed) listeners_.changed(change);
   }
-  for (const auto& id : forgotten) (void)erase(id);
   if (!forgotten.empty() && listeners_.forgotten) listeners_.forgotten(forgotten);
+  for (const auto& id : forgotten) (void)write_behind_.erase(id);
 }
 
 // The last figures of a job replace its workers, who have memory, before the state directory is waited for.

@@ -44,11 +44,12 @@ class Journal {
   // These two only queue.
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
-  // These two write, and return when that is done or is left to be tried again.
+  // Writes on the caller's thread, as long as that takes: before there are jobs, and at the end of the daemon.
   void put(const store::StoredJob& record);
   void put(const JobView& job) { put(record_of(job)); }
-  [[nodiscard]] bool erase(const std::string& id);  // false: it is left to be tried again
 
+  // Whether there is something of the job that the store has not taken yet.
+  [[nodiscard]] bool is_pending(const std::string& id) { return write_behind_.is_pending(id); }
   // What the store has, or will have, of a job that has ended. Does not block; reading it may.
   [[nodiscard]] util::Pieces document(const std::string& id) { return write_behind_.document(id); }
   // Whether all that was noted is delivered, within `limit`.
@@ -68,6 +69,7 @@ class Journal {
 
  private:
   void run(const std::stop_token& stop);
+  void withdraw(const std::string& id);
   // Called with the lock held.
   [[nodiscard]] bool has_work() const { return !changes_.empty() || !forgotten_.empty(); }
   void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);

@@ -18,8 +18,9 @@ using util::Result;
 namespace {
 
 constexpr Nanos kLeastWait = util::kSecond / 10;  // for threads that have nothing to do but to give something back
+constexpr Nanos kLastWords = util::kSecond;       // for what is to be recorded at the end
 constexpr Nanos kSettle = util::kSecond;          // for what is under way when a job is paused
-constexpr Nanos kStoreLimit = 5 * util::kSecond;  // for changes on their way to the store
+constexpr Nanos kStoreLimit = 2 * util::kSecond;  // for changes on their way to the store
 
 Nanos time_until(Nanos end) {
   return std::max(Nanos{0}, end - util::system_clock().now());
@@ -113,8 +114,8 @@ util::Status JobService::Impl::forget(const std::string& id, const access::Princ
   }
   if (!table_.remove(*job)) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   recent_.drop(*job);
-  if (listeners_.forgotten) listeners_.forgotten({id});
-  if (journal_.erase(id)) return {};
+  journal_.forget({id});
+  if (journal_.wait_until_delivered(kStoreLimit) && !journal_.is_pending(id)) return {};
   return fail(Errc::unavailable, "the job is forgotten, but not yet in the state directory, which cannot be written");
 }
 
@@ -149,7 +150,7 @@ bool JobService::Impl::stop_all(Nanos limit) {
   const Nanos end = util::system_clock().now() + limit;
   bool all_left = stop_jobs(limit);
   all_left = wait_for_threads(std::max(time_until(end), kLeastWait)) && all_left;
-  if (journal_.pending() > 0) journal_.retry();
+  if (!all_left || journal_.pending() > 0) all_left = record_last_words() && all_left;
   if (const std::size_t left = journal_.pending(); left > 0) {
     setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));
   }
@@ -163,12 +164,20 @@ bool JobService::Impl::stop_jobs(Nanos limit) {
   for (const JobPtr& job : table_.active()) job->stop(State::interrupted);
   supervisor_.wake();
   // In this order: a job gives back what it had, is told as ended, and is recorded.
-  const bool all_left = quota_.wait_until_free(time_until(end)) && table_.wait_until_ended(time_until(end)) &&
-                        journal_.wait_until_delivered(time_until(end)) &&
-                        journal_.wait_until_none_waits(time_until(end)) &&
-                        supervisor_.wait_until_none_lingers(time_until(end));
-  if (!all_left) record_those_that_are_stuck();
-  return all_left;
+  return quota_.wait_until_free(time_until(end)) && table_.wait_until_ended(time_until(end)) &&
+         journal_.wait_until_delivered(time_until(end)) && journal_.wait_until_none_waits(time_until(end)) &&
+         supervisor_.wait_until_none_lingers(time_until(end));
+}
+
+// On a thread that may be left behind: the state directory may hang, too.
+bool JobService::Impl::record_last_words() {
+  if (!last_words_) last_words_.emplace("last-words");
+  return last_words_->run(
+      [this] {
+        record_those_that_are_stuck();
+        if (journal_.pending() > 0) journal_.retry();
+      },
+      kLastWords);
 }
 
 // Workers stuck in the kernel: the record says INTERRUPTED, the process will end without them. The journal may be

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
+#include <optional>
 
 #include "device_totals_registry.h"
 #include "job_table.h"
@@ -54,6 +55,7 @@ class JobService::Impl {
   [[nodiscard]] JobView view(const Job& job) const;
   [[nodiscard]] JobSnapshot show(const Job& job) const;
   bool stop_jobs(util::Nanos limit);
+  bool record_last_words();
   void record_those_that_are_stuck();
   bool wait_for_threads(util::Nanos limit);
 
@@ -68,6 +70,7 @@ class JobService::Impl {
   RecentJobs recent_;
   mutable Journal journal_;
   Supervisor supervisor_;
+  std::optional<util::Delegate> last_words_;
 };
 
 }  // namespace spliced::job

@@ -78,6 +78,11 @@ bool WriteBehind::erase(const std::string& id) {
   return !pending_.contains(id);
 }
 
+bool WriteBehind::is_pending(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  return pending_.contains(id);
+}
+
 util::Nanos WriteBehind::delay() {
   const util::Nanos now = util::system_clock().now();
   const std::lock_guard lock(mutex_);

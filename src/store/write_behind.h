@@ -30,6 +30,8 @@ class WriteBehind {
 
   // What there is of the job's document: that which is kept, else the store's. Does not block; reading it may.
   [[nodiscard]] util::Pieces document(const std::string& id);
+  // Whether the store has not taken the newest of this job. Does not block.
+  [[nodiscard]] bool is_pending(const std::string& id);
   // How many jobs the store has not taken in their newest state. Does not block.
   [[nodiscard]] std::size_t pending() const { return count_.load(); }
   // For how long the oldest of them has been waiting; 0 without any.

@@ -102,5 +102,32 @@ TEST_F(Accepting, AStateDirectoryThatHangsRefusesAJobInTwoSecondsAndHoldsUpNoOth
   EXPECT_TRUE(store.find(next));
 }
 
+// The other calls that write: none waits without a bound.
+TEST_F(Accepting, AStateDirectoryThatHangsHoldsUpNobodyWhoForgetsAJob) {
+  start(null_engines());
+  const std::string id = run(testing::reading({path})).id;
+  ASSERT_TRUE(await([&] { return store.find(id)->ended_at.has_value(); }));
+  store.before_erase = [this](const std::string&) { valve.pass(); };
+  const util::Nanos begun = util::system_clock().now();
+  const auto status = service->forget(id, access::itself());
+  EXPECT_LT(util::system_clock().now() - begun, 5 * util::kSecond);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, util::Errc::unavailable);
+  EXPECT_TRUE(service->list({}).empty());
+  EXPECT_TRUE(store.find(id));
+  valve.open();
+  EXPECT_TRUE(await([&] { return !store.find(id); }));
+}
+
+TEST_F(Accepting, AStateDirectoryThatHangsDoesNotKeepTheDaemonFromEnding) {
+  start(null_engines());
+  store.before_put = [this](const store::StoredJob&) { valve.pass(); };
+  (void)submit(endless({path}));
+  ASSERT_TRUE(await_blocked());
+  const util::Nanos begun = util::system_clock().now();
+  EXPECT_FALSE(service->stop_all(util::kSecond / 2));
+  EXPECT_LT(util::system_clock().now() - begun, 5 * util::kSecond);
+}
+
 }  // namespace
 }  // namespace spliced::job

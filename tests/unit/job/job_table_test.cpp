@@ -112,11 +112,13 @@ TEST_F(JobTableTest, TellsWhenNoneIsActive) {
   EXPECT_TRUE(table.wait_until_ended(testing::kPatienceNanos));
 }
 
-TEST_F(JobTableTest, ThoseThatEndedLastKeepTheirFigures) {
-  RecentJobs recent(table, 250);
-  const JobPtr a = add_recorded("a");
-  const JobPtr b = add_recorded("b");
-  const JobPtr c = add_recorded("c");
+// Room for the figures of two of three jobs.
+struct RecentJobsTest : JobTableTest {
+  RecentJobs recent{table, 250};
+  JobPtr a = add_recorded("a"), b = add_recorded("b"), c = add_recorded("c");
+};
+
+TEST_F(RecentJobsTest, ThoseThatEndedLastKeepTheirFigures) {
   recent.keep(a, 100);
   recent.keep(b, 100);
   EXPECT_EQ(a->view().devices, 1U);
@@ -130,11 +132,7 @@ TEST_F(JobTableTest, ThoseThatEndedLastKeepTheirFigures) {
   EXPECT_EQ(c->view().devices, 0U);
 }
 
-TEST_F(JobTableTest, WhatIsForgottenMakesRoom) {
-  RecentJobs recent(table, 250);
-  const JobPtr a = add_recorded("a");
-  const JobPtr b = add_recorded("b");
-  const JobPtr c = add_recorded("c");
+TEST_F(RecentJobsTest, WhatIsForgottenMakesRoom) {
   recent.keep(a, 100);
   recent.keep(b, 100);
   recent.drop(b);

@@ -19,6 +19,7 @@ class MemoryStore final : public store::JobStore {
  public:
   std::function<void(const store::StoredJob&)> before_accept, before_put, on_put;  // called without a lock
   std::atomic<bool> broken{false};
+  std::function<void(const std::string&)> before_erase;
   std::string refused;  // id of a job that is not taken
   std::atomic<int> refusals{0};
 
@@ -50,6 +51,7 @@ class MemoryStore final : public store::JobStore {
     return {};
   }
   util::Status erase(const std::string& id) override {
+    if (before_erase) before_erase(id);
     if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
     jobs_.erase(id);
