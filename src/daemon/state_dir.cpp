@@ -120,10 +120,9 @@ std::string StateDir::database() const {
 Status StateDir::prepare_database() {
   const auto fd = open_own(directory_, path_, kDatabase);
   if (!fd) return tl::unexpected(fd.error());
-  struct stat st {};
-  if (::fstat(fd->get(), &st) != 0) return fail_errno(database(), errno);
-  device_ = st.st_dev;
-  inode_ = st.st_ino;
+  // Closing such a descriptor leaves SQLite its locks (fcntl(2), locks of a process; open(2), O_PATH).
+  database_.reset(::openat(directory_.get(), kDatabase, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!database_) return fail_errno(database(), errno);
   return {};
 }
 
@@ -149,8 +148,8 @@ std::string StateDir::trouble() const {
   if (::fstat(directory_.get(), &kept) != 0 || ::stat(path_.c_str(), &found) != 0 || !same(kept, found)) {
     return fmt::format("the state directory {} is gone", path_);
   }
-  if (::fstatat(directory_.get(), kDatabase, &found, AT_SYMLINK_NOFOLLOW) != 0 || found.st_dev != device_ ||
-      found.st_ino != inode_) {
+  if (::fstatat(directory_.get(), kDatabase, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fstat(database_.get(), &kept) != 0 || !same(kept, found)) {
     return fmt::format("the state database {} is gone", database());
   }
   if (::faccessat(directory_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {

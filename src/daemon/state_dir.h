@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <sys/types.h>
-
 #include <chrono>
 #include <string>
 
@@ -31,8 +29,7 @@ class StateDir {
   StateDir() = default;
   std::string path_;
   util::UniqueFd directory_, lock_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;  // of the database
+  util::UniqueFd database_;  // by its path alone: as long as it is held, no other file gets its number
 };
 
 // Whether it could be used, without creating or locking anything.
