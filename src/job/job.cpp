@@ -95,7 +95,7 @@ Job::Job(Listing listing, util::Clock& clock)
       ended_at_(listing.summary.ended_at),
       listing_(std::make_shared<const Listing>(std::move(listing))) {}
 
-void Job::set_runs(Runs runs, Reservation reservation) {
+void Job::set_runs(Runs runs, plan::Reservation reservation) {
   reservation_ = std::move(reservation);
   const std::lock_guard lock(mutex_);
   runs_ = std::move(runs);
@@ -244,7 +244,8 @@ JobView Job::view_locked() const {
   out.device = [&clock = clock_, runs = runs_, outcomes = outcomes_, at = ended_now_, state = now_.state,
                 criteria = spec_.criteria](std::size_t i) {
     const Nanos now = at != 0 ? at : clock.now();
-    return judged(criteria, runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)));
+    return verdict::judged(criteria,
+                           runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)));
   };
   return out;
 }

@@ -51,7 +51,7 @@ class Job : public std::enable_shared_from_this<Job> {
 
   // Before anybody else knows the job.
   void set_sequence(std::uint64_t sequence) { sequence_ = sequence; }
-  void set_runs(Runs runs, Reservation reservation);
+  void set_runs(Runs runs, plan::Reservation reservation);
 
   void begin();              // PENDING → RUNNING, and on to STOPPING when it was cancelled meanwhile
   void stop(State becomes);  // of one that has begun, if it is not stopping yet; the supervisor tells the devices
@@ -69,7 +69,7 @@ class Job : public std::enable_shared_from_this<Job> {
   [[nodiscard]] State state() const;
   [[nodiscard]] std::optional<WallTime> ended_at() const;
   [[nodiscard]] Runs runs() const;
-  [[nodiscard]] const Reservation& reservation() const { return reservation_; }
+  [[nodiscard]] const plan::Reservation& reservation() const { return reservation_; }
   // What the supervisor looks at.
   struct Watched {
     std::shared_ptr<Job> job;
@@ -102,7 +102,7 @@ class Job : public std::enable_shared_from_this<Job> {
   const Sink sink_;
   const std::shared_ptr<run::PauseGate> gate_;
   std::uint64_t sequence_ = 0;
-  Reservation reservation_;
+  plan::Reservation reservation_;
 
   mutable std::mutex mutex_;  // guards the rest
   mutable std::condition_variable ended_;

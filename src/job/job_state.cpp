@@ -48,7 +48,7 @@ void JobState::conclude(const std::vector<DeviceEnd>& devices) {
   const bool stopped = state == State::stopping;
   std::vector<Verdict> verdicts;
   for (const auto& device : devices) verdicts.push_back(device.verdict);
-  verdict = worst_of(verdicts);
+  verdict = verdict::worst_of(verdicts);
   if (ended_as(State::succeeded) == static_cast<std::ptrdiff_t>(devices.size())) {
     transition(State::succeeded);
     if (verdict != Verdict::pass) reason = reason_of(devices, verdict);

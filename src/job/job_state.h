@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "spliced/job/snapshot.h"
-#include "verdict.h"
 
 namespace spliced::job {
 

@@ -35,7 +35,7 @@ std::string new_id() {
   return id;
 }
 
-void give_grants(const Reservation& reservation, run::DevicePlan& device) {
+void give_grants(const plan::Reservation& reservation, run::DevicePlan& device) {
   for (std::size_t i = 0; i < device.stages.size(); ++i) {
     auto& streams = device.stages[i].streams;
     for (std::size_t k = 0; k < streams.size(); ++k) streams[k].grant = reservation.grants.at(i).at(k);
@@ -44,7 +44,7 @@ void give_grants(const Reservation& reservation, run::DevicePlan& device) {
 
 }  // namespace
 
-Result<Reservation> JobService::Impl::reserve(const JobSpec& spec) {
+Result<plan::Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   auto reservation = quota_.reserve(spec, setup_.memory());
   // Asked again: whoever shuts down waits for what was reserved until then.
   if (reservation && !accepting_) {
@@ -83,7 +83,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
 }
 
 // Takes back a job that did not come to run.
-void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation) {
+void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation) {
   barrier.abort();
   const Nanos end = util::system_clock().now() + kAbandon;
   const Job::Runs runs = job->take_runs();  // joined when this returns
@@ -99,7 +99,7 @@ Result<Job::Runs> JobService::Impl::create_runs(const Job& job, plan::JobPlan pl
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
   if (!registry_.make_room_for(names)) {
     return fail(Errc::exhausted,
-                fmt::format("jobs run on {} devices; that is the limit", DeviceTotalsRegistry::kMaxDevices));
+                fmt::format("jobs run on {} devices; that is the limit", totals::DeviceTotalsRegistry::kMaxDevices));
   }
   Job::Runs runs;
   for (auto& device : plan.devices) {

@@ -23,7 +23,7 @@ constexpr Nanos kOverviewLimit = 2 * util::kSecond;     // with all
 DeviceStatus status_of(const device::TargetAdmission& admission, const device::BlockNode& node,
                        const std::optional<device::Inspection>& inspection) {
   DeviceStatus status;
-  status.facts = inspection ? inspection->facts : facts_of(node);
+  status.facts = inspection ? inspection->facts : totals::facts_of(node);
   status.read_only = node.read_only;
   if (!inspection) status.refusals.emplace_back("does not answer, or is being looked at");
   if (inspection) {

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <optional>
 
-#include "device_totals_registry.h"
 #include "job_table.h"
 #include "journal.h"
 #include "plan/plan.h"
@@ -12,7 +11,8 @@
 #include "run/pause_watch.h"
 #include "spliced/job/service.h"
 #include "supervisor.h"
-#include "target_watch.h"
+#include "totals/device_totals_registry.h"
+#include "totals/target_watch.h"
 
 namespace spliced::job {
 
@@ -44,8 +44,8 @@ class JobService::Impl {
   Listeners listeners_;
 
  private:
-  util::Result<Reservation> reserve(const JobSpec& spec);
-  void abandon(const JobPtr& job, run::StartBarrier& barrier, const Reservation& reservation);
+  util::Result<plan::Reservation> reserve(const JobSpec& spec);
+  void abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation);
   util::Result<Job::Runs> create_runs(const Job& job, plan::JobPlan plan,
                                       const std::shared_ptr<run::StartBarrier>& barrier);
   util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
@@ -62,8 +62,8 @@ class JobService::Impl {
   run::TuningMemory tuning_;
   run::PauseWatch pauses_;
   const run::Environment environment_;
-  DeviceTotalsRegistry registry_;
-  mutable TargetWatch watch_;
+  totals::DeviceTotalsRegistry registry_;
+  mutable totals::TargetWatch watch_;
   std::atomic<bool> accepting_{true};
   Quota quota_;
   JobTable table_;

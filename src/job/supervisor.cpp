@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "spliced/util/threads.h"
-#include "verdict.h"
 
 namespace spliced::job {
 
@@ -113,7 +112,7 @@ void Supervisor::finalize(const Job::Watched& over, Nanos now) {
     } else {
       stuck.push_back(run);
     }
-    ends.push_back(end_of(*run, over.criteria));
+    ends.push_back(verdict::end_of(*run, over.criteria));
     setup_.registry.conclude(run->facts().name, ends.back().verdict, ended);
   }
   {

@@ -8,13 +8,13 @@
 #include <thread>
 #include <vector>
 
-#include "device_totals_registry.h"
 #include "job_table.h"
 #include "journal.h"
 #include "quota.h"
 #include "recent_jobs.h"
 #include "run/pause_watch.h"
 #include "spliced/device/target_admission.h"
+#include "totals/device_totals_registry.h"
 
 namespace spliced::job {
 
@@ -29,7 +29,7 @@ class Supervisor {
     std::size_t kept_jobs;
     util::Nanos kept_time;
     run::PauseWatch& pauses;
-    DeviceTotalsRegistry& registry;
+    totals::DeviceTotalsRegistry& registry;
     Quota& quota;
     JobTable& table;
     RecentJobs& recent;

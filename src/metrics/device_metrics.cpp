@@ -9,8 +9,8 @@
 
 namespace spliced::metrics {
 
-using job::DeviceTelemetry;
 using job::Telemetry;
+using totals::DeviceTelemetry;
 
 namespace {
 
@@ -59,9 +59,9 @@ void collect_info(const Telemetry& telemetry, Families& out) {
               {"transport", facts.info.transport}},
              1);
     capacity.add({{"device", facts.name}}, static_cast<double>(facts.size));
-    for (std::size_t i = 0; i < job::kActivityNames.size(); ++i) {
+    for (std::size_t i = 0; i < run::kActivityNames.size(); ++i) {
       const bool current = static_cast<std::size_t>(device.activity) == i;
-      state.add({{"device", facts.name}, {"state", std::string(job::kActivityNames[i])}}, current ? 1 : 0);
+      state.add({{"device", facts.name}, {"state", std::string(run::kActivityNames[i])}}, current ? 1 : 0);
     }
   }
   info.finish(out);

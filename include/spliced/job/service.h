@@ -12,6 +12,7 @@
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/snapshot.h"
 #include "spliced/plan/report.h"
+#include "spliced/plan/resource_limits.h"
 #include "spliced/run/engine_factory.h"
 #include "spliced/store/job_store.h"
 #include "spliced/util/clock.h"
@@ -31,15 +32,12 @@ struct ServiceLimits {
   std::size_t worker_threads = 4096;            // of all running jobs
   std::size_t kept_jobs = 1000;                 // ended jobs that can still be asked for,
   util::Nanos checkpoint = 10 * util::kSecond;  // between two records of what a running job has done
-  std::uint64_t buffer_bytes = 4ULL << 30;      // of all running jobs
-  // Of all running jobs; one that leaves the size of its pipes open keeps to what is left. 0: any.
-  std::uint64_t pipe_bytes = engine::pipe_budget();
-  std::uint64_t largest_pipe = engine::largest_pipe();
-  util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
+  util::Nanos overdue = util::kSecond;          // a round of the supervisor that is later than this tells of a pause
   std::uint64_t descriptors = descriptors_for_jobs();  // of each device of a job
   util::Nanos kept_time = 0;                           // and for how long after their end; 0: for ever
   // Of the figures of those jobs that ended last, which are shown without the store. Bytes.
   std::size_t recent_bytes = 16 << 20;
+  plan::ResourceLimits resources = {};
 };
 
 struct ServiceSetup {

@@ -14,7 +14,9 @@
 #include "spliced/engine/kind.h"
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
+#include "spliced/totals/telemetry.h"
 #include "spliced/util/pieces.h"
+#include "spliced/verdict/verdict.h"
 
 namespace spliced::job {
 
@@ -25,23 +27,12 @@ using run::kStateNames;
 using run::kStates;
 using run::State;
 using run::state_name;
+using verdict::CriterionResult;
+using verdict::DeviceEnd;
+using verdict::DeviceSnapshot;
+using verdict::kVerdictNames;
+using verdict::Verdict;
 using WallTime = run::WallTime;
-
-enum class Verdict : std::uint8_t { none, pass, fail };
-inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
-
-// One of a job's criteria against what was measured, so far or in all.
-struct CriterionResult {
-  std::string_view name;  // as in the spec; a literal
-  std::uint64_t limit = 0;
-  std::uint64_t measured = 0;
-  bool met = true;
-};
-
-struct DeviceSnapshot : run::DeviceSnapshot {
-  Verdict verdict = Verdict::none;  // none while it runs
-  std::vector<CriterionResult> criteria;
-};
 
 struct JobSnapshot {
   std::string id;
@@ -104,25 +95,10 @@ struct DeviceStatus {
 };
 
 // For the scrape.
-struct DeviceTelemetry : run::RunTelemetry {
-  device::TargetFacts facts;
-  bool gone = false;                     // nothing is at its place any more; the facts are the last that were known
-  run::DeviceTotals totals;              // since it has been listed
-  Verdict last_verdict = Verdict::none;  // of the last run that ended since it has been listed
-  std::optional<WallTime> last_end;      // of that
-};
-using DeviceActivity = run::Activity;
-using run::kActivityNames;
-
-// What was counted for devices that are no longer listed.
-struct DepartedTotals {
-  std::uint64_t bytes = 0, operations = 0, errors = 0;
-};
-
 struct Telemetry {
-  std::vector<DeviceTelemetry>
-      devices;  // those that run, or have lately, and the machine's own; see DeviceTotalsRegistry
-  DepartedTotals departed;
+  // Those that run, or have lately, and the machine's own; see DeviceTotalsRegistry.
+  std::vector<totals::DeviceTelemetry> devices;
+  totals::DepartedTotals departed;
   std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
   std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits, state changes, and how the service comes and goes.
 #include "job/quota.h"
+#include "plan/needs.h"
 #include "service_fixture.h"
 
 namespace spliced::job {
@@ -288,7 +289,7 @@ TEST_F(JobServiceLimits, AStoreThatCannotBeReadIsAnError) {
 
 TEST_F(JobServiceLimits, PipesShareTheBudget) {
   ServiceLimits limits;
-  limits.pipe_bytes = 2 << 20;
+  limits.resources.pipe_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec one = endless({first});
   io(one).workload.bs = 1 << 20;
@@ -312,8 +313,8 @@ TEST_F(JobServiceLimits, PipesShareTheBudget) {
 
 TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
   ServiceLimits limits;
-  limits.pipe_bytes = 3 << 20;
-  limits.largest_pipe = 1 << 20;
+  limits.resources.pipe_bytes = 3 << 20;
+  limits.resources.largest_pipe = 1 << 20;
   start(null_engines(), limits);
   JobSpec greedy = endless({first});
   std::get<engine::SpliceOptions>(io(greedy).engine).pipe_size = 64 << 20;
@@ -325,8 +326,8 @@ TEST_F(JobServiceLimits, ThePipesOfAJobAreBookedAsFarAsItCanHaveThem) {
 
 TEST_F(JobServiceLimits, BatchesTakeNoMoreMemoryThanThereIs) {
   ServiceLimits limits;
-  limits.pipe_bytes = 0;
-  limits.buffer_bytes = 2 << 20;
+  limits.resources.pipe_bytes = 0;
+  limits.resources.buffer_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec spec = endless({first});
   io(spec).workload.bs = 65536;
@@ -348,7 +349,7 @@ TEST_F(JobServiceLimits, ALimitOnTheProcessIsAskedForAnewForEachJob) {
 TEST_F(JobServiceLimits, ADeviceNeedsDescriptorsForItsWorkers) {
   ServiceLimits limits;
   JobSpec spec = reading({first});
-  limits.descriptors = descriptors_of(spec);
+  limits.descriptors = plan::descriptors_of(spec);
   start(null_engines(), limits);
   EXPECT_EQ(run(spec).state, State::succeeded);
   io(spec).workload.workers = 2;
@@ -371,7 +372,7 @@ TEST_F(JobServiceLimits, DevicesThatAreIdleForAnHourLeaveTheTelemetry) {
 
 TEST_F(JobServiceLimits, TrimsBookNoPipes) {
   ServiceLimits limits;
-  limits.pipe_bytes = 2 << 20;
+  limits.resources.pipe_bytes = 2 << 20;
   start(null_engines(), limits);
   JobSpec trims = endless({first});
   io(trims).workload.rw = workload::Mode::trim;

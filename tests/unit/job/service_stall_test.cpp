@@ -23,7 +23,7 @@ struct JobServiceStall : testing::ServiceFixture {
       ASSERT_TRUE(await([&] { return service->alive(1); }));
     }
   }
-  DeviceTelemetry telemetry_of(const std::string& name) {
+  totals::DeviceTelemetry telemetry_of(const std::string& name) {
     for (auto& device : service->telemetry().devices) {
       if (device.facts.name == name) return device;
     }
@@ -49,7 +49,7 @@ TEST_F(JobServiceStall, FailsTheDeviceWhenTheTimeoutIsOver) {
   begin(spec_of({hung}));
   pass_time(59 * util::kSecond);
   EXPECT_EQ(state_of(id), State::running);
-  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::running);
+  EXPECT_EQ(telemetry_of(hung).activity, run::Activity::running);
   EXPECT_GE(telemetry_of(hung).oldest_inflight_seconds, 59.0);
   clock.advance(util::kSecond);
   const JobSnapshot job = wait(id);
@@ -57,7 +57,7 @@ TEST_F(JobServiceStall, FailsTheDeviceWhenTheTimeoutIsOver) {
   EXPECT_EQ(job.verdict, Verdict::fail);
   EXPECT_EQ(job.devices.at(0).state, State::failed);
   EXPECT_TRUE(contains(job.devices[0].reason, "stalled")) << job.devices[0].reason;
-  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+  EXPECT_EQ(telemetry_of(hung).activity, run::Activity::stalled);
 }
 
 TEST_F(JobServiceStall, KeepsTheClaimUntilTheWorkerComesBack) {
@@ -65,13 +65,13 @@ TEST_F(JobServiceStall, KeepsTheClaimUntilTheWorkerComesBack) {
   clock.advance(60 * util::kSecond);
   EXPECT_EQ(wait(id).state, State::failed);
   EXPECT_TRUE(contains(refused(spec_of({hung})).message, "is claimed by job " + id));
-  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+  EXPECT_EQ(telemetry_of(hung).activity, run::Activity::stalled);
   EXPECT_EQ(telemetry_of(hung).inflight, 1U);
   valve.open();
-  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == DeviceActivity::failed; }));
+  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == run::Activity::failed; }));
   EXPECT_EQ(telemetry_of(hung).inflight, 0U);
   EXPECT_EQ(run(spec_of({hung})).state, State::succeeded);
-  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::idle);
+  EXPECT_EQ(telemetry_of(hung).activity, run::Activity::idle);
 }
 
 TEST_F(JobServiceStall, CountsWhatTheLateWorkerDidOnce) {
@@ -79,7 +79,7 @@ TEST_F(JobServiceStall, CountsWhatTheLateWorkerDidOnce) {
   clock.advance(60 * util::kSecond);
   EXPECT_EQ(reads_of(wait(id).devices.at(0)).operations, 0U);
   valve.open();
-  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == DeviceActivity::failed; }));
+  ASSERT_TRUE(await([&] { return telemetry_of(hung).activity == run::Activity::failed; }));
   const std::uint64_t late = telemetry_of(hung).totals.ops[0].operations;
   EXPECT_LE(late, 1U);
   (void)run(spec_of({hung}));
@@ -160,7 +160,7 @@ TEST_F(JobServiceStall, AStalledJobCanBeForgottenWhileItsWorkerIsStuck) {
   clock.advance(60 * util::kSecond);
   (void)wait(id);
   EXPECT_TRUE(service->forget(id, access::itself()));
-  EXPECT_EQ(telemetry_of(hung).activity, DeviceActivity::stalled);
+  EXPECT_EQ(telemetry_of(hung).activity, run::Activity::stalled);
 }
 
 TEST_F(JobServiceStall, StoppingAllSaysThatAWorkerIsStillStuck) {
@@ -197,7 +197,9 @@ struct JobServicePause : JobServiceStall {
     pass_time(0);
   }
   void begin(const JobSpec& spec) {
-    start(faulty_engines(), {.overdue = 10 * util::kSecond}, clock);
+    ServiceLimits limits;
+    limits.overdue = 10 * util::kSecond;
+    start(faulty_engines(), limits, clock);
     block_reads_of(hung);
     id = submit(spec);
     ASSERT_TRUE(await_blocked());

@@ -296,10 +296,10 @@ TEST_F(JobServiceTest, TelemetryCountsJobsAndDevices) {
   EXPECT_EQ(telemetry.finished[static_cast<std::size_t>(State::succeeded)][1], 2U);
   ASSERT_EQ(telemetry.devices.size(), 2U);
   EXPECT_EQ(telemetry.devices[0].facts.name, other);
-  EXPECT_EQ(telemetry.devices[0].activity, DeviceActivity::running);
+  EXPECT_EQ(telemetry.devices[0].activity, run::Activity::running);
   EXPECT_EQ(telemetry.devices[0].job_id, id);
   EXPECT_EQ(telemetry.devices[1].totals.ops[0].operations, 20U);
-  EXPECT_EQ(telemetry.devices[1].activity, DeviceActivity::idle);
+  EXPECT_EQ(telemetry.devices[1].activity, run::Activity::idle);
 }
 
 TEST_F(JobServiceTest, FinishedCountsOutliveTheJobs) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/device_totals_registry.h"
+#include "totals/device_totals_registry.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 #include "unit/run/run_fixture.h"
 
-namespace spliced::job {
+namespace spliced::totals {
 namespace {
 
 using testing::reading;
@@ -38,7 +38,7 @@ TEST_F(DeviceTotalsRegistryTest, ARegisteredDeviceIsKnownWithNothingDone) {
   registry.register_device(named("sda"), clock.now());
   const DeviceTelemetry device = only();
   EXPECT_EQ(device.facts.name, "sda");
-  EXPECT_EQ(device.activity, DeviceActivity::idle);
+  EXPECT_EQ(device.activity, run::Activity::idle);
   EXPECT_EQ(device.totals.ops[0].operations, 0U);
   EXPECT_EQ(device.job_id, "");
   EXPECT_FALSE(device.last_completion);
@@ -52,7 +52,7 @@ TEST_F(DeviceTotalsRegistryTest, CountsARunBeforeAndAfterItEnded) {
   registry.add_ended(run, false, clock.now());
   EXPECT_EQ(operations(), 10U);
   EXPECT_EQ(only().job_id, "");
-  EXPECT_EQ(only().activity, DeviceActivity::idle);
+  EXPECT_EQ(only().activity, run::Activity::idle);
   EXPECT_TRUE(only().last_completion);
 }
 
@@ -100,12 +100,12 @@ TEST_F(DeviceTotalsRegistryTest, ARunThatFailedShowsUntilTheNextOne) {
   const auto run = finished_run(reading({path}));
   registry.attach(run);
   registry.add_ended(run, true, clock.now());
-  EXPECT_EQ(only().activity, DeviceActivity::failed);
+  EXPECT_EQ(only().activity, run::Activity::failed);
   const auto next = finished_run(reading({path}));
   registry.attach(next);
-  EXPECT_EQ(only().activity, DeviceActivity::running);
+  EXPECT_EQ(only().activity, run::Activity::running);
   registry.add_ended(next, false, clock.now());
-  EXPECT_EQ(only().activity, DeviceActivity::idle);
+  EXPECT_EQ(only().activity, run::Activity::idle);
 }
 
 TEST_F(DeviceTotalsRegistryTest, KeepsDevicesApart) {
@@ -219,7 +219,7 @@ TEST_F(SweptRegistry, WhatComesBackBeginsAtZero) {
   sweep_after(DeviceTotalsRegistry::kIdleLimit);
   run_once();
   EXPECT_EQ(operations(), 10U);
-  EXPECT_EQ(only().activity, DeviceActivity::idle);
+  EXPECT_EQ(only().activity, run::Activity::idle);
 }
 
 TEST_F(SweptRegistry, EachRunIsAnotherHour) {
@@ -270,4 +270,4 @@ TEST_F(DeviceTotalsRegistryTest, ARunThatHasNotEndedYetCountsBesideTheNext) {
 }
 
 }  // namespace
-}  // namespace spliced::job
+}  // namespace spliced::totals

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/verdict.h"
+#include "spliced/verdict/verdict.h"
 
 #include <gtest/gtest.h>
 
 #include "unit/plan/spec_parts.h"
 
-namespace spliced::job {
+namespace spliced::verdict {
 namespace {
+
+using plan::Criteria;
+using run::State;
 
 using testing::policy;
 
@@ -36,7 +39,7 @@ TEST(Judge, ADeviceWithoutAnErrorPasses) {
 
 // error_policy.max_errors says how far to go, not what passes.
 TEST(Judge, ErrorsThatWereLivedThroughFail) {
-  JobSpec spec;
+  plan::JobSpec spec;
   policy(spec).max_errors = 1000;
   DeviceSnapshot device = device_in(State::succeeded);
   device.ops[1].errors = 2;
@@ -127,4 +130,4 @@ TEST(Judge, AStageThatMovedNothingIsNoPass) {
 }
 
 }  // namespace
-}  // namespace spliced::job
+}  // namespace spliced::verdict

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/target_watch.h"
+#include "totals/target_watch.h"
 
 #include <filesystem>
 
 #include "unit/device/fake_host.h"
 #include "unit/run/run_fixture.h"
 
-namespace spliced::job {
+namespace spliced::totals {
 namespace {
 
 struct TargetWatchTest : testing::RunFixture {
@@ -85,14 +85,14 @@ TEST_F(TargetWatchTest, WhatWasSaidOfOneIsNotSaidOfItsSuccessor) {
   const auto run = finished_run(testing::reading({path}));
   registry.attach(run);
   registry.add_ended(run, true, clock.now());
-  registry.conclude(path, Verdict::pass, std::chrono::system_clock::now());
-  EXPECT_EQ(after_look(path)->last_verdict, Verdict::pass);
+  registry.conclude(path, verdict::Verdict::pass, std::chrono::system_clock::now());
+  EXPECT_EQ(after_look(path)->last_verdict, verdict::Verdict::pass);
   std::filesystem::rename(dir.file("other", 40'960), path);
   const auto successor = after_look(path);
-  EXPECT_EQ(successor->last_verdict, Verdict::none);
+  EXPECT_EQ(successor->last_verdict, verdict::Verdict::none);
   EXPECT_FALSE(successor->last_end);
   EXPECT_FALSE(successor->last_completion);
-  EXPECT_EQ(successor->activity, DeviceActivity::idle);
+  EXPECT_EQ(successor->activity, run::Activity::idle);
   EXPECT_EQ(successor->totals.ops[0].operations, 10U);
   std::filesystem::remove(path);
   std::filesystem::create_symlink("/etc/passwd", path);
@@ -104,12 +104,12 @@ TEST_F(TargetWatchTest, AnotherSequenceOrNameOfTheDriveIsAnotherDisk) {
   disks.attribute("sda", "device/wwid", "naa.1");
   ASSERT_TRUE(after_look("sda"));
   for (const auto& [attribute, value] : {std::pair("diskseq", "8"), std::pair("device/wwid", "naa.2")}) {
-    registry.conclude("sda", Verdict::pass, std::chrono::system_clock::now());
-    EXPECT_EQ(after_look("sda")->last_verdict, Verdict::pass);
+    registry.conclude("sda", verdict::Verdict::pass, std::chrono::system_clock::now());
+    EXPECT_EQ(after_look("sda")->last_verdict, verdict::Verdict::pass);
     disks.attribute("sda", attribute, value);
-    EXPECT_EQ(after_look("sda")->last_verdict, Verdict::none) << attribute;
+    EXPECT_EQ(after_look("sda")->last_verdict, verdict::Verdict::none) << attribute;
   }
 }
 
 }  // namespace
-}  // namespace spliced::job
+}  // namespace spliced::totals

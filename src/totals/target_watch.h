@@ -5,7 +5,7 @@
 #include "device_totals_registry.h"
 #include "spliced/device/target_admission.h"
 
-namespace spliced::job {
+namespace spliced::totals {
 
 // What is known of a disk without asking it.
 [[nodiscard]] device::TargetFacts facts_of(const device::BlockNode& node);
@@ -38,4 +38,4 @@ class TargetWatch {
   util::Nanos next_ = 0;              // of the one who looks
 };
 
-}  // namespace spliced::job
+}  // namespace spliced::totals

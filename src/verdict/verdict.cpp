@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verdict.h"
+#include "spliced/verdict/verdict.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,11 @@
 
 #include "run/device_run.h"
 
-namespace spliced::job {
+namespace spliced::verdict {
+
+using plan::Criteria;
+using run::State;
+
 namespace {
 
 std::uint64_t io_errors(const run::DeviceSnapshot& device) {
@@ -38,7 +42,7 @@ Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std
                 bool unmeasured) {
   Judgement out;
   out.criteria = measure(criteria, device, host_errors);
-  if (!is_final(device.state)) return out;
+  if (!run::is_final(device.state)) return out;
   const auto unmet = std::find_if(out.criteria.begin(), out.criteria.end(), [](auto& one) { return !one.met; });
   if (unmet != out.criteria.end()) {
     out.verdict = Verdict::fail;
@@ -79,4 +83,4 @@ Verdict worst_of(const std::vector<Verdict>& verdicts) {
   return verdicts.empty() || has(Verdict::none) ? Verdict::none : Verdict::pass;
 }
 
-}  // namespace spliced::job
+}  // namespace spliced::verdict

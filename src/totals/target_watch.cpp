@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 
-namespace spliced::job {
+namespace spliced::totals {
 namespace {
 
 // What lstat(2) says of a file that a job may have had for a target.
@@ -89,4 +89,4 @@ void TargetWatch::look_at_files(const std::vector<device::TargetFacts>& known) {
   }
 }
 
-}  // namespace spliced::job
+}  // namespace spliced::totals

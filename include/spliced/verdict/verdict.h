@@ -1,16 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what was measured to a verdict. Pure functions.
 #pragma once
+#include <array>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "spliced/job/snapshot.h"
+#include "spliced/plan/spec.h"
+#include "spliced/run/snapshot.h"
 
 namespace spliced::run {
 class DeviceRun;
 }
 
-namespace spliced::job {
+namespace spliced::verdict {
+
+enum class Verdict : std::uint8_t { none, pass, fail };
+inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
+
+// One of a job's criteria against what was measured, so far or in all.
+struct CriterionResult {
+  std::string_view name;  // as in the spec; a literal
+  std::uint64_t limit = 0;
+  std::uint64_t measured = 0;
+  bool met = true;
+};
+
+// What a run showed, and what is to be made of it.
+struct DeviceSnapshot : run::DeviceSnapshot {
+  Verdict verdict = Verdict::none;  // none while it runs
+  std::vector<CriterionResult> criteria;
+};
 
 // What a device, or a job of several, came to.
 struct Judgement {
@@ -22,23 +43,23 @@ struct Judgement {
 // Judges a device by its state and counts. `host_errors`: how many of its errors were of the daemon's own means. They
 // say nothing of the device and count in no criterion, but where there was one, the device was not tried as it was to
 // be. `unmeasured`: nor was it for another reason, which is the run's.
-[[nodiscard]] Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device,
+[[nodiscard]] Judgement judge(const plan::Criteria& criteria, const run::DeviceSnapshot& device,
                               std::uint64_t host_errors = 0, bool unmeasured = false);
 
 // What a run shows, with what is to be made of it.
-[[nodiscard]] DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device);
+[[nodiscard]] DeviceSnapshot judged(const plan::Criteria& criteria, run::DeviceSnapshot device);
 
 // What one device of a job came to.
 struct DeviceEnd {
   std::string name;
-  State state = State::succeeded;
+  run::State state = run::State::succeeded;
   Verdict verdict = Verdict::none;
   std::string reason;
 };
 // Of a run that is over, without percentiles. The state is `stopping` where it was stopped from outside.
-[[nodiscard]] DeviceEnd end_of(const run::DeviceRun& run, const Criteria& criteria);
+[[nodiscard]] DeviceEnd end_of(const run::DeviceRun& run, const plan::Criteria& criteria);
 
 // FAIL before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);
 
-}  // namespace spliced::job
+}  // namespace spliced::verdict

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "run/device_run.h"
-#include "spliced/job/snapshot.h"
+#include "spliced/totals/telemetry.h"
 
-namespace spliced::job {
+namespace spliced::totals {
 
 // What each device has done since the daemon got to know it. Counters here never go down, whatever jobs come and go: a
 // reader takes the totals and the runs that are not in them under one lock, and sums up without it, as histograms take
@@ -34,7 +34,7 @@ class DeviceTotalsRegistry {
   // Adds the counts of a run whose workers have all left. Does nothing for one that was not attached.
   void add_ended(const std::shared_ptr<run::DeviceRun>& run, bool failed, util::Nanos now);
   // What a run on that device came to; its counts may come in later.
-  void conclude(const std::string& name, Verdict verdict, WallTime ended);
+  void conclude(const std::string& name, verdict::Verdict verdict, run::WallTime ended);
   // Lets go what has been idle for kIdleLimit, but for devices that were registered and are among `present` still.
   void sweep(util::Nanos now, const std::set<std::string>& present);
   [[nodiscard]] std::vector<DeviceTelemetry> read(util::Nanos now) const;
@@ -52,9 +52,9 @@ class DeviceTotalsRegistry {
     util::Nanos idle_since = 0;  // meaningless while there are runs
     bool last_failed = false;
     bool gone = false;  // as far as is known
-    Verdict last_verdict = Verdict::none;
-    std::optional<WallTime> last_end;
-    std::optional<WallTime> last_completion;
+    verdict::Verdict last_verdict = verdict::Verdict::none;
+    std::optional<run::WallTime> last_end;
+    std::optional<run::WallTime> last_completion;
     run::EngineState engine_state;
     // Counters stay, whatever comes to its place; what was said of the one before is not said of the next.
     void became_another();
@@ -69,4 +69,4 @@ class DeviceTotalsRegistry {
   DepartedTotals departed_;
 };
 
-}  // namespace spliced::job
+}  // namespace spliced::totals

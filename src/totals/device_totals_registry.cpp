@@ -5,11 +5,11 @@
 #include <iterator>
 #include <utility>
 
-namespace spliced::job {
+namespace spliced::totals {
 
 void DeviceTotalsRegistry::Record::became_another() {
   last_failed = false;
-  last_verdict = Verdict::none;
+  last_verdict = verdict::Verdict::none;
   last_end.reset();
   last_completion.reset();
   engine_state = {};
@@ -107,7 +107,7 @@ void DeviceTotalsRegistry::add_ended(const std::shared_ptr<run::DeviceRun>& run,
   record.idle_since = now;
 }
 
-void DeviceTotalsRegistry::conclude(const std::string& name, Verdict verdict, WallTime ended) {
+void DeviceTotalsRegistry::conclude(const std::string& name, verdict::Verdict verdict, run::WallTime ended) {
   const std::lock_guard lock(mutex_);
   const auto found = records_.find(name);
   if (found == records_.end()) return;
@@ -146,7 +146,7 @@ std::vector<DeviceTelemetry> DeviceTotalsRegistry::read(util::Nanos now) const {
     DeviceTelemetry& entry = out.emplace_back();
     entry.facts = *record.facts;
     if (record.totals) entry.totals = *record.totals;
-    entry.activity = record.last_failed ? DeviceActivity::failed : DeviceActivity::idle;
+    entry.activity = record.last_failed ? run::Activity::failed : run::Activity::idle;
     entry.engine_state = record.engine_state;
     entry.gone = record.gone;
     entry.last_verdict = record.last_verdict;
@@ -158,4 +158,4 @@ std::vector<DeviceTelemetry> DeviceTotalsRegistry::read(util::Nanos now) const {
   return out;
 }
 
-}  // namespace spliced::job
+}  // namespace spliced::totals
