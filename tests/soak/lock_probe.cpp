@@ -4,13 +4,19 @@
 // LOCK_PROBE_REPORT names:
 //   COUNT WALL_NS CPU_NS MODULE+OFFSET MODULE+OFFSET…   (whoever locked, and the calls on the stack of the longest
 //   hold)
+// In a virtual machine the time for which the host gave a CPU to others looks like the thread's own: where the probe
+// may have threads of real-time priority, these notice it, and it is taken off.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -51,6 +57,74 @@ std::uint64_t now(clockid_t clock) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+// When a CPU ran nothing at all, not even what is more urgent than everything else: a ring, written by one thread.
+struct Absences {
+  struct Absence {
+    std::atomic<std::uint64_t> from{0}, until{0};
+  };
+  std::array<Absence, 64> latest{};
+  std::atomic<std::size_t> count{0};
+};
+constexpr std::size_t kCpus = 256;
+constexpr std::uint64_t kLook = 1'000'000;  // ns between two looks: what is shorter is not noticed
+constexpr std::uint64_t kAbsent = 500'000;  // ns that a look may be late
+constexpr int kMoreUrgent = 50;
+std::array<Absences, kCpus> absences;
+
+void* watch_cpu(void* cpu) {
+  Absences& mine = absences[reinterpret_cast<std::uintptr_t>(cpu)];
+  for (std::uint64_t due = now(CLOCK_MONOTONIC) + kLook;; due = now(CLOCK_MONOTONIC) + kLook) {
+    const timespec until{static_cast<time_t>(due / 1'000'000'000U), static_cast<long>(due % 1'000'000'000U)};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+    const std::uint64_t woken = now(CLOCK_MONOTONIC);
+    if (woken < due + kAbsent) continue;
+    auto& entry = mine.latest[mine.count % mine.latest.size()];
+    entry.from = due;
+    entry.until = woken;
+    mine.count.fetch_add(1);
+  }
+  return nullptr;
+}
+
+// For how long this CPU was away between two times. A thread that moved meanwhile is given less than it is due.
+std::uint64_t absent(std::uint64_t from, std::uint64_t until) {
+  const int cpu = ::sched_getcpu();
+  if (cpu < 0 || static_cast<std::size_t>(cpu) >= kCpus) return 0;
+  std::uint64_t out = 0;
+  for (const auto& entry : absences[static_cast<std::size_t>(cpu)].latest) {
+    const std::uint64_t begin = std::max(from, entry.from.load());
+    const std::uint64_t end = std::min(until, entry.until.load());
+    if (end > begin) out += end - begin;
+  }
+  return out;
+}
+
+void watch_cpus() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads of whoever is probed
+  for (std::size_t cpu = 0; cpu < kCpus; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_attr_t attributes;
+    ::pthread_attr_init(&attributes);
+    const sched_param urgent{kMoreUrgent};
+    ::pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+    ::pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
+    ::pthread_attr_setschedparam(&attributes, &urgent);
+    ::pthread_attr_setaffinity_np(&attributes, sizeof one, &one);
+    ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread{};
+    (void)::pthread_create(&thread, &attributes, watch_cpu, reinterpret_cast<void*>(cpu));  // without the right, none
+    ::pthread_attr_destroy(&attributes);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 Place* place_of(void* caller) {
   std::size_t at = (reinterpret_cast<std::uintptr_t>(caller) * 0x9E3779B97F4A7C15U) % kPlaces;
   for (std::size_t tried = 0; tried < kPlaces; ++tried, at = (at + 1) % kPlaces) {
@@ -89,7 +163,9 @@ void releasing(pthread_mutex_t* mutex) {
   if (place == nullptr) return;
   place->count.fetch_add(1, std::memory_order_relaxed);
   raise(place->wall, wall - hold.wall);
-  if (!raise(place->cpu, cpu - hold.cpu) || cpu - hold.cpu < kWorthAStack) return;
+  std::uint64_t own = cpu - hold.cpu;
+  if (own >= kWorthAStack) own -= std::min(own, absent(hold.wall, wall));
+  if (!raise(place->cpu, own) || own < kWorthAStack) return;
   if (place->stack_taken.test_and_set()) return;
   place->depth = ::backtrace(place->frames.data(), kFrames);
   place->stack_taken.clear();
@@ -130,6 +206,7 @@ void print_place(std::FILE* out, const Place& place) {
 [[gnu::constructor]] void prepare() {
   std::array<void*, 1> frame{};
   ::backtrace(frame.data(), 1);
+  watch_cpus();
 }
 
 // Once, however the process ends.
