@@ -20,7 +20,7 @@ USES = {  # room: what it may include
     "totals": {"util", "engine", "workload", "verify", "device", "run", "plan", "verdict"},
     "job": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals"},
     "http": {"util", "access"},
-    "api": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http"},
+    "api": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http"},
     "metrics": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http"},
     "dbus": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job"},
     "daemon": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http", "api", "metrics", "dbus"},

@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "render.h"
-#include "stored_text.h"
 
 namespace spliced::api {
 
@@ -60,45 +59,31 @@ std::string indented(const std::string& text, std::size_t by) {
 // The parts of one job: its head as far as the devices, each device, and the end.
 class JobParts {
  public:
-  enum class Form { document, answer, in_page };
-  JobParts(JobView job, Form form) : job_(std::move(job)), form_(form) {
-    if (job_.stored) stored_.emplace(std::move(job_.stored));
-  }
+  enum class Form { answer, in_page };
+  JobParts(JobView job, Form form) : job_(std::move(job)), form_(form) {}
   std::string operator()() {
     if (std::exchange(begun_, true)) return next_device();
-    std::string head = dumped(stored_ ? restore_head(stored_->head(), job_.head) : render_head(job_.head), indent());
+    std::string head = dumped(render_head(job_.head), 2);
     head.resize(head.rfind('}'));
-    if (pretty()) head.resize(head.find_last_not_of('\n') + 1);
-    return head + (pretty() ? ",\n  \"devices\": [" : ",\"devices\":[");
+    head.resize(head.find_last_not_of('\n') + 1);
+    return head + ",\n  \"devices\": [";
   }
 
  private:
-  [[nodiscard]] bool pretty() const { return form_ != Form::document; }
-  [[nodiscard]] int indent() const { return pretty() ? 2 : -1; }
   std::string next_device() {
     if (ended_) return "";
-    std::optional<Json> device;
-    while (stored_ && !device) {
-      const auto text = stored_->device();
-      if (!text) break;
-      device = restore_device(*text, job_.head);
-    }
-    if (!stored_ && device_ < job_.devices) device = render_run(job_.device(device_++));
-    if (!device) {
+    if (device_ == job_.devices) {
       ended_ = true;
-      if (!pretty()) return "]}";
-      return fmt::format("{}]\n}}{}", any_ ? "\n  " : "", form_ == Form::answer ? "\n" : "");
+      return fmt::format("{}]\n}}{}", device_ != 0 ? "\n  " : "", form_ == Form::answer ? "\n" : "");
     }
-    const char* comma = std::exchange(any_, true) ? "," : "";
-    if (!pretty()) return comma + dumped(*device, -1);
-    return fmt::format("{}\n    {}", comma, indented(dumped(*device, 2), 4));
+    const char* comma = device_ != 0 ? "," : "";
+    return fmt::format("{}\n    {}", comma, indented(dumped(render_run(job_.device(device_++)), 2), 4));
   }
 
   JobView job_;
   const Form form_;
-  std::optional<StoredText> stored_;
   std::size_t device_ = 0;
-  bool begun_ = false, any_ = false, ended_ = false;
+  bool begun_ = false, ended_ = false;
 };
 
 // The parts of a page of whole jobs.
@@ -146,10 +131,6 @@ Pieces pieces_of(std::shared_ptr<Source> source) {
 
 Pieces job_text(JobView job) {
   return pieces_of(std::make_shared<JobParts>(std::move(job), JobParts::Form::answer));
-}
-
-Pieces job_document(JobView job) {
-  return pieces_of(std::make_shared<JobParts>(std::move(job), JobParts::Form::document));
 }
 
 Pieces page_text(std::function<util::Result<JobView>(const std::string&)> open, std::vector<std::string> ids,

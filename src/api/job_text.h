@@ -12,8 +12,6 @@ namespace spliced::api {
 
 // The job as GET /v1/jobs/{id} answers.
 [[nodiscard]] util::Pieces job_text(job::JobView job);
-// The same without white space, as it is kept in the store.
-[[nodiscard]] util::Pieces job_document(job::JobView job);
 // Whole jobs, one after the other, as a page of the list. Those that are forgotten meanwhile are left out.
 [[nodiscard]] util::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
                                      std::vector<std::string> ids, std::string next_page_token);

@@ -91,6 +91,7 @@ std::string to_text(const Json& value) {
 
 Json render_head(const JobSnapshot& job) {
   Json out = {{"id", job.id},
+              {"run_id", text_or_null(job.run_id)},
               {"state", job::state_name(job.state)},
               {"verdict", verdict_of(job.verdict)},
               {"reason", text_or_null(job.reason)},
@@ -130,17 +131,6 @@ Json named_figures(const run::StageSnapshot& stage) {
   return out;
 }
 
-Json stages_of(const DeviceSnapshot& device) {
-  Json list = Json::array();
-  for (const auto& stage : device.stages) {
-    Json one = named_figures(stage);
-    one["streams"] = Json::array();
-    for (const auto& stream : stage.streams) one["streams"].push_back(named_figures(stream));
-    list.push_back(std::move(one));
-  }
-  return list;
-}
-
 // The stage that runs, or the one that it came to.
 Json stage_of(const DeviceSnapshot& device) {
   for (const auto& stage : device.stages) {
@@ -151,7 +141,14 @@ Json stage_of(const DeviceSnapshot& device) {
 
 }  // namespace
 
-Json render_run(const DeviceSnapshot& device) {
+Json render_stage(const run::StageSnapshot& stage) {
+  Json out = named_figures(stage);
+  out["streams"] = Json::array();
+  for (const auto& stream : stage.streams) out["streams"].push_back(named_figures(stream));
+  return out;
+}
+
+Json render_run_alone(const DeviceSnapshot& device) {
   Json out = {{"device", device.facts.name},
               {"path", device.facts.path},
               {"stage", stage_of(device)},
@@ -160,68 +157,14 @@ Json render_run(const DeviceSnapshot& device) {
   out.update(figures_of(device));
   out["safety_read_bytes"] = device.safety_read_bytes;
   out["kernel"] = kernel_of(device.kernel);
-  out["stages"] = stages_of(device);
   return out;
 }
 
-namespace {
-
-// Jobs that were recorded before there were stages had one workload.
-void restore_stages(Json& head) {
-  const auto workload = head.find("workload");
-  if (workload == head.end()) return;
-  Json stage = {{"name", "workload"}, {"workload", *workload}};
-  for (const char* key : {"engine", "error_policy"}) {
-    if (head.contains(key)) stage[key] = head[key];
-  }
-  head.erase("workload");
-  head["stages"] = Json::array({std::move(stage)});
-}
-
-}  // namespace
-
-Json restore_head(const std::string& text, const JobSnapshot& job) {
-  Json head = Json::parse(text, nullptr, false);
-  if (!head.is_object()) {
-    head = {{"id", job.id}, {"name", job.spec.name}};
-    head["created_at"] = util::format_time(job.created_at);
-    head["started_at"] = time_or_null(job.started_at);
-  }
-  head.erase("devices");
-  restore_stages(head);
-  head.emplace("created_by", nullptr);  // of those that were recorded before it was known
-  head["state"] = job::state_name(job.state);
-  head["verdict"] = verdict_of(job.verdict);
-  head["reason"] = text_or_null(job.reason);
-  head["ended_at"] = time_or_null(job.ended_at);
-  return head;
-}
-
-std::optional<Json> restore_device(const std::string& text, const JobSnapshot& job) {
-  Json device = Json::parse(text, nullptr, false);
-  if (!device.is_object()) return std::nullopt;
-  device.emplace("verdict", nullptr);  // those that were recorded before devices were judged have none
-  device.emplace("criteria", Json::array());
-  device.emplace("stage", nullptr);
-  device.emplace("stages", Json::array());
-  device.emplace("ramping", false);
-  for (Json& stage : device["stages"]) {
-    if (!stage.is_object()) continue;
-    stage.emplace("ramping", false);
-    stage.emplace("streams", Json::array());
-  }
-  if (const auto splice = device.find("splice"); splice != device.end()) {
-    Json engine = restore_engine(*splice);
-    device.erase("splice");
-    device["engine"] = std::move(engine);
-  }
-  const auto state = device.find("state");
-  if (state != device.end() &&
-      (*state == "RUNNING" || *state == "PAUSED" || *state == "PENDING" || *state == "STOPPING")) {
-    *state = job::state_name(job.state);
-    device["eta_seconds"] = nullptr;
-  }
-  return device;
+Json render_run(const DeviceSnapshot& device) {
+  Json out = render_run_alone(device);
+  out["stages"] = Json::array();
+  for (const auto& stage : device.stages) out["stages"].push_back(render_stage(stage));
+  return out;
 }
 
 Json render_summary(const job::JobSummary& job) {

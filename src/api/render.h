@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 
 #include "spliced/engine/capabilities.h"
 #include "spliced/job/snapshot.h"
@@ -13,13 +12,11 @@ using Json = nlohmann::ordered_json;
 
 // The wire form of everything that the API answers with. Field names and units are those of openapi.yaml.
 [[nodiscard]] Json render_spec(const plan::JobSpec& spec);
-// A job but for its devices, and one of those.
+// A job but for its devices, one of those, the same but for its stages, and one of these.
 [[nodiscard]] Json render_head(const job::JobSnapshot& job);
 [[nodiscard]] Json render_run(const job::DeviceSnapshot& device);
-// The same of a stored job: as it was stored, but for what the store knows better. nullopt: that was no
-// device.
-[[nodiscard]] Json restore_head(const std::string& text, const job::JobSnapshot& job);
-[[nodiscard]] std::optional<Json> restore_device(const std::string& text, const job::JobSnapshot& job);
+[[nodiscard]] Json render_run_alone(const job::DeviceSnapshot& device);
+[[nodiscard]] Json render_stage(const run::StageSnapshot& stage);
 // What a list tells of a job.
 [[nodiscard]] Json render_summary(const job::JobSummary& job);
 [[nodiscard]] Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec);

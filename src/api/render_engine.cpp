@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render_engine.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace spliced::api {
 
@@ -82,6 +84,88 @@ Json render_engine(const StageSnapshot& device) {
   out["tuning"] = tuning_of(kind, device);
   out["events"] = events_of(kind, device.engine.events[device.engine_state.kind]);
   return out;
+}
+
+namespace {
+
+template <class Names>
+std::optional<std::size_t> index_in(const Names& names, const Json& text) {
+  if (!text.is_string()) return std::nullopt;
+  const auto found = std::find(std::begin(names), std::end(names), text.get_ref<const std::string&>());
+  if (found == std::end(names)) return std::nullopt;
+  return static_cast<std::size_t>(found - std::begin(names));
+}
+
+void read_readings(const engine::Kind& kind, const Json& engine, StageSnapshot& out) {
+  for (std::size_t i = 0; i < kind.readings().size(); ++i) {
+    const engine::Reading& reading = kind.readings()[i];
+    const auto found = engine.find(reading.name);
+    if (found == engine.end()) continue;
+    if (reading.of) out.asked_for[static_cast<std::size_t>(*reading.of)] = !found->is_null();
+    if (found->is_number_unsigned() && reading.texts.empty()) out.engine_state.values[i] = found->get<std::uint64_t>();
+    if (const auto value = index_in(reading.texts, *found)) out.engine_state.values[i] = *value;
+  }
+}
+
+engine::Setting setting_in(const engine::Kind& kind, const Json& described) {
+  std::vector<engine::NamedValue> values;
+  for (const auto& [name, value] : described.items()) {
+    if (value.is_number_unsigned()) values.push_back({name, value.get<std::uint64_t>()});
+  }
+  return kind.setting_of(values);
+}
+
+void read_tuning(const engine::Kind& kind, const Json& list, StageSnapshot& out) {
+  for (const Json& entry : list) {
+    if (!entry.is_object()) continue;
+    run::TuningSnapshot& tuning = out.tuning.emplace_back();
+    tuning.setting = setting_in(kind, entry);
+    if (const auto direction = index_in(engine::kDirectionNames, entry.value("direction", Json()))) {
+      tuning.direction = static_cast<engine::Direction>(*direction);
+    }
+    if (const auto source = index_in(run::kTuningSourceNames, entry.value("source", Json()))) {
+      tuning.source = static_cast<run::TuningSource>(*source);
+    }
+    for (const Json& tried : entry.value("tried", Json::array())) {
+      if (!tried.is_object()) continue;
+      const Json rate = tried.value("bytes_per_second", Json());
+      tuning.tried.push_back({setting_in(kind, tried), rate.is_number() ? rate.get<double>() : 0});
+    }
+  }
+}
+
+bool is_the_same(const engine::Event& event, const Json& entry) {
+  if (entry.value("event", Json()) != event.family->event) return false;
+  for (std::size_t i = 0; i < event.values.size() && !event.family->labels[i].empty(); ++i) {
+    if (entry.value(std::string(event.family->labels[i]), Json()) != event.values[i]) return false;
+  }
+  return true;
+}
+
+void read_events(const engine::Kind& kind, const Json& list, std::array<std::uint64_t, engine::kMaxEvents>& counts) {
+  for (const Json& entry : list) {
+    if (!entry.is_object()) continue;
+    const auto found = std::find_if(kind.events().begin(), kind.events().end(),
+                                    [&](auto& event) { return is_the_same(event, entry); });
+    const Json count = entry.value("count", Json());
+    if (found == kind.events().end() || !count.is_number_unsigned()) continue;
+    counts[static_cast<std::size_t>(found - kind.events().begin())] = count.get<std::uint64_t>();
+  }
+}
+
+}  // namespace
+
+void read_engine_figures(const Json& engine, StageSnapshot& out) {
+  if (!engine.is_object()) return;
+  for (std::size_t i = 0; i < engine::kKinds; ++i) {
+    if (engine.value("kind", Json()) == engine::kind_at(i).name()) out.engine_state.kind = i;
+  }
+  const std::size_t at = out.engine_state.kind;
+  const engine::Kind& kind = engine::kind_at(at);
+  out.engine.ran[at] = true;
+  read_readings(kind, engine, out);
+  read_tuning(kind, engine.value("tuning", Json::array()), out);
+  read_events(kind, engine.value("events", Json::array()), out.engine.events[at]);
 }
 
 Json restore_engine(const Json& splice) {

@@ -69,6 +69,17 @@ tl::expected<ReadSpec, SpecError> read_spec(std::string_view body) {
   return out;
 }
 
+plan::JobSpec read_recorded_spec(std::string_view text) {
+  plan::JobSpec out;
+  const auto document = parse_strict(text);
+  if (!document || !document->is_object()) return out;
+  SpecForm form;
+  std::vector<util::FieldError> ignored;
+  JsonObjectReader fields(*document, "", ignored);
+  read_job(fields, out, form);
+  return out;
+}
+
 util::Result<plan::JobSpec> read_spec_or_error(std::string_view body) {
   auto read = read_spec(body);
   if (read) return std::move(read->spec);

@@ -26,4 +26,8 @@ struct ReadSpec {
 // The same for callers without a notion of HTTP: Errc::invalid with all details.
 [[nodiscard]] util::Result<plan::JobSpec> read_spec_or_error(std::string_view body);
 
+// A spec that was accepted once, as render_spec() writes it: what today's reader would refuse of it is left at its
+// default.
+[[nodiscard]] plan::JobSpec read_recorded_spec(std::string_view text);
+
 }  // namespace spliced::api

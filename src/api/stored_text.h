@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "spliced/job/snapshot.h"
+#include "spliced/util/pieces.h"
 
 namespace spliced::api {
 

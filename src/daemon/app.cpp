@@ -12,6 +12,7 @@
 
 #include "api/front_page.h"
 #include "api/job_text.h"
+#include "api/record_form.h"
 #include "api/spec_reader.h"
 #include "spliced/util/message_id.h"
 #include "spliced/util/page_buffer.h"
@@ -97,7 +98,7 @@ Status App::open_store() {
   limits.kept_jobs = config_.keep_jobs;
   limits.kept_time = config_.keep_days * kDay;
   service_ = std::make_unique<job::JobService>(job::ServiceSetup{util::system_clock(), log_, admission_, *store_,
-                                                                 run::kernel_engines(), &api::job_document, limits});
+                                                                 run::kernel_engines(), api::record_form(), limits});
   return service_->restore();
 }
 
@@ -184,8 +185,6 @@ void App::join_bus() {
   };
   const auto admit = [this](const access::LocalPeer& peer) { return doors_.admit(peer); };
   bus_ = std::make_unique<dbus::BusAdapter>(dbus::BusSetup{kind, *service_, log_, version(), submit, validate, admit});
-  service_->on_state_change([this](const job::StateChange& change) { bus_->on_state_change(change); });
-  service_->on_forgotten([this](const std::vector<std::string>& ids) { bus_->on_forgotten(ids); });
   bus_->start();
 }
 

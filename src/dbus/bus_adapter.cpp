@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "session.h"
@@ -20,6 +21,11 @@ constexpr int kLongestPause = 2000;
 constexpr int kLongestPoll = 1000;
 constexpr int kBatch = 16;  // messages that are handled before anything else has its turn
 
+void wake_up(const util::UniqueFd& fd) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto put = ::write(fd.get(), &one, sizeof one);
+}
+
 void drain(int fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(fd, &count, sizeof count);
@@ -28,7 +34,9 @@ void drain(int fd) {
 }  // namespace
 
 BusAdapter::BusAdapter(BusSetup setup)
-    : setup_(std::move(setup)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), deeds_(setup_.log) {}
+    : setup_(std::move(setup)),
+      wake_fd_(std::make_shared<util::UniqueFd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))),
+      deeds_(setup_.log) {}
 
 BusAdapter::~BusAdapter() {
   thread_.request_stop();
@@ -37,6 +45,7 @@ BusAdapter::~BusAdapter() {
 
 void BusAdapter::start() {
   ended_ = false;
+  subscription_ = setup_.service.on_event([fd = wake_fd_](const job::Event&) { wake_up(*fd); });
   thread_ = std::jthread([this](const std::stop_token& stop) {
     util::name_this_thread("bus");
     run(stop);
@@ -58,24 +67,7 @@ bool BusAdapter::stop(util::Nanos limit) {
 }
 
 void BusAdapter::wake() const {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof one);
-}
-
-void BusAdapter::on_state_change(const job::StateChange& change) {
-  {
-    const std::lock_guard lock(mutex_);
-    news_.changes.push_back(change);
-  }
-  wake();
-}
-
-void BusAdapter::on_forgotten(const std::vector<std::string>& ids) {
-  {
-    const std::lock_guard lock(mutex_);
-    news_.forgotten.insert(news_.forgotten.end(), ids.begin(), ids.end());
-  }
-  wake();
+  wake_up(*wake_fd_);
 }
 
 void BusAdapter::post(Answer answer) {
@@ -91,9 +83,12 @@ std::vector<BusAdapter::Answer> BusAdapter::take_answers() {
   return std::exchange(answers_, {});
 }
 
-BusAdapter::News BusAdapter::take_news() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(news_, {});
+// Whoever is too far behind begins anew, with the jobs as they are.
+std::vector<job::Event> BusAdapter::take_news() {
+  job::EventPage page = setup_.service.recent_events(seen_, job::kNoLimit);
+  if (page.missed) throw std::runtime_error("too much happened to tell it all");
+  if (!page.events.empty()) seen_ = page.events.back().id;
+  return std::move(page.events);
 }
 
 void BusAdapter::set_state(bool connected, const std::string& reason) {
@@ -111,6 +106,7 @@ void BusAdapter::run(const std::stop_token& stop) {
   int next_pause = kFirstPause;
   while (!stop.stop_requested()) {
     try {
+      seen_ = setup_.service.last_event();
       Session session(setup_, *this);
       set_state(true, "");
       next_pause = kFirstPause;
@@ -126,16 +122,14 @@ void BusAdapter::run(const std::stop_token& stop) {
   }
 }
 
-// News are taken in meanwhile, so that they do not pile up.
 void BusAdapter::pause(const std::stop_token& stop, int milliseconds) {
   const util::Nanos until = util::system_clock().now() + util::Nanos{milliseconds} * 1'000'000;
   while (!stop.stop_requested()) {
     const util::Nanos left = until - util::system_clock().now();
     if (left <= 0) return;
-    pollfd fd{wake_fd_.get(), POLLIN, 0};
+    pollfd fd{wake_fd_->get(), POLLIN, 0};
     ::poll(&fd, 1, static_cast<int>(left / 1'000'000 + 1));
-    drain(wake_fd_.get());
-    (void)take_news();
+    drain(wake_fd_->get());
     (void)take_answers();  // those who called are gone
   }
 }
@@ -147,12 +141,12 @@ void BusAdapter::serve(const std::stop_token& stop, Session& session) {
     int left = kBatch;
     while (left > 0 && session.process()) --left;
     const auto bus = session.poll_data();
-    pollfd fds[3] = {{bus.fd, bus.events, 0}, {wake_fd_.get(), POLLIN, 0}, {session.inhibitor().fd(), 0, 0}};
+    pollfd fds[3] = {{bus.fd, bus.events, 0}, {wake_fd_->get(), POLLIN, 0}, {session.inhibitor().fd(), 0, 0}};
     // The time-outs of the bus are rounded to the longest poll: nothing here depends on them to the second. What the
     // library has read already does not show on the descriptor.
     ::poll(fds, 3, left == 0 ? 0 : kLongestPoll);
     if (fds[2].revents != 0) session.inhibitor().hung_up();
-    drain(wake_fd_.get());
+    drain(wake_fd_->get());
   }
 }
 

@@ -30,9 +30,6 @@ class BusAdapter {
   BusAdapter& operator=(const BusAdapter&) = delete;
 
   void start();
-  // Thread-safe; only queues.
-  void on_state_change(const job::StateChange& change);
-  void on_forgotten(const std::vector<std::string>& ids);
   [[nodiscard]] bool connected() const { return connected_; }
   // Ends the connection, and waits for what is under way. false: something takes longer than `limit`, as a disk or a
   // bus does that does not answer; the process must end without the destructor then. Idempotent.
@@ -48,22 +45,17 @@ class BusAdapter {
   void run(const std::stop_token& stop);
   void serve(const std::stop_token& stop, Session& session);
   void pause(const std::stop_token& stop, int milliseconds);
-  // What happened to jobs.
-  struct News {
-    std::vector<job::StateChange> changes;
-    std::vector<std::string> forgotten;  // ids
-  };
-  [[nodiscard]] News take_news();
+  [[nodiscard]] std::vector<job::Event> take_news();
   void post(Answer answer);
   [[nodiscard]] std::vector<Answer> take_answers();
   void wake() const;
   void set_state(bool connected, const std::string& reason);
 
   const BusSetup setup_;
-  util::UniqueFd wake_fd_;
-  std::mutex mutex_;  // guards news_, answers_ and ended_
+  const std::shared_ptr<util::UniqueFd> wake_fd_;  // whoever tells of an event holds it, too
+  std::mutex mutex_;                               // guards answers_ and ended_
   std::condition_variable end_;
-  News news_;
+  std::uint64_t seen_ = 0;  // the last event that was taken; the thread's own
   std::vector<Answer> answers_;
   bool ended_ = true;              // there is no thread, or it has come to its end
   std::uint64_t next_ticket_ = 1;  // used by the bus thread alone
@@ -72,6 +64,7 @@ class BusAdapter {
   util::DeedLog deeds_;
   Errands errands_;
   std::jthread thread_;
+  std::shared_ptr<void> subscription_;
 };
 
 }  // namespace spliced::dbus

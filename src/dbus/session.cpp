@@ -294,19 +294,22 @@ bool BusAdapter::Session::process() {
   return more;
 }
 
-void BusAdapter::Session::show(const News& news) {
-  for (const auto& change : news.changes) refresh(change.job_id, false);
-  gone_.insert(gone_.end(), news.forgotten.begin(), news.forgotten.end());
+void BusAdapter::Session::show(const std::vector<job::Event>& news) {
+  for (const job::Event& event : news) {
+    if (event.kind == job::EventKind::state) refresh(event.job, false);
+    if (event.kind == job::EventKind::forgotten) gone_.push_back(event.job);
+  }
   remove_gone();
   const util::Nanos now = util::system_clock().now();
   if (now - last_progress_ >= kProgressPause) {
     last_progress_ = now;
     for (const auto& id : jobs_.running()) refresh(id, true);
   }
-  for (const auto& change : news.changes) {
+  for (const job::Event& event : news) {
+    if (event.kind != job::EventKind::state) continue;
     manager_->emitSignal("JobStateChanged")
         .onInterface(kManager)
-        .withArguments(change.job_id, std::string(job::state_name(change.state)), verdict_of(change.verdict));
+        .withArguments(event.job, std::string(job::state_name(event.state)), verdict_of(event.verdict));
   }
   inhibitor_.want(jobs_.destroying_jobs());
   door_.sweep();

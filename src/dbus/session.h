@@ -26,7 +26,7 @@ class BusAdapter::Session {
   [[nodiscard]] bool process();
   [[nodiscard]] sdbus::IConnection::PollData poll_data() const { return connection_->getEventLoopPollData(); }
   // In every round: the objects of these jobs as they are now, and the signals of their changes.
-  void show(const News& news);
+  void show(const std::vector<job::Event>& news);
   void answer(Answer answer);
   [[nodiscard]] Inhibitor& inhibitor() { return inhibitor_; }
 

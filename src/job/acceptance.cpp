@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "store/kept_text.h"
+#include "store/kept_results.h"
 
 namespace spliced::job {
 
@@ -14,7 +14,7 @@ Acceptance::Acceptance(store::JobStore& store, std::function<void(const std::str
     : store_(store), withdraw_(std::move(withdraw)) {}
 
 util::Status Acceptance::put(store::StoredJob record, util::Nanos limit) {
-  if (record.document) record.document = store::read_again(store::text_of(record.document));
+  if (record.results) record.results = store::read_again(store::keep_results(record.results));
   const auto outcome = std::make_shared<util::Status>();
   const std::string id = record.id;
   const bool ended =

@@ -18,7 +18,7 @@ class Acceptance {
   // that it is gone before the next one is accepted. Both must outlive it.
   Acceptance(store::JobStore& store, std::function<void(const std::string&)> withdraw);
 
-  // The document is read before, on the caller's thread: what waits here holds on to nothing else. Error: unavailable.
+  // Its results are read before, on the caller's thread: what waits here holds on to nothing else. Error: unavailable.
   [[nodiscard]] util::Status put(store::StoredJob record, util::Nanos limit = kLimit);
   // Whether it does not wait for the store, within `limit`.
   [[nodiscard]] bool wait_until_idle(util::Nanos limit) const { return delegate_.wait_until_idle(limit); }

@@ -15,9 +15,12 @@ namespace {
 constexpr Nanos kAskWhetherEnough = util::kSecond / 10;
 
 // What the columns of the store know.
-JobSnapshot head_of(const JobSummary& summary) {
+JobSnapshot head_of(const Listing& listing) {
+  const JobSummary& summary = listing.summary;
   JobSnapshot out;
   out.id = summary.id;
+  out.run_id = listing.run_id;
+  out.elapsed = listing.elapsed;
   out.sequence = summary.sequence;
   out.spec.name = summary.name;
   out.spec.destructive = summary.destructive.value_or(false);
@@ -75,8 +78,9 @@ util::Status may_control(const Job& job, const access::Principal& who) {
                                   access::scope_name(who.scope)));
 }
 
-Job::Job(std::string id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink)
+Job::Job(std::string id, std::string run_id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink)
     : id_(std::move(id)),
+      run_id_(std::move(run_id)),
       created_by_(std::move(created_by)),
       created_at_(std::chrono::system_clock::now()),
       clock_(clock),
@@ -86,6 +90,7 @@ Job::Job(std::string id, JobSpec spec, std::string created_by, util::Clock& cloc
 
 Job::Job(Listing listing, util::Clock& clock)
     : id_(listing.summary.id),
+      run_id_(listing.run_id),
       created_by_(listing.summary.created_by),
       created_at_(listing.summary.created_at),
       clock_(clock),
@@ -103,7 +108,7 @@ void Job::set_runs(Runs runs, plan::Reservation reservation) {
 
 void Job::publish() {
   const std::string name = spec_.name.empty() ? "unnamed" : spec_.name;
-  Change change{{id_, spec_.name, now_.state, now_.verdict, destroys(spec_)}, {}, {}, {}};
+  Change change{id_, now_.state, now_.verdict, now_.reason, {}, {}, {}};
   if (now_.state != State::stopping) change.record = view_locked();
   change.log_line = fmt::format("job {} ({}): {}{}", id_, name, state_name(now_.state),
                                 now_.reason.empty() ? "" : ": " + now_.reason);
@@ -227,6 +232,7 @@ void Job::describe(T& out) const {
 JobSnapshot Job::header() const {
   JobSnapshot out;
   describe(out);
+  out.run_id = run_id_;
   out.spec = spec_;
   if (started_now_ != 0) out.elapsed = (ended_now_ != 0 ? ended_now_ : clock_.now()) - started_now_;
   return out;
@@ -239,8 +245,8 @@ JobView Job::view() const {
 
 JobView Job::view_locked() const {
   if (whole_) return *whole_;
-  if (listing_) return {head_of(listing_->summary), 0, {}, {}};
-  JobView out{header(), runs_.size(), {}, {}};
+  if (listing_) return {head_of(*listing_), listing_->devices.size(), {}};
+  JobView out{header(), runs_.size(), {}};
   out.device = [&clock = clock_, runs = runs_, outcomes = outcomes_, at = ended_now_, state = now_.state,
                 criteria = spec_.criteria](std::size_t i) {
     const Nanos now = at != 0 ? at : clock.now();

@@ -22,7 +22,10 @@ class Job;
 
 // What became of a job, for those who are to know.
 struct Change {
-  StateChange change;
+  std::string job;
+  State state = State::pending;
+  Verdict verdict = Verdict::none;
+  std::string reason;
   std::optional<JobView> record;  // the job as it is to be recorded; none of what a restart makes nothing of
   std::string log_line;
   std::shared_ptr<Job> ended;  // when that is its end
@@ -40,7 +43,7 @@ class Job : public std::enable_shared_from_this<Job> {
   // Called with the lock held, so that what becomes of a job is told in the order in which it did: it only queues.
   using Sink = std::function<void(Change)>;
 
-  Job(std::string id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink);
+  Job(std::string id, std::string run_id, JobSpec spec, std::string created_by, util::Clock& clock, Sink sink);
   // One that has ended under an earlier daemon.
   Job(Listing listing, util::Clock& clock);
 
@@ -78,8 +81,8 @@ class Job : public std::enable_shared_from_this<Job> {
     Criteria criteria;
   };
   [[nodiscard]] Watched watched();
-  // Takes what is needed and reads none of it: figures, percentiles above all, are made when the view is read. Without
-  // devices where only the store has them.
+  // Takes what is needed and reads none of it: figures, percentiles above all, are made when the view is read. Where
+  // only the store has them, device() is empty, and so is the spec but for its name.
   [[nodiscard]] JobView view() const;
   [[nodiscard]] JobSummary summary() const;
   [[nodiscard]] bool is_on(const std::string& device) const;  // by its kernel name or path
@@ -95,7 +98,7 @@ class Job : public std::enable_shared_from_this<Job> {
   template <class T>
   void describe(T& out) const;
 
-  const std::string id_;
+  const std::string id_, run_id_;
   const std::string created_by_;
   const WallTime created_at_;
   util::Clock& clock_;

@@ -2,6 +2,7 @@
 #include "journal.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "listing.h"
@@ -19,11 +20,11 @@ constexpr Nanos kJournalRound =
 
 }  // namespace
 
-Journal::Journal(Setup setup, const JobTable& table, RecentJobs& recent, const Listeners& listeners)
+Journal::Journal(Setup setup, const JobTable& table, RecentJobs& recent, EventLog& events)
     : setup_(std::move(setup)),
       table_(table),
       recent_(recent),
-      listeners_(listeners),
+      events_(events),
       write_behind_(setup_.store, setup_.log),
       last_round_(setup_.clock.now()),
       thread_([this](const std::stop_token& stop) { run(stop); }),
@@ -46,7 +47,13 @@ void Journal::forget(std::vector<std::string> ids) {
   changed_.notify_all();
 }
 
-void Journal::put(const store::StoredJob& record) {
+void Journal::put(store::StoredJob record) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto events = unstored_.extract(record.id)) {
+      record.events.insert(record.events.begin(), events.mapped().begin(), events.mapped().end());
+    }
+  }
   write_behind_.put(record);
 }
 
@@ -118,33 +125,46 @@ void Journal::run(const std::stop_token& stop) {
   }
 }
 
+// An event is stored with what it tells of; one of which nothing is recorded waits for the next record of its job.
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
-  for (auto& [change, record, log_line, ended] : changes) {
-    if (ended) {
-      record_end(ended, *record);
-    } else if (record) {
-      put(*record);
+  for (Change& change : changes) {
+    const Event event = events_.make(EventKind::state, change.job, change.state, change.verdict, change.reason);
+    {
+      const std::lock_guard lock(mutex_);
+      unstored_[change.job].push_back(EventLog::row_of(event));
     }
-    record.reset();  // it holds on to the job's workers
-    setup_.log.log(util::LogLevel::notice, log_line,
+    if (change.ended) {
+      record_end(change.ended, *change.record);
+    } else if (change.record) {
+      put(*change.record);
+    }
+    change.record.reset();  // it holds on to the job's workers
+    setup_.log.log(util::LogLevel::notice, change.log_line,
                    {{util::kMessageIdKey, std::string(util::message::kJobState)},
-                    {"JOB_ID", change.job_id},
+                    {"JOB_ID", change.job},
                     {"STATE", std::string(state_name(change.state))}});
-    if (listeners_.changed) listeners_.changed(change);
+    events_.publish(event);
   }
-  if (!forgotten.empty() && listeners_.forgotten) listeners_.forgotten(forgotten);
-  for (const auto& id : forgotten) (void)write_behind_.erase(id);
+  for (const auto& id : forgotten) {
+    events_.publish(events_.make(EventKind::forgotten, id, State::pending, Verdict::none, ""));
+  }
+  for (const auto& id : forgotten) {
+    {
+      const std::lock_guard lock(mutex_);
+      unstored_.erase(id);
+    }
+    (void)write_behind_.erase(id);
+  }
 }
 
 // The last figures of a job replace its workers, who have memory, before the state directory is waited for.
 void Journal::record_end(const JobPtr& job, const JobView& end) {
-  JobSnapshot snapshot = end.head;
-  for (std::size_t i = 0; i < end.devices; ++i) snapshot.devices.push_back(end.device(i));
+  JobSnapshot snapshot = whole(end);
   const std::size_t bytes = memory_of(snapshot, snapshot.devices);
-  JobView whole = view_of(std::move(snapshot));
-  const store::StoredJob record = record_of(whole);
-  job->replace_runs(std::move(whole), listing_of(record));
-  put(record);
+  JobView kept = view_of(std::move(snapshot));
+  store::StoredJob record = record_of(kept);
+  job->replace_runs(std::move(kept), listing_of(record));
+  put(std::move(record));
   recent_.keep(job, bytes);
 }
 
@@ -167,6 +187,7 @@ store::StoredJob Journal::record_of(const JobView& view) const {
   store::StoredJob record;
   record.id = view.head.id;
   record.sequence = view.head.sequence;
+  record.run_id = view.head.run_id;
   record.name = view.head.spec.name;
   record.state = state_name(view.head.state);
   record.verdict = kVerdictNames[static_cast<std::size_t>(view.head.verdict)];
@@ -175,6 +196,7 @@ store::StoredJob Journal::record_of(const JobView& view) const {
   record.created_by = view.head.created_by;
   record.started_at = view.head.started_at;
   record.ended_at = view.head.ended_at;
+  record.elapsed = view.head.elapsed;
   record.targets = listed(view.head.spec.targets);
   record.target_count = view.head.spec.targets.size();
   record.destructive = view.head.spec.destructive;
@@ -188,9 +210,59 @@ store::StoredJob Journal::record_of(const JobView& view) const {
   }
   record.progress = std::min(progress, 1.0);
   record.errors = errors;
-  record.document = [form = setup_.document, view] { return form(view); };
+  record.results = [write = setup_.form.write_device, view]() -> store::DeviceSequence {
+    return [write, view, at = std::size_t{0}]() mutable -> std::optional<store::StoredDevice> {
+      if (at == view.devices) return std::nullopt;
+      return write(view.device(at++));
+    };
+  };
   record.saved_at = std::chrono::system_clock::now();
   return record;
+}
+
+store::StoredJob Journal::new_record_of(const JobView& view) const {
+  store::StoredJob record = record_of(view);
+  record.spec = setup_.form.write_spec(view.head.spec);
+  return record;
+}
+
+namespace {
+
+// As it is after a job that ended without it.
+DeviceSnapshot settled(DeviceSnapshot device, State job) {
+  const auto settle = [&](run::StageSnapshot& one, bool also_pending) {
+    if (is_final(one.state) || (one.state == State::pending && !also_pending)) return;
+    one.state = job;
+    one.eta_seconds.reset();
+  };
+  settle(device, true);
+  for (run::StageSnapshot& stage : device.stages) {
+    settle(stage, false);
+    for (run::StageSnapshot& stream : stage.streams) settle(stream, false);
+  }
+  return device;
+}
+
+}  // namespace
+
+util::Result<JobView> Journal::read(JobView view) {
+  const auto record = write_behind_.record(view.head.id);
+  try {
+    if (const auto spec = record->spec()) {
+      std::string name = std::move(view.head.spec.name);
+      view.head.spec = setup_.form.read_spec(*spec);
+      view.head.spec.name = std::move(name);
+      view.device = [record, read = setup_.form.read_device](std::size_t i) { return read(record->device(i)); };
+    } else {
+      view = setup_.form.read_document([record] { return record->document(); }, std::move(view));
+    }
+  } catch (const std::runtime_error& error) {
+    return util::fail(util::Errc::unavailable, error.what());
+  }
+  view.device = [device = std::move(view.device), job = view.head.state](std::size_t i) {
+    return settled(device(i), job);
+  };
+  return view;
 }
 
 }  // namespace spliced::job

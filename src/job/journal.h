@@ -4,24 +4,20 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "acceptance.h"
+#include "event_log.h"
 #include "job_table.h"
 #include "recent_jobs.h"
 #include "spliced/job/service.h"
 #include "store/write_behind.h"
 
 namespace spliced::job {
-
-// Those who are told what becomes of jobs. Set before the first job.
-struct Listeners {
-  std::function<void(const StateChange&)> changed;
-  std::function<void(const std::vector<std::string>&)> forgotten;  // ids
-};
 
 // What is written down of jobs: changes in their order, what running ones have done now and then, in the store and in
 // the log. On a thread of its own: neither a slow state directory nor a slow reader of the log holds up anybody else.
@@ -32,26 +28,27 @@ class Journal {
     util::Clock& clock;
     util::Logger& log;
     store::JobStore& store;
-    std::function<util::Pieces(JobView)> document;
+    RecordForm form;
     util::Nanos checkpoint;  // between two records of what a running job has done
   };
   // All must outlive it.
-  Journal(Setup setup, const JobTable& table, RecentJobs& recent, const Listeners& listeners);
+  Journal(Setup setup, const JobTable& table, RecentJobs& recent, EventLog& events);
 
   // Has a new job on the disk when it returns; otherwise the error `unavailable`, after Acceptance::kLimit at the
   // latest, and nothing of it stays.
-  [[nodiscard]] util::Status accept(const JobView& job) { return acceptance_.put(record_of(job)); }
+  [[nodiscard]] util::Status accept(const JobView& job) { return acceptance_.put(new_record_of(job)); }
   // These two only queue.
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
   // Writes on the caller's thread, as long as that takes: before there are jobs, and at the end of the daemon.
-  void put(const store::StoredJob& record);
+  void put(store::StoredJob record);
   void put(const JobView& job) { put(record_of(job)); }
 
   // Whether there is something of the job that the store has not taken yet.
   [[nodiscard]] bool is_pending(const std::string& id) { return write_behind_.is_pending(id); }
-  // What the store has, or will have, of a job that has ended. Does not block; reading it may.
-  [[nodiscard]] util::Pieces document(const std::string& id) { return write_behind_.document(id); }
+  // What the store has, or will have, of a job that has ended, for a view that has no devices yet. Within a bound.
+  // Error: unavailable.
+  [[nodiscard]] util::Result<JobView> read(JobView head);
   // Whether all that was noted is delivered, within `limit`.
   [[nodiscard]] bool wait_until_delivered(util::Nanos limit);
   // The same of a new job that waits for the store.
@@ -77,17 +74,19 @@ class Journal {
   void checkpoint(const JobPtr& job);
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
+  [[nodiscard]] store::StoredJob new_record_of(const JobView& view) const;  // with its spec
 
   const Setup setup_;
   const JobTable& table_;
   RecentJobs& recent_;
-  const Listeners& listeners_;
+  EventLog& events_;
   store::WriteBehind write_behind_;
-  std::mutex mutex_;  // guards these four
+  std::mutex mutex_;  // guards these five
   std::condition_variable_any changed_;
   std::vector<Change> changes_;
   std::vector<std::string> forgotten_;
   bool delivering_ = false;
+  std::map<std::string, std::vector<store::StoredEvent>> unstored_;  // of jobs, for the next record of each
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::jthread thread_;  // it stops before anything that it uses

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <array>
 #include <system_error>
 #include <utility>
 
@@ -20,15 +21,28 @@ namespace {
 
 constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
 
+using Id = std::array<unsigned char, 16>;
+
+Id random_bytes() {
+  Id b{};
+  if (::getrandom(b.data(), b.size(), 0) != static_cast<ssize_t>(b.size()))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  return b;
+}
+
+// Never the job's id: a repeat of the same job is another run.
+std::string new_run_id() {
+  const Id b = random_bytes();
+  return fmt::format("{:02x}", fmt::join(b, ""));
+}
+
 // RFC 9562 version 4.
 std::string new_id() {
-  unsigned char b[16] = {};
-  if (::getrandom(b, sizeof b, 0) != static_cast<ssize_t>(sizeof b))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
+  Id b = random_bytes();
   b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
   std::string id;
-  for (std::size_t i = 0; i < sizeof b; ++i) {
+  for (std::size_t i = 0; i < b.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) id += '-';
     id += fmt::format("{:02x}", b[i]);
   }
@@ -61,7 +75,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
   if (!reservation) return tl::unexpected(reservation.error());
   const auto barrier =
       std::make_shared<run::StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
-  const auto job = std::make_shared<Job>(new_id(), spec, who.name, setup_.clock,
+  const auto job = std::make_shared<Job>(new_id(), new_run_id(), spec, who.name, setup_.clock,
                                          [this](Change change) { journal_.note(std::move(change)); });
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto planned = plan::make_plan(setup_.admission, spec, job->id());
@@ -121,14 +135,14 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrie
   barrier.await(waiters);
   for (const auto& run : runs) registry_.attach(run);
   table_.add(job);
-  if (auto status = journal_.accept(view(*job)); !status) return tl::unexpected(status.error());
+  if (auto status = journal_.accept(job->view()); !status) return tl::unexpected(status.error());
   const Nanos start = barrier.set(waiters);
   for (const auto& run : runs) run->began(start);
   job->begin();
   if (!accepting_) job->stop(State::interrupted);  // after whoever shuts down told all that ran
   barrier.let_go();
   supervisor_.wake();
-  return show(*job);
+  return whole(job->view());
 }
 
 }  // namespace spliced::job

@@ -62,7 +62,7 @@ JobSummary summary_of(const store::StoredJob& job) {
 }
 
 Listing listing_of(const store::StoredJob& job) {
-  Listing out{summary_of(job), {}};
+  Listing out{summary_of(job), {}, job.run_id, job.elapsed};
   out.devices.reserve(job.devices.size());
   for (const auto& name : job.devices) out.devices.push_back(name_key(name));
   return out;
@@ -81,6 +81,12 @@ JobView view_of(JobSnapshot whole) {
   out.head = std::move(whole);
   out.devices = devices->size();
   out.device = [devices](std::size_t i) { return devices->at(i); };
+  return out;
+}
+
+JobSnapshot whole(const JobView& view) {
+  JobSnapshot out = view.head;
+  for (std::size_t i = 0; i < view.devices; ++i) out.devices.push_back(view.device(i));
   return out;
 }
 

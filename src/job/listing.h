@@ -2,6 +2,8 @@
 // What stays in memory of a job that has ended.
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +18,8 @@ namespace spliced::job {
 struct Listing {
   JobSummary summary;
   std::vector<std::uint64_t> devices;  // name_key() of all of them, by which they are found
+  std::string run_id;                  // these two: see JobSnapshot
+  std::optional<util::Nanos> elapsed;
 };
 [[nodiscard]] Listing listing_of(const store::StoredJob& job);
 

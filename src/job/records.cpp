@@ -9,6 +9,7 @@ namespace spliced::job {
 using util::Result;
 
 util::Status JobService::Impl::restore() {
+  if (auto status = events_.restore(); !status) return status;
   auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
   if (!stored) return tl::unexpected(stored.error());
   for (store::StoredJob& record : *stored) {
@@ -16,7 +17,11 @@ util::Status JobService::Impl::restore() {
       record.state = state_name(State::interrupted);
       record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
       record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
+      const Event event =
+          events_.make(EventKind::state, record.id, State::interrupted, summary_of(record).verdict, record.reason);
+      record.events = {EventLog::row_of(event)};
       journal_.put(record);
+      events_.publish(event);
     }
     table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
   }
@@ -24,23 +29,12 @@ util::Status JobService::Impl::restore() {
   return {};
 }
 
-JobView JobService::Impl::view(const Job& job) const {
-  JobView out = job.view();
-  if (is_final(out.head.state) && !out.device) out.stored = journal_.document(out.head.id);
-  return out;
-}
-
-JobSnapshot JobService::Impl::show(const Job& job) const {
-  const JobView shown = view(job);
-  JobSnapshot out = shown.head;
-  for (std::size_t i = 0; i < shown.devices; ++i) out.devices.push_back(shown.device(i));
-  return out;
-}
-
 Result<JobView> JobService::Impl::open(const std::string& id) const {
   const auto job = find(id);
   if (!job) return tl::unexpected(job.error());
-  return view(**job);
+  JobView out = (*job)->view();
+  if (out.device) return out;
+  return journal_.read(std::move(out));
 }
 
 // Of those beyond the page nothing is made.

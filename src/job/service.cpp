@@ -123,11 +123,17 @@ void JobService::begin_shutdown() {
 bool JobService::stop_all(Nanos limit) {
   return impl_->stop_all(limit);
 }
-void JobService::on_state_change(std::function<void(const StateChange&)> listener) {
-  impl_->listeners_.changed = std::move(listener);
+EventPage JobService::recent_events(std::uint64_t after, std::size_t limit) const {
+  return impl_->events_.recent(after, limit);
 }
-void JobService::on_forgotten(std::function<void(const std::vector<std::string>&)> listener) {
-  impl_->listeners_.forgotten = std::move(listener);
+Result<EventPage> JobService::events(std::uint64_t after, std::size_t limit) const {
+  return impl_->events_.read(after, limit);
+}
+std::uint64_t JobService::last_event() const {
+  return impl_->events_.last();
+}
+std::shared_ptr<void> JobService::on_event(std::function<void(const Event&)> listener) {
+  return impl_->events_.subscribe(std::move(listener));
 }
 
 std::vector<DeviceStatus> JobService::devices() const {

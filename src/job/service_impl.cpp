@@ -30,13 +30,14 @@ Nanos time_until(Nanos end) {
 
 JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
+      events_(setup_.store),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_},
       watch_(setup_.admission, registry_),
       quota_(setup_.limits),
       recent_(table_, setup_.limits.recent_bytes),
-      journal_({setup_.clock, setup_.log, setup_.store, setup_.document, setup_.limits.checkpoint}, table_, recent_,
-               listeners_),
+      journal_({setup_.clock, setup_.log, setup_.store, setup_.form, setup_.limits.checkpoint}, table_, recent_,
+               events_),
       supervisor_({setup_.clock, setup_.log, setup_.admission, setup_.limits.kept_jobs, setup_.limits.kept_time,
                    pauses_, registry_, quota_, table_, recent_, journal_}) {}
 
@@ -186,7 +187,7 @@ void JobService::Impl::record_those_that_are_stuck() {
   const auto active = table_.active();
   journal_.put_undelivered();
   for (const JobPtr& job : active) {
-    JobView shown = view(*job);
+    JobView shown = job->view();
     if (is_final(shown.head.state)) continue;
     shown.head.state = State::interrupted;
     shown.head.reason = "the daemon was stopped while a device did not answer";

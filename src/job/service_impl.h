@@ -3,6 +3,7 @@
 #include <atomic>
 #include <optional>
 
+#include "event_log.h"
 #include "job_table.h"
 #include "journal.h"
 #include "plan/plan.h"
@@ -41,7 +42,7 @@ class JobService::Impl {
   void look_at_targets() const { watch_.look(setup_.clock.now()); }
 
   ServiceSetup setup_;
-  Listeners listeners_;
+  EventLog events_;
 
  private:
   util::Result<plan::Reservation> reserve(const JobSpec& spec);
@@ -52,8 +53,6 @@ class JobService::Impl {
   [[nodiscard]] util::Result<JobPtr> find(const std::string& id) const;
   // The same, and `who` may stop and forget it.
   [[nodiscard]] util::Result<JobPtr> find(const std::string& id, const access::Principal& who) const;
-  [[nodiscard]] JobView view(const Job& job) const;
-  [[nodiscard]] JobSnapshot show(const Job& job) const;
   bool stop_jobs(util::Nanos limit);
   bool record_last_words();
   void record_those_that_are_stuck();

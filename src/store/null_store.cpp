@@ -4,15 +4,24 @@
 namespace spliced::store {
 namespace {
 
+class NullRecord final : public JobRecord {
+ public:
+  std::optional<std::string> spec() override { return std::nullopt; }
+  StoredDevice device(std::size_t) override { return {}; }
+  util::Pieces document() override {
+    return [](std::string&) { return false; };
+  }
+};
+
 class NullStore final : public JobStore {
  public:
   util::Status accept(const StoredJob&) override { return {}; }
   util::Status put(const StoredJob&) override { return {}; }
   util::Status erase(const std::string&) override { return {}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }
-  util::Pieces document(const std::string&) override {
-    return [](std::string&) { return false; };
-  }
+  std::shared_ptr<JobRecord> record(const std::string&) override { return std::make_shared<NullRecord>(); }
+  std::vector<StoredEvent> events(std::uint64_t, std::size_t) override { return {}; }
+  util::Result<std::uint64_t> last_event() override { return 0; }
 };
 
 }  // namespace

@@ -9,6 +9,8 @@ using util::Status;
 
 namespace {
 
+constexpr const char* kStoreJob = "store a job";
+
 std::int64_t to_ms(util::WallTime when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
 }
@@ -38,19 +40,19 @@ std::optional<util::WallTime> time_column(sqlite3_stmt* statement, int index) {
 
 }  // namespace
 
-Status put_row(sqlite3* database, const StoredJob& job, std::int64_t newest) {
+Status put_row(sqlite3* database, const StoredJob& job) {
   const Statement statement = prepare_on(
       database,
-      "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, "
-      "document, "
-      "saved_ms, targets, target_count, destructive, progress, errors, text, created_by) "
-      "VALUES (?17,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?16,?18) ON CONFLICT(id) DO UPDATE SET "
-      "name=excluded.name, "
-      "state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, started_ms=excluded.started_ms, "
-      "ended_ms=excluded.ended_ms, devices=excluded.devices, saved_ms=excluded.saved_ms, targets=excluded.targets, "
-      "target_count=excluded.target_count, destructive=excluded.destructive, progress=excluded.progress, "
-      "errors=excluded.errors, text=COALESCE(excluded.text, jobs.text) WHERE jobs.ended_ms IS NULL");
-  if (!statement) return error_of(database, "store a job");
+      "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, "
+      "saved_ms, targets, target_count, destructive, progress, errors, created_by, run_id, elapsed_ns, spec) "
+      "VALUES (?16,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?17,?18,?19,?20) ON CONFLICT(id) DO UPDATE "
+      "SET name=excluded.name, state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, "
+      "started_ms=excluded.started_ms, ended_ms=excluded.ended_ms, devices=excluded.devices, "
+      "saved_ms=excluded.saved_ms, targets=excluded.targets, target_count=excluded.target_count, "
+      "destructive=excluded.destructive, progress=excluded.progress, errors=excluded.errors, "
+      "elapsed_ns=COALESCE(excluded.elapsed_ns, jobs.elapsed_ns), spec=COALESCE(excluded.spec, jobs.spec) "
+      "WHERE jobs.ended_ms IS NULL");
+  if (!statement) return error_of(database, kStoreJob);
   text(statement, 1, job.id);
   text(statement, 2, job.name);
   text(statement, 3, job.state);
@@ -62,33 +64,84 @@ Status put_row(sqlite3* database, const StoredJob& job, std::int64_t newest) {
   text(statement, 9, join(job.devices));
   sqlite3_bind_int64(statement.get(), 10, to_ms(job.saved_at));
   text(statement, 11, join(job.targets));
-  sqlite3_bind_int64(statement.get(), 12, static_cast<std::int64_t>(job.target_count));
+  number(statement, 12, job.target_count);
   if (job.destructive) sqlite3_bind_int(statement.get(), 13, *job.destructive ? 1 : 0);
   if (job.progress) sqlite3_bind_double(statement.get(), 14, *job.progress);
-  if (job.errors) sqlite3_bind_int64(statement.get(), 15, static_cast<std::int64_t>(*job.errors));
-  if (newest != 0) sqlite3_bind_int64(statement.get(), 16, newest);
-  if (job.sequence != 0) sqlite3_bind_int64(statement.get(), 17, static_cast<std::int64_t>(job.sequence));
-  text(statement, 18, job.created_by);
-  return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error_of(database, "store a job");
+  if (job.errors) number(statement, 15, *job.errors);
+  if (job.sequence != 0) number(statement, 16, job.sequence);
+  text(statement, 17, job.created_by);
+  text(statement, 18, job.run_id);
+  if (job.elapsed) sqlite3_bind_int64(statement.get(), 19, *job.elapsed);
+  if (job.spec) text(statement, 20, *job.spec);
+  return run_on(database, statement, kStoreJob);
 }
 
-Status put_piece(sqlite3* database, const std::string& job, std::int64_t newest, std::int64_t number,
-                 const std::string& piece) {
-  const Statement statement = prepare_on(database, "INSERT INTO pieces VALUES (?,?,?,?)");
-  if (!statement) return error_of(database, "store a job");
-  sqlite3_bind_int64(statement.get(), 1, newest);
-  sqlite3_bind_int64(statement.get(), 2, number);
-  text(statement, 3, job);
-  sqlite3_bind_blob(statement.get(), 4, piece.data(), static_cast<int>(piece.size()), SQLITE_STATIC);
-  return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error_of(database, "store a job");
+util::Result<bool> has_ended(sqlite3* database, const std::string& job) {
+  const Statement statement = prepare_on(database, "SELECT 1 FROM jobs WHERE id=? AND ended_ms IS NOT NULL");
+  if (statement) text(statement, 1, job);
+  const int step = statement ? sqlite3_step(statement.get()) : SQLITE_ERROR;
+  if (step == SQLITE_ROW) return true;
+  if (step == SQLITE_DONE) return false;
+  return tl::unexpected(error_of(database, kStoreJob).error());
 }
 
-Status drop_rows(sqlite3* database, const char* sql, const std::string& job, std::int64_t number) {
-  const Statement statement = prepare_on(database, sql);
-  if (!statement) return error_of(database, "forget a job");
+// One that is there already was put by a call whose answer was lost.
+Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
+  for (const StoredEvent& event : events) {
+    const Statement statement = prepare_on(
+        database, "INSERT OR IGNORE INTO events (id, at_ms, job, kind, state, verdict, text) VALUES (?,?,?,?,?,?,?)");
+    if (!statement) return error_of(database, kStoreJob);
+    number(statement, 1, event.id);
+    sqlite3_bind_int64(statement.get(), 2, to_ms(event.at));
+    text(statement, 3, event.job);
+    text(statement, 4, event.kind);
+    text(statement, 5, event.state);
+    text(statement, 6, event.verdict);
+    text(statement, 7, event.text);
+    if (auto status = run_on(database, statement, kStoreJob); !status) return status;
+  }
+  return {};
+}
+
+Status erase_rows(sqlite3* database, const std::string& job) {
+  for (const char* sql :
+       {"DELETE FROM jobs WHERE id=?", "DELETE FROM devices WHERE job=?", "DELETE FROM stages WHERE job=?",
+        "DELETE FROM errors WHERE job=?", "DELETE FROM cursors WHERE job=?", "DELETE FROM events WHERE job=?",
+        "DELETE FROM pieces WHERE job=?"}) {
+    const Statement statement = prepare_on(database, sql);
+    if (!statement) return error_of(database, "forget a job");
+    text(statement, 1, job);
+    if (auto status = run_on(database, statement, "forget a job"); !status) return status;
+  }
+  return {};
+}
+
+std::optional<std::string> read_spec(sqlite3* database, const std::string& job) {
+  const Statement statement = prepare_on(database, "SELECT spec FROM jobs WHERE id=?");
+  if (!statement) throw reading_error(database);
   text(statement, 1, job);
-  if (number != 0) sqlite3_bind_int64(statement.get(), 2, number);
-  return sqlite3_step(statement.get()) == SQLITE_DONE ? Status() : error_of(database, "forget a job");
+  const int step = sqlite3_step(statement.get());
+  if (step == SQLITE_DONE) throw std::runtime_error("the job was forgotten while it was read");
+  if (step != SQLITE_ROW) throw reading_error(database);
+  if (sqlite3_column_type(statement.get(), 0) == SQLITE_NULL) return std::nullopt;
+  return column(statement.get(), 0);
+}
+
+std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit) {
+  const Statement statement = prepare_on(
+      database, "SELECT id, at_ms, job, kind, state, verdict, text FROM events WHERE id>? ORDER BY id LIMIT ?");
+  if (!statement) throw reading_error(database);
+  number(statement, 1, after);
+  number(statement, 2, limit);
+  std::vector<StoredEvent> out;
+  int step = SQLITE_DONE;
+  while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    sqlite3_stmt* const row = statement.get();
+    out.push_back({number_at(row, 0), from_ms(sqlite3_column_int64(row, 1)), column(row, 2), column(row, 3),
+                   column(row, 4), column(row, 5), column(row, 6)});
+  }
+  if (step != SQLITE_DONE) throw reading_error(database);
+  return out;
 }
 
 StoredJob row_of(sqlite3_stmt* statement) {
@@ -113,6 +166,8 @@ StoredJob row_of(sqlite3_stmt* statement) {
   job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
   job.sequence = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 15));
   job.created_by = column(statement, 16);
+  job.run_id = column(statement, 17);
+  if (known(18)) job.elapsed = sqlite3_column_int64(statement, 18);
   return job;
 }
 

@@ -4,26 +4,31 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "spliced/store/job_store.h"
 
 namespace spliced::store {
 
-// `newest`: the number of the document that belongs to it from now on, 0 when that stays. Nothing changes of a job that
-// has ended; sqlite3_changes() tells.
-[[nodiscard]] util::Status put_row(sqlite3* database, const StoredJob& job, std::int64_t newest);
-[[nodiscard]] util::Status put_piece(sqlite3* database, const std::string& job, std::int64_t newest,
-                                     std::int64_t number, const std::string& piece);
-// Executes a statement with one or two parameters, the id of a job and the number of a document.
-[[nodiscard]] util::Status drop_rows(sqlite3* database, const char* sql, const std::string& job,
-                                     std::int64_t number = 0);
+// Nothing changes of a job that has ended; sqlite3_changes() tells.
+[[nodiscard]] util::Status put_row(sqlite3* database, const StoredJob& job);
+// Whether the job is there and has ended.
+[[nodiscard]] util::Result<bool> has_ended(sqlite3* database, const std::string& job);
+[[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
+// All rows of a job, in every table.
+[[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job);
+
+// nullopt where there is none. These throw std::runtime_error.
+[[nodiscard]] std::optional<std::string> read_spec(sqlite3* database, const std::string& job);
+[[nodiscard]] std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit);
 
 // The newest rows, as many as its parameter says, for row_of() to take apart.
 inline constexpr const char* kSelectNewest =
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
     "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END, "
-    "rowid, created_by FROM jobs ORDER BY rowid DESC LIMIT ?";
+    "rowid, created_by, run_id, elapsed_ns FROM jobs ORDER BY rowid DESC LIMIT ?";
 [[nodiscard]] StoredJob row_of(sqlite3_stmt* statement);
 
 }  // namespace spliced::store

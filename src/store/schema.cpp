@@ -14,10 +14,11 @@ using util::Status;
 namespace {
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 5;
-// A document lies in `pieces`, so that nobody has to hold more than one of them; `text` says which ones belong to the
-// newest. The number of a row is the job's place in the order of jobs. `document` is where earlier versions had it:
-// what they stored is read from there.
+constexpr int kSchemaVersion = 6;
+// The number of a row of `jobs` is the job's place in the order of jobs. `document`, `text` and `pieces` are where
+// earlier versions had the job as one text: what they stored is read from there. A job of this version has a `spec`,
+// and its devices, their stages, cursors and errors have rows of their own; a number in the place of `stage` or
+// `stream` is -1 where it is of all of them.
 constexpr const char* kSchema = R"(
 PRAGMA auto_vacuum=INCREMENTAL;
 PRAGMA journal_mode=WAL;
@@ -28,12 +29,34 @@ CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
   created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
   saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
-  text INTEGER, created_by TEXT);
+  text INTEGER, created_by TEXT, run_id TEXT, elapsed_ns INTEGER, spec TEXT);
 CREATE TABLE IF NOT EXISTS pieces (
   text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
 CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
+CREATE TABLE IF NOT EXISTS devices (
+  job TEXT NOT NULL, device INTEGER NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, wwn TEXT NOT NULL,
+  serial TEXT NOT NULL, model TEXT NOT NULL, revision TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
+  verdict TEXT NOT NULL, figures TEXT NOT NULL, PRIMARY KEY (job, device));
+CREATE TABLE IF NOT EXISTS stages (
+  job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+  figures TEXT NOT NULL, PRIMARY KEY (job, device, stage));
+CREATE TABLE IF NOT EXISTS cursors (
+  job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, stream INTEGER NOT NULL,
+  position INTEGER NOT NULL, watermark INTEGER NOT NULL, above BLOB NOT NULL, runtime_ns INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL, PRIMARY KEY (job, device, stage, stream));
+CREATE TABLE IF NOT EXISTS errors (
+  job TEXT NOT NULL, device INTEGER NOT NULL, number INTEGER NOT NULL, stage INTEGER NOT NULL,
+  stream INTEGER NOT NULL, op TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, errno TEXT NOT NULL,
+  count INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (job, device, number));
+CREATE TABLE IF NOT EXISTS events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, job TEXT NOT NULL, kind TEXT NOT NULL,
+  state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of_jobs ON events (job);
 DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
-PRAGMA user_version=5;
+DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
+DELETE FROM stages WHERE job NOT IN (SELECT id FROM jobs);
+DELETE FROM errors WHERE job NOT IN (SELECT id FROM jobs);
+PRAGMA user_version=6;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -53,9 +76,23 @@ COMMIT;
 constexpr const char* kFromVersion3 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN created_by TEXT; PRAGMA user_version=4; COMMIT;";
 constexpr const char* kFromVersion4 = "PRAGMA user_version=5;";  // see give_back_room()
-constexpr const char* kProbe =
+constexpr const char* kFromVersion5 = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE jobs ADD COLUMN run_id TEXT;
+ALTER TABLE jobs ADD COLUMN elapsed_ns INTEGER;
+ALTER TABLE jobs ADD COLUMN spec TEXT;
+PRAGMA user_version=6;
+COMMIT;
+)";
+constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
-    "target_count, destructive, progress, errors, text, created_by, number, piece FROM jobs JOIN pieces USING (text)";
+    "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, number, piece FROM jobs "
+    "JOIN pieces USING (text)",
+    "SELECT job, device, name, path, wwn, serial, model, revision, size, state, verdict, figures FROM devices",
+    "SELECT job, device, stage, name, state, figures FROM stages",
+    "SELECT job, device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors",
+    "SELECT job, device, number, stage, stream, op, offset, length, errno, count, message FROM errors",
+    "SELECT id, at_ms, job, kind, state, verdict, text FROM events"};
 constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
 
 util::Result<sqlite3_int64> bytes_of(sqlite3* database) {
@@ -97,7 +134,7 @@ Status prepare_schema(sqlite3* database) {
     return util::fail(util::Errc::system, fmt::format("the state database has version {}; this program knows up to {}",
                                                       version, kSchemaVersion));
   }
-  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4};
+  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4, kFromVersion5};
   for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
     const char* step = steps.at(static_cast<std::size_t>(from) - 1);
     if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;
@@ -107,8 +144,10 @@ Status prepare_schema(sqlite3* database) {
   }
   if (auto status = execute_on(database, kSchema, "prepare the state database"); !status) return status;
   // Prepared without an error, each column is there.
-  if (!prepare_on(database, kProbe) && sqlite3_errcode(database) == SQLITE_ERROR) {
-    return damaged(sqlite3_errmsg(database));
+  for (const char* probe : kProbes) {
+    if (!prepare_on(database, probe) && sqlite3_errcode(database) == SQLITE_ERROR) {
+      return damaged(sqlite3_errmsg(database));
+    }
   }
   return {};
 }

@@ -3,13 +3,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "database.h"
+#include "device_rows.h"
+#include "record_reader.h"
 #include "rows.h"
 #include "schema.h"
 #include "spliced/store/job_store.h"
@@ -23,83 +24,69 @@ using util::Status;
 
 constexpr int kBusyLimit = 2000;                                      // milliseconds
 constexpr const char* kGiveBack = "PRAGMA incremental_vacuum(1024)";  // pages
+constexpr std::size_t kTransactionBytes = 256 * 1024;                 // of results, at the least
 constexpr int kAcceptBusyLimit = 750;                                 // a client waits for it
 
 class SqliteStore final : public JobStore {
  public:
-  explicit SqliteStore(sqlite3* database) : database_(database) {}
+  SqliteStore(sqlite3* database, StepHook on_step) : database_(database), on_step_(std::move(on_step)) {}
   ~SqliteStore() override { sqlite3_close(database_); }
 
-  Status initialize() {
-    if (auto status = prepare_schema(database_); !status) return status;
-    const Statement last = prepare("SELECT COALESCE(MAX(text), 0) FROM pieces");
-    if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return error("read the state database");
-    next_text_ = sqlite3_column_int64(last.get(), 0) + 1;
-    return {};
-  }
+  Status initialize() { return prepare_schema(database_); }
 
   // Once the database is as it should be.
   Status open_others(const std::string& path) {
     auto reader = open_again(path, kBusyLimit);
     if (!reader) return tl::unexpected(reader.error());
-    reader_ = std::make_shared<DocumentReader>(reader->release());
+    reader_ = std::make_shared<RecordReader>(reader->release());
     auto acceptor = open_again(path, kAcceptBusyLimit);
     if (!acceptor) return tl::unexpected(acceptor.error());
     acceptor_ = std::move(*acceptor);
     return execute_on(acceptor_.get(), "PRAGMA synchronous=FULL", "prepare the state database");
   }
 
-  // A document is made and laid down piece by piece, so that others can write meanwhile; then it takes the place of the
-  // one before.
+  // Devices are made and laid down one after the other, so that others can write meanwhile.
   Status put(const StoredJob& job) override {
-    const std::int64_t newest = job.document ? next_text_++ : 0;
-    Status status = job.document ? lay_down(job, newest) : Status();
-    const std::lock_guard lock(mutex_);
-    if (status) status = execute("BEGIN IMMEDIATE", "store a job");
-    if (status) {
-      status = put_row(database_, job, newest);
-      // No row changed: the job has ended, and stays as it is.
-      const bool taken = status && sqlite3_changes(database_) > 0;
-      if (taken && newest != 0) status = drop("DELETE FROM pieces WHERE job=? AND text<>?", job.id, newest);
-      if (status && !taken) status = drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
-      status = finish(std::move(status), "store a job");
+    if (job.results) {
+      if (auto status = lay_down(job); !status) return status;
     }
-    if (!status && newest != 0) (void)drop("DELETE FROM pieces WHERE job=? AND text=?", job.id, newest);
-    return status;
+    const std::lock_guard lock(mutex_);
+    return in_transaction(database_, "store a job", [&] {
+      step("job");
+      auto status = put_row(database_, job);
+      // No row changed: the job has ended, and stays as it is.
+      if (!status || sqlite3_changes(database_) == 0) return status;
+      step("events");
+      return put_events(database_, job.events);
+    });
   }
 
-  // Over a connection of its own, whose commits reach the disk, so that no new job waits for the document of another.
+  // Over a connection of its own, whose commits reach the disk, so that no new job waits for the results of another.
   Status accept(const StoredJob& job) override {
     const std::lock_guard lock(accept_mutex_);
     sqlite3* const database = acceptor_.get();
-    if (auto status = execute_on(database, "BEGIN IMMEDIATE", "record a new job"); !status) return status;
-    const std::int64_t newest = job.document ? next_text_++ : 0;
-    Status status;
-    try {
-      const util::Pieces next = job.document ? job.document() : util::Pieces();
-      bool more = job.document != nullptr;
-      for (std::int64_t number = 0; more && status; ++number) {
-        std::string piece;
-        more = next(piece);
-        status = put_piece(database, job.id, newest, number, piece);
+    return in_transaction(database, "record a new job", [&] {
+      const DeviceSequence next = job.results ? job.results() : DeviceSequence();
+      for (std::size_t index = 0; next; ++index) {
+        const auto device = next();
+        if (!device) break;
+        step("new device");
+        if (auto status = put_device(database, job.id, index, *device); !status) return status;
       }
-    } catch (const std::exception& failure) {
-      status = fail(Errc::internal, fmt::format("record a new job: {}", failure.what()));
-    }
-    if (status) status = put_row(database, job, newest);
-    if (status) status = execute_on(database, "COMMIT", "record a new job");
-    if (!status) sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
-    return status;
+      step("new job");
+      if (auto status = put_row(database, job); !status) return status;
+      return put_events(database, job.events);
+    });
   }
 
   Status erase(const std::string& id) override {
     const std::lock_guard lock(mutex_);
-    if (auto status = execute("BEGIN IMMEDIATE", "forget a job"); !status) return status;
-    auto status = drop("DELETE FROM jobs WHERE id=?", id);
-    if (status) status = drop("DELETE FROM pieces WHERE job=?", id);
-    status = finish(std::move(status), "forget a job");
+    const auto status = in_transaction(database_, "forget a job", [&] {
+      step("erase");
+      return erase_rows(database_, id);
+    });
     // Its room is given back bit by bit; what is left of it next time.
-    if (status) (void)execute(kGiveBack, "give room back");
+    if (status) (void)execute_on(database_, kGiveBack, "give room back");
     return status;
   }
 
@@ -117,10 +104,15 @@ class SqliteStore final : public JobStore {
     return jobs;
   }
 
-  util::Pieces document(const std::string& id) override {
-    return [reader = reader_, place = DocumentReader::Place{id, {}, 0}](std::string& out) mutable {
-      return reader->read(place, out);
-    };
+  std::shared_ptr<JobRecord> record(const std::string& id) override { return record_in(reader_, id); }
+  std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit) override {
+    return reader_->events(after, limit);
+  }
+  util::Result<std::uint64_t> last_event() override {
+    const std::lock_guard lock(mutex_);
+    const Statement last = prepare("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name='events'");
+    if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return tl::unexpected(error("read events").error());
+    return number_at(last.get(), 0);
   }
 
  private:
@@ -134,50 +126,79 @@ class SqliteStore final : public JobStore {
     return out;
   }
   Statement prepare(const char* sql) { return prepare_on(database_, sql); }
-  Status execute(const char* sql, const char* what) { return execute_on(database_, sql, what); }
-  // Ends a transaction: all of it when it went well.
-  Status finish(Status status, const char* what) {
-    if (status) return execute("COMMIT", what);
-    sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+  void step(const char* name) const {
+    if (on_step_) on_step_(name);
+  }
+  // All of it, or nothing.
+  template <class Work>
+  Status in_transaction(sqlite3* database, const char* what, Work work) const {
+    if (auto status = execute_on(database, "BEGIN IMMEDIATE", what); !status) return status;
+    Status status;
+    try {
+      status = work();
+    } catch (const std::exception& failure) {
+      status = fail(Errc::internal, fmt::format("{}: {}", what, failure.what()));
+    }
+    step("commit");
+    if (status) status = execute_on(database, "COMMIT", what);
+    if (!status) sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
+    step("committed");
     return status;
   }
-  Status drop(const char* sql, const std::string& id, std::int64_t number = 0) {
-    return drop_rows(database_, sql, id, number);
-  }
 
-  // Called without the lock.
-  Status lay_down(const StoredJob& job, std::int64_t newest) {
+  // A few in a transaction. Called without the lock: making a device takes a while.
+  Status lay_down(const StoredJob& job) {
+    std::vector<StoredDevice> devices;
+    std::size_t first = 0, bytes = 0;
     try {
-      const util::Pieces next = job.document();
-      bool more = true;
-      for (std::int64_t number = 0; more; ++number) {
-        std::string piece;
-        more = next(piece);
-        const std::lock_guard lock(mutex_);
-        if (auto status = put_piece(database_, job.id, newest, number, piece); !status) return status;
+      const DeviceSequence next = job.results();
+      for (bool more = true; more;) {
+        auto device = next();
+        more = device.has_value();
+        if (device) {
+          bytes += device->bytes();
+          devices.push_back(std::move(*device));
+        }
+        if (more && bytes < kTransactionBytes) continue;
+        if (auto status = lay_down(job.id, first, devices); !status) return status;
+        first += devices.size();
+        devices.clear();
+        bytes = 0;
       }
       return {};
     } catch (const std::exception& failure) {
       return fail(Errc::internal, fmt::format("store a job: {}", failure.what()));
     }
   }
+  Status lay_down(const std::string& job, std::size_t first, const std::vector<StoredDevice>& devices) {
+    const std::lock_guard lock(mutex_);
+    return in_transaction(database_, "store a job", [&]() -> Status {
+      const auto ended = has_ended(database_, job);
+      if (!ended) return tl::unexpected(ended.error());
+      for (std::size_t i = 0; i < devices.size() && !*ended; ++i) {
+        step("device");
+        if (auto status = put_device(database_, job, first + i, devices[i]); !status) return status;
+      }
+      return {};
+    });
+  }
   Status error(const char* what) { return error_of(database_, what); }
 
   std::mutex mutex_;
   sqlite3* database_;
+  const StepHook on_step_;
   std::mutex accept_mutex_;
   Connection acceptor_;
-  std::atomic<std::int64_t> next_text_{1};
-  std::shared_ptr<DocumentReader> reader_;  // those that read documents may outlive the store
+  std::shared_ptr<RecordReader> reader_;  // those that read may outlive the store
 };
 
 }  // namespace
 
-util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path) {
+util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path, StepHook on_step) {
   sqlite3* database = nullptr;
   const int opened = sqlite3_open_v2(path.c_str(), &database,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
-  auto store = std::make_unique<SqliteStore>(database);
+  auto store = std::make_unique<SqliteStore>(database, std::move(on_step));
   if (opened != SQLITE_OK) {
     return fail(Errc::system, fmt::format("open {}: {}", path, sqlite3_errmsg(database)));
   }

@@ -9,10 +9,22 @@
 #include <utility>
 #include <vector>
 
-#include "kept_text.h"
+#include "kept_results.h"
 #include "spliced/util/message_id.h"
 
 namespace spliced::store {
+namespace {
+
+// Those that the store has not taken go on waiting with the newest state.
+void join_events(std::vector<StoredEvent> before, std::vector<StoredEvent>& events) {
+  before.insert(before.end(), events.begin(), events.end());
+  const std::size_t surplus = before.size() - std::min(before.size(), WriteBehind::kKeptEvents);
+  before.erase(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(surplus));
+  events = std::move(before);
+}
+
+}  // namespace
+
 void WriteBehind::put(const StoredJob& record) {
   bool failing = false;
   {
@@ -22,44 +34,50 @@ void WriteBehind::put(const StoredJob& record) {
     if (known != pending_.end() && (known->second.erased || known->second.record.ended_at)) return;
     Entry& entry = pending_[record.id];
     kept_bytes_ -= std::exchange(entry.bytes, 0);
+    auto events = std::move(entry.record.events);
+    auto spec = std::move(entry.record.spec);
     entry.record = record;
+    join_events(std::move(events), entry.record.events);
+    if (!entry.record.spec) entry.record.spec = std::move(spec);
     ++entry.change;
     count_ = pending_.size();
     failing = failing_;
   }
   if (!failing) flush(record.id);
-  keep_document(record.id);
+  keep_results_of(record.id);
 }
 
-void WriteBehind::keep_document(const std::string& id) {
-  Document document;
+void WriteBehind::keep_results_of(const std::string& id) {
+  DeviceSource source;
   std::uint64_t change = 0;
   std::size_t room = 0;
   {
     const std::lock_guard lock(mutex_);
     const auto found = pending_.find(id);
-    if (found == pending_.end() || !found->second.record.document || found->second.bytes != 0) return;
-    document = found->second.record.document;
+    if (found == pending_.end() || !found->second.record.results || found->second.bytes != 0) return;
+    source = found->second.record.results;
     change = found->second.change;
     room = kKeptBytes - std::min(kept_bytes_, kKeptBytes);
   }
-  const auto text = text_of(document, room);
+  const auto results = keep_results(source, room);
   const std::lock_guard lock(mutex_);
   const auto found = pending_.find(id);
   if (found == pending_.end() || found->second.change != change) return;
-  found->second.record.document = nullptr;
-  if (text) found->second.record.document = read_again(text);
-  found->second.bytes = text ? text->size() : 0;
+  found->second.record.results = nullptr;
+  if (results) found->second.record.results = read_again(results);
+  found->second.bytes = results ? results->bytes : 0;
   kept_bytes_ += found->second.bytes;
 }
 
-util::Pieces WriteBehind::document(const std::string& id) {
+std::shared_ptr<JobRecord> WriteBehind::record(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = pending_.find(id);
-    if (found != pending_.end() && found->second.record.document) return found->second.record.document();
+    if (found != pending_.end() && found->second.record.results) {
+      return record_in_memory(found->second.record, store_.record(id));
+    }
   }
-  return store_.document(id);
+  return store_.record(id);
 }
 
 bool WriteBehind::erase(const std::string& id) {
@@ -69,7 +87,8 @@ bool WriteBehind::erase(const std::string& id) {
     entry.erased = true;
     ++entry.change;
     kept_bytes_ -= std::exchange(entry.bytes, 0);
-    entry.record.document = nullptr;
+    entry.record.results = nullptr;
+    entry.record.events.clear();
     count_ = pending_.size();
     if (failing_) return !pending_.contains(id);
   }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -15,7 +16,8 @@
 namespace spliced::store {
 
 // The store, for a service that goes on when it cannot write: what it did not take is kept, the newest of each job,
-// until it does; documents up to kKeptBytes in all, beyond that only what a list tells of the job. Thread-safe. put(),
+// until it does; results up to kKeptBytes in all, beyond that only what a list tells of the job, and the kKeptEvents
+// newest events of each. Thread-safe. put(),
 // erase() and retry() may block on the disk that holds the store; once it fails, only retry() does.
 class WriteBehind {
  public:
@@ -27,9 +29,10 @@ class WriteBehind {
   // What is left, for as long as a second or one write takes.
   void retry();
   static constexpr std::size_t kKeptBytes = 32 << 20;
+  static constexpr std::size_t kKeptEvents = 1000;
 
-  // What there is of the job's document: that which is kept, else the store's. Does not block; reading it may.
-  [[nodiscard]] util::Pieces document(const std::string& id);
+  // What there is of the job: that which is kept, else what the store has. Does not block; reading it may.
+  [[nodiscard]] std::shared_ptr<JobRecord> record(const std::string& id);
   // Whether the store has not taken the newest of this job. Does not block.
   [[nodiscard]] bool is_pending(const std::string& id);
   // How many jobs the store has not taken in their newest state. Does not block.
@@ -40,13 +43,13 @@ class WriteBehind {
  private:
   struct Entry {
     StoredJob record;
-    std::size_t bytes = 0;  // of the document that is kept
+    std::size_t bytes = 0;  // of the results that are kept
     bool erased = false;
     std::uint64_t change = 0;  // which one of this entry
     util::Nanos since = util::system_clock().now();
   };
   void flush(const std::string& id);
-  void keep_document(const std::string& id);
+  void keep_results_of(const std::string& id);
   // Called with the lock held.
   void report_outcome(const std::string& id, std::uint64_t change, const util::Status& status);
 

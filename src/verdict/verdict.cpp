@@ -14,6 +14,8 @@ using run::State;
 
 namespace {
 
+constexpr std::string_view kMaxIoErrors = "max_io_errors";
+
 std::uint64_t io_errors(const run::DeviceSnapshot& device) {
   std::uint64_t out = 0;
   for (const run::OpSnapshot& op : device.ops) out += op.errors;
@@ -28,7 +30,7 @@ std::vector<CriterionResult> measure(const Criteria& criteria, const run::Device
                                      std::uint64_t host_errors) {
   const std::uint64_t all = io_errors(device);
   const std::uint64_t errors = all - std::min(all, host_errors);
-  return {{"max_io_errors", criteria.max_io_errors, errors, errors <= criteria.max_io_errors}};
+  return {{kMaxIoErrors, criteria.max_io_errors, errors, errors <= criteria.max_io_errors}};
 }
 
 std::string describe(const CriterionResult& result) {
@@ -37,6 +39,10 @@ std::string describe(const CriterionResult& result) {
 }
 
 }  // namespace
+
+std::string_view criterion_named(std::string_view name) {
+  return name == kMaxIoErrors ? kMaxIoErrors : std::string_view();
+}
 
 Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std::uint64_t host_errors,
                 bool unmeasured) {

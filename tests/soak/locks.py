@@ -5,7 +5,7 @@ import subprocess
 
 LIMIT_NS = 10_000_000
 # What serialises writes of the state directory; nobody else waits for these.
-OF_THE_STORE = ("SqliteStore", "DocumentReader")
+OF_THE_STORE = ("SqliteStore", "RecordReader")
 
 
 class Hold:

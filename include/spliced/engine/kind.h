@@ -89,6 +89,8 @@ class Kind {
   // Whether it is the job that left nothing to choose. Asked when there is one candidate, to say why.
   [[nodiscard]] virtual bool is_fixed(const Options& options) const = 0;
   [[nodiscard]] virtual std::vector<NamedValue> describe(const Setting& setting) const = 0;
+  // The setting that describe() tells of like this; what is missing is as in Setting{}.
+  [[nodiscard]] virtual Setting setting_of(std::span<const NamedValue> described) const = 0;
   // All options as a text that differs where they do.
   [[nodiscard]] virtual std::string key(const Options& options) const = 0;
 

@@ -10,6 +10,8 @@
 #include "spliced/access/principal.h"
 #include "spliced/device/target_admission.h"
 #include "spliced/engine/capabilities.h"
+#include "spliced/job/event.h"
+#include "spliced/job/record_form.h"
 #include "spliced/job/snapshot.h"
 #include "spliced/plan/report.h"
 #include "spliced/plan/resource_limits.h"
@@ -46,8 +48,7 @@ struct ServiceSetup {
   device::TargetAdmission& admission;
   store::JobStore& store;
   run::EngineFactory engines = run::kernel_engines();
-  // How a job is written into the store (the form is the API's affair).
-  std::function<util::Pieces(JobView)> document = [](const JobView&) { return [](std::string&) { return false; }; };
+  RecordForm form;
   ServiceLimits limits = {};
   // What limits the memory of the whole process; asked anew for each job, from any thread.
   std::function<std::optional<util::MemoryBound>()> memory = [] { return util::MemoryLimit().read(); };
@@ -69,16 +70,8 @@ struct JobPage {
   bool more = false;             // there are others after the last
 };
 
-struct StateChange {
-  std::string job_id;
-  std::string name;
-  State state;
-  Verdict verdict;
-  bool destructive;
-};
-
 // Thread-safe. No call waits for a disk, except that submit() and validate() look at the targets they were given, and
-// that the state directory is asked for the pieces of a stored job.
+// that the state directory is asked, within a bound, for what is not in memory of a job that has ended.
 class JobService {
  public:
   explicit JobService(ServiceSetup setup);
@@ -95,9 +88,10 @@ class JobService {
   [[nodiscard]] plan::PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
   [[nodiscard]] JobPage list(const JobFilter& filter, const PageRange& range) const;
   [[nodiscard]] std::vector<JobSummary> list(const JobFilter& filter) const { return list(filter, {}).jobs; }
-  // The job to be read piece by piece, whatever its size.
+  // The job to be read piece by piece, whatever its size. Error: unavailable, where it is to be read from the store and
+  // cannot be.
   [[nodiscard]] util::Result<JobView> open(const std::string& id) const;
-  // All of it at once, for jobs that are known to be small; of one whose document is in the store, the head alone.
+  // All of it at once, for jobs that are known to be small.
   [[nodiscard]] util::Result<JobSnapshot> get(const std::string& id) const;
   // Returns when the job has ended, the time is over, the daemon shuts down or `gone` says that nobody wants to know
   // any more (asked ten times a second under a lock: it must be cheap), whichever comes first.
@@ -120,12 +114,13 @@ class JobService {
   // TargetWatch.
   void look_at_targets() const;
 
-  // Called after each change of a job's state, from one thread at a time, without any lock held. Set before the first
-  // job; must not call back into the service in a way that waits.
-  void on_state_change(std::function<void(const StateChange&)> listener);
-  // Called with the ids of jobs that were forgotten, from any thread, without any lock held; otherwise as
-  // on_state_change.
-  void on_forgotten(std::function<void(const std::vector<std::string>&)> listener);
+  // What happened to jobs, see EventLog: recent_events() does not block, events() reads the store for what is older.
+  [[nodiscard]] EventPage recent_events(std::uint64_t after, std::size_t limit) const;
+  [[nodiscard]] util::Result<EventPage> events(std::uint64_t after, std::size_t limit) const;
+  [[nodiscard]] std::uint64_t last_event() const;
+  // Calls `listener` with each event, after it was recorded, from one thread at a time and without any lock, as long as
+  // what is returned is held. It must not wait for anything.
+  [[nodiscard]] std::shared_ptr<void> on_event(std::function<void(const Event&)> listener);
 
   // Whether the supervisor has been round within `limit`.
   [[nodiscard]] bool alive(util::Nanos limit) const;

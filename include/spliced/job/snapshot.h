@@ -15,7 +15,6 @@
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
 #include "spliced/totals/telemetry.h"
-#include "spliced/util/pieces.h"
 #include "spliced/verdict/verdict.h"
 
 namespace spliced::job {
@@ -37,6 +36,7 @@ using WallTime = run::WallTime;
 struct JobSnapshot {
   std::string id;
   std::uint64_t sequence = 0;  // jobs are in this order, whatever the clock on the wall did
+  std::string run_id;          // 32 hexadecimal digits, drawn at random; "" of a job that an earlier version recorded
   JobSpec spec;
   State state = State::pending;
   Verdict verdict = Verdict::none;
@@ -53,12 +53,12 @@ struct JobSnapshot {
 struct JobView {
   JobSnapshot head;  // without devices
   std::size_t devices = 0;
-  std::function<DeviceSnapshot(std::size_t)> device;  // from any thread; takes a while with many workers
-  // Set: the job ended some time ago, and this is its document as it was stored. `head` has what the columns of the
-  // store know then, and `devices` is 0.
-  util::Pieces stored;
+  // From any thread; takes a while with many workers. Throws std::runtime_error where it is to be read from the store
+  // and cannot be.
+  std::function<DeviceSnapshot(std::size_t)> device;
 };
 [[nodiscard]] JobView view_of(JobSnapshot whole);
+[[nodiscard]] JobSnapshot whole(const JobView& view);
 
 // What a list tells of a job. Bounded, whatever the job.
 struct JobSummary {

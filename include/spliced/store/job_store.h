@@ -13,27 +13,91 @@
 
 namespace spliced::store {
 
-// The text of a job, from its beginning each time that this is called.
-using Document = std::function<util::Pieces()>;
+// Where an error happened, or where a cursor stands: -1 for the device as a whole, or for all streams of the stage.
+struct StoredPlace {
+  int stage = -1;
+  int stream = -1;
+  auto operator<=>(const StoredPlace&) const = default;
+};
 
-// A job as it outlives the daemon. The columns decide; `document` is the job as the API showed it, kept as it is.
+// Operations that failed alike.
+struct StoredError {
+  StoredPlace place;
+  std::string op, error;  // by their names
+  std::uint64_t offset = 0, length = 0;
+  std::uint64_t count = 0;
+  std::string message;
+};
+
+// One stage of a device. `figures`: a text that the store does not look into.
+struct StoredStage {
+  std::string name, state;
+  std::string figures;
+};
+
+// A device of a job: what it is, and what was done on it.
+struct StoredDevice {
+  std::string name, path;                    // any bytes but NUL
+  std::string wwn, serial, model, revision;  // "": it has none
+  std::uint64_t size = 0;                    // bytes
+  std::string state, verdict;
+  std::string figures;  // but for its stages and errors
+  std::vector<StoredStage> stages;
+  std::vector<StoredError> errors;  // by place
+  // What it takes of the memory, bytes; roughly.
+  [[nodiscard]] std::size_t bytes() const;
+};
+
+// The devices of a job, one after the other: nullopt after the last. Throws std::runtime_error.
+using DeviceSequence = std::function<std::optional<StoredDevice>()>;
+// From the first each time that this is called.
+using DeviceSource = std::function<DeviceSequence()>;
+
+// What happened to a job. `id`: unique for ever, ascending.
+struct StoredEvent {
+  std::uint64_t id = 0;
+  util::WallTime at;
+  std::string job;
+  std::string kind;
+  std::string state, verdict;  // of the job, by their names
+  std::string text;
+};
+
+// A job as it outlives the daemon.
 struct StoredJob {
   std::string id;
   std::uint64_t sequence = 0;  // of its own; the store's order
+  std::string run_id;          // "": an earlier version stored it
   std::string name;
   std::string state, verdict;  // by their names, which the store does not know
   std::string reason;
   util::WallTime created_at;
   std::string created_by;  // "": an earlier version stored it
   std::optional<util::WallTime> started_at, ended_at;
-  std::vector<std::string> devices;  // all of them
+  std::optional<util::Nanos> elapsed;
+  std::vector<std::string> devices;  // the names of all of them
   std::vector<std::string> targets;  // as a summary lists them
   std::size_t target_count = 0;
   std::optional<bool> destructive;  // these three: unknown of what an earlier version stored
   std::optional<double> progress;
   std::optional<std::uint64_t> errors;
-  Document document;        // none: what is stored of the job stays as it is
-  util::WallTime saved_at;  // when all of this was so
+  std::optional<std::string> spec;  // a text that the store does not look into; none: what is stored of it stays
+  DeviceSource results;             // of its devices, in their order; none: what is stored of them stays
+  std::vector<StoredEvent> events;  // to be added to those that are stored
+  util::WallTime saved_at;          // when all of this was so
+};
+
+// What is stored of a job beyond what load() gives. Each call reads, within a bound. Throws std::runtime_error when the
+// state directory does not answer, or when the job was forgotten meanwhile. From any thread, one call at a time.
+class JobRecord {
+ public:
+  virtual ~JobRecord() = default;
+  // nullopt: an earlier version stored the job, as one document.
+  [[nodiscard]] virtual std::optional<std::string> spec() = 0;
+  // One of which nothing was stored is empty.
+  [[nodiscard]] virtual StoredDevice device(std::size_t index) = 0;
+  // From its beginning each time that this is called; empty when there is none.
+  [[nodiscard]] virtual util::Pieces document() = 0;
 };
 
 // Thread-safe. May block on the disk that holds it, never called from a worker.
@@ -43,20 +107,27 @@ class JobStore {
   // A job that is new: without an error it is on the disk, whatever happens from then on; with one, nothing of it is in
   // the store. Waits for no other call.
   [[nodiscard]] virtual util::Status accept(const StoredJob& job) = 0;
-  // New, or in the place of what was put before; a job that was put as ended stays as it is.
+  // New, or in the place of what was put before; a job that was put as ended stays as it is. Devices are written one
+  // after the other, each as a whole, the job and its events last.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
+  // With its events.
   [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;
-  // The newest `limit` jobs, oldest first, without their documents.
+  // The newest `limit` jobs, oldest first, without specs, results and events.
   [[nodiscard]] virtual util::Result<std::vector<StoredJob>> load(std::size_t limit) = 0;
-  // The document of a job; reads it when it is asked for the pieces, and needs the store until then. Empty when there
-  // is none. What is put or erased meanwhile makes it throw rather than tell a mixture.
-  [[nodiscard]] virtual util::Pieces document(const std::string& id) = 0;
+  // Does not block.
+  [[nodiscard]] virtual std::shared_ptr<JobRecord> record(const std::string& id) = 0;
+  // The events after the one with that id, at most `limit`, oldest first. Throws as JobRecord does.
+  [[nodiscard]] virtual std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit) = 0;
+  // The largest id of an event that was ever put.
+  [[nodiscard]] virtual util::Result<std::uint64_t> last_event() = 0;
 };
 
 // Keeps nothing: for tests, and for a daemon without a state directory.
 [[nodiscard]] std::unique_ptr<JobStore> make_null_store();
+// Called before each step of a write, with its name, on the thread that writes.
+using StepHook = std::function<void(const char*)>;
 // An SQLite database (WAL) at `path`, created when it does not exist. An error with the errno EUCLEAN, from here or
 // from load(), says that the database is damaged or is none: it can be of no more use.
-[[nodiscard]] util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path);
+[[nodiscard]] util::Result<std::unique_ptr<JobStore>> open_sqlite_store(const std::string& path, StepHook on_step = {});
 
 }  // namespace spliced::store

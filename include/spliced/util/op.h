@@ -18,9 +18,10 @@ inline constexpr std::array<std::string_view, kOpClasses> kOpClassNames{"read", 
 [[nodiscard]] constexpr OpClass op_class(Op op) {
   return op <= Op::trim ? static_cast<OpClass>(op) : OpClass::sync;
 }
+inline constexpr std::array<std::string_view, 6> kOpNames{"read",  "write",     "trim",
+                                                          "fsync", "fdatasync", "sync_file_range"};
 [[nodiscard]] constexpr std::string_view op_name(Op op) {
-  constexpr std::array<std::string_view, 6> names{"read", "write", "trim", "fsync", "fdatasync", "sync_file_range"};
-  return names[static_cast<std::size_t>(op)];
+  return kOpNames[static_cast<std::size_t>(op)];
 }
 [[nodiscard]] constexpr bool moves_data(Op op) {
   return op == Op::read || op == Op::write;

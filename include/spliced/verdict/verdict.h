@@ -27,6 +27,9 @@ struct CriterionResult {
   bool met = true;
 };
 
+// The name of a criterion of a spec, as a literal; "" for one that is none.
+[[nodiscard]] std::string_view criterion_named(std::string_view name);
+
 // What a run showed, and what is to be made of it.
 struct DeviceSnapshot : run::DeviceSnapshot {
   Verdict verdict = Verdict::none;  // none while it runs

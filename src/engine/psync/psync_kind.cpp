@@ -14,6 +14,7 @@ class PsyncKind final : public Kind {
   }
   [[nodiscard]] bool is_fixed(const Options&) const override { return false; }
   [[nodiscard]] std::vector<NamedValue> describe(const Setting&) const override { return {}; }
+  [[nodiscard]] Setting setting_of(std::span<const NamedValue>) const override { return {}; }
   [[nodiscard]] std::string key(const Options&) const override { return "psync"; }
   [[nodiscard]] std::uint64_t kernel_bytes(const Setting&) const override { return 0; }
   [[nodiscard]] std::size_t descriptors() const override { return 0; }

@@ -15,6 +15,10 @@ namespace {
 // parts in a call empties a pipe of 1 MiB in one.
 constexpr std::size_t kReadWindow = 16 * 1024;
 
+// Of a setting, in a job.
+constexpr std::string_view kSize = "pipe_size_bytes";
+constexpr std::string_view kBatch = "batch";
+
 class SpliceKind final : public Kind {
  public:
   [[nodiscard]] std::string_view name() const override { return "splice"; }
@@ -46,7 +50,15 @@ class SpliceKind final : public Kind {
     return splice.pipe_size != 0 && splice.batch != 0;
   }
   [[nodiscard]] std::vector<NamedValue> describe(const Setting& setting) const override {
-    return {{"pipe_size_bytes", setting.size}, {"batch", setting.batch}};
+    return {{kSize, setting.size}, {kBatch, setting.batch}};
+  }
+  [[nodiscard]] Setting setting_of(std::span<const NamedValue> described) const override {
+    Setting out;
+    for (const NamedValue& one : described) {
+      if (one.name == kSize) out.size = one.value;
+      if (one.name == kBatch) out.batch = one.value;
+    }
+    return out;
   }
   [[nodiscard]] std::string key(const Options& options) const override {
     const SpliceOptions& splice = std::get<SpliceOptions>(options);

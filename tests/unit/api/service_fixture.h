@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "api/job_text.h"
+#include "api/record_form.h"
 #include "engine/null/null_engine.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
@@ -40,7 +40,7 @@ class ServiceTest : public ::testing::Test {
                           [](const engine::EngineConfig&, util::Clock& clock, std::stop_token) {
                             return std::make_unique<engine::NullEngine>(clock);
                           },
-                          &api::job_document, limits});
+                          api::record_form(), limits});
   }
   std::string make_file(const std::string& name) {
     const std::string path = dir_ / name;

@@ -21,7 +21,7 @@ struct AcceptanceTest : ::testing::Test {
   static store::StoredJob record(const std::string& id) {
     store::StoredJob job;
     job.id = id;
-    job.document = testing::document_of("the text of " + id);
+    job.results = testing::results_of("the text of " + id);
     return job;
   }
   testing::MemoryStore store;
@@ -66,7 +66,9 @@ TEST_F(Accepting, AJobIsOnTheDiskWhenItIsAccepted) {
   store.before_put = [this](const store::StoredJob&) { valve.pass(); };  // of no later record
   const std::string id = submit(endless({path}));
   EXPECT_EQ(store.find(id).value().state, "PENDING");
-  EXPECT_EQ(store.text(id), "document");
+  EXPECT_EQ(store.text(id), testing::kFigures);
+  EXPECT_EQ(store.find(id)->spec, "");
+  EXPECT_EQ(store.find(id)->run_id.size(), 32U);
 }
 
 TEST_F(Accepting, WithoutARecordThereIsNoJob) {

@@ -16,7 +16,7 @@ struct JobTableTest : ::testing::Test {
   JobPtr make(const std::string& id) {
     JobSpec spec;
     spec.name = id;
-    return std::make_shared<Job>(id, spec, "", clock, [](const Change&) {});
+    return std::make_shared<Job>(id, "", spec, "", clock, [](const Change&) {});
   }
   JobPtr add(const std::string& id) {
     JobPtr job = make(id);
@@ -35,7 +35,7 @@ struct JobTableTest : ::testing::Test {
     JobPtr job = add_ended(id);
     JobSnapshot snapshot = job->view().head;
     snapshot.devices.resize(1);
-    job->replace_runs(view_of(snapshot), {job->summary(), {}});
+    job->replace_runs(view_of(snapshot), {job->summary(), {}, {}, {}});
     return job;
   }
   static std::vector<std::string> ids_of(const std::vector<JobPtr>& jobs) {
@@ -54,7 +54,7 @@ TEST_F(JobTableTest, KeepsTheOrderWhateverBecomesOfThem) {
   old.id = "old";
   old.sequence = 41;
   old.state = State::failed;
-  const auto restored = std::make_shared<Job>(Listing{old, {}}, clock);
+  const auto restored = std::make_shared<Job>(Listing{old, {}, {}, {}}, clock);
   table.restore(restored);
   add("a");
   const JobPtr b = add_ended("b");

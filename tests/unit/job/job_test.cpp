@@ -17,8 +17,8 @@ struct JobTest : ::testing::Test {
     JobSpec spec;
     spec.name = "a name";
     spec.targets = {"/dev/sda"};
-    return std::make_shared<Job>("id", spec, "uid:0", clock, [this](Change change) {
-      told.push_back(change.change.state);
+    return std::make_shared<Job>("id", "run", spec, "uid:0", clock, [this](Change change) {
+      told.push_back(change.state);
       last = std::move(change);
     });
   }
@@ -30,7 +30,7 @@ struct JobTest : ::testing::Test {
     snapshot.devices.resize(2);
     return view_of(std::move(snapshot));
   }
-  static Listing listing_of(const std::shared_ptr<Job>& job) { return {job->summary(), {name_key("sda")}}; }
+  static Listing listing_of(const std::shared_ptr<Job>& job) { return {job->summary(), {name_key("sda")}, "run", 7}; }
 
   testing::FakeClock clock;
   std::vector<State> told;
@@ -142,9 +142,11 @@ TEST_F(JobTest, AfterItsEndIsRecordedItIsWhatWasRecorded) {
   EXPECT_TRUE(job->is_on("/dev/sda"));
   EXPECT_FALSE(job->is_on("sdb"));
   job->forget_figures();
-  EXPECT_EQ(job->view().devices, 0U);
+  EXPECT_EQ(job->view().devices, 1U) << "as the list knows";
   EXPECT_FALSE(job->view().device);
   EXPECT_EQ(job->view().head.state, State::succeeded);
+  EXPECT_EQ(job->view().head.run_id, "run");
+  EXPECT_EQ(job->view().head.elapsed, 7);
   EXPECT_EQ(job->summary().name, "a name");
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fakes.h"
+#include "simple_form.h"
 
 namespace spliced::job {
 namespace {
@@ -20,7 +21,7 @@ struct JournalTest : ::testing::Test {
     JobSpec spec;
     spec.name = id;
     const auto job =
-        std::make_shared<Job>(id, spec, "", clock, [this](Change change) { journal.note(std::move(change)); });
+        std::make_shared<Job>(id, "", spec, "", clock, [this](Change change) { journal.note(std::move(change)); });
     table.add(job);
     return job;
   }
@@ -39,12 +40,8 @@ struct JournalTest : ::testing::Test {
   testing::Valve valve;
   JobTable table;
   RecentJobs recent{table, 1 << 20};
-  Listeners listeners;
-  Journal journal{
-      {clock, log, store, [](const JobView&) { return testing::pieces_of("document"); }, 10 * util::kSecond},
-      table,
-      recent,
-      listeners};
+  EventLog events{store};
+  Journal journal{{clock, log, store, testing::simple_form(), 10 * util::kSecond}, table, recent, events};
 };
 
 TEST_F(JournalTest, RecordsWhatBecomesOfAJobInOrder) {
@@ -97,10 +94,10 @@ TEST_F(JournalTest, RunningJobsAreRecordedNowAndThenAndOthersNot) {
 TEST_F(JournalTest, WhatGaveWayIsErasedAfterItsEndWasRecorded) {
   std::vector<std::string> gone;
   const JobPtr job = add("a");
-  listeners.changed = [&](const StateChange& change) {
-    if (change.state == State::running) valve.pass();
-  };
-  listeners.forgotten = [&](const std::vector<std::string>& ids) { gone = ids; };
+  const auto subscription = events.subscribe([&](const Event& event) {
+    if (event.kind == EventKind::forgotten) gone.push_back(event.job);
+    if (event.kind == EventKind::state && event.state == State::running) valve.pass();
+  });
   job->begin();
   ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
   conclude(job);
@@ -114,9 +111,9 @@ TEST_F(JournalTest, WhatGaveWayIsErasedAfterItsEndWasRecorded) {
 }
 
 TEST_F(JournalTest, AtTheEndItWritesWhatIsHeldUp) {
-  listeners.changed = [&](const StateChange& change) {
-    if (change.job_id == "first") valve.pass();
-  };
+  const auto subscription = events.subscribe([&](const Event& event) {
+    if (event.job == "first") valve.pass();
+  });
   add("first")->begin();
   ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
   const JobPtr second = add("second");

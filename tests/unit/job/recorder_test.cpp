@@ -16,12 +16,11 @@ struct Recorder : testing::ServiceFixture {};
 
 TEST_F(Recorder, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
   start(null_engines());
-  service->on_state_change([&](const StateChange& change) {
-    if (change.name == "first" && change.state == State::running) valve.pass();
+  std::atomic<bool> first_seen{false};
+  on_event([&](const Event& event) {
+    if (event.state == State::running && !first_seen.exchange(true)) valve.pass();
   });
-  JobSpec first = endless({dir.file("a", 4096)});
-  first.name = "first";
-  (void)submit(first);
+  (void)submit(endless({dir.file("a", 4096)}));
   ASSERT_TRUE(await_blocked());
   const std::string id = submit(reading({dir.file("b", 4096)}));
   ASSERT_EQ(wait(id).state, State::succeeded);
@@ -50,7 +49,7 @@ TEST_F(Recorder, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
 
 TEST_F(Recorder, ARecorderThatDoesNotComeRoundIsBehind) {
   start(null_engines());
-  service->on_state_change([this](const StateChange&) { valve.pass(); });
+  on_event([this](const Event&) { valve.pass(); });
   submit(reading({dir.file("a", 4096)}));
   EXPECT_TRUE(await([&] { return service->record_delay() > util::kSecond / 10; }));
   EXPECT_EQ(service->unrecorded(), 0U);
@@ -61,7 +60,7 @@ TEST_F(Recorder, ARecorderThatDoesNotComeRoundIsBehind) {
 TEST_F(Recorder, WhatEndsWithTheDaemonIsRecordedBeforeItGoes) {
   start(null_engines());
   // The store works again only when the first try to record the end has failed.
-  service->on_state_change([&](const StateChange& change) { store.broken = !is_final(change.state); });
+  on_event([&](const Event& event) { store.broken = !is_final(event.state); });
   store.before_put = [this](const store::StoredJob&) { store.broken = true; };  // once it was accepted
   const std::string id = submit(endless({dir.file("a", 4096)}));
   // The next try of its own comes a second later.

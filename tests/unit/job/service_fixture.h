@@ -7,6 +7,7 @@
 
 #include "engine/null/null_engine.h"
 #include "fakes.h"
+#include "simple_form.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/device/fake_host.h"
@@ -68,7 +69,14 @@ struct ServiceFixture : ::testing::Test {
     // A test's clock jumps, which is no pause unless the test says so.
     if (&its_clock == &clock && limits.overdue == job::ServiceLimits{}.overdue) limits.overdue = kForever;
     service = std::make_unique<job::JobService>(job::ServiceSetup{its_clock, log, admission, store, std::move(engines),
-                                                                  document, limits, [this] { return memory_bound; }});
+                                                                  form, limits, [this] { return memory_bound; }});
+  }
+  void on_event(std::function<void(const job::Event&)> listener) {
+    subscription = service->on_event(std::move(listener));
+  }
+  // Whether the figures of a job that has ended are still there without the store.
+  [[nodiscard]] bool is_in_memory(const std::string& id) const {
+    return service->open(id).value().device(0).reason != kFigures;
   }
   // Submits a job that must be accepted; its id.
   std::string submit(const plan::JobSpec& spec) {
@@ -113,8 +121,9 @@ struct ServiceFixture : ::testing::Test {
   FakeClock clock;
   Valve valve;
   std::optional<util::MemoryBound> memory_bound;  // what limits the process; set before a job is submitted
-  std::function<util::Pieces(job::JobView)> document = [](const job::JobView&) { return pieces_of("document"); };
+  job::RecordForm form = simple_form();
   std::unique_ptr<job::JobService> service;
+  std::shared_ptr<void> subscription;
 };
 
 }  // namespace spliced::testing

@@ -94,6 +94,7 @@ TEST_F(JobServiceLimits, StoppingAllInterruptsEveryJob) {
     EXPECT_EQ(job.verdict, Verdict::none);
     EXPECT_EQ(job.reason, "the daemon was stopped");
     EXPECT_EQ(store.find(id)->state, state_name(State::interrupted));
+    EXPECT_EQ(job.devices.at(0).state, State::interrupted);
   }
   EXPECT_TRUE(service->stop_all(kPatienceNanos));  // once more
   EXPECT_EQ(refused(reading({first})).code, Errc::unavailable);
@@ -155,81 +156,6 @@ TEST_F(JobServiceLimits, WaitingEndsWhenNobodyWantsToKnow) {
   EXPECT_EQ(job->state, State::running);
 }
 
-struct JobServiceChanges : JobServiceLimits {
-  void listen() {
-    service->on_state_change([this](const StateChange& change) {
-      const std::lock_guard lock(mutex);
-      changes.push_back(change);
-    });
-  }
-  std::vector<State> states_of(const std::string& id) {
-    const std::lock_guard lock(mutex);
-    std::vector<State> out;
-    for (const auto& change : changes) {
-      if (change.job_id == id) out.push_back(change.state);
-    }
-    return out;
-  }
-  [[nodiscard]] bool await_states(const std::string& id, const std::vector<State>& expected) {
-    return await([&] { return states_of(id) == expected; });
-  }
-  std::mutex mutex;
-  std::vector<StateChange> changes;
-};
-
-TEST_F(JobServiceChanges, ComeInOrder) {
-  start(null_engines());
-  listen();
-  const std::string done = submit(reading({first}));
-  EXPECT_TRUE(await_states(done, {State::running, State::succeeded}));
-  const std::string cancelled = submit(endless({second}));
-  EXPECT_TRUE(service->cancel(cancelled, access::itself()));
-  EXPECT_TRUE(await_states(cancelled, {State::running, State::stopping, State::cancelled}));
-}
-
-TEST_F(JobServiceChanges, OfManyJobsStayInOrderForEach) {
-  start(null_engines());
-  listen();
-  std::vector<std::string> ids;
-  for (int i = 0; i < 20; ++i) ids.push_back(submit(reading({dir.file("many" + std::to_string(i), 4096)})));
-  for (const auto& id : ids) EXPECT_TRUE(await_states(id, {State::running, State::succeeded}));
-}
-
-TEST_F(JobServiceChanges, SayWhatTheJobIs) {
-  start(null_engines());
-  listen();
-  JobSpec spec = testing::writing({first});
-  spec.name = "first light";
-  const std::string id = submit(spec);
-  ASSERT_TRUE(await_states(id, {State::running, State::succeeded}));
-  EXPECT_EQ(changes.back().name, "first light");
-  EXPECT_EQ(changes.back().verdict, Verdict::pass);
-  EXPECT_EQ(changes.front().verdict, Verdict::none);
-  EXPECT_TRUE(changes.back().destructive);
-}
-
-TEST_F(JobServiceChanges, ArriveWithTheRecordStoredAndNoLockHeld) {
-  start(null_engines());
-  std::atomic<int> finals{0};
-  service->on_state_change([&](const StateChange& change) {
-    EXPECT_EQ(service->get(change.job_id)->id, change.job_id);
-    EXPECT_FALSE(service->list({}).empty());
-    if (!is_final(change.state)) return;
-    EXPECT_EQ(store.find(change.job_id)->state, state_name(change.state));
-    ++finals;
-  });
-  (void)run(reading({first}));
-  EXPECT_TRUE(await([&] { return finals == 1; }));
-}
-
-TEST_F(JobServiceChanges, OfAllJobsAreDeliveredBeforeTheEnd) {
-  start(null_engines());
-  listen();
-  const std::string id = submit(endless({first}));
-  EXPECT_TRUE(service->stop_all(kPatienceNanos));
-  EXPECT_EQ(states_of(id), (std::vector<State>{State::running, State::stopping, State::interrupted}));
-}
-
 store::StoredJob stored(const std::string& id, State state) {
   store::StoredJob job;
   job.id = id;
@@ -239,7 +165,8 @@ store::StoredJob stored(const std::string& id, State state) {
   job.created_at = WallTime(std::chrono::seconds(1000));
   job.saved_at = WallTime(std::chrono::seconds(1007));
   job.devices = {"sda", "/srv/file"};
-  job.document = testing::document_of("as it was");
+  job.spec = job.name;
+  job.results = testing::results_of("as it was");
   return job;
 }
 
@@ -253,7 +180,8 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
   EXPECT_EQ(done.state, State::succeeded);
   EXPECT_EQ(done.verdict, Verdict::pass);
   EXPECT_EQ(done.spec.name, "name of done");
-  EXPECT_EQ(testing::text_of(service->open("done")->stored), "as it was");
+  EXPECT_EQ(done.devices.at(0).reason, "as it was");
+  EXPECT_EQ(done.devices.at(0).state, State::succeeded);
   const JobSummary summary = service->list({State::succeeded, ""}).at(0);
   EXPECT_EQ(summary.id, "done");
   EXPECT_EQ(summary.devices, (std::vector<std::string>{"sda", "/srv/file"}));
@@ -263,7 +191,12 @@ TEST_F(JobServiceLimits, RestoresTheJobsOfAnEarlierDaemon) {
     EXPECT_EQ(job.reason, "the daemon ended while the job was running; what is told is what was recorded last");
     EXPECT_EQ(job.ended_at, WallTime(std::chrono::seconds(1007)));
     EXPECT_EQ(store.find(id)->state, state_name(State::interrupted));
+    EXPECT_EQ(job.devices.at(0).state, State::interrupted);
   }
+  const auto page = service->recent_events(0, kNoLimit);
+  ASSERT_EQ(page.events.size(), 2U);
+  EXPECT_EQ(page.events[1].job, "new");
+  EXPECT_EQ(page.events[1].state, State::interrupted);
   EXPECT_EQ(service->list({}).front().id, "new");
   EXPECT_EQ(service->list({std::nullopt, "sda"}).size(), 3U);
   EXPECT_EQ(service->list({std::nullopt, "/dev/sda"}).size(), 3U);

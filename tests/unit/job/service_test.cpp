@@ -274,7 +274,7 @@ TEST_F(JobServiceTest, TheStoreHearsOfTheBeginningAndTheEnd) {
   EXPECT_TRUE(service->cancel(id, access::itself()));
   ASSERT_TRUE(await([&] { return store.find(id)->state == state_name(State::cancelled); }));
   const store::StoredJob record = store.find(id).value();
-  EXPECT_EQ(store.text(id), "document");
+  EXPECT_EQ(store.text(id), testing::kFigures);
   EXPECT_EQ(record.devices, std::vector<std::string>{path});
   EXPECT_TRUE(record.ended_at);
 }

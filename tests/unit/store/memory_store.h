@@ -37,14 +37,20 @@ class MemoryStore final : public store::JobStore {
     return take(job);
   }
   util::Status take(const store::StoredJob& job) {
-    const std::string text = job.document ? text_of(job.document()) : "";
+    std::vector<store::StoredDevice> devices;
+    if (job.results) devices = devices_of(job.results());
     {
       const std::lock_guard lock(mutex_);
       if (!jobs_.contains(job.id)) order_.push_back(job.id);
-      if (!jobs_[job.id].ended_at) {
-        jobs_[job.id] = job;
-        jobs_[job.id].document = nullptr;
-        if (job.document) texts_[job.id] = text;
+      auto& kept = jobs_[job.id];
+      if (!kept.ended_at) {
+        auto spec = job.spec ? job.spec : kept.spec;
+        kept = job;
+        kept.spec = std::move(spec);
+        kept.results = nullptr;
+        kept.events.clear();
+        if (job.results) devices_[job.id] = std::move(devices);
+        events_.insert(events_.end(), job.events.begin(), job.events.end());
       }
     }
     if (on_put) on_put(job);
@@ -55,7 +61,8 @@ class MemoryStore final : public store::JobStore {
     if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
     jobs_.erase(id);
-    texts_.erase(id);
+    devices_.erase(id);
+    std::erase_if(events_, [&](auto& event) { return event.job == id; });
     std::erase(order_, id);
     return {};
   }
@@ -68,11 +75,29 @@ class MemoryStore final : public store::JobStore {
     }
     return out;
   }
-  util::Pieces document(const std::string& id) override { return pieces_of(text(id)); }
+  std::shared_ptr<store::JobRecord> record(const std::string& id) override {
+    return std::make_shared<Record>(*this, id);
+  }
+  std::vector<store::StoredEvent> events(std::uint64_t after, std::size_t limit) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::StoredEvent> out;
+    for (const auto& event : events_) {
+      if (event.id > after && out.size() < limit) out.push_back(event);
+    }
+    return out;
+  }
+  util::Result<std::uint64_t> last_event() override {
+    const std::lock_guard lock(mutex_);
+    return events_.empty() ? 0 : events_.back().id;
+  }
+  // The figures of all devices of a job.
   [[nodiscard]] std::string text(const std::string& id) const {
     const std::lock_guard lock(mutex_);
-    const auto found = texts_.find(id);
-    return found == texts_.end() ? "" : found->second;
+    std::string out;
+    const auto found = devices_.find(id);
+    if (found == devices_.end()) return out;
+    for (const auto& device : found->second) out += device.figures;
+    return out;
   }
   [[nodiscard]] std::optional<store::StoredJob> find(const std::string& id) const {
     const std::lock_guard lock(mutex_);
@@ -85,9 +110,29 @@ class MemoryStore final : public store::JobStore {
   }
 
  private:
+  class Record final : public store::JobRecord {
+   public:
+    Record(const MemoryStore& store, std::string id) : store_(store), id_(std::move(id)) {}
+    std::optional<std::string> spec() override {
+      const auto job = store_.find(id_);
+      return job ? job->spec : std::nullopt;
+    }
+    store::StoredDevice device(std::size_t index) override {
+      const std::lock_guard lock(store_.mutex_);
+      const auto found = store_.devices_.find(id_);
+      if (found == store_.devices_.end() || index >= found->second.size()) return {};
+      return found->second[index];
+    }
+    util::Pieces document() override { return pieces_of(""); }
+
+   private:
+    const MemoryStore& store_;
+    const std::string id_;
+  };
   mutable std::mutex mutex_;
   std::map<std::string, store::StoredJob> jobs_;
-  std::map<std::string, std::string> texts_;
+  std::map<std::string, std::vector<store::StoredDevice>> devices_;
+  std::vector<store::StoredEvent> events_;
   std::vector<std::string> order_;
 };
 

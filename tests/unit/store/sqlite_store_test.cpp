@@ -27,8 +27,9 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   job.destructive = true;
   job.progress = 0.25;
   job.errors = 7;
-  const std::string document("{\"a\":1}\0tail", 12);
-  job.document = testing::document_of(document);
+  job.run_id = "0123456789abcdef0123456789abcdef";
+  job.elapsed = 1'234'567'890'123;
+  job.spec = "{\"a\":1}";
   ASSERT_TRUE(open()->put(job));
   const auto jobs = open()->load(10);
   ASSERT_TRUE(jobs);
@@ -48,7 +49,9 @@ TEST_F(SqliteStore, GivesBackWhatItWasGivenAfterReopening) {
   EXPECT_EQ(back.destructive, true);
   EXPECT_EQ(back.progress, 0.25);
   EXPECT_EQ(back.errors, 7U);
-  EXPECT_EQ(testing::text_of(open()->document("id-1")), document);
+  EXPECT_EQ(back.run_id, job.run_id);
+  EXPECT_EQ(back.elapsed, job.elapsed);
+  EXPECT_EQ(open()->record("id-1")->spec(), job.spec);
 }
 
 TEST_F(SqliteStore, AJobThatEndedStaysAsItIs) {
@@ -97,47 +100,6 @@ TEST_F(SqliteStore, ErasesOneJobAndNoOther) {
   EXPECT_TRUE(store->erase("a"));
   EXPECT_TRUE(store->erase("never-there"));
   EXPECT_EQ(ids(*store), Ids{"b"});
-}
-
-TEST_F(SqliteStore, WhatIsForgottenGivesItsRoomBack) {
-  auto store = open();
-  StoredJob large = make_job("large");
-  large.document = testing::document_of(std::string(std::size_t{2} << 20, 'x'));
-  ASSERT_TRUE(store->put(large));
-  ASSERT_TRUE(store->put(make_job("small")));
-  EXPECT_GT(pragma("page_count"), 400);
-  EXPECT_TRUE(store->erase("large"));
-  EXPECT_LT(pragma("page_count"), 100);
-  EXPECT_EQ(ids(*store), Ids{"small"});
-}
-
-TEST_F(SqliteStore, ANewJobIsThereWithItsDocumentForAllConnections) {
-  auto store = open();
-  StoredJob job = make_job("a");
-  job.document = testing::document_of("the text", 3);
-  ASSERT_TRUE(store->accept(job));
-  EXPECT_EQ(testing::text_of(store->document("a")), "the text");
-  job.state = "RUNNING";
-  job.document = testing::document_of("another");
-  ASSERT_TRUE(store->put(job));
-  EXPECT_EQ(testing::text_of(open()->document("a")), "another");
-  EXPECT_EQ(count("pieces"), 1);
-}
-
-TEST_F(SqliteStore, OfAJobThatIsNotTakenNothingStays) {
-  auto store = open();
-  StoredJob job = make_job("a");
-  job.document = [] {
-    return [n = 0](std::string& out) mutable -> bool {
-      out += "piece";
-      if (++n == 2) throw std::runtime_error("no more");
-      return true;
-    };
-  };
-  EXPECT_FALSE(store->accept(job));
-  EXPECT_EQ(count("pieces"), 0);
-  EXPECT_EQ(count("jobs"), 0);
-  EXPECT_TRUE(store->accept(make_job("b"))) << "nothing of it is under way";
 }
 
 // A writer that does not come to its end, as on a disk that hangs.
@@ -204,95 +166,6 @@ TEST_F(SqliteStore, AStateIsReadAsItIs) {
   ASSERT_TRUE(jobs);
   EXPECT_EQ(jobs->at(0).state, "LEVITATING");
   EXPECT_EQ(jobs->at(0).verdict, "MAYBE");
-}
-
-StoredJob with_document(const std::string& id, const std::string& text) {
-  StoredJob job = make_job(id);
-  job.document = testing::document_of(text);
-  return job;
-}
-
-TEST_F(SqliteStore, DocumentsAreReadPieceByPiece) {
-  const auto store = open();
-  std::string text;
-  for (int i = 0; text.size() < 10 * util::kPieceBytes; ++i) text += std::to_string(i) + "\n";
-  ASSERT_TRUE(store->put(with_document("a", text)));
-  const util::Pieces pieces = store->document("a");
-  std::string all;
-  for (bool more = true; more;) {
-    std::string piece;
-    more = pieces(piece);
-    EXPECT_LE(piece.size(), util::kPieceBytes);
-    all += piece;
-  }
-  EXPECT_EQ(all, text);
-  EXPECT_EQ(testing::text_of(store->document("none")), "");
-}
-
-TEST_F(SqliteStore, TheNewestDocumentStaysAndNoOther) {
-  const auto store = open();
-  ASSERT_TRUE(store->put(with_document("a", std::string(2 * util::kPieceBytes, 'x'))));
-  ASSERT_TRUE(store->put(with_document("a", "second")));
-  EXPECT_EQ(testing::text_of(store->document("a")), "second");
-  ASSERT_TRUE(store->put(make_job("a")));
-  EXPECT_EQ(testing::text_of(store->document("a")), "second") << "a record without one leaves it";
-  StoredJob ended = with_document("a", "the end");
-  ended.state = "FAILED";
-  ended.ended_at = at_ms(5);
-  ASSERT_TRUE(store->put(ended));
-  ASSERT_TRUE(store->put(with_document("a", "late")));
-  EXPECT_EQ(testing::text_of(store->document("a")), "the end");
-  ASSERT_TRUE(store->put(with_document("b", "of another")));
-  EXPECT_TRUE(store->erase("a"));
-  EXPECT_EQ(count("pieces"), 1) << "nothing is left behind";
-}
-
-TEST_F(SqliteStore, OthersCanWriteAndReadWhileADocumentIsMade) {
-  const auto store = open();
-  ASSERT_TRUE(store->put(with_document("a", "before")));
-  StoredJob job = make_job("a");
-  job.document = [&] {
-    EXPECT_TRUE(store->put(with_document("b", "b")));
-    EXPECT_EQ(testing::text_of(store->document("a")), "before");
-    return testing::pieces_of("after");
-  };
-  ASSERT_TRUE(store->put(job));
-  EXPECT_EQ(testing::text_of(store->document("a")), "after");
-  EXPECT_EQ(testing::text_of(store->document("b")), "b");
-}
-
-TEST_F(SqliteStore, ADocumentThatBreaksOffLeavesTheOneBefore) {
-  const auto store = open();
-  ASSERT_TRUE(store->put(with_document("a", "whole")));
-  StoredJob job = make_job("a");
-  job.document = [] {
-    return [n = 0](std::string& out) mutable {
-      out += "torn";
-      if (++n == 3) throw std::runtime_error("no more");
-      return true;
-    };
-  };
-  EXPECT_FALSE(store->put(job));
-  EXPECT_EQ(testing::text_of(store->document("a")), "whole");
-  EXPECT_EQ(count("pieces"), 1);
-}
-
-TEST_F(SqliteStore, AJobThatIsForgottenWhileItIsReadIsNotToldAsAWhole) {
-  const auto store = open();
-  ASSERT_TRUE(store->put(with_document("a", std::string(2 * util::kPieceBytes, 'x'))));
-  const util::Pieces pieces = store->document("a");
-  std::string text;
-  EXPECT_TRUE(pieces(text));
-  EXPECT_TRUE(store->erase("a"));
-  EXPECT_THROW(pieces(text), std::runtime_error);
-}
-
-TEST_F(SqliteStore, WhatACrashLeftOfADocumentIsRemoved) {
-  ASSERT_TRUE(open()->put(with_document("a", "whole")));
-  execute("INSERT INTO pieces VALUES (77, 0, 'a', 'torn')");
-  const auto store = open();
-  EXPECT_EQ(count("pieces"), 1);
-  EXPECT_EQ(testing::text_of(store->document("a")), "whole");
 }
 
 TEST_F(SqliteStore, APathThatCannotBeWrittenIsAnError) {

@@ -9,6 +9,10 @@ namespace {
 
 using testing::contains;
 
+// What the sixth version added to the table of jobs.
+constexpr const char* kToFifth =
+    "ALTER TABLE jobs DROP COLUMN run_id; ALTER TABLE jobs DROP COLUMN elapsed_ns; ALTER TABLE jobs DROP COLUMN spec;";
+
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
   execute("PRAGMA user_version=99");
@@ -17,7 +21,7 @@ TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   EXPECT_TRUE(contains(refused.error().message, "version 99")) << refused.error().message;
   EXPECT_NE(refused.error().sys_errno, EUCLEAN);
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=5");
+  execute("PRAGMA user_version=6");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
@@ -56,15 +60,16 @@ TEST_F(SqliteStore, ADatabaseOfTheSecondVersionKeepsItsDocuments) {
   old.state = "INTERRUPTED";
   old.ended_at = old.saved_at;
   ASSERT_TRUE(store->put(old));
-  EXPECT_EQ(testing::text_of(store->document("a")), document);
+  EXPECT_FALSE(store->record("a")->spec());
+  EXPECT_EQ(testing::text_of(store->record("a")->document()), document);
   EXPECT_EQ(open()->load(1).value().at(0).devices, old.devices);
   EXPECT_TRUE(store->erase("a"));
-  EXPECT_EQ(testing::text_of(store->document("a")), "");
+  EXPECT_EQ(testing::text_of(store->record("a")->document()), "");
 }
 
 TEST_F(SqliteStore, ADatabaseOfTheThirdVersionDoesNotKnowWhoMadeItsJobs) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("ALTER TABLE jobs DROP COLUMN created_by; PRAGMA user_version=3;");
+  execute(std::string("ALTER TABLE jobs DROP COLUMN created_by;") + kToFifth + "PRAGMA user_version=3;");
   EXPECT_EQ(open()->load(1).value().at(0).created_by, "");
   StoredJob mine = make_job("b");
   mine.created_by = "token:ci";
@@ -74,10 +79,34 @@ TEST_F(SqliteStore, ADatabaseOfTheThirdVersionDoesNotKnowWhoMadeItsJobs) {
 
 TEST_F(SqliteStore, ADatabaseOfTheFourthVersionGivesRoomBackFromNowOn) {
   ASSERT_TRUE(open()->put(make_job("a")));
-  execute("PRAGMA auto_vacuum=NONE; VACUUM; PRAGMA user_version=4;");
+  execute(std::string(kToFifth) + "PRAGMA auto_vacuum=NONE; VACUUM; PRAGMA user_version=4;");
   EXPECT_EQ(pragma("auto_vacuum"), 0);
   EXPECT_EQ(ids(*open()), Ids{"a"});
   EXPECT_EQ(pragma("auto_vacuum"), 2);
+}
+
+// As the third to the fifth version stored documents: in pieces.
+TEST_F(SqliteStore, DocumentsOfTheFifthVersionAreReadPieceByPiece) {
+  ASSERT_TRUE(open()->put(make_job("a")));
+  const std::string piece(util::kPieceBytes, 'x');
+  execute("UPDATE jobs SET text=3; INSERT INTO pieces VALUES (3, 0, 'a', '" + piece +
+          "'), (3, 1, 'a', 'the end'), (2, 0, "
+          "'a', 'torn');" +
+          kToFifth + "PRAGMA user_version=5;");
+  const auto store = open();
+  EXPECT_EQ(count("pieces"), 2) << "what a crash left is removed";
+  EXPECT_FALSE(store->record("a")->spec());
+  const util::Pieces pieces = store->record("a")->document();
+  std::string text;
+  EXPECT_TRUE(pieces(text));
+  EXPECT_EQ(text.size(), piece.size());
+  EXPECT_FALSE(pieces(text));
+  EXPECT_EQ(text, piece + "the end");
+  const util::Pieces again = store->record("a")->document();
+  EXPECT_TRUE(again(text));
+  EXPECT_TRUE(store->erase("a"));
+  EXPECT_THROW(again(text), std::runtime_error);
+  EXPECT_EQ(count("pieces"), 0);
 }
 
 }  // namespace

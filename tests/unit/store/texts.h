@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "spliced/store/job_store.h"
 
@@ -25,8 +27,26 @@ namespace spliced::testing {
     return at < text.size();
   };
 }
-[[nodiscard]] inline store::Document document_of(const std::string& text, std::size_t size = util::kPieceBytes) {
-  return [text, size] { return pieces_of(text, size); };
+// All devices of a job.
+[[nodiscard]] inline std::vector<store::StoredDevice> devices_of(const store::DeviceSequence& next) {
+  std::vector<store::StoredDevice> out;
+  while (auto device = next()) out.push_back(std::move(*device));
+  return out;
+}
+[[nodiscard]] inline store::DeviceSource source_of(std::vector<store::StoredDevice> devices) {
+  return [devices]() -> store::DeviceSequence {
+    return [devices, at = std::size_t{0}]() mutable -> std::optional<store::StoredDevice> {
+      if (at == devices.size()) return std::nullopt;
+      return devices[at++];
+    };
+  };
+}
+// One device with these figures.
+[[nodiscard]] inline store::DeviceSource results_of(const std::string& figures) {
+  store::StoredDevice device;
+  device.name = "sda";
+  device.figures = figures;
+  return source_of({device});
 }
 
 }  // namespace spliced::testing

@@ -123,50 +123,99 @@ TEST_F(WriteBehindTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   EXPECT_EQ(stored_state("a"), "SUCCEEDED");
 }
 
-TEST_F(WriteBehindTest, DocumentsThatWaitAreTextsAndCanBeRead) {
+TEST_F(WriteBehindTest, ResultsThatWaitAreKeptAndCanBeRead) {
   store.broken = true;
   int made = 0;
   StoredJob job = record("a", "SUCCEEDED");
-  job.document = [&] {
+  job.spec = "the spec";
+  job.results = [&] {
     ++made;
-    return testing::pieces_of("long story", 3);
+    return testing::results_of("long story")();
   };
   write_behind.put(job);
-  EXPECT_EQ(testing::text_of(write_behind.document("a")), "long story");
+  const auto kept = write_behind.record("a");
+  EXPECT_EQ(kept->spec(), "the spec");
+  EXPECT_EQ(kept->device(0).figures, "long story");
+  EXPECT_EQ(kept->device(1).figures, "") << "there is none";
+  EXPECT_EQ(kept->device(0).figures, "long story") << "again";
   store.broken = false;
   write_behind.retry();
   EXPECT_EQ(store.text("a"), "long story");
   EXPECT_EQ(made, 1) << "what it was made of may be gone later";
-  EXPECT_EQ(testing::text_of(write_behind.document("a")), "long story");
+  EXPECT_EQ(write_behind.record("a")->device(0).figures, "long story");
 }
 
-TEST_F(WriteBehindTest, DocumentsThatWaitAreKeptUpToALimit) {
+TEST_F(WriteBehindTest, TheSpecOfAnEarlierRecordIsKeptWithTheNewest) {
+  StoredJob job = record("a", "PENDING");
+  job.spec = "the spec";
   store.broken = true;
+  write_behind.put(job);
+  job = record("a", "RUNNING");
+  job.results = testing::results_of("so far");
+  write_behind.put(job);
+  EXPECT_EQ(write_behind.record("a")->spec(), "the spec");
+  store.broken = false;
+  write_behind.retry();
+  EXPECT_EQ(store.find("a")->spec, "the spec");
+  store.broken = true;
+  job.results = testing::results_of("more");
+  write_behind.put(job);
+  EXPECT_EQ(write_behind.record("a")->spec(), "the spec") << "from the store";
+  EXPECT_EQ(write_behind.record("a")->device(0).figures, "more");
+}
+
+TEST_F(WriteBehindTest, EventsWaitForTheStoreInTheirOrder) {
+  const auto event = [](std::uint64_t id) {
+    StoredEvent out;
+    out.id = id;
+    out.job = "a";
+    return out;
+  };
+  store.broken = true;
+  StoredJob job = record("a", "RUNNING");
+  job.events = {event(1)};
+  write_behind.put(job);
+  job.events = {event(2), event(3)};
+  write_behind.put(job);
+  store.broken = false;
+  write_behind.retry();
+  const auto stored = store.events(0, 10);
+  ASSERT_EQ(stored.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(stored[i].id, i + 1);
+  job.events = {event(4)};
+  write_behind.put(job);
+  EXPECT_EQ(store.events(3, 10).size(), 1U);
+  EXPECT_EQ(store.events(0, 10).size(), 4U) << "none is told twice";
+}
+
+TEST_F(WriteBehindTest, ResultsThatWaitAreKeptUpToALimit) {
+  store.broken = true;
+  const std::size_t each = StoredDevice{}.bytes() + 3;
   const auto put = [&](const std::string& id, std::size_t bytes) {
     StoredJob job = record(id, "SUCCEEDED");
-    job.document = testing::document_of(std::string(bytes, 'x'));
+    job.results = testing::results_of(std::string(bytes - each, 'x'));
     write_behind.put(job);
   };
-  put("a", WriteBehind::kKeptBytes - 10);
-  put("b", 20);
-  put("c", 5);
+  put("a", WriteBehind::kKeptBytes - each - 10);
+  put("b", each + 20);
+  put("c", each + 5);
   store.broken = false;
   write_behind.retry();
   EXPECT_EQ(write_behind.pending(), 0U);
-  EXPECT_EQ(store.text("a").size(), WriteBehind::kKeptBytes - 10);
+  EXPECT_EQ(store.text("a").size(), WriteBehind::kKeptBytes - 2 * each - 10);
   EXPECT_EQ(stored_state("b"), "SUCCEEDED");
   EXPECT_EQ(store.text("b"), "");
   EXPECT_EQ(store.text("c").size(), 5U);
   store.broken = true;
   put("d", WriteBehind::kKeptBytes);  // all of it is free again
-  EXPECT_EQ(testing::text_of(write_behind.document("d")).size(), WriteBehind::kKeptBytes);
+  EXPECT_EQ(write_behind.record("d")->device(0).figures.size(), WriteBehind::kKeptBytes - each);
 }
 
-TEST_F(WriteBehindTest, NobodyWaitsForTheDocumentOfAnotherJob) {
+TEST_F(WriteBehindTest, NobodyWaitsForTheResultsOfAnotherJob) {
   StoredJob slow = record("slow", "SUCCEEDED");
-  slow.document = [&] {
+  slow.results = [&] {
     valve.pass();
-    return testing::pieces_of("at last");
+    return testing::results_of("at last")();
   };
   auto writing = std::async(std::launch::async, [&] { write_behind.put(slow); });
   ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spliced/job/snapshot.h"
+
+namespace spliced::job {
+
+enum class EventKind : std::uint8_t { state, forgotten };
+inline constexpr std::array<std::string_view, 2> kEventKindNames{"state", "forgotten"};
+
+// What happened to a job.
+struct Event {
+  std::uint64_t id = 0;  // ascending, and never given twice, whatever becomes of the daemon
+  WallTime at;
+  EventKind kind = EventKind::state;
+  std::string job;
+  // What it is from now on.
+  State state = State::pending;
+  Verdict verdict = Verdict::none;
+  std::string reason;
+};
+
+inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+struct EventPage {
+  std::vector<Event> events;  // oldest first
+  bool missed = false;        // there were others before the first, which are not known any more
+};
+
+}  // namespace spliced::job

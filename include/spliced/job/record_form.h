@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <string>
+
+#include "spliced/job/snapshot.h"
+#include "spliced/store/job_store.h"
+
+namespace spliced::job {
+
+// How a job is written down, and read again: the form is the API's affair. Thread-safe. What cannot be read is left at
+// its default.
+struct RecordForm {
+  std::function<std::string(const JobSpec&)> write_spec;
+  std::function<JobSpec(const std::string&)> read_spec;
+  std::function<store::StoredDevice(const DeviceSnapshot&)> write_device;
+  std::function<DeviceSnapshot(const store::StoredDevice&)> read_device;
+  // Of a job that an earlier version stored as one document: `view` with what that says. May throw
+  // std::runtime_error, and so may its device().
+  std::function<JobView(std::function<util::Pieces()> document, JobView view)> read_document;
+};
+
+}  // namespace spliced::job

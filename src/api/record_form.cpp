@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record_form.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "figures_reader.h"
+#include "render.h"
+#include "spec_reader.h"
+#include "stored_text.h"
+
+namespace spliced::api {
+
+using job::DeviceSnapshot;
+using job::JobSnapshot;
+using job::JobView;
+using run::StageSnapshot;
+using store::StoredDevice;
+using store::StoredPlace;
+
+namespace {
+
+constexpr const char* kRecord = "record";
+
+std::string text_of(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+Json parsed(const std::string& text) {
+  Json out = Json::parse(text, nullptr, false);
+  return out.is_object() ? out : Json::object();
+}
+
+// What the API does not show of a stage.
+Json hidden_of(const StageSnapshot& stage) {
+  return {{"host_errors", stage.host_errors}, {"block_bytes", stage.range.block}, {"asked_for", stage.asked_for}};
+}
+void read_hidden(const Json& hidden, StageSnapshot& out) {
+  read_member(hidden, "host_errors", out.host_errors);
+  read_member(hidden, "block_bytes", out.range.block);
+  out.range.block = std::max<std::uint64_t>(1, out.range.block);
+  const Json& asked = array_in(hidden, "asked_for");
+  for (std::size_t i = 0; i < std::min(asked.size(), out.asked_for.size()); ++i) {
+    if (asked[i].is_boolean()) out.asked_for[i] = asked[i].get<bool>();
+  }
+}
+
+// Errors have rows of their own.
+void take_errors_out(Json& figures, const StageSnapshot& stage, StoredPlace place, StoredDevice& out) {
+  figures.erase("errors");
+  figures[kRecord] = hidden_of(stage);
+  for (const auto& error : stage.errors) {
+    out.errors.push_back({place, std::string(util::op_name(error.op)), error.error, error.offset, error.length,
+                          error.count, error.message});
+  }
+}
+
+std::vector<run::ErrorEntry> errors_at(StoredPlace place, const StoredDevice& device) {
+  std::vector<run::ErrorEntry> out;
+  for (const auto& error : device.errors) {
+    if (error.place != place) continue;
+    run::ErrorEntry& entry = out.emplace_back();
+    const auto op = std::find(util::kOpNames.begin(), util::kOpNames.end(), error.op);
+    if (op != util::kOpNames.end()) entry.op = static_cast<util::Op>(op - util::kOpNames.begin());
+    entry.offset = error.offset;
+    entry.length = error.length;
+    entry.error = error.error;
+    entry.count = error.count;
+    entry.message = error.message;
+  }
+  return out;
+}
+
+StoredDevice write_device(const DeviceSnapshot& device) {
+  StoredDevice out;
+  out.name = device.facts.name;
+  out.path = device.facts.path;
+  out.wwn = device.facts.info.wwn;
+  out.serial = device.facts.info.serial;
+  out.model = device.facts.info.model;
+  out.revision = device.facts.info.revision;
+  out.size = device.facts.size;
+  out.state = job::state_name(device.state);
+  out.verdict = job::kVerdictNames[static_cast<std::size_t>(device.verdict)];
+  Json figures = render_run_alone(device);
+  take_errors_out(figures, device, {}, out);
+  figures[kRecord]["unmeasured"] = device.unmeasured;
+  figures[kRecord]["idle_stage"] = device.idle_stage;
+  out.figures = text_of(figures);
+  for (int i = 0; const StageSnapshot& stage : device.stages) {
+    Json one = render_stage(stage);
+    take_errors_out(one, stage, {i, -1}, out);
+    for (int k = 0; const StageSnapshot& stream : stage.streams) {
+      take_errors_out(one["streams"][static_cast<std::size_t>(k)], stream, {i, k}, out);
+      ++k;
+    }
+    out.stages.push_back({stage.name, std::string(job::state_name(stage.state)), text_of(one)});
+    ++i;
+  }
+  return out;
+}
+
+void read_stored_stage(const StoredDevice& device, int index, StageSnapshot& out) {
+  const Json figures = parsed(device.stages[static_cast<std::size_t>(index)].figures);
+  read_stage(figures, out);
+  read_hidden(object_in(figures, kRecord), out);
+  out.errors = errors_at({index, -1}, device);
+  const Json& streams = array_in(figures, "streams");
+  for (int k = 0; StageSnapshot & stream : out.streams) {
+    read_hidden(object_in(streams[static_cast<std::size_t>(k)], kRecord), stream);
+    stream.errors = errors_at({index, k}, device);
+    ++k;
+  }
+}
+
+DeviceSnapshot read_device(const StoredDevice& device) {
+  DeviceSnapshot out;
+  const Json figures = parsed(device.figures);
+  read_run(figures, out);
+  const Json& hidden = object_in(figures, kRecord);
+  read_hidden(hidden, out);
+  read_member(hidden, "unmeasured", out.unmeasured);
+  read_member(hidden, "idle_stage", out.idle_stage);
+  out.facts.name = device.name;
+  out.facts.path = device.path;
+  out.facts.info.wwn = device.wwn;
+  out.facts.info.serial = device.serial;
+  out.facts.info.model = device.model;
+  out.facts.info.revision = device.revision;
+  out.facts.size = device.size;
+  out.errors = errors_at({}, device);
+  for (int i = 0; i < static_cast<int>(device.stages.size()); ++i) {
+    read_stored_stage(device, i, out.stages.emplace_back());
+  }
+  return out;
+}
+
+// A job that an earlier version stored as one document: its devices come in their order. From any thread.
+class Document {
+ public:
+  explicit Document(std::function<util::Pieces()> open) : open_(std::move(open)) {}
+
+  Json head() { return parsed(begin().head()); }
+  DeviceSnapshot device(std::size_t index) {
+    const std::lock_guard lock(mutex_);
+    if (!text_ || index < at_) (void)begin().head();
+    DeviceSnapshot out;
+    for (; at_ <= index; ++at_) {
+      const auto text = text_->device();
+      if (text && at_ == index) read_run(parsed(*text), out);
+    }
+    return out;
+  }
+
+ private:
+  StoredText& begin() {
+    at_ = 0;
+    return text_.emplace(open_());
+  }
+  const std::function<util::Pieces()> open_;
+  std::mutex mutex_;  // guards the rest
+  std::optional<StoredText> text_;
+  std::size_t at_ = 0;
+};
+
+// The spec of a job that was recorded when splice was the only engine.
+void restore_spec(Json& head) {
+  if (!head.contains("splice")) return;
+  Json engine = {{"kind", "splice"}};
+  engine.update(object_in(head, "splice"));
+  head["engine"] = std::move(engine);
+}
+
+JobView read_document(std::function<util::Pieces()> open, JobView view) {
+  const auto document = std::make_shared<Document>(std::move(open));
+  Json head = document->head();
+  restore_spec(head);
+  std::string name = std::move(view.head.spec.name);
+  view.head.spec = read_recorded_spec(text_of(head));
+  view.head.spec.name = std::move(name);
+  std::optional<double> elapsed;
+  read_member(head, "elapsed_seconds", elapsed);
+  if (elapsed) view.head.elapsed = std::llround(*elapsed * 1e9);
+  view.device = [document](std::size_t index) { return document->device(index); };
+  return view;
+}
+
+}  // namespace
+
+job::RecordForm record_form() {
+  return {[](const plan::JobSpec& spec) { return text_of(render_spec(spec)); },
+          [](const std::string& text) { return read_recorded_spec(text); }, write_device, read_device, read_document};
+}
+
+}  // namespace spliced::api
