@@ -58,6 +58,7 @@ void read_operation(const Json& op, run::OpSnapshot& out) {
   read_member(op, "bytes", out.bytes);
   read_member(op, "operations", out.operations);
   read_member(op, "operations_across_pause", out.across_pause);
+  read_member(op, "operations_across_flush", out.across_flush);
   read_member(op, "errors", out.errors);
   read_member(op, "bytes_per_second", out.bytes_per_second);
   read_member(op, "operations_per_second", out.operations_per_second);

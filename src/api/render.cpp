@@ -38,6 +38,7 @@ Json operation(const run::OpSnapshot& op) {
   return {{"bytes", op.bytes},
           {"operations", op.operations},
           {"operations_across_pause", op.across_pause},
+          {"operations_across_flush", op.across_flush},
           {"errors", op.errors},
           {"bytes_per_second", op.bytes_per_second},
           {"operations_per_second", op.operations_per_second},

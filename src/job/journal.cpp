@@ -47,6 +47,34 @@ void Journal::forget(std::vector<std::string> ids) {
   changed_.notify_all();
 }
 
+void Journal::note(const std::string& job, std::size_t device, run::Checkpoint checkpoint) {
+  const std::lock_guard lock(mutex_);
+  cursors_.insert_or_assign({job, device}, std::move(checkpoint));
+}
+
+// What the store does not take waits for the next round, unless something newer does.
+void Journal::commit_cursors() {
+  std::unique_lock lock(mutex_);
+  auto taken = std::exchange(cursors_, {});
+  lock.unlock();
+  std::vector<store::StoredCursor> rows;
+  for (const auto& [key, checkpoint] : taken) {
+    for (int stream = 0; const workload::Cursor& cursor : checkpoint.cursors) {
+      rows.push_back({key.first,
+                      key.second,
+                      {static_cast<int>(checkpoint.stage), stream++},
+                      cursor.position,
+                      cursor.watermark,
+                      workload::pack(cursor),
+                      checkpoint.active,
+                      checkpoint.at});
+    }
+  }
+  if (rows.empty() || setup_.store.put_cursors(rows)) return;
+  lock.lock();
+  cursors_.merge(taken);
+}
+
 void Journal::put(store::StoredJob record) {
   {
     const std::lock_guard lock(mutex_);
@@ -106,6 +134,7 @@ void Journal::run(const std::stop_token& stop) {
     deliver(std::move(changes), forgotten);
     if (std::chrono::steady_clock::now() >= next_try) {
       if (write_behind_.pending() > 0) write_behind_.retry();
+      commit_cursors();
       next_try = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kJournalRound);
     }
     lock.lock();
@@ -152,6 +181,7 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
     {
       const std::lock_guard lock(mutex_);
       unstored_.erase(id);
+      std::erase_if(cursors_, [&](auto& one) { return one.first.first == id; });
     }
     (void)write_behind_.erase(id);
   }
@@ -159,7 +189,7 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
 
 // The last figures of a job replace its workers, who have memory, before the state directory is waited for.
 void Journal::record_end(const JobPtr& job, const JobView& end) {
-  JobSnapshot snapshot = whole(end);
+  JobSnapshot snapshot = whole(end).value();
   const std::size_t bytes = memory_of(snapshot, snapshot.devices);
   JobView kept = view_of(std::move(snapshot));
   store::StoredJob record = record_of(kept);

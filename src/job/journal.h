@@ -8,12 +8,14 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "acceptance.h"
 #include "event_log.h"
 #include "job_table.h"
 #include "recent_jobs.h"
+#include "run/checkpoint.h"
 #include "spliced/job/service.h"
 #include "store/write_behind.h"
 
@@ -40,6 +42,7 @@ class Journal {
   // These two only queue.
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
+  void note(const std::string& job, std::size_t device, run::Checkpoint checkpoint);
   // Writes on the caller's thread, as long as that takes: before there are jobs, and at the end of the daemon.
   void put(store::StoredJob record);
   void put(const JobView& job) { put(record_of(job)); }
@@ -72,6 +75,7 @@ class Journal {
   void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
   void record_end(const JobPtr& job, const JobView& end);
   void checkpoint(const JobPtr& job);
+  void commit_cursors();
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
   [[nodiscard]] store::StoredJob new_record_of(const JobView& view) const;  // with its spec
@@ -81,12 +85,13 @@ class Journal {
   RecentJobs& recent_;
   EventLog& events_;
   store::WriteBehind write_behind_;
-  std::mutex mutex_;  // guards these five
+  std::mutex mutex_;  // guards these six
   std::condition_variable_any changed_;
   std::vector<Change> changes_;
   std::vector<std::string> forgotten_;
   bool delivering_ = false;
-  std::map<std::string, std::vector<store::StoredEvent>> unstored_;  // of jobs, for the next record of each
+  std::map<std::pair<std::string, std::size_t>, run::Checkpoint> cursors_;  // the newest of each device that waits
+  std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::jthread thread_;  // it stops before anything that it uses

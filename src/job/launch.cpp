@@ -117,8 +117,10 @@ Result<Job::Runs> JobService::Impl::create_runs(const Job& job, plan::JobPlan pl
   }
   Job::Runs runs;
   for (auto& device : plan.devices) {
-    auto run = run::DeviceRun::create(environment_, {job.id(), plan.spec.name}, plan.stages, std::move(device), barrier,
-                                      job.gate(), [this] { supervisor_.wake(); });
+    auto run = run::DeviceRun::create(
+        environment_, {job.id(), plan.spec.name}, plan.stages, std::move(device), barrier, job.gate(),
+        {[this] { supervisor_.wake(); },
+         [this, id = job.id(), index = runs.size()](run::Checkpoint at) { journal_.note(id, index, std::move(at)); }});
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
@@ -142,7 +144,9 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrie
   if (!accepting_) job->stop(State::interrupted);  // after whoever shuts down told all that ran
   barrier.let_go();
   supervisor_.wake();
-  return whole(job->view());
+  // It may have ended meanwhile, and be in the store alone.
+  const JobView shown = job->view();
+  return shown.device ? whole(shown) : shown.head;
 }
 
 }  // namespace spliced::job

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 
 namespace spliced::job {
 
@@ -84,9 +85,13 @@ JobView view_of(JobSnapshot whole) {
   return out;
 }
 
-JobSnapshot whole(const JobView& view) {
+util::Result<JobSnapshot> whole(const JobView& view) {
   JobSnapshot out = view.head;
-  for (std::size_t i = 0; i < view.devices; ++i) out.devices.push_back(view.device(i));
+  try {
+    for (std::size_t i = 0; i < view.devices; ++i) out.devices.push_back(view.device(i));
+  } catch (const std::runtime_error& error) {
+    return util::fail(util::Errc::unavailable, error.what());
+  }
   return out;
 }
 

@@ -82,9 +82,7 @@ Result<JobView> JobService::open(const std::string& id) const {
 Result<JobSnapshot> JobService::get(const std::string& id) const {
   const auto view = impl_->open(id);
   if (!view) return tl::unexpected(view.error());
-  JobSnapshot out = view->head;
-  for (std::size_t i = 0; i < view->devices; ++i) out.devices.push_back(view->device(i));
-  return out;
+  return whole(*view);
 }
 Result<JobSummary> JobService::wait(const std::string& id, Nanos timeout, const std::function<bool()>& gone) const {
   return impl_->wait(id, timeout, gone);

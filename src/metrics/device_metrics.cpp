@@ -129,6 +129,19 @@ void collect_cpu(const Telemetry& telemetry, Families& out) {
   wait.finish(out);
 }
 
+void collect_checkpoints(const Telemetry& telemetry, Families& out) {
+  auto flushing = Family::counter("spliced_checkpoint_flush_seconds_total",
+                                  "Time in which a device was made to write its cache back for checkpoints.");
+  auto age = Family::gauge("spliced_checkpoint_age_seconds", "Time since the last checkpoint of the running job.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    const Labels labels{{"device", device.facts.name}};
+    if (has_run(device)) flushing.add(labels, static_cast<double>(device.totals.flushing) / 1e9);
+    if (is_there(device) && device.checkpoint_age) age.add(labels, *device.checkpoint_age);
+  }
+  flushing.finish(out);
+  age.finish(out);
+}
+
 void collect_moment(const Telemetry& telemetry, Families& out) {
   auto inflight = Family::gauge("spliced_io_inflight", "Operations that are in the kernel at this moment.");
   auto oldest = Family::gauge("spliced_io_oldest_inflight_seconds", "Age of the oldest operation in the kernel.");
@@ -233,6 +246,7 @@ void collect_devices(const Telemetry& telemetry, Families& out) {
   collect_end(telemetry, out);
   collect_io(telemetry, out);
   collect_cpu(telemetry, out);
+  collect_checkpoints(telemetry, out);
   collect_moment(telemetry, out);
   collect_engines(telemetry, out);
   collect_jobs(telemetry, out);

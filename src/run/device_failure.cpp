@@ -28,7 +28,7 @@ void DeviceRun::fail(const std::string& reason) {
                         {"JOB_ID", label_.job_id},
                         {"DEVICE", facts().name}});
   if (const auto stage = moment().current) stage->request_stop();
-  on_change_();
+  hooks_.on_change();
 }
 
 bool DeviceRun::failed() const {
@@ -84,12 +84,15 @@ void DeviceRun::check_stall(Nanos now) {
     stalled_at_ = now;
     fail(fmt::format("stalled: {}", what));
   };
-  const Nanos closing = closing_since_;
-  if (closing != 0 &&
-      now - std::max(closing, environment_.pauses.resumed_at()) >= current_spec().error_policy.stall_timeout) {
-    return stalled(
-        fmt::format("closing the device has not come back for {:.1f} s", static_cast<double>(now - closing) / 1e9));
-  }
+  const auto too_long = [&](Nanos since) {
+    const Nanos waited = now - std::max(since, environment_.pauses.resumed_at());
+    return since != 0 && waited >= current_spec().error_policy.stall_timeout;
+  };
+  const auto not_back = [&](const char* what, Nanos since) {
+    return fmt::format("{} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9);
+  };
+  if (const Nanos closing = closing_since_; too_long(closing)) return stalled(not_back("closing the device", closing));
+  if (const Nanos since = flushes_.since(); too_long(since)) return stalled(not_back("a FLUSH of the device", since));
   const auto stage = moment().current;
   if (!stage) return;
   if (const auto what = stage->find_stall(now)) stalled(*what);

@@ -17,15 +17,14 @@ bool is_direct(const StageSpec& stage) {
 }  // namespace
 
 DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
-                     std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate,
-                     std::function<void()> on_change)
+                     std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, Hooks hooks)
     : environment_(environment),
       label_(std::move(label)),
       stages_(std::move(stages)),
       plan_(std::move(plan)),
       barrier_(std::move(barrier)),
       gate_(std::move(gate)),
-      on_change_(std::move(on_change)),
+      hooks_(std::move(hooks)),
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
       ended_stages_(std::make_shared<const Ended>()) {}
@@ -42,10 +41,9 @@ T DeviceRun::on_target_thread(std::function<T()> task) {
 util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& environment, RunLabel label,
                                                            SharedStages stages, DevicePlan plan,
                                                            std::shared_ptr<StartBarrier> barrier,
-                                                           std::shared_ptr<PauseGate> gate,
-                                                           std::function<void()> on_change) {
+                                                           std::shared_ptr<PauseGate> gate, Hooks hooks) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, std::move(label), std::move(stages), std::move(plan),
-                                               std::move(barrier), std::move(gate), std::move(on_change)));
+                                               std::move(barrier), std::move(gate), std::move(hooks)));
   const auto status = run->on_target_thread<util::Status>([run] { return run->prepare_stage(run->barrier_); });
   if (!status) return tl::unexpected(util::with_context(status.error(), run->facts().path));
   run->first_waiters_ = run->current_->waiters();
@@ -53,8 +51,8 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
 }
 
 util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barrier) {
-  std::shared_ptr<Stage> stage =
-      make_stage({environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_});
+  std::shared_ptr<Stage> stage = make_stage(
+      {environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_, flushes_});
   if (auto status = stage->prepare(barrier); !status) return status;
   const std::lock_guard lock(mutex_);
   current_ = std::move(stage);
@@ -80,8 +78,9 @@ void DeviceRun::began(Nanos start) {
 void DeviceRun::walk() {
   const bool began = barrier_->wait() != 0;
   if (began) plan_.target.open->keep();
+  pace_ = CheckpointPace(started_);
   for (bool on = began;; on = begin_stage()) {
-    if (current_) current_->wait();
+    if (current_) await_stage();
     const bool done = on && current_->completed();
     end_stage();
     if (!done || failed() || stopped_) break;
@@ -163,7 +162,7 @@ void DeviceRun::close_target() {
     active_.store(false, std::memory_order_release);
     gave_back_.notify_all();
   }
-  on_change_();
+  hooks_.on_change();
 }
 
 bool DeviceRun::wait_until_finished(Nanos limit) const {

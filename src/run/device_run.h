@@ -18,6 +18,13 @@ struct RunLabel {
   std::string job_id, job_name;
 };
 
+// What a run tells; called from its thread.
+struct Hooks {
+  // Everything was given back, or the device has failed; from any thread, too.
+  std::function<void()> on_change;
+  std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
+};
+
 // One device under one job: its claim, and its stages, one after the other.
 //
 // The target's own thread, whose descriptors the workers copy, walks the stages; then it closes the target and gives
@@ -25,13 +32,11 @@ struct RunLabel {
 // the supervisor or by readers, from any thread.
 class DeviceRun final : public StageOwner, public std::enable_shared_from_this<DeviceRun> {
  public:
-  // `on_change` is called when everything was given back, from the target's thread, and when the device has failed. The
-  // first stage has all that it needs; it begins at the barrier, with those of other devices.
+  // The first stage has all that it needs; it begins at the barrier, with those of other devices.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment, RunLabel label,
                                                                        SharedStages stages, DevicePlan plan,
                                                                        std::shared_ptr<StartBarrier> barrier,
-                                                                       std::shared_ptr<PauseGate> gate,
-                                                                       std::function<void()> on_change);
+                                                                       std::shared_ptr<PauseGate> gate, Hooks hooks);
 
   [[nodiscard]] util::Status start();  // after an error: abort the barrier, stop and destroy it
   // How many wait at the barrier.
@@ -84,11 +89,14 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
     std::shared_ptr<Stage> current;  // null between stages, and at the end
   };
   DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
-            std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, std::function<void()> on_change);
+            std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, Hooks hooks);
   template <class T>
   [[nodiscard]] T on_target_thread(std::function<T()> task);
   [[nodiscard]] util::Status prepare_stage(const std::shared_ptr<StartBarrier>& barrier);
   void walk();
+  void await_stage();
+  void take_checkpoint();
+  [[nodiscard]] bool flush();
   [[nodiscard]] bool begin_stage();
   void end_stage();
   void close_target();
@@ -109,7 +117,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   DevicePlan plan_;
   const std::shared_ptr<StartBarrier> barrier_;
   const std::shared_ptr<PauseGate> gate_;
-  const std::function<void()> on_change_;
+  const Hooks hooks_;
   std::size_t first_waiters_ = 0;
   mutable std::condition_variable gave_back_;
   mutable std::mutex mutex_;  // guards reason_, last_log_, kernel_, ended_stages_, current_
@@ -118,6 +126,11 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   std::optional<device::KernelCounters> kernel_;
   const bool created_;  // the file was created for this job
   KernelWitness witness_;
+  FlushWatch flushes_;
+  CheckpointPace pace_{0};                       // these two: of the target's thread
+  std::uint64_t flushed_writes_ = 0;             // operations that had ended before the last FLUSH that went well
+  std::atomic<std::uint64_t> flushing_{0};       // see DeviceTotals
+  std::atomic<util::Nanos> last_checkpoint_{0};  // 0: there was none
   std::atomic<util::Nanos> started_{0};
   std::atomic<util::Nanos> ended_{0};
   std::atomic<util::Nanos> paused_{0};         // until it ended

@@ -44,6 +44,7 @@ void DeviceRun::add_to(DeviceTotals& out) const {
   const Moment at = moment();
   out.merge(at.ended->totals);
   if (at.ended->ramp) out.merge(*at.ended->ramp);
+  out.flushing += flushing_;
   if (!at.current) return;
   at.current->add_to(out);
   at.current->add_ramp_to(out);
@@ -153,6 +154,8 @@ void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
     out.oldest_inflight_seconds = static_cast<double>(std::max<Nanos>(0, now - flying.oldest)) / 1e9;
   }
   if (last != 0) out.last_completion = util::to_wall_time(last, now);
+  const Nanos checkpoint = last_checkpoint_;
+  if (checkpoint != 0) out.checkpoint_age = static_cast<double>(std::max<Nanos>(0, now - checkpoint)) / 1e9;
   out.activity = stalled()         ? Activity::stalled
                  : stopped_        ? Activity::stopping
                  : gate_->closed() ? Activity::paused

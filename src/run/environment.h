@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
+
 #include "pause_watch.h"
 #include "spliced/run/engine_factory.h"
 #include "spliced/util/log.h"
@@ -14,6 +16,9 @@ struct Environment {
   EngineFactory engines;
   TuningMemory& tuning;
   const PauseWatch& pauses;
+  // Has what was written to a target reach its medium: 0, or an errno. Called on the target's thread, which it may
+  // block.
+  std::function<int(int fd)> flush;
 };
 
 }  // namespace spliced::run

@@ -54,8 +54,27 @@ util::Status IoStage::launch() {
   return {};
 }
 
-void IoStage::wait() {
-  for (auto& stream : streams_) stream->wait();
+bool IoStage::wait(Nanos until) {
+  return std::all_of(streams_.begin(), streams_.end(), [until](auto& stream) { return stream->wait(until); });
+}
+
+std::optional<Checkpoint> IoStage::checkpoint(Nanos now) const {
+  Checkpoint out;
+  for (const auto& stream : streams_) out.cursors.push_back(stream->cursor());
+  out.active = active_time(now);
+  return out;
+}
+
+// Of what was written since the last one that went well nobody knows whether it is on the medium.
+void IoStage::on_flush_error(int error) {
+  ErrorEntry entry;
+  entry.op = util::Op::fdatasync;
+  entry.error = util::errno_name(error);
+  entry.message = fmt::format("fdatasync for a checkpoint: {}", util::errno_text(error));
+  const ErrorClass error_class = classify_errno(error);
+  flush_errors_[static_cast<std::size_t>(error_class)].fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t total = errors_.add(entry);
+  setup_.owner.on_io_error(entry, total, error_class);
 }
 
 std::size_t IoStage::waiters() const {
@@ -112,6 +131,8 @@ void IoStage::on_refusal(const std::string& what) {
 
 void IoStage::add_to(DeviceTotals& out, Detail detail) const {
   for (const auto& stream : streams_) stream->add_to(out, detail);
+  auto& errors = out.ops[static_cast<std::size_t>(util::OpClass::sync)].errors;
+  for (std::size_t i = 0; i < errors.size(); ++i) errors[i] += flush_errors_[i].load(std::memory_order_relaxed);
 }
 
 void IoStage::add_ramp_to(DeviceTotals& out) const {

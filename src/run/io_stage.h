@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -16,7 +18,9 @@ class IoStage final : public Stage, private StreamOwner {
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>& barrier) override;
   [[nodiscard]] util::Status launch() override;
-  void wait() override;
+  [[nodiscard]] bool wait(util::Nanos until) override;
+  [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos now) const override;
+  void on_flush_error(int error) override;
   [[nodiscard]] std::size_t waiters() const override;
   void began(util::Nanos start) override;
   void request_stop() override;
@@ -41,6 +45,7 @@ class IoStage final : public Stage, private StreamOwner {
   const Setup setup_;
   const StreamsSpec& spec_;
   ErrorLog errors_;
+  std::array<std::atomic<std::uint64_t>, kErrorClasses> flush_errors_{};
   std::vector<std::unique_ptr<IoStream>> streams_;  // last: they use all of the above
 };
 

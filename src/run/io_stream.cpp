@@ -12,6 +12,8 @@ using util::Nanos;
 
 namespace {
 
+constexpr Nanos kLook = util::kSecond / 2;
+
 std::string thread_name(const std::string& device, unsigned index) {
   // 15 characters: the end of the name tells devices apart.
   const std::string suffix = fmt::format("/{}", index);
@@ -48,6 +50,7 @@ util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
                                   setup_.environment.engines,
                                   source_,
                                   setup_.environment.pauses,
+                                  setup_.flushes,
                                   setup_.gate,
                                   {tunings_[0].get(), tunings_[1].get()}});
     if (!worker) return tl::unexpected(worker.error());
@@ -77,9 +80,15 @@ util::Status IoStream::launch() {
   return {};
 }
 
-void IoStream::wait() {
+// The clock is not that of the condition: it is looked at now and then.
+bool IoStream::wait(Nanos until) {
   std::unique_lock lock(mutex_);
-  left_.wait(lock, [&] { return active_ == 0; });
+  const auto over = [&] { return active_ == 0; };
+  for (;;) {
+    const Nanos left = until - setup_.environment.clock.now();
+    if (left <= 0) return over();
+    if (left_.wait_for(lock, std::chrono::nanoseconds(std::min(left, kLook)), over)) return true;
+  }
 }
 
 void IoStream::began(Nanos start) {

@@ -28,7 +28,8 @@ class IoStream final : private WorkerOwner {
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>& barrier);
   [[nodiscard]] util::Status launch();
-  void wait();
+  [[nodiscard]] bool wait(util::Nanos until);
+  [[nodiscard]] workload::Cursor cursor() const { return source_.cursor(); }
   [[nodiscard]] std::size_t waiters() const { return workers_.size(); }
   void began(util::Nanos start);
   void request_stop();

@@ -17,7 +17,8 @@ struct alignas(64) LiveOp {
   std::atomic<util::Nanos> last_completion{0};
   workload::LiveHistogram latency;
   util::Tally unmoved_bytes;  // of operations that failed
-  util::Tally across_pause;   // operations that are not in `latency`
+  util::Tally across_pause;   // operations that are not in `latency`,
+  util::Tally across_flush;   // and others
   std::array<util::Tally, kErrorClasses> errors;
 
   void complete(std::uint64_t moved, util::Nanos took, util::Nanos ended) {
@@ -26,11 +27,11 @@ struct alignas(64) LiveOp {
     last_completion.store(ended, std::memory_order_relaxed);
     latency.record(took);
   }
-  // It took as long as it did because the daemon did not run: that is no latency.
-  void complete_across_pause(std::uint64_t moved, util::Nanos ended) {
+  // It took as long as it did because the daemon did not run, or had the device do something else: that is no latency.
+  void complete_across(util::Tally& what, std::uint64_t moved, util::Nanos ended) {
     bytes.add(moved);
     operations.add();
-    across_pause.add();
+    what.add();
     last_completion.store(ended, std::memory_order_relaxed);
   }
   void fail(std::uint64_t moved, std::uint64_t length, ErrorClass error) {
@@ -67,6 +68,7 @@ struct WorkerCounters {
       out.ops[i].bytes += ops[i].bytes.get();
       out.ops[i].operations += ops[i].operations.get();
       out.ops[i].across_pause += ops[i].across_pause.get();
+      out.ops[i].across_flush += ops[i].across_flush.get();
       if (detail == Detail::all) ops[i].latency.add_to(out.ops[i].latency);
     }
     out.cpu_wait += cpu_wait.get();

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "flush_watch.h"
 #include "live_counters.h"
 #include "pause_watch.h"
 #include "spliced/engine/engine.h"
@@ -27,8 +28,8 @@ class WorkerOwner {
 class OpRecorder {
  public:
   // All of them outlive it.
-  OpRecorder(WorkerCounters& counters, const PauseWatch& pauses, int fd, WorkerOwner& owner)
-      : counters_(&counters), pauses_(pauses), fd_(fd), owner_(owner) {}
+  OpRecorder(WorkerCounters& counters, const PauseWatch& pauses, const FlushWatch& flushes, int fd, WorkerOwner& owner)
+      : counters_(&counters), pauses_(pauses), flushes_(flushes), fd_(fd), owner_(owner) {}
   // From now on.
   void count_into(WorkerCounters& counters) { counters_ = &counters; }
 
@@ -39,7 +40,9 @@ class OpRecorder {
       return record_failure(slot, op);
     const util::Nanos took = paced && slot.due != 0 ? slot.ended - slot.due : slot.spent;
     if (pauses_.long_enough(took) && pauses_.spans(slot.ended - took, slot.ended)) [[unlikely]]
-      return op.complete_across_pause(slot.moved, slot.ended);
+      return op.complete_across(op.across_pause, slot.moved, slot.ended);
+    if (flushes_.may_span(slot.ended - took) && flushes_.spans(slot.ended - took, slot.ended)) [[unlikely]]
+      return op.complete_across(op.across_flush, slot.moved, slot.ended);
     op.complete(slot.moved, took, slot.ended);
   }
 
@@ -48,6 +51,7 @@ class OpRecorder {
 
   WorkerCounters* counters_;
   const PauseWatch& pauses_;
+  const FlushWatch& flushes_;
   const int fd_;
   WorkerOwner& owner_;
 };

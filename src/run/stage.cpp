@@ -40,6 +40,7 @@ void fill_counts(const DeviceTotals& totals, StageSnapshot& out) {
     op.bytes = counted.bytes;
     op.operations = counted.operations;
     op.across_pause = counted.across_pause;
+    op.across_flush = counted.across_flush;
     op.errors = counted.error_count();
     op.latency = summarize(counted.latency);
     out.host_errors += counted.errors[static_cast<std::size_t>(ErrorClass::host)];

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 
+#include "checkpoint.h"
 #include "device_plan.h"
 #include "environment.h"
+#include "flush_watch.h"
 #include "pause_gate.h"
 #include "rates.h"
 #include "spliced/run/stage_spec.h"
@@ -31,9 +33,9 @@ struct Flying {
   void merge(const Flying& other);
 };
 
-// One stage of one device, from its making to its end. prepare(), launch() and wait() are called in this order on the
-// device's thread, which the stage's own threads copy their descriptors from; everything else by any thread at any
-// time.
+// One stage of one device, from its making to its end. prepare(), launch() and wait(), the last again and again, are
+// called in this order on the device's thread, which the stage's own threads copy their descriptors from; everything
+// else by any thread at any time.
 class Stage {
  public:
   struct Setup {
@@ -43,6 +45,7 @@ class Stage {
     const StagePlan& plan;
     StageOwner& owner;
     PauseGate& gate;
+    const FlushWatch& flushes;
   };
   virtual ~Stage() = default;  // stops and joins
 
@@ -50,7 +53,12 @@ class Stage {
   // it.
   [[nodiscard]] virtual util::Status prepare(const std::shared_ptr<StartBarrier>& barrier) = 0;
   [[nodiscard]] virtual util::Status launch() = 0;
-  virtual void wait() = 0;  // until it is done or has stopped, and nothing of it is left in the kernel
+  // Whether it is done or has stopped, and nothing of it is left in the kernel, by then at the latest.
+  [[nodiscard]] virtual bool wait(util::Nanos until) = 0;
+  // How far it has come, if that is worth noting.
+  [[nodiscard]] virtual std::optional<Checkpoint> checkpoint(util::Nanos now) const = 0;
+  // The device did not write its cache back.
+  virtual void on_flush_error(int error) = 0;
   // How many wait at the barrier once it is launched.
   [[nodiscard]] virtual std::size_t waiters() const = 0;
 

@@ -65,11 +65,13 @@ void EngineState::add(const engine::Engine& engine) {
 void DeviceTotals::merge(const DeviceTotals& other) {
   for (std::size_t i = 0; i < util::kOpClasses; ++i) asked_for[i] = asked_for[i] || other.asked_for[i];
   cpu_wait += other.cpu_wait;
+  flushing += other.flushing;
   cpu_wait_known = cpu_wait_known || other.cpu_wait_known;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i].bytes += other.ops[i].bytes;
     ops[i].operations += other.ops[i].operations;
     ops[i].across_pause += other.ops[i].across_pause;
+    ops[i].across_flush += other.ops[i].across_flush;
     add_all(ops[i].errors, other.ops[i].errors);
     ops[i].latency.merge(other.ops[i].latency);
   }

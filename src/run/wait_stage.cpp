@@ -24,10 +24,12 @@ Nanos WaitStage::waited(Nanos now) const {
   return started == 0 ? 0 : now - started - (gate_.closed_time(now) - paused_before_);
 }
 
-void WaitStage::wait() {
+bool WaitStage::wait(Nanos until) {
   for (Nanos now = clock_.now(); !stopped_ && waited(now) < time_; now = clock_.now()) {
+    if (now >= until) return false;
     clock_.sleep_until(now + std::min(kLook, time_ - waited(now)));
   }
+  return true;
 }
 
 StageSnapshot WaitStage::snapshot(Nanos now, State state, Detail) const {

@@ -14,7 +14,9 @@ class WaitStage final : public Stage {
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>&) override { return {}; }
   [[nodiscard]] util::Status launch() override { return {}; }
-  void wait() override;
+  [[nodiscard]] bool wait(util::Nanos until) override;
+  [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos) const override { return std::nullopt; }
+  void on_flush_error(int) override {}
   [[nodiscard]] std::size_t waiters() const override { return 0; }
   void began(util::Nanos start) override;
   void request_stop() override { stopped_ = true; }

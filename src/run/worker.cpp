@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+
 #include <fmt/format.h>
 #include <sys/prctl.h>
 
@@ -35,6 +39,14 @@ std::size_t depth_of(const Worker::Setup& setup) {
 
 }  // namespace
 
+int flush_target(int fd) {
+  int result = 0;
+  do {
+    result = ::fdatasync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
 EngineFactory kernel_engines() {
   return [](const engine::EngineConfig& config, util::Clock& clock, std::stop_token stop) {
     return engine::kind_of(config.options).make(config, engine::kernel(), clock, std::move(stop));
@@ -57,7 +69,7 @@ Worker::Worker(const Setup& setup)
       feed_(setup.spec.workload, setup.source),
       calibrator_(setup.tunings, setup.index == 0),
       ramp_(setup.times.measured_from > setup.times.begins ? std::make_unique<WorkerCounters>() : nullptr),
-      recorder_(ramp_ ? *ramp_ : counters_, setup.pauses, setup.target.open->fd.get(), setup.owner) {}
+      recorder_(ramp_ ? *ramp_ : counters_, setup.pauses, setup.flushes, setup.target.open->fd.get(), setup.owner) {}
 
 util::Status Worker::allocate(const Setup& setup) {
   const auto& [reading, writing] = setup.tunings;

@@ -31,6 +31,7 @@ class Worker {
     const EngineFactory& engines;
     workload::BlockSource& source;                     // of all workers of the device; outlives it
     const PauseWatch& pauses;                          // outlives it
+    const FlushWatch& flushes;                         // outlives it
     PauseGate& gate;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
   };

@@ -17,6 +17,8 @@ class NullStore final : public JobStore {
  public:
   util::Status accept(const StoredJob&) override { return {}; }
   util::Status put(const StoredJob&) override { return {}; }
+  util::Status put_cursors(const std::vector<StoredCursor>&) override { return {}; }
+  util::Result<std::vector<StoredCursor>> cursors(const std::string&) override { return std::vector<StoredCursor>{}; }
   util::Status erase(const std::string&) override { return {}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }
   std::shared_ptr<JobRecord> record(const std::string&) override { return std::make_shared<NullRecord>(); }

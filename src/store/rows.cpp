@@ -85,6 +85,48 @@ util::Result<bool> has_ended(sqlite3* database, const std::string& job) {
   return tl::unexpected(error_of(database, kStoreJob).error());
 }
 
+Status put_cursor(sqlite3* database, const StoredCursor& cursor) {
+  const Statement statement = prepare_on(database,
+                                         "INSERT OR REPLACE INTO cursors (job, device, stage, stream, position, "
+                                         "watermark, above, runtime_ns, at_ms) SELECT "
+                                         "?1,?2,?3,?4,?5,?6,?7,?8,?9 WHERE EXISTS (SELECT 1 FROM jobs WHERE id=?1)");
+  if (!statement) return error_of(database, kStoreJob);
+  text(statement, 1, cursor.job);
+  number(statement, 2, cursor.device);
+  sqlite3_bind_int(statement.get(), 3, cursor.place.stage);
+  sqlite3_bind_int(statement.get(), 4, cursor.place.stream);
+  number(statement, 5, cursor.position);
+  number(statement, 6, cursor.watermark);
+  sqlite3_bind_blob(statement.get(), 7, cursor.above.data(), static_cast<int>(cursor.above.size()), SQLITE_STATIC);
+  sqlite3_bind_int64(statement.get(), 8, cursor.active);
+  sqlite3_bind_int64(statement.get(), 9, to_ms(cursor.at));
+  return run_on(database, statement, kStoreJob);
+}
+
+util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const std::string& job) {
+  const Statement statement =
+      prepare_on(database,
+                 "SELECT device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors WHERE job=? "
+                 "ORDER BY device, stage, stream");
+  if (!statement) return tl::unexpected(error_of(database, "read cursors").error());
+  text(statement, 1, job);
+  std::vector<StoredCursor> out;
+  int step = SQLITE_DONE;
+  while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    sqlite3_stmt* const row = statement.get();
+    out.push_back({job,
+                   number_at(row, 0),
+                   {sqlite3_column_int(row, 1), sqlite3_column_int(row, 2)},
+                   number_at(row, 3),
+                   number_at(row, 4),
+                   column(row, 5),
+                   sqlite3_column_int64(row, 6),
+                   from_ms(sqlite3_column_int64(row, 7))});
+  }
+  if (step != SQLITE_DONE) return tl::unexpected(error_of(database, "read cursors").error());
+  return out;
+}
+
 // One that is there already was put by a call whose answer was lost.
 Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
   for (const StoredEvent& event : events) {

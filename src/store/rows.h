@@ -16,6 +16,8 @@ namespace spliced::store {
 [[nodiscard]] util::Status put_row(sqlite3* database, const StoredJob& job);
 // Whether the job is there and has ended.
 [[nodiscard]] util::Result<bool> has_ended(sqlite3* database, const std::string& job);
+[[nodiscard]] util::Status put_cursor(sqlite3* database, const StoredCursor& cursor);
+[[nodiscard]] util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const std::string& job);
 [[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
 // All rows of a job, in every table.
 [[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job);

@@ -56,6 +56,7 @@ DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NU
 DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM stages WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM errors WHERE job NOT IN (SELECT id FROM jobs);
+DELETE FROM cursors WHERE job NOT IN (SELECT id FROM jobs);
 PRAGMA user_version=6;
 COMMIT;
 )";

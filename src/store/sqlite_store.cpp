@@ -79,6 +79,22 @@ class SqliteStore final : public JobStore {
     });
   }
 
+  // As accept() does.
+  Status put_cursors(const std::vector<StoredCursor>& cursors) override {
+    const std::lock_guard lock(accept_mutex_);
+    return in_transaction(acceptor_.get(), "store how far jobs have come", [&]() -> Status {
+      for (const StoredCursor& one : cursors) {
+        step("cursor");
+        if (auto status = put_cursor(acceptor_.get(), one); !status) return status;
+      }
+      return {};
+    });
+  }
+  util::Result<std::vector<StoredCursor>> cursors(const std::string& job) override {
+    const std::lock_guard lock(mutex_);
+    return read_cursors(database_, job);
+  }
+
   Status erase(const std::string& id) override {
     const std::lock_guard lock(mutex_);
     const auto status = in_transaction(database_, "forget a job", [&] {

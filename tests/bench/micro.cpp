@@ -148,8 +148,9 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   const auto buffer = util::PageBuffer::allocate(4096).value();
   const auto counters = std::make_unique<run::WorkerCounters>();
   const run::PauseWatch pauses(util::system_clock().now());
+  const run::FlushWatch flushes;
   NobodysWorker owner;
-  run::OpRecorder recorder(*counters, pauses, -1, owner);
+  run::OpRecorder recorder(*counters, pauses, flushes, -1, owner);
   run::TuningMemory memory;
   run::IoSpec spec;
   spec.workload = workload;

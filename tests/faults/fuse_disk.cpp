@@ -15,6 +15,7 @@
 //   offset
 //                                         and length
 //   log FILE                              from now on, appends a line for each read: its microseconds
+//   fsync MILLISECONDS [ERRNO]            each fsync takes that long, and fails with that errno
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
 #include <fcntl.h>
@@ -51,6 +52,8 @@ struct Disk {
   std::condition_variable cleared;
   std::vector<Fault> faults;
   int delay_ms = 0;
+  int fsync_ms = 0;
+  int fsync_error = 0;
   bool hang_flush = false;                            // until it is cleared
   std::vector<std::pair<std::uint64_t, int>> others;  // of every so manieth request, instead; the last that fits counts
   std::uint64_t requests = 0;
@@ -71,7 +74,7 @@ int apply(const std::string& line) {
   in >> verb;
   if (verb == "clear") {
     disk.faults.clear();
-    disk.delay_ms = disk.seek_ms = 0;
+    disk.delay_ms = disk.seek_ms = disk.fsync_ms = disk.fsync_error = 0;
     disk.hang_flush = false;
     disk.others.clear();
     disk.cleared.notify_all();
@@ -84,6 +87,12 @@ int apply(const std::string& line) {
     return 0;
   }
   if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;
+  if (verb == "fsync") {
+    disk.fsync_error = 0;
+    if (!(in >> disk.fsync_ms)) return -EINVAL;
+    in >> disk.fsync_error;
+    return 0;
+  }
   if (verb == "log" || verb == "trace") {
     std::ofstream& file = verb == "log" ? disk.log : disk.trace;
     std::string path;
@@ -144,6 +153,15 @@ int do_flush(const char* path, fuse_file_info*) {
   std::unique_lock lock(disk.mutex);
   disk.cleared.wait(lock, [&] { return !is_disk(path) || !disk.hang_flush; });
   return 0;
+}
+
+int do_fsync(const char*, int, fuse_file_info*) {
+  std::unique_lock lock(disk.mutex);
+  const auto time = std::chrono::milliseconds(disk.fsync_ms);
+  const int error = disk.fsync_error;
+  lock.unlock();
+  std::this_thread::sleep_for(time);
+  return -error;
 }
 
 bool is_disk(const char* path) {
@@ -233,6 +251,7 @@ int main(int argc, char** argv) {
   operations.read = do_read;
   operations.write = do_write;
   operations.flush = do_flush;
+  operations.fsync = do_fsync;
   operations.fallocate = do_fallocate;
   operations.readdir = do_readdir;
   char foreground[] = "-f";

@@ -182,8 +182,8 @@ class End(TestCase):
 
         def recorded():
             with contextlib.closing(sqlite3.connect(f"file:{daemon.dir}/state/state.db?mode=ro", uri=True)) as store:
-                row = store.execute("SELECT (SELECT piece FROM pieces WHERE pieces.text = jobs.text), saved_ms FROM jobs").fetchone()
-            return json.loads(row[0])["devices"][0]["io"]["write"]["operations"], row[1]
+                row = store.execute("SELECT (SELECT figures FROM devices WHERE devices.job = jobs.id), saved_ms FROM jobs").fetchone()
+            return json.loads(row[0])["io"]["write"]["operations"], row[1]
 
         await_true(lambda: recorded()[0] > 0, "a record of what the job has done", 60)
         os.kill(daemon.pid(), signal.SIGKILL)

@@ -52,6 +52,7 @@ struct ServiceSetup {
   ServiceLimits limits = {};
   // What limits the memory of the whole process; asked anew for each job, from any thread.
   std::function<std::optional<util::MemoryBound>()> memory = [] { return util::MemoryLimit().read(); };
+  std::function<int(int fd)> flush = run::flush_target;  // see run::Environment
 };
 
 struct JobFilter {

@@ -15,6 +15,7 @@
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
 #include "spliced/totals/telemetry.h"
+#include "spliced/util/result.h"
 #include "spliced/verdict/verdict.h"
 
 namespace spliced::job {
@@ -58,7 +59,8 @@ struct JobView {
   std::function<DeviceSnapshot(std::size_t)> device;
 };
 [[nodiscard]] JobView view_of(JobSnapshot whole);
-[[nodiscard]] JobSnapshot whole(const JobView& view);
+// Error: unavailable, where a device cannot be read from the store.
+[[nodiscard]] util::Result<JobSnapshot> whole(const JobView& view);
 
 // What a list tells of a job. Bounded, whatever the job.
 struct JobSummary {

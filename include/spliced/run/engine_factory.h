@@ -15,4 +15,7 @@ using EngineFactory =
 // Of the kind that the job says, over the real kernel.
 [[nodiscard]] EngineFactory kernel_engines();
 
+// fdatasync(2): 0, or an errno. Of a device it writes the page cache back and has the device do the same with its own.
+[[nodiscard]] int flush_target(int fd);
+
 }  // namespace spliced::run

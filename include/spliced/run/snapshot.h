@@ -48,6 +48,7 @@ struct OpSnapshot {
   double bytes_per_second = 0, operations_per_second = 0;  // over the last second; over the whole run once it ended
   LatencySummary latency;
   std::uint64_t across_pause = 0;  // operations during which the daemon did not run; they are in no latency
+  std::uint64_t across_flush = 0;  // likewise, those that met a FLUSH for a checkpoint
 };
 
 // Why a direction is driven with the settings that it has.
@@ -116,6 +117,7 @@ struct RunTelemetry {
   Activity activity = Activity::idle;
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
+  std::optional<double> checkpoint_age;  // seconds since the last one of the run
   std::optional<WallTime> last_completion;
   EngineState engine_state;
   double progress = 0;

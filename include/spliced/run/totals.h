@@ -26,7 +26,8 @@ struct OpTotals {
   std::uint64_t bytes = 0;
   std::uint64_t operations = 0;  // completed without error
   std::array<std::uint64_t, kErrorClasses> errors{};
-  std::uint64_t across_pause = 0;  // of them, those during which the daemon did not run
+  std::uint64_t across_pause = 0;  // of them, those during which the daemon did not run,
+  std::uint64_t across_flush = 0;  // and those that met a FLUSH for a checkpoint
   workload::Histogram latency;     // of the other completed ones
   [[nodiscard]] std::uint64_t error_count() const;
 };
@@ -53,6 +54,7 @@ struct DeviceTotals {
   // Nanoseconds in which workers were ready to run and had no CPU; unknown where the kernel does not keep it.
   std::uint64_t cpu_wait = 0;
   bool cpu_wait_known = false;
+  std::uint64_t flushing = 0;  // nanoseconds in FLUSHes for checkpoints
   void merge(const DeviceTotals& other);
 };
 

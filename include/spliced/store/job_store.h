@@ -53,6 +53,17 @@ using DeviceSequence = std::function<std::optional<StoredDevice>()>;
 // From the first each time that this is called.
 using DeviceSource = std::function<DeviceSequence()>;
 
+// How far a stream of a stage had come when all of that was on its medium.
+struct StoredCursor {
+  std::string job;
+  std::size_t device = 0;  // its place among those of the job
+  StoredPlace place;
+  std::uint64_t position = 0, watermark = 0;
+  std::string above;  // bytes that the store does not look into
+  util::Nanos active = 0;
+  util::WallTime at;
+};
+
 // What happened to a job. `id`: unique for ever, ascending.
 struct StoredEvent {
   std::uint64_t id = 0;
@@ -110,10 +121,15 @@ class JobStore {
   // New, or in the place of what was put before; a job that was put as ended stays as it is. Devices are written one
   // after the other, each as a whole, the job and its events last.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
+  // In the place of those that were put before for the same streams; they reach the disk. Those of jobs that are not
+  // there are left out.
+  [[nodiscard]] virtual util::Status put_cursors(const std::vector<StoredCursor>& cursors) = 0;
   // With its events.
   [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;
   // The newest `limit` jobs, oldest first, without specs, results and events.
   [[nodiscard]] virtual util::Result<std::vector<StoredJob>> load(std::size_t limit) = 0;
+  // By device and place.
+  [[nodiscard]] virtual util::Result<std::vector<StoredCursor>> cursors(const std::string& job) = 0;
   // Does not block.
   [[nodiscard]] virtual std::shared_ptr<JobRecord> record(const std::string& id) = 0;
   // The events after the one with that id, at most `limit`, oldest first. Throws as JobRecord does.

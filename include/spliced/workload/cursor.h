@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
+
+#include "spliced/util/result.h"
 
 namespace spliced::workload {
 
@@ -21,5 +25,11 @@ struct Cursor {
 
   [[nodiscard]] bool is_done(std::uint64_t position) const;
 };
+
+// `missing` and `done` as bytes, least significant first: the version 1; in two bytes how many are missing, and these
+// in eight each; then the words of `done`.
+[[nodiscard]] std::string pack(const Cursor& cursor);
+// The cursor of what pack() made. Error: invalid.
+[[nodiscard]] util::Result<Cursor> unpack(std::uint64_t position, std::uint64_t watermark, std::string_view bytes);
 
 }  // namespace spliced::workload

@@ -70,6 +70,7 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
             (Json{{"bytes", 4096},
                   {"operations", 8},
                   {"operations_across_pause", 0},
+                  {"operations_across_flush", 0},
                   {"errors", 1},
                   {"bytes_per_second", 100.5},
                   {"operations_per_second", 2.5},

@@ -110,6 +110,29 @@ TEST_F(JournalTest, WhatGaveWayIsErasedAfterItsEndWasRecorded) {
   EXPECT_EQ(gone, std::vector<std::string>{"a"});
 }
 
+run::Checkpoint at_watermark(std::uint64_t watermark) {
+  return {
+      1, {{watermark + 3, watermark, {}, {7}}, {1, 0, {}, {}}}, 5 * util::kSecond, WallTime(std::chrono::seconds(9))};
+}
+
+TEST_F(JournalTest, CursorsAreStoredTheNewestOfEachDevice) {
+  store.broken = true;
+  journal.note("a", 0, at_watermark(10));
+  journal.note("a", 1, at_watermark(50));
+  journal.note("a", 0, at_watermark(20));
+  store.broken = false;
+  ASSERT_TRUE(await([&] { return store.cursors("a").value().size() >= 4; }));
+  const auto stored = store.cursors("a").value();
+  ASSERT_EQ(stored.size(), 4U);
+  EXPECT_EQ(stored[0].watermark, 20U);
+  EXPECT_EQ(stored[0].position, 23U);
+  EXPECT_EQ(stored[0].place, (store::StoredPlace{1, 0}));
+  EXPECT_EQ(stored[0].above, workload::pack({23, 20, {}, {7}}));
+  EXPECT_EQ(stored[0].active, 5 * util::kSecond);
+  EXPECT_EQ(stored[1].place, (store::StoredPlace{1, 1}));
+  EXPECT_EQ(stored[2].device, 1U);
+}
+
 TEST_F(JournalTest, AtTheEndItWritesWhatIsHeldUp) {
   const auto subscription = events.subscribe([&](const Event& event) {
     if (event.job == "first") valve.pass();

@@ -104,6 +104,7 @@ TEST_F(ExporterTest, EveryMetricOfTheTableIsThereWithItsTypeAndLabels) {
       {"spliced_io_errors_total", "counter", "device,error"},
       {"spliced_io_duration_seconds", "histogram", "device,op"},
       {"spliced_worker_cpu_wait_seconds_total", "counter", "device"},
+      {"spliced_checkpoint_flush_seconds_total", "counter", "device"},
       {"spliced_io_inflight", "gauge", "device"},
       {"spliced_io_oldest_inflight_seconds", "gauge", "device"},
       {"spliced_io_last_completion_timestamp_seconds", "gauge", "device"},

@@ -12,7 +12,9 @@ namespace spliced::testing {
 struct RunFixture : ServiceFixture {
   run::TuningMemory tuning;
   run::PauseWatch pauses{clock.now(), kForever};
-  run::Environment environment{clock, log, null_engines(), tuning, pauses};
+  std::function<int(int)> flush = [](int) { return 0; };
+  std::function<void(run::Checkpoint)> on_checkpoint = [](const run::Checkpoint&) {};
+  run::Environment environment{clock, log, null_engines(), tuning, pauses, [this](int fd) { return flush(fd); }};
   std::atomic<int> changes{0};
 
   std::shared_ptr<run::DeviceRun> create(const plan::JobSpec& spec) {
@@ -20,8 +22,10 @@ struct RunFixture : ServiceFixture {
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
-    auto run = run::DeviceRun::create(environment, {"job-1", spec.name}, plan->stages, std::move(plan->devices.at(0)),
-                                      start_barrier, std::make_shared<run::PauseGate>(clock), [this] { ++changes; });
+    auto run =
+        run::DeviceRun::create(environment, {"job-1", spec.name}, plan->stages, std::move(plan->devices.at(0)),
+                               start_barrier, std::make_shared<run::PauseGate>(clock),
+                               {[this] { ++changes; }, [this](run::Checkpoint at) { on_checkpoint(std::move(at)); }});
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }
@@ -29,6 +33,11 @@ struct RunFixture : ServiceFixture {
     EXPECT_TRUE(run.start());
     run.began(start_barrier->set(run.waiters()));
     start_barrier->let_go();
+  }
+  std::shared_ptr<run::DeviceRun> start_run(const plan::JobSpec& spec) {
+    auto run = create(spec);
+    begin(*run);
+    return run;
   }
   std::shared_ptr<run::DeviceRun> finished_run(const plan::JobSpec& spec) {
     auto run = create(spec);

@@ -26,7 +26,7 @@ struct StagesTest : testing::RunFixture {
     start_barrier = std::make_shared<StartBarrier>(clock);
     auto run =
         DeviceRun::create(environment, {"job-1", ""}, std::make_shared<std::vector<StageSpec>>(std::move(stages)),
-                          std::move(plan->devices.at(0)), start_barrier, gate, [this] { ++changes; });
+                          std::move(plan->devices.at(0)), start_barrier, gate, {[this] { ++changes; }});
     EXPECT_TRUE(run);
     if (run) begin(**run);
     return run ? *run : nullptr;

@@ -39,6 +39,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     PauseGate gate(clock);
     its_gate = &gate;
     const PauseWatch pauses(clock.now(), testing::kForever);
+    const FlushWatch flushes;
     const DevicePlan& device = plan->devices.at(0);
     const ResourceGrant& grant = device.stages.at(0).streams.at(0).grant;
     Tuning reading(engine::Direction::read, io(spec), device.target, grant, memory);
@@ -63,6 +64,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                engines,
                                source,
                                pauses,
+                               flushes,
                                gate,
                                {workload::reads(io(spec).workload.rw) ? &reading : nullptr,
                                 workload::writes(io(spec).workload.rw) ? &writing : nullptr}});

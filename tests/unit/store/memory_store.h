@@ -56,12 +56,24 @@ class MemoryStore final : public store::JobStore {
     if (on_put) on_put(job);
     return {};
   }
+  util::Status put_cursors(const std::vector<store::StoredCursor>& cursors) override {
+    if (broken) return util::fail(util::Errc::system, "the store is broken");
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : cursors) cursors_[one.job].push_back(one);
+    return {};
+  }
+  // All that were put, oldest first.
+  util::Result<std::vector<store::StoredCursor>> cursors(const std::string& job) override {
+    const std::lock_guard lock(mutex_);
+    return cursors_[job];
+  }
   util::Status erase(const std::string& id) override {
     if (before_erase) before_erase(id);
     if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
     jobs_.erase(id);
     devices_.erase(id);
+    cursors_.erase(id);
     std::erase_if(events_, [&](auto& event) { return event.job == id; });
     std::erase(order_, id);
     return {};
@@ -133,6 +145,7 @@ class MemoryStore final : public store::JobStore {
   std::map<std::string, store::StoredJob> jobs_;
   std::map<std::string, std::vector<store::StoredDevice>> devices_;
   std::vector<store::StoredEvent> events_;
+  std::map<std::string, std::vector<store::StoredCursor>> cursors_;
   std::vector<std::string> order_;
 };
 

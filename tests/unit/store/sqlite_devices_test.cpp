@@ -101,6 +101,32 @@ TEST_F(SqliteStore, NothingStaysOfAJobThatIsForgotten) {
   EXPECT_THROW((void)store->record("a")->spec(), std::runtime_error);
 }
 
+TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
+  ASSERT_TRUE(open()->put(make_job("a")));
+  const std::string bytes("\1\0\0above", 8);
+  const StoredCursor first{"a", 1, {2, 0}, 300, 200, bytes, 5'000'000'000, at_ms(7)};
+  StoredCursor second = first;
+  second.place.stream = 1;
+  StoredCursor other = first;
+  other.job = "gone";
+  ASSERT_TRUE(open()->put_cursors({second, first, other}));
+  EXPECT_EQ(count("cursors"), 2) << "there is no such job";
+  second.watermark = 250;
+  ASSERT_TRUE(open()->put_cursors({second}));
+  const auto cursors = open()->cursors("a").value();
+  ASSERT_EQ(cursors.size(), 2U);
+  EXPECT_EQ(cursors[0].place, first.place);
+  EXPECT_EQ(cursors[0].device, 1U);
+  EXPECT_EQ(cursors[0].position, 300U);
+  EXPECT_EQ(cursors[0].watermark, 200U);
+  EXPECT_EQ(cursors[0].above, bytes);
+  EXPECT_EQ(cursors[0].active, 5'000'000'000);
+  EXPECT_EQ(cursors[0].at, at_ms(7));
+  EXPECT_EQ(cursors[1].watermark, 250U);
+  EXPECT_TRUE(open()->erase("a"));
+  EXPECT_EQ(count("cursors"), 0);
+}
+
 TEST_F(SqliteStore, WhatACrashLeftOfAJobIsRemoved) {
   ASSERT_TRUE(open()->put(with_devices("a", {full_device()})));
   execute("UPDATE jobs SET id='b'");
