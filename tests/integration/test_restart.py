@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is told of a job does not depend on whether the daemon that ran it is still there."""
 import contextlib
+import json
 import os
+import pathlib
 import signal
 import sqlite3
 
@@ -154,3 +156,61 @@ class Restart(TestCase):
 
     def test_after_kill_9_all_jobs_are_what_they_were(self):
         self.check(signal.SIGKILL)
+
+
+class OldState(TestCase):
+    """data/ has what a daemon left that stored its jobs as documents, in version 2 of the database, and what it told of them
+    before it was killed."""
+    DATA = pathlib.Path(__file__).parent / "data"
+
+    def setUp(self):
+        super().setUp()
+        directory = self.directory()
+        (directory / "state").mkdir(mode=0o700)
+        with contextlib.closing(sqlite3.connect(directory / "state/state.db")) as store:
+            store.executescript((self.DATA / "state_v2.sql").read_text())
+        self.told = json.loads((self.DATA / "state_v2.json").read_text())
+        self.daemon_ = self.daemon(directory=directory)
+
+    def same(self, old, new, *keys):
+        for key in keys:
+            with self.subTest(member=key):
+                self.assertEqual(old[key], new[key])
+
+    def same_device(self, old, new):
+        self.same(old, new, "device", "path", "progress", "offset_bytes", "size_bytes", "errors", "errors_omitted")
+        for op, figures in old["io"].items():
+            self.same(figures, new["io"][op], *figures)
+        self.assertEqual("splice", new["engine"]["kind"])
+        self.same(old["splice"], new["engine"], "read_path", "pipe_size_bytes")
+        events = {event["event"]: event["count"] for event in new["engine"]["events"]}
+        self.assertEqual(sum(one["count"] for one in old["splice"]["fallbacks"]), events.get("fallback", 0))
+
+    def test_its_jobs_are_told_in_the_form_of_today(self):
+        for old in self.told:
+            new = self.daemon_.call("GET", f"/v1/jobs/{old['id']}").json
+            self.same(old, new, "id", "created_at", "started_at", "name", "targets", "error_policy", "destructive",
+                      "allow_in_use", "overwrite_signatures")
+            self.assertIsNone(new["run_id"])
+            stage, = new["stages"]
+            self.same(old["workload"], stage["workload"], *old["workload"])
+            self.same(old["engine"], stage["engine"], *old["engine"])
+            self.assertEqual(len(old["devices"]), len(new["devices"]))
+            if old["ended_at"]:
+                self.same(old, new, "state", "verdict", "reason", "ended_at")
+                for before, after in zip(old["devices"], new["devices"]):
+                    self.same(before, after, "state", "reason", "eta_seconds")
+                    self.same_device(before, after)
+            else:
+                self.assertEqual("INTERRUPTED", new["state"])
+                self.assertEqual(["INTERRUPTED"], [device["state"] for device in new["devices"]])
+                self.assertGreater(new["devices"][0]["io"]["write"]["operations"], 0)
+
+    def test_new_ones_are_stored_beside_them(self):
+        (self.daemon_.dir / "t").write_bytes(bytes(4096))
+        job = self.daemon_.run(targets=[str(self.daemon_.dir / "t")], workload={"rw": "read", "direct": False})
+        listed = self.daemon_.call("GET", "/v1/jobs").json["jobs"]
+        self.assertEqual([job["id"], *reversed([old["id"] for old in self.told])], [one["id"] for one in listed])
+        self.assertEqual(204, self.daemon_.call("DELETE", f"/v1/jobs/{self.told[0]['id']}").status)
+        again = self.daemon_.call("GET", f"/v1/jobs/{self.told[1]['id']}").json
+        self.assertEqual("SUCCEEDED", again["state"])
