@@ -256,25 +256,6 @@ store::StoredJob Journal::new_record_of(const JobView& view) const {
   return record;
 }
 
-namespace {
-
-// As it is after a job that ended without it.
-DeviceSnapshot settled(DeviceSnapshot device, State job) {
-  const auto settle = [&](run::StageSnapshot& one, bool also_pending) {
-    if (is_final(one.state) || (one.state == State::pending && !also_pending)) return;
-    one.state = job;
-    one.eta_seconds.reset();
-  };
-  settle(device, true);
-  for (run::StageSnapshot& stage : device.stages) {
-    settle(stage, false);
-    for (run::StageSnapshot& stream : stage.streams) settle(stream, false);
-  }
-  return device;
-}
-
-}  // namespace
-
 util::Result<JobView> Journal::read(JobView view) {
   const auto record = write_behind_.record(view.head.id);
   try {
@@ -290,7 +271,9 @@ util::Result<JobView> Journal::read(JobView view) {
     return util::fail(util::Errc::unavailable, error.what());
   }
   view.device = [device = std::move(view.device), job = view.head.state](std::size_t i) {
-    return settled(device(i), job);
+    DeviceSnapshot out = device(i);
+    run::settle(out, job);
+    return out;
   };
   return view;
 }

@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "acceptance.h"
 #include "event_log.h"
 #include "job_table.h"
 #include "recent_jobs.h"
 #include "run/checkpoint.h"
 #include "spliced/job/service.h"
+#include "store/acceptance.h"
 #include "store/write_behind.h"
 
 namespace spliced::job {
@@ -36,8 +36,8 @@ class Journal {
   // All must outlive it.
   Journal(Setup setup, const JobTable& table, RecentJobs& recent, EventLog& events);
 
-  // Has a new job on the disk when it returns; otherwise the error `unavailable`, after Acceptance::kLimit at the
-  // latest, and nothing of it stays.
+  // Has a new job on the disk when it returns; otherwise the error `unavailable`, after store::Acceptance::kLimit at
+  // the latest, and nothing of it stays.
   [[nodiscard]] util::Status accept(const JobView& job) { return acceptance_.put(new_record_of(job)); }
   // These two only queue.
   void note(Change change);
@@ -95,7 +95,7 @@ class Journal {
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::jthread thread_;  // it stops before anything that it uses
-  Acceptance acceptance_;
+  store::Acceptance acceptance_;
 };
 
 }  // namespace spliced::job

@@ -95,26 +95,13 @@ util::Result<JobSnapshot> whole(const JobView& view) {
   return out;
 }
 
-namespace {
-
-// Of a stage, a stream or a whole device, besides the object itself.
-std::size_t memory_behind(const run::StageSnapshot& stage) {
-  std::size_t bytes = stage.name.capacity() + stage.reason.capacity();
-  for (const auto& tuning : stage.tuning) bytes += sizeof tuning + tuning.tried.capacity() * sizeof(run::TriedSetting);
-  for (const auto& error : stage.errors) bytes += sizeof error + error.message.capacity();
-  for (const auto& stream : stage.streams) bytes += sizeof stream + memory_behind(stream);
-  return bytes;
-}
-
-}  // namespace
-
 std::size_t memory_of(const JobSnapshot& head, const std::vector<DeviceSnapshot>& devices) {
   std::size_t bytes = sizeof head;
   for (const auto& target : head.spec.targets) bytes += sizeof target + target.capacity();
   for (const auto& device : devices) {
-    bytes += sizeof device + memory_behind(device) + device.facts.path.capacity() + device.facts.name.capacity() +
+    bytes += sizeof device + run::memory_behind(device) + device.facts.path.capacity() + device.facts.name.capacity() +
              device.facts.given.capacity();
-    for (const auto& stage : device.stages) bytes += sizeof stage + memory_behind(stage);
+    for (const auto& stage : device.stages) bytes += sizeof stage + run::memory_behind(stage);
   }
   return bytes;
 }

@@ -23,4 +23,28 @@ workload::BlockRange whole_of(const std::vector<workload::BlockRange>& ranges) {
   return out;
 }
 
+std::size_t memory_behind(const StageSnapshot& stage) {
+  std::size_t bytes = stage.name.capacity() + stage.reason.capacity();
+  for (const auto& tuning : stage.tuning) bytes += sizeof tuning + tuning.tried.capacity() * sizeof(TriedSetting);
+  for (const auto& error : stage.errors) bytes += sizeof error + error.message.capacity();
+  for (const auto& stream : stage.streams) bytes += sizeof stream + memory_behind(stream);
+  return bytes;
+}
+
+void settle(DeviceSnapshot& device, State job) {
+  const auto end = [job](StageSnapshot& one) {
+    if (is_final(one.state)) return;
+    one.state = job;
+    one.eta_seconds.reset();
+  };
+  const auto end_begun = [&end](StageSnapshot& one) {
+    if (one.state != State::pending) end(one);
+  };
+  end(device);
+  for (StageSnapshot& stage : device.stages) {
+    end_begun(stage);
+    std::for_each(stage.streams.begin(), stage.streams.end(), end_begun);
+  }
+}
+
 }  // namespace spliced::run

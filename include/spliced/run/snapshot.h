@@ -104,6 +104,10 @@ struct DeviceSnapshot : StageSnapshot {
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };
+// What a stage, a stream or a whole device takes of the memory besides the object itself, bytes; roughly.
+[[nodiscard]] std::size_t memory_behind(const StageSnapshot& stage);
+// What was recorded of a device while it ran, after the end of its job in that state: so ended what had begun.
+void settle(DeviceSnapshot& device, State job);
 // From the first byte of all ranges to the last; in blocks of the first that is not empty.
 [[nodiscard]] workload::BlockRange whole_of(const std::vector<workload::BlockRange>& ranges);
 // How much of it is wanted. Percentiles of many workers take their time.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -154,10 +155,17 @@ class Daemon {
 
  private:
   std::string submit(const plan::JobSpec& spec) {
-    const auto job = service_->submit(spec, access::itself());
-    if (!job) ::_exit(3);
-    told_.accepted.add(job->id);
-    return job->id;
+    for (;;) {
+      const auto job = service_->submit(spec, access::itself());
+      if (job) {
+        told_.accepted.add(job->id);
+        return job->id;
+      }
+      // A disk may take its time, and then it is not accepted.
+      if (job.error().code == util::Errc::unavailable) continue;
+      std::fprintf(stderr, "%s\n", job.error().message.c_str());
+      ::_exit(3);
+    }
   }
   void forget(const std::string& id) {
     told_.begun_to_forget.add(id);

@@ -6,15 +6,15 @@
 #include <memory>
 #include <utility>
 
-#include "store/kept_results.h"
+#include "kept_results.h"
 
-namespace spliced::job {
+namespace spliced::store {
 
-Acceptance::Acceptance(store::JobStore& store, std::function<void(const std::string&)> withdraw)
+Acceptance::Acceptance(JobStore& store, std::function<void(const std::string&)> withdraw)
     : store_(store), withdraw_(std::move(withdraw)) {}
 
-util::Status Acceptance::put(store::StoredJob record, util::Nanos limit) {
-  if (record.results) record.results = store::read_again(store::keep_results(record.results));
+util::Status Acceptance::put(StoredJob record, util::Nanos limit) {
+  if (record.results) record.results = read_again(keep_results(record.results));
   const auto outcome = std::make_shared<util::Status>();
   const std::string id = record.id;
   const bool ended =
@@ -32,4 +32,4 @@ util::Status Acceptance::put(store::StoredJob record, util::Nanos limit) {
                     "the job was not accepted, for it cannot be recorded: " + outcome->error().message);
 }
 
-}  // namespace spliced::job
+}  // namespace spliced::store

@@ -6,7 +6,7 @@
 #include "spliced/store/job_store.h"
 #include "spliced/util/delegate.h"
 
-namespace spliced::job {
+namespace spliced::store {
 
 // Puts new jobs on the disk before anybody is told that they were accepted, on a thread of its own: who submits one
 // waits for the state directory for so long and no longer. Thread-safe.
@@ -16,18 +16,18 @@ class Acceptance {
 
   // `withdraw`: called with the id of a job that the store took when nobody waited for it any more, from the thread, so
   // that it is gone before the next one is accepted. Both must outlive it.
-  Acceptance(store::JobStore& store, std::function<void(const std::string&)> withdraw);
+  Acceptance(JobStore& store, std::function<void(const std::string&)> withdraw);
 
   // Its results are read before, on the caller's thread: what waits here holds on to nothing else. Error: unavailable.
-  [[nodiscard]] util::Status put(store::StoredJob record, util::Nanos limit = kLimit);
+  [[nodiscard]] util::Status put(StoredJob record, util::Nanos limit = kLimit);
   // Whether it does not wait for the store, within `limit`.
   [[nodiscard]] bool wait_until_idle(util::Nanos limit) const { return delegate_.wait_until_idle(limit); }
   void stop() { delegate_.stop(); }  // when it does not wait for the store any more
 
  private:
-  store::JobStore& store_;
+  JobStore& store_;
   const std::function<void(const std::string&)> withdraw_;
   util::Delegate delegate_{"acceptance"};
 };
 
-}  // namespace spliced::job
+}  // namespace spliced::store
