@@ -30,10 +30,18 @@ Id random_bytes() {
   return b;
 }
 
+std::string text_of(const Id& id) {
+  std::string out;
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    out += fmt::format("{:02x}", id[i]);
+  }
+  return out;
+}
+
 // Never the job's id: a repeat of the same job is another run.
 std::string new_run_id() {
-  const Id b = random_bytes();
-  return fmt::format("{:02x}", fmt::join(b, ""));
+  return text_of(random_bytes());
 }
 
 // RFC 9562 version 4.
@@ -41,12 +49,7 @@ std::string new_id() {
   Id b = random_bytes();
   b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
-  std::string id;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) id += '-';
-    id += fmt::format("{:02x}", b[i]);
-  }
-  return id;
+  return text_of(b);
 }
 
 void give_grants(const plan::Reservation& reservation, run::DevicePlan& device) {

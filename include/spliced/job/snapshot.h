@@ -37,7 +37,7 @@ using WallTime = run::WallTime;
 struct JobSnapshot {
   std::string id;
   std::uint64_t sequence = 0;  // jobs are in this order, whatever the clock on the wall did
-  std::string run_id;          // 32 hexadecimal digits, drawn at random; "" of a job that an earlier version recorded
+  std::string run_id;          // 16 random bytes, written as a UUID is; "" of a job that an earlier version recorded
   JobSpec spec;
   State state = State::pending;
   Verdict verdict = Verdict::none;

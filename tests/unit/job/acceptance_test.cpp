@@ -19,7 +19,7 @@ TEST_F(Accepting, AJobIsOnTheDiskWhenItIsAccepted) {
   EXPECT_EQ(store.find(id).value().state, "PENDING");
   EXPECT_EQ(store.text(id), testing::kFigures);
   EXPECT_EQ(store.find(id)->spec, "");
-  EXPECT_EQ(store.find(id)->run_id.size(), 32U);
+  EXPECT_EQ(store.find(id)->run_id.size(), 36U);
 }
 
 TEST_F(Accepting, WithoutARecordThereIsNoJob) {

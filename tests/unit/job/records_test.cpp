@@ -76,7 +76,7 @@ TEST_F(RecordsTest, WhatDoesNotStayInMemoryIsReadFromTheStore) {
   EXPECT_EQ(view.head.spec.name, "gone");
   EXPECT_EQ(view.head.state, State::succeeded);
   EXPECT_TRUE(view.head.ended_at);
-  EXPECT_EQ(view.head.run_id.size(), 32U);
+  EXPECT_EQ(view.head.run_id.size(), 36U);
   EXPECT_TRUE(view.head.elapsed);
   EXPECT_EQ(view.device(1).facts.name, other);
   EXPECT_EQ(view.device(1).reason, testing::kFigures);
