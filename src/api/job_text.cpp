@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 
 #include "render.h"
 
@@ -102,7 +103,8 @@ class PageParts {
       }
       if (at_ == ids_.size()) break;
       auto view = open_(ids_[at_++]);
-      if (!view) continue;
+      if (!view && view.error().code == util::Errc::not_found) continue;
+      if (!view) throw std::runtime_error(view.error().message);
       job_.emplace(std::move(*view), JobParts::Form::in_page);
       return std::exchange(any_, true) ? ",\n    " : "\n    ";
     }

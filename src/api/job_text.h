@@ -12,7 +12,8 @@ namespace spliced::api {
 
 // The job as GET /v1/jobs/{id} answers.
 [[nodiscard]] util::Pieces job_text(job::JobView job);
-// Whole jobs, one after the other, as a page of the list. Those that are forgotten meanwhile are left out.
+// Whole jobs, one after the other, as a page of the list. Those that are forgotten meanwhile are left out; one that
+// cannot be read makes it throw std::runtime_error rather than tell of fewer jobs than there are.
 [[nodiscard]] util::Pieces page_text(std::function<util::Result<job::JobView>(const std::string&)> open,
                                      std::vector<std::string> ids, std::string next_page_token);
 

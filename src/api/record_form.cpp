@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <utility>
 
 #include "figures_reader.h"
@@ -73,6 +74,22 @@ std::vector<run::ErrorEntry> errors_at(StoredPlace place, const StoredDevice& de
   return out;
 }
 
+// In the order of the stages, as a device lists them.
+std::vector<run::ErrorEntry> errors_of_stages(const DeviceSnapshot& device) {
+  std::vector<run::ErrorEntry> out;
+  for (const StageSnapshot& stage : device.stages) out.insert(out.end(), stage.errors.begin(), stage.errors.end());
+  return out;
+}
+// Then they need no rows of their own.
+bool are_those_of_the_stages(const DeviceSnapshot& device) {
+  const auto same = [](const run::ErrorEntry& a, const run::ErrorEntry& b) {
+    return std::tie(a.op, a.offset, a.length, a.error, a.count, a.message) ==
+           std::tie(b.op, b.offset, b.length, b.error, b.count, b.message);
+  };
+  const auto all = errors_of_stages(device);
+  return std::equal(all.begin(), all.end(), device.errors.begin(), device.errors.end(), same);
+}
+
 StoredDevice write_device(const DeviceSnapshot& device) {
   StoredDevice out;
   out.name = device.facts.name;
@@ -86,6 +103,7 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   out.verdict = job::kVerdictNames[static_cast<std::size_t>(device.verdict)];
   Json figures = render_run_alone(device);
   take_errors_out(figures, device, {}, out);
+  if (are_those_of_the_stages(device)) out.errors.clear();
   figures[kRecord]["unmeasured"] = device.unmeasured;
   figures[kRecord]["idle_stage"] = device.idle_stage;
   out.figures = text_of(figures);
@@ -130,10 +148,11 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   out.facts.info.model = device.model;
   out.facts.info.revision = device.revision;
   out.facts.size = device.size;
-  out.errors = errors_at({}, device);
   for (int i = 0; i < static_cast<int>(device.stages.size()); ++i) {
     read_stored_stage(device, i, out.stages.emplace_back());
   }
+  out.errors = errors_at({}, device);
+  if (out.errors.empty()) out.errors = errors_of_stages(out);
   return out;
 }
 

@@ -176,7 +176,7 @@ Json restore_engine(const Json& splice) {
               {"events", Json::array()}};
   for (const Json& fallback : splice.value("fallbacks", Json::array())) {
     Json entry = {{"event", "fallback"}};
-    entry.update(fallback);
+    if (fallback.is_object()) entry.update(fallback);
     out["events"].push_back(std::move(entry));
   }
   for (const auto& [member, event] :

@@ -237,7 +237,12 @@ class Handlers {
 
   Response show(const std::string& id) const {
     auto job = service_.open(id);
-    return job ? text_answer(200, job_text(std::move(*job))) : answer_error(job.error());
+    if (!job) return answer_error(job.error());
+    try {
+      return text_answer(200, job_text(std::move(*job)));
+    } catch (const std::runtime_error& error) {  // it is to be read from the store
+      return answer_error({util::Errc::unavailable, error.what(), 0, {}});
+    }
   }
 
   // The place in the order of the job that a page ended with; the job may be forgotten before the next page is asked

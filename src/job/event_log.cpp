@@ -11,6 +11,7 @@ namespace {
 
 // More than a daemon gives between two writes of the store.
 constexpr std::uint64_t kGap = 1 << 20;
+constexpr int kBitsPerSecond = 16;
 
 template <class Names, class Enum>
 Enum named(const Names& names, const std::string& name, Enum otherwise) {
@@ -33,9 +34,16 @@ Event event_of(const store::StoredEvent& row) {
 util::Status EventLog::restore() {
   const auto stored = store_.last_event();
   if (!stored) return tl::unexpected(stored.error());
+  // Beyond those of another database, too, that was set aside.
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  const auto by_clock = static_cast<std::uint64_t>(std::max<std::int64_t>(
+                            0, std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count()))
+                        << kBitsPerSecond;
+  const std::uint64_t first = std::max(*stored + kGap, by_clock);
+  if (auto status = store_.reserve_events(first); !status) return status;
   const std::lock_guard lock(mutex_);
-  next_ = (*stored / kGap + 1) * kGap;
-  last_ = before_ = *stored;
+  next_ = first + 1;
+  last_ = before_ = first;
   return {};
 }
 

@@ -23,7 +23,7 @@ class EventLog {
   // Must outlive it.
   explicit EventLog(store::JobStore& store, std::size_t recent = kRecent) : store_(store), room_(recent) {}
 
-  // Ids go on after all that an earlier daemon may have given: of some of these the store may not know. Before any
+  // Ids go on after all that an earlier daemon may have given, of some of which the store does not know. Before any
   // event.
   [[nodiscard]] util::Status restore();
   // An event that nobody has heard of yet: it gets its id, and is to be stored and then published in this order.
@@ -33,9 +33,11 @@ class EventLog {
 
   // Those after the one with that id, at most `limit`. Does not block.
   [[nodiscard]] EventPage recent(std::uint64_t after, std::size_t limit) const;
-  // The same, with what only the store has; that is bounded. Error: unavailable.
+  // The same, with what only the store has, in bounded time; what it does not have, of jobs that were forgotten, is not
+  // missed. Error: unavailable.
   [[nodiscard]] util::Result<EventPage> read(std::uint64_t after, std::size_t limit) const;
-  [[nodiscard]] std::uint64_t last() const;  // the id of the newest that was published
+  [[nodiscard]] std::uint64_t last()
+      const;  // the id of the newest that was published, or of none before the first of them
 
   // Calls `listener` with each event from now on, on the thread that publishes it and without a lock, as long as the
   // caller holds what is returned: it must not block, nor let go of that.

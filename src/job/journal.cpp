@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "journal.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -70,19 +72,39 @@ void Journal::commit_cursors() {
                       checkpoint.at});
     }
   }
-  if (rows.empty() || setup_.store.put_cursors(rows)) return;
+  if (rows.empty()) return;
+  const auto status = setup_.store.put_cursors(rows);
   lock.lock();
+  if (status) {
+    cursors_wait_since_ = 0;
+    return;
+  }
   cursors_.merge(taken);
+  if (cursors_wait_since_ != 0) return;
+  cursors_wait_since_ = setup_.clock.now();
+  lock.unlock();
+  setup_.log.log(util::LogLevel::error,
+                 fmt::format("{}; a crash sets running jobs back to what is stored", status.error().message),
+                 {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}});
 }
 
 void Journal::put(store::StoredJob record) {
   {
     const std::lock_guard lock(mutex_);
+    // Of a job that nobody will go on with.
+    if (record.done) std::erase_if(cursors_, [&](auto& one) { return one.first.first == record.id; });
     if (auto events = unstored_.extract(record.id)) {
       record.events.insert(record.events.begin(), events.mapped().begin(), events.mapped().end());
     }
   }
   write_behind_.put(record);
+}
+
+void Journal::put_end(const JobView& job) {
+  store::StoredJob record = record_of(job);
+  const JobSnapshot& head = job.head;
+  record.events = {EventLog::row_of(events_.make(EventKind::state, head.id, head.state, head.verdict, head.reason))};
+  put(std::move(record));
 }
 
 bool Journal::wait_until_delivered(Nanos limit) {
@@ -96,7 +118,7 @@ void Journal::put_undelivered() {
   const std::vector<Change> changes = changes_;
   lock.unlock();
   for (const Change& change : changes) {
-    if (change.record) put(*change.record);
+    if (change.record) put_end(*change.record);
   }
 }
 
@@ -112,8 +134,11 @@ void Journal::stop() {
 
 // It comes round every second; when it has not, it is this thread that is behind.
 Nanos Journal::delay() {
-  const Nanos silent = setup_.clock.now() - last_round_ - kJournalRound;
-  return std::max({Nanos{0}, silent, write_behind_.delay()});
+  const Nanos now = setup_.clock.now();
+  const Nanos silent = now - last_round_ - kJournalRound;
+  const std::lock_guard lock(mutex_);
+  const Nanos cursors = cursors_wait_since_ == 0 ? 0 : now - cursors_wait_since_;
+  return std::max({Nanos{0}, silent, cursors, write_behind_.delay()});
 }
 
 void Journal::run(const std::stop_token& stop) {
@@ -165,7 +190,7 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
     if (change.ended) {
       record_end(change.ended, *change.record);
     } else if (change.record) {
-      put(*change.record);
+      put(record_of(*change.record));
     }
     change.record.reset();  // it holds on to the job's workers
     setup_.log.log(util::LogLevel::notice, change.log_line,
@@ -192,7 +217,8 @@ void Journal::record_end(const JobPtr& job, const JobView& end) {
   JobSnapshot snapshot = whole(end).value();
   const std::size_t bytes = memory_of(snapshot, snapshot.devices);
   JobView kept = view_of(std::move(snapshot));
-  store::StoredJob record = record_of(kept);
+  store::StoredJob record = new_record_of(kept);  // complete, should the store not take it for long
+  record.done = kept.head.state != State::interrupted;
   job->replace_runs(std::move(kept), listing_of(record));
   put(std::move(record));
   recent_.keep(job, bytes);
@@ -210,7 +236,7 @@ std::deque<JobPtr> Journal::running_jobs() const {
 // until this is over: only then is it recorded, and can the job be forgotten.
 void Journal::checkpoint(const JobPtr& job) {
   const JobView shown = job->view();
-  if (!is_final(shown.head.state)) put(shown);
+  if (!is_final(shown.head.state)) put(record_of(shown));
 }
 
 store::StoredJob Journal::record_of(const JobView& view) const {
@@ -267,7 +293,7 @@ util::Result<JobView> Journal::read(JobView view) {
     } else {
       view = setup_.form.read_document([record] { return record->document(); }, std::move(view));
     }
-  } catch (const std::runtime_error& error) {
+  } catch (const std::exception& error) {
     return util::fail(util::Errc::unavailable, error.what());
   }
   view.device = [device = std::move(view.device), job = view.head.state](std::size_t i) {

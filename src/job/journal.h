@@ -45,7 +45,7 @@ class Journal {
   void note(const std::string& job, std::size_t device, run::Checkpoint checkpoint);
   // Writes on the caller's thread, as long as that takes: before there are jobs, and at the end of the daemon.
   void put(store::StoredJob record);
-  void put(const JobView& job) { put(record_of(job)); }
+  void put_end(const JobView& job);  // with an event of its own
 
   // Whether there is something of the job that the store has not taken yet.
   [[nodiscard]] bool is_pending(const std::string& id) { return write_behind_.is_pending(id); }
@@ -85,12 +85,13 @@ class Journal {
   RecentJobs& recent_;
   EventLog& events_;
   store::WriteBehind write_behind_;
-  std::mutex mutex_;  // guards these six
+  std::mutex mutex_;  // guards these seven
   std::condition_variable_any changed_;
   std::vector<Change> changes_;
   std::vector<std::string> forgotten_;
   bool delivering_ = false;
   std::map<std::pair<std::string, std::size_t>, run::Checkpoint> cursors_;  // the newest of each device that waits
+  util::Nanos cursors_wait_since_ = 0;                                      // for the store to take any; 0: it does
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;

@@ -2,8 +2,8 @@
 #include "listing.h"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
-#include <stdexcept>
 
 namespace spliced::job {
 
@@ -89,7 +89,7 @@ util::Result<JobSnapshot> whole(const JobView& view) {
   JobSnapshot out = view.head;
   try {
     for (std::size_t i = 0; i < view.devices; ++i) out.devices.push_back(view.device(i));
-  } catch (const std::runtime_error& error) {
+  } catch (const std::exception& error) {
     return util::fail(util::Errc::unavailable, error.what());
   }
   return out;

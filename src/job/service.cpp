@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/job/service.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <iterator>
-
 #include "plan/plan.h"
 #include "service_impl.h"
 
@@ -13,49 +8,6 @@ namespace spliced::job {
 
 using util::Nanos;
 using util::Result;
-
-namespace {
-
-// An overview waits for less than a job does: a disk that is asleep is told as one that does not answer.
-constexpr Nanos kOverviewPatience = util::kSecond / 4;  // with one disk
-constexpr Nanos kOverviewLimit = 2 * util::kSecond;     // with all
-
-DeviceStatus status_of(const device::TargetAdmission& admission, const device::BlockNode& node,
-                       const std::optional<device::Inspection>& inspection) {
-  DeviceStatus status;
-  status.facts = inspection ? inspection->facts : totals::facts_of(node);
-  status.read_only = node.read_only;
-  if (!inspection) status.refusals.emplace_back("does not answer, or is being looked at");
-  if (inspection) {
-    for (const auto& refusal : inspection->refusals) status.refusals.push_back(refusal.text);
-  }
-  status.job = admission.job_holding(device::block_id(node.number), device::block_id(node.whole));
-  return status;
-}
-
-std::vector<DeviceStatus> look_over(const device::TargetAdmission& admission,
-                                    const std::vector<device::BlockNode>& nodes,
-                                    const std::shared_ptr<const device::BlockTopology>& host) {
-  device::Access access;
-  access.destructive = true;
-  access.signatures_last = true;
-  const auto paths = std::make_shared<std::vector<std::string>>();
-  for (const auto& node : nodes) paths->push_back("/dev/" + node.name);
-  const auto answers = device::ask_each<std::optional<device::Inspection>>(
-      admission.lookout(), *paths,
-      [&admission, access, host, paths](std::size_t i) -> std::optional<device::Inspection> {
-        const auto right = admission.look_alone((*paths)[i], util::system_clock().now() + kOverviewPatience);
-        return right ? std::optional(admission.inspect((*paths)[i], access, *host)) : std::nullopt;
-      },
-      kOverviewPatience, util::system_clock().now() + kOverviewLimit);
-  std::vector<DeviceStatus> out;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    out.push_back(status_of(admission, nodes[i], answers[i].value_or(std::nullopt)));
-  }
-  return out;
-}
-
-}  // namespace
 
 JobService::JobService(ServiceSetup setup) : impl_(std::make_unique<Impl>(std::move(setup))) {}
 JobService::~JobService() = default;
@@ -135,18 +87,10 @@ std::shared_ptr<void> JobService::on_event(std::function<void(const Event&)> lis
 }
 
 std::vector<DeviceStatus> JobService::devices() const {
-  const auto host = std::make_shared<const device::BlockTopology>(impl_->setup_.admission.host());
-  std::vector<device::BlockNode> nodes;
-  std::copy_if(host->blocks.begin(), host->blocks.end(), std::back_inserter(nodes),
-               [](const device::BlockNode& node) { return node.size != 0; });
-  return look_over(impl_->setup_.admission, nodes, host);
+  return totals::all_devices(impl_->setup_.admission);
 }
-
 Result<DeviceStatus> JobService::device(const std::string& name) const {
-  const auto host = std::make_shared<const device::BlockTopology>(impl_->setup_.admission.host());
-  const device::BlockNode* node = host->find(name);
-  if (node == nullptr) return util::fail(util::Errc::not_found, fmt::format("there is no block device {}", name));
-  return look_over(impl_->setup_.admission, {*node}, host).front();
+  return totals::one_device(impl_->setup_.admission, name);
 }
 
 const engine::Capabilities& JobService::capabilities() const {

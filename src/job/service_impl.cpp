@@ -192,7 +192,7 @@ void JobService::Impl::record_those_that_are_stuck() {
     shown.head.state = State::interrupted;
     shown.head.reason = "the daemon was stopped while a device did not answer";
     shown.head.ended_at = std::chrono::system_clock::now();
-    journal_.put(shown);
+    journal_.put_end(shown);
   }
 }
 

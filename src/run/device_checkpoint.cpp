@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a device has come, noted while it works. All of it on the target's thread.
+// How far a device has come, noted while it works. All of it on the target's thread, but for still_flushing().
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -12,9 +13,13 @@ using util::Nanos;
 
 namespace {
 
+constexpr std::uint64_t kSlowestDisk = 10'000'000;  // bytes per second
+
+const OpTotals& of(const DeviceTotals& totals, util::OpClass op) {
+  return totals.ops[static_cast<std::size_t>(op)];
+}
 std::uint64_t writes_of(const DeviceTotals& totals) {
-  const auto of = [&](util::OpClass op) { return totals.ops[static_cast<std::size_t>(op)].operations; };
-  return of(util::OpClass::write) + of(util::OpClass::trim);
+  return of(totals, util::OpClass::write).operations + of(totals, util::OpClass::trim).operations;
 }
 
 }  // namespace
@@ -23,23 +28,23 @@ void DeviceRun::await_stage() {
   while (!current_->wait(pace_.next())) take_checkpoint();
 }
 
-// What is noted before the FLUSH is on the medium after it; what was done meanwhile waits for the next one.
+// What is noted before the FLUSH is on the medium after it; what was done meanwhile waits for the next one. The kernel
+// tells once that something did not reach the medium (fsync(2)), and then nobody knows what: no cursor moves any more.
 void DeviceRun::take_checkpoint() {
   const Nanos now = environment_.clock.now();
+  pace_.nothing_to_flush(now);
+  if (stopped_ || failed() || gate_->closed()) return;
   auto noted = current_->checkpoint(now);
   DeviceTotals totals;
-  current_->add_to(totals, Detail::counts);
-  current_->add_ramp_to(totals);
-  totals.merge(moment().ended->totals);
-  const std::uint64_t writes = writes_of(totals);
-  if (!noted || writes == flushed_writes_) {
-    pace_.nothing_to_flush(now);
-  } else if (flush()) {
+  add_to(totals);
+  if (!noted || of(totals, util::OpClass::sync).error_count() != 0) return;
+  if (const std::uint64_t writes = writes_of(totals); writes != flushed_writes_) {
+    if (!flush(totals, noted->active)) return;
     flushed_writes_ = writes;
-  } else {
-    return;
+    DeviceTotals after;
+    add_to(after);
+    if (of(after, util::OpClass::sync).error_count() != 0) return;
   }
-  if (!noted) return;
   last_checkpoint_ = now;
   if (!hooks_.on_checkpoint) return;
   noted->stage = current_index_;
@@ -47,14 +52,26 @@ void DeviceRun::take_checkpoint() {
   hooks_.on_checkpoint(std::move(*noted));
 }
 
-bool DeviceRun::flush() {
+// What lies in the page cache is written back before: that takes as long as a slow disk takes for it.
+bool DeviceRun::flush(const DeviceTotals& totals, Nanos active) {
+  const std::uint64_t bytes = of(totals, util::OpClass::write).bytes;
+  const std::uint64_t dirty = is_direct(current_spec()) ? 0 : bytes - flushed_bytes_;
+  flush_allowance_ = static_cast<Nanos>(dirty / kSlowestDisk) * util::kSecond;
   const Nanos began = environment_.clock.now();
   flushes_.begin(began);
   const int error = environment_.flush(plan_.target.open->fd.get());
   const Nanos ended = environment_.clock.now();
   flushes_.end(ended);
-  flushing_ += static_cast<std::uint64_t>(ended - began);
-  pace_.flushed(began, ended);
+  if (environment_.pauses.spans(began, ended)) {
+    pace_.flushed(ended, ended);  // for how long it was under way, nobody knows
+  } else {
+    flushing_ += static_cast<std::uint64_t>(ended - began);
+    pace_.flushed(began, ended);
+    // The stage may have ended meanwhile: that time is none of its.
+    const auto then = current_->checkpoint(ended);
+    if (then) overhang_ += std::max<Nanos>(0, ended - began - (then->active - active));
+  }
+  flushed_bytes_ = bytes;
   if (error != 0) current_->on_flush_error(error);
   return error == 0;
 }

@@ -84,15 +84,16 @@ void DeviceRun::check_stall(Nanos now) {
     stalled_at_ = now;
     fail(fmt::format("stalled: {}", what));
   };
-  const auto too_long = [&](Nanos since) {
+  const auto too_long = [&](Nanos since, Nanos allowance = 0) {
     const Nanos waited = now - std::max(since, environment_.pauses.resumed_at());
-    return since != 0 && waited >= current_spec().error_policy.stall_timeout;
+    return since != 0 && waited >= current_spec().error_policy.stall_timeout + allowance;
   };
   const auto not_back = [&](const char* what, Nanos since) {
     return fmt::format("{} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9);
   };
   if (const Nanos closing = closing_since_; too_long(closing)) return stalled(not_back("closing the device", closing));
-  if (const Nanos since = flushes_.since(); too_long(since)) return stalled(not_back("a FLUSH of the device", since));
+  if (const Nanos since = flushes_.since(); too_long(since, flush_allowance_))
+    return stalled(not_back("a FLUSH of the device", since));
   const auto stage = moment().current;
   if (!stage) return;
   if (const auto what = stage->find_stall(now)) stalled(*what);

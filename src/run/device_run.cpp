@@ -7,15 +7,6 @@ namespace spliced::run {
 
 using util::Nanos;
 
-namespace {
-
-bool is_direct(const StageSpec& stage) {
-  const auto streams = streams_of(stage);
-  return !streams.empty() && streams.front().io.workload.direct;
-}
-
-}  // namespace
-
 DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
                      std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, Hooks hooks)
     : environment_(environment),
@@ -78,7 +69,7 @@ void DeviceRun::began(Nanos start) {
 void DeviceRun::walk() {
   const bool began = barrier_->wait() != 0;
   if (began) plan_.target.open->keep();
-  pace_ = CheckpointPace(started_);
+  pace_ = CheckpointPace(began ? started_.load() : environment_.clock.now());
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
     const bool done = on && current_->completed();

@@ -27,7 +27,7 @@ void DeviceRun::sample(Nanos now) {
 
 bool DeviceRun::still() const {
   const auto stage = moment().current;
-  return finished() || stalled() || (stage && stage->still());
+  return finished() || stalled() || (stage && stage->still() && flushes_.since() == 0);
 }
 
 State DeviceRun::outcome(State stopped) const {
@@ -95,6 +95,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   const Moment at = moment();
   const Nanos end = end_or(now);
   Nanos active = end - started_ - (ended_ != 0 ? paused_.load() : gate_->closed_time(end)) - at.ended->ramped;
+  active -= overhang_;
   if (at.current) active -= at.current->ramped(end);
   StageSnapshot current;
   if (at.current) {

@@ -135,6 +135,14 @@ void IoStage::add_to(DeviceTotals& out, Detail detail) const {
   for (std::size_t i = 0; i < errors.size(); ++i) errors[i] += flush_errors_[i].load(std::memory_order_relaxed);
 }
 
+// They are of the stage, and of none of its streams.
+void IoStage::add_flush_errors_to(StageSnapshot& out) const {
+  for (const auto& count : flush_errors_) {
+    out.ops[static_cast<std::size_t>(util::OpClass::sync)].errors += count.load(std::memory_order_relaxed);
+  }
+  out.host_errors += flush_errors_[static_cast<std::size_t>(ErrorClass::host)].load(std::memory_order_relaxed);
+}
+
 void IoStage::add_ramp_to(DeviceTotals& out) const {
   for (const auto& stream : streams_) stream->add_ramp_to(out);
 }
@@ -164,6 +172,7 @@ StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   StageSnapshot out;
   if (streams.size() == 1) {
     out = streams.front();
+    add_flush_errors_to(out);
   } else {
     sum_up(now, streams, state, detail, out);
   }

@@ -39,6 +39,7 @@ class IoStage final : public Stage, private StreamOwner {
   void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
+  void add_flush_errors_to(StageSnapshot& out) const;
   void sum_up(util::Nanos now, const std::vector<StageSnapshot>& streams, State state, Detail detail,
               StageSnapshot& out) const;
 

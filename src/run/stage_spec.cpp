@@ -59,4 +59,9 @@ StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream) {
   return out;
 }
 
+bool is_direct(const StageSpec& stage) {
+  const auto streams = streams_of(stage);
+  return !streams.empty() && streams.front().io.workload.direct;
+}
+
 }  // namespace spliced::run

@@ -24,6 +24,7 @@ class NullStore final : public JobStore {
   std::shared_ptr<JobRecord> record(const std::string&) override { return std::make_shared<NullRecord>(); }
   std::vector<StoredEvent> events(std::uint64_t, std::size_t) override { return {}; }
   util::Result<std::uint64_t> last_event() override { return 0; }
+  util::Status reserve_events(std::uint64_t) override { return {}; }
 };
 
 }  // namespace

@@ -127,6 +127,18 @@ util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const st
   return out;
 }
 
+Status raise_event_id(sqlite3* database, std::uint64_t id) {
+  for (const char* sql : {"INSERT INTO sqlite_sequence (name, seq) SELECT 'events', ?1 WHERE NOT EXISTS (SELECT 1 FROM "
+                          "sqlite_sequence WHERE name='events')",
+                          "UPDATE sqlite_sequence SET seq=MAX(seq, ?1) WHERE name='events'"}) {
+    const Statement statement = prepare_on(database, sql);
+    if (!statement) return error_of(database, "reserve the ids of events");
+    number(statement, 1, id);
+    if (auto status = run_on(database, statement, "reserve the ids of events"); !status) return status;
+  }
+  return {};
+}
+
 // One that is there already was put by a call whose answer was lost.
 Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
   for (const StoredEvent& event : events) {
@@ -145,17 +157,28 @@ Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
   return {};
 }
 
+namespace {
+
+Status erase_where(sqlite3* database, const char* sql, const std::string& job) {
+  const Statement statement = prepare_on(database, sql);
+  if (!statement) return error_of(database, "forget a job");
+  text(statement, 1, job);
+  return run_on(database, statement, "forget a job");
+}
+
+}  // namespace
+
+Status erase_cursors(sqlite3* database, const std::string& job) {
+  return erase_where(database, "DELETE FROM cursors WHERE job=?", job);
+}
+
 Status erase_rows(sqlite3* database, const std::string& job) {
   for (const char* sql :
        {"DELETE FROM jobs WHERE id=?", "DELETE FROM devices WHERE job=?", "DELETE FROM stages WHERE job=?",
-        "DELETE FROM errors WHERE job=?", "DELETE FROM cursors WHERE job=?", "DELETE FROM events WHERE job=?",
-        "DELETE FROM pieces WHERE job=?"}) {
-    const Statement statement = prepare_on(database, sql);
-    if (!statement) return error_of(database, "forget a job");
-    text(statement, 1, job);
-    if (auto status = run_on(database, statement, "forget a job"); !status) return status;
+        "DELETE FROM errors WHERE job=?", "DELETE FROM events WHERE job=?", "DELETE FROM pieces WHERE job=?"}) {
+    if (auto status = erase_where(database, sql, job); !status) return status;
   }
-  return {};
+  return erase_cursors(database, job);
 }
 
 std::optional<std::string> read_spec(sqlite3* database, const std::string& job) {

@@ -18,7 +18,10 @@ namespace spliced::store {
 [[nodiscard]] util::Result<bool> has_ended(sqlite3* database, const std::string& job);
 [[nodiscard]] util::Status put_cursor(sqlite3* database, const StoredCursor& cursor);
 [[nodiscard]] util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const std::string& job);
+// The ids of events that are to come are greater.
+[[nodiscard]] util::Status raise_event_id(sqlite3* database, std::uint64_t id);
 [[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
+[[nodiscard]] util::Status erase_cursors(sqlite3* database, const std::string& job);
 // All rows of a job, in every table.
 [[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job);
 

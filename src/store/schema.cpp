@@ -53,9 +53,9 @@ CREATE TABLE IF NOT EXISTS events (
   state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of_jobs ON events (job);
 DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
+DELETE FROM stages WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELECT id FROM jobs));
+DELETE FROM errors WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELECT id FROM jobs));
 DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
-DELETE FROM stages WHERE job NOT IN (SELECT id FROM jobs);
-DELETE FROM errors WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM cursors WHERE job NOT IN (SELECT id FROM jobs);
 PRAGMA user_version=6;
 COMMIT;

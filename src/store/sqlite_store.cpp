@@ -42,7 +42,14 @@ class SqliteStore final : public JobStore {
     auto acceptor = open_again(path, kAcceptBusyLimit);
     if (!acceptor) return tl::unexpected(acceptor.error());
     acceptor_ = std::move(*acceptor);
-    return execute_on(acceptor_.get(), "PRAGMA synchronous=FULL", "prepare the state database");
+    auto cursor_writer = open_again(path, kBusyLimit);
+    if (!cursor_writer) return tl::unexpected(cursor_writer.error());
+    cursor_writer_ = std::move(*cursor_writer);
+    for (sqlite3* database : {acceptor_.get(), cursor_writer_.get()}) {
+      if (auto status = execute_on(database, "PRAGMA synchronous=FULL", "prepare the state database"); !status)
+        return status;
+    }
+    return {};
   }
 
   // Devices are made and laid down one after the other, so that others can write meanwhile.
@@ -56,6 +63,8 @@ class SqliteStore final : public JobStore {
       auto status = put_row(database_, job);
       // No row changed: the job has ended, and stays as it is.
       if (!status || sqlite3_changes(database_) == 0) return status;
+      if (job.done) status = erase_cursors(database_, job.id);
+      if (!status) return status;
       step("events");
       return put_events(database_, job.events);
     });
@@ -79,13 +88,13 @@ class SqliteStore final : public JobStore {
     });
   }
 
-  // As accept() does.
+  // As accept() does, but over another connection: no new job waits for more than the commit.
   Status put_cursors(const std::vector<StoredCursor>& cursors) override {
-    const std::lock_guard lock(accept_mutex_);
-    return in_transaction(acceptor_.get(), "store how far jobs have come", [&]() -> Status {
+    const std::lock_guard lock(cursor_mutex_);
+    return in_transaction(cursor_writer_.get(), "store how far jobs have come", [&]() -> Status {
       for (const StoredCursor& one : cursors) {
         step("cursor");
-        if (auto status = put_cursor(acceptor_.get(), one); !status) return status;
+        if (auto status = put_cursor(cursor_writer_.get(), one); !status) return status;
       }
       return {};
     });
@@ -129,6 +138,11 @@ class SqliteStore final : public JobStore {
     const Statement last = prepare("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name='events'");
     if (!last || sqlite3_step(last.get()) != SQLITE_ROW) return tl::unexpected(error("read events").error());
     return number_at(last.get(), 0);
+  }
+  Status reserve_events(std::uint64_t id) override {
+    const std::lock_guard lock(accept_mutex_);
+    return in_transaction(acceptor_.get(), "reserve the ids of events",
+                          [&] { return raise_event_id(acceptor_.get(), id); });
   }
 
  private:
@@ -205,6 +219,8 @@ class SqliteStore final : public JobStore {
   const StepHook on_step_;
   std::mutex accept_mutex_;
   Connection acceptor_;
+  std::mutex cursor_mutex_;
+  Connection cursor_writer_;
   std::shared_ptr<RecordReader> reader_;  // those that read may outlive the store
 };
 

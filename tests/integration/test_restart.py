@@ -145,7 +145,7 @@ class Restart(TestCase):
             self.expect_same(kind, before[kind], self.job(job_id))
 
     def recorded(self, job_id):
-        return job_id in self.state("SELECT job FROM devices GROUP BY job HAVING MIN(figures LIKE '%\"write\":{\"bytes\":0,%') = 0")
+        return job_id in self.state("SELECT job FROM devices GROUP BY job HAVING MAX(figures LIKE '%\"write\":{\"bytes\":0,%') = 0")
 
     def state(self, query):
         with contextlib.closing(sqlite3.connect(f"file:{self.dir_}/state/state.db?mode=ro", uri=True)) as store:

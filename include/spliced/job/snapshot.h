@@ -14,6 +14,7 @@
 #include "spliced/engine/kind.h"
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
+#include "spliced/totals/overview.h"
 #include "spliced/totals/telemetry.h"
 #include "spliced/util/result.h"
 #include "spliced/verdict/verdict.h"
@@ -27,6 +28,7 @@ using run::kStateNames;
 using run::kStates;
 using run::State;
 using run::state_name;
+using totals::DeviceStatus;
 using verdict::CriterionResult;
 using verdict::DeviceEnd;
 using verdict::DeviceSnapshot;
@@ -87,14 +89,6 @@ inline constexpr std::size_t kListedBytes = 1024;
 // The first of `names`, as many as a summary has room for: up to kListedNames, and no more than kListedBytes
 // together.
 [[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
-
-// A disk or a target as the daemon sees it.
-struct DeviceStatus {
-  device::TargetFacts facts;
-  bool read_only = false;
-  std::vector<std::string> refusals;  // why it may not be written; empty: it may
-  std::string job;                    // the job that holds it, "" for none
-};
 
 // For the scrape.
 struct Telemetry {

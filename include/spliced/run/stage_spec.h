@@ -76,4 +76,7 @@ struct StreamTimes {
 };
 [[nodiscard]] StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream);
 
+// Whether its I/O goes past the page cache.
+[[nodiscard]] bool is_direct(const StageSpec& stage);
+
 }  // namespace spliced::run

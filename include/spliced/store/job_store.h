@@ -95,6 +95,7 @@ struct StoredJob {
   std::optional<std::string> spec;  // a text that the store does not look into; none: what is stored of it stays
   DeviceSource results;             // of its devices, in their order; none: what is stored of them stays
   std::vector<StoredEvent> events;  // to be added to those that are stored
+  bool done = false;                // nobody will go on with it: its cursors are of no use any more
   util::WallTime saved_at;          // when all of this was so
 };
 
@@ -134,8 +135,10 @@ class JobStore {
   [[nodiscard]] virtual std::shared_ptr<JobRecord> record(const std::string& id) = 0;
   // The events after the one with that id, at most `limit`, oldest first. Throws as JobRecord does.
   [[nodiscard]] virtual std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit) = 0;
-  // The largest id of an event that was ever put.
+  // The largest id of an event that was put or reserved.
   [[nodiscard]] virtual util::Result<std::uint64_t> last_event() = 0;
+  // From now on that is at least `id`; it reaches the disk.
+  [[nodiscard]] virtual util::Status reserve_events(std::uint64_t id) = 0;
 };
 
 // Keeps nothing: for tests, and for a daemon without a state directory.

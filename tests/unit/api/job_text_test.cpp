@@ -86,6 +86,13 @@ TEST(PageText, HasWholeJobsAndLeavesOutWhatWasForgotten) {
             (json{{"jobs", json::array()}, {"next_page_token", nullptr}}));
 }
 
+TEST(PageText, AJobThatCannotBeReadIsNotLeftOutSilently) {
+  const auto open = [](const std::string&) -> util::Result<job::JobView> {
+    return util::fail(util::Errc::unavailable, "the state directory does not answer");
+  };
+  EXPECT_THROW((void)text_of(page_text(open, {"a"}, "")), std::runtime_error);
+}
+
 TEST(PageText, OpensOneJobAfterTheOther) {
   int opened = 0;
   const auto open = [&](const std::string&) -> util::Result<job::JobView> {

@@ -104,6 +104,15 @@ TEST(RecordForm, ErrorsHaveRowsWithTheirPlace) {
   EXPECT_EQ(stored.wwn, "0x5000c500a1b2c3d4");
 }
 
+TEST(RecordForm, ErrorsOfADeviceThatAreThoseOfItsStagesAreStoredOnce) {
+  job::DeviceSnapshot device = device_with_stages();
+  device.errors.clear();
+  for (const auto& stage : device.stages)
+    device.errors.insert(device.errors.end(), stage.errors.begin(), stage.errors.end());
+  EXPECT_EQ(record_form().write_device(device).errors.front().place, (store::StoredPlace{0, -1}));
+  EXPECT_EQ(render_run(through(device)), render_run(device));
+}
+
 TEST(RecordForm, PathsKeepTheirBytes) {
   job::DeviceSnapshot device;
   device.facts.name = device.facts.path = "/srv/\xff\xfe";

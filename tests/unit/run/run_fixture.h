@@ -22,10 +22,9 @@ struct RunFixture : ServiceFixture {
     EXPECT_TRUE(plan);
     if (!plan) return nullptr;
     start_barrier = std::make_shared<run::StartBarrier>(clock);
-    auto run =
-        run::DeviceRun::create(environment, {"job-1", spec.name}, plan->stages, std::move(plan->devices.at(0)),
-                               start_barrier, std::make_shared<run::PauseGate>(clock),
-                               {[this] { ++changes; }, [this](run::Checkpoint at) { on_checkpoint(std::move(at)); }});
+    auto run = run::DeviceRun::create(
+        environment, {"job-1", spec.name}, plan->stages, std::move(plan->devices.at(0)), start_barrier, gate,
+        {[this] { ++changes; }, [this](run::Checkpoint at) { on_checkpoint(std::move(at)); }});
     EXPECT_TRUE(run);
     return run ? *run : nullptr;
   }
@@ -46,6 +45,7 @@ struct RunFixture : ServiceFixture {
     return run;
   }
 
+  std::shared_ptr<run::PauseGate> gate = std::make_shared<run::PauseGate>(clock);
   std::shared_ptr<run::StartBarrier> start_barrier;
 };
 

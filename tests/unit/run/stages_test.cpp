@@ -36,7 +36,6 @@ struct StagesTest : testing::RunFixture {
     for (const StageSnapshot& stage : device.stages) out.push_back(stage.state);
     return out;
   }
-  std::shared_ptr<PauseGate> gate = std::make_shared<PauseGate>(clock);
   std::string path = dir.file("target", 40'960);
 };
 

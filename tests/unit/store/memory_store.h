@@ -100,7 +100,12 @@ class MemoryStore final : public store::JobStore {
   }
   util::Result<std::uint64_t> last_event() override {
     const std::lock_guard lock(mutex_);
-    return events_.empty() ? 0 : events_.back().id;
+    return std::max(reserved_, events_.empty() ? 0 : events_.back().id);
+  }
+  util::Status reserve_events(std::uint64_t id) override {
+    const std::lock_guard lock(mutex_);
+    reserved_ = std::max(reserved_, id);
+    return {};
   }
   // The figures of all devices of a job.
   [[nodiscard]] std::string text(const std::string& id) const {
@@ -145,6 +150,7 @@ class MemoryStore final : public store::JobStore {
   std::map<std::string, store::StoredJob> jobs_;
   std::map<std::string, std::vector<store::StoredDevice>> devices_;
   std::vector<store::StoredEvent> events_;
+  std::uint64_t reserved_ = 0;
   std::map<std::string, std::vector<store::StoredCursor>> cursors_;
   std::vector<std::string> order_;
 };

@@ -123,6 +123,10 @@ TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   EXPECT_EQ(cursors[0].active, 5'000'000'000);
   EXPECT_EQ(cursors[0].at, at_ms(7));
   EXPECT_EQ(cursors[1].watermark, 250U);
+  StoredJob ended = make_job("a");
+  ended.ended_at = at_ms(5);
+  ASSERT_TRUE(open()->put(ended)) << "which may be gone on with";
+  EXPECT_EQ(count("cursors"), 2);
   EXPECT_TRUE(open()->erase("a"));
   EXPECT_EQ(count("cursors"), 0);
 }
@@ -159,6 +163,9 @@ TEST_F(SqliteStore, EventsAreReadInTheirOrderAndNoIdIsEverForgotten) {
   EXPECT_EQ(store->events(0, 100).size(), 5U);
   EXPECT_TRUE(store->erase("a"));
   EXPECT_EQ(store->last_event().value(), 50U);
+  EXPECT_TRUE(store->reserve_events(70));
+  EXPECT_TRUE(store->reserve_events(60));
+  EXPECT_EQ(open()->last_event().value(), 70U);
 }
 
 TEST_F(SqliteStore, EachStepOfAWriteIsTold) {
