@@ -11,7 +11,7 @@ from harness import SLOW, TestCase, await_true, need_root
 
 KIB, MIB = 1 << 10, 1 << 20
 ENDLESS = {"time_based": True, "runtime": "1h", "rate_iops": 50, "direct": False}
-DEVICES = 1024 if SLOW == 1 else 128
+DEVICES = 1024 if SLOW == 1 else 64
 
 
 @need_root
