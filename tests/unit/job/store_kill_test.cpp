@@ -26,6 +26,7 @@ constexpr std::size_t kTold = 64;
 constexpr int kChildren = 6;     // at the same time
 constexpr int kGenerations = 5;  // daemons over one state directory, each killed
 constexpr std::uint64_t kEarlySteps = 80, kLateSteps = 1500;
+constexpr auto kFlush = std::chrono::milliseconds(10);
 constexpr auto kLife = std::chrono::milliseconds(1800);
 
 int rounds_wanted() {
@@ -122,14 +123,16 @@ class Daemon {
       return std::make_unique<CountingEngine>(clock, std::move(stop),
                                               target < kTargets ? &told_.written[target] : nullptr);
     };
-    service_ = std::make_unique<JobService>(ServiceSetup{clock_, log_, admission_, *store_, engines,
-                                                         testing::simple_form(), limits, [] { return std::nullopt; },
-                                                         [this](int fd) {
-                                                           const std::size_t target = target_of(fd);
-                                                           if (target < kTargets)
-                                                             told_.flushed[target] = told_.written[target].load();
-                                                           return 0;
-                                                         }});
+    const auto flush = [this](int fd) {
+      const std::size_t target = target_of(fd);
+      if (target >= kTargets) return 0;
+      told_.flushed[target] = told_.written[target].load();
+      std::this_thread::sleep_for(kFlush);  // and more is done meanwhile
+      return 0;
+    };
+    const auto memory = []() -> std::optional<util::MemoryBound> { return std::nullopt; };
+    service_ = std::make_unique<JobService>(
+        ServiceSetup{clock_, log_, admission_, *store_, engines, testing::simple_form(), limits, memory, flush});
   }
 
   [[noreturn]] void live() {
