@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "figures_reader.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "render_engine.h"
+#include "spliced/util/names.h"
 
 namespace spliced::api {
 
@@ -19,8 +19,7 @@ template <class Names, class Enum>
 void read_name(const Json& object, const char* key, const Names& names, Enum& out) {
   std::string name;
   read_member(object, key, name);
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) out = static_cast<Enum>(found - names.begin());
+  out = util::named(names, name, out);
 }
 
 }  // namespace

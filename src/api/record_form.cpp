@@ -11,6 +11,7 @@
 #include "figures_reader.h"
 #include "render.h"
 #include "spec_reader.h"
+#include "spliced/util/names.h"
 #include "stored_text.h"
 
 namespace spliced::api {
@@ -63,8 +64,7 @@ std::vector<run::ErrorEntry> errors_at(StoredPlace place, const StoredDevice& de
   for (const auto& error : device.errors) {
     if (error.place != place) continue;
     run::ErrorEntry& entry = out.emplace_back();
-    const auto op = std::find(util::kOpNames.begin(), util::kOpNames.end(), error.op);
-    if (op != util::kOpNames.end()) entry.op = static_cast<util::Op>(op - util::kOpNames.begin());
+    entry.op = util::named(util::kOpNames, error.op, entry.op);
     entry.offset = error.offset;
     entry.length = error.length;
     entry.error = error.error;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "spliced/util/names.h"
+
 namespace spliced::api {
 
 using run::StageSnapshot;
@@ -90,10 +92,7 @@ namespace {
 
 template <class Names>
 std::optional<std::size_t> index_in(const Names& names, const Json& text) {
-  if (!text.is_string()) return std::nullopt;
-  const auto found = std::find(std::begin(names), std::end(names), text.get_ref<const std::string&>());
-  if (found == std::end(names)) return std::nullopt;
-  return static_cast<std::size_t>(found - std::begin(names));
+  return text.is_string() ? util::index_of(names, text.get_ref<const std::string&>()) : std::nullopt;
 }
 
 void read_readings(const engine::Kind& kind, const Json& engine, StageSnapshot& out) {

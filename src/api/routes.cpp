@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "job_text.h"
 #include "render.h"
 #include "spec_reader.h"
+#include "spliced/util/names.h"
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
 
@@ -120,11 +120,11 @@ class Handlers {
     bool full = false;
     for (const auto& [key, value] : request.query) {
       if (key == "state") {
-        const auto found = std::find(job::kStateNames.begin(), job::kStateNames.end(), value);
-        if (found == job::kStateNames.end()) {
+        const auto found = util::index_of(job::kStateNames, value);
+        if (!found) {
           return refuse_query("state", value, fmt::format("one of {}", fmt::join(job::kStateNames, ", ")));
         }
-        filter.state = static_cast<job::State>(found - job::kStateNames.begin());
+        filter.state = static_cast<job::State>(*found);
       } else if (key == "device") {
         filter.device = value;
       } else if (key == "page_size") {

@@ -5,6 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include "spliced/util/names.h"
+
 namespace spliced::job {
 
 namespace {
@@ -13,19 +15,13 @@ namespace {
 constexpr std::uint64_t kGap = 1 << 20;
 constexpr int kBitsPerSecond = 16;
 
-template <class Names, class Enum>
-Enum named(const Names& names, const std::string& name, Enum otherwise) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  return found == names.end() ? otherwise : static_cast<Enum>(found - names.begin());
-}
-
 Event event_of(const store::StoredEvent& row) {
   return {row.id,
           row.at,
-          named(kEventKindNames, row.kind, EventKind::state),
+          util::named(kEventKindNames, row.kind, EventKind::state),
           row.job,
-          named(kStateNames, row.state, State::interrupted),
-          named(kVerdictNames, row.verdict, Verdict::none),
+          util::named(kStateNames, row.state, State::interrupted),
+          util::named(kVerdictNames, row.verdict, Verdict::none),
           row.text};
 }
 

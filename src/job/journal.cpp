@@ -72,8 +72,7 @@ void Journal::commit_cursors() {
                       checkpoint.at});
     }
   }
-  if (rows.empty()) return;
-  const auto status = setup_.store.put_cursors(rows);
+  const auto status = rows.empty() ? util::Status() : setup_.store.put_cursors(rows);
   lock.lock();
   if (status) {
     cursors_wait_since_ = 0;
@@ -136,9 +135,8 @@ void Journal::stop() {
 Nanos Journal::delay() {
   const Nanos now = setup_.clock.now();
   const Nanos silent = now - last_round_ - kJournalRound;
-  const std::lock_guard lock(mutex_);
-  const Nanos cursors = cursors_wait_since_ == 0 ? 0 : now - cursors_wait_since_;
-  return std::max({Nanos{0}, silent, cursors, write_behind_.delay()});
+  const Nanos since = cursors_wait_since_;
+  return std::max({Nanos{0}, silent, since == 0 ? 0 : now - since, write_behind_.delay()});
 }
 
 void Journal::run(const std::stop_token& stop) {

@@ -85,17 +85,17 @@ class Journal {
   RecentJobs& recent_;
   EventLog& events_;
   store::WriteBehind write_behind_;
-  std::mutex mutex_;  // guards these seven
+  std::mutex mutex_;  // guards these six
   std::condition_variable_any changed_;
   std::vector<Change> changes_;
   std::vector<std::string> forgotten_;
   bool delivering_ = false;
   std::map<std::pair<std::string, std::size_t>, run::Checkpoint> cursors_;  // the newest of each device that waits
-  util::Nanos cursors_wait_since_ = 0;                                      // for the store to take any; 0: it does
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
-  std::jthread thread_;  // it stops before anything that it uses
+  std::atomic<util::Nanos> cursors_wait_since_{0};  // for the store to take any; 0: it does
+  std::jthread thread_;                             // it stops before anything that it uses
   store::Acceptance acceptance_;
 };
 

@@ -5,6 +5,8 @@
 #include <exception>
 #include <memory>
 
+#include "spliced/util/names.h"
+
 namespace spliced::job {
 
 std::uint64_t name_key(std::string_view name) {
@@ -30,19 +32,9 @@ std::vector<std::string> listed(const std::vector<std::string>& names) {
   return out;
 }
 
-namespace {
-
-template <std::size_t N, class Enum>
-Enum from_name(const std::array<std::string_view, N>& names, std::string_view text, Enum otherwise) {
-  const auto found = std::find(names.begin(), names.end(), text);
-  return found == names.end() ? otherwise : static_cast<Enum>(found - names.begin());
-}
-
-}  // namespace
-
 JobSummary summary_of(const store::StoredJob& job) {
-  const State state = from_name(kStateNames, job.state, State::interrupted);
-  const Verdict verdict = from_name(kVerdictNames, job.verdict, Verdict::none);
+  const State state = util::named(kStateNames, job.state, State::interrupted);
+  const Verdict verdict = util::named(kVerdictNames, job.verdict, Verdict::none);
   return {job.id,
           job.name,
           job.sequence,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a device has come, noted while it works. All of it on the target's thread, but for still_flushing().
+// How far a device has come, noted while it works. All of it on the target's thread.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -14,6 +18,17 @@ using util::Nanos;
 namespace {
 
 constexpr std::uint64_t kSlowestDisk = 10'000'000;  // bytes per second
+
+// The kernel holds writers up long before (vm.dirty_ratio, 20 % of what is free).
+std::uint64_t most_that_is_dirty() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
+  return static_cast<std::uint64_t>(std::max(0L, pages)) * static_cast<std::uint64_t>(std::max(0L, bytes)) / 4;
+}
+
+// There are file systems that have no such call; that is no fault of what was written.
+bool is_no_call(int error) {
+  return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
 
 const OpTotals& of(const DeviceTotals& totals, util::OpClass op) {
   return totals.ops[static_cast<std::size_t>(op)];
@@ -33,7 +48,7 @@ void DeviceRun::await_stage() {
 void DeviceRun::take_checkpoint() {
   const Nanos now = environment_.clock.now();
   pace_.nothing_to_flush(now);
-  if (stopped_ || failed() || gate_->closed()) return;
+  if (no_checkpoints_ || stopped_ || failed() || gate_->closed()) return;
   auto noted = current_->checkpoint(now);
   DeviceTotals totals;
   add_to(totals);
@@ -55,7 +70,7 @@ void DeviceRun::take_checkpoint() {
 // What lies in the page cache is written back before: that takes as long as a slow disk takes for it.
 bool DeviceRun::flush(const DeviceTotals& totals, Nanos active) {
   const std::uint64_t bytes = of(totals, util::OpClass::write).bytes;
-  const std::uint64_t dirty = is_direct(current_spec()) ? 0 : bytes - flushed_bytes_;
+  const std::uint64_t dirty = is_direct(current_spec()) ? 0 : std::min(bytes - flushed_bytes_, most_that_is_dirty());
   flush_allowance_ = static_cast<Nanos>(dirty / kSlowestDisk) * util::kSecond;
   const Nanos began = environment_.clock.now();
   flushes_.begin(began);
@@ -72,7 +87,15 @@ bool DeviceRun::flush(const DeviceTotals& totals, Nanos active) {
     if (then) overhang_ += std::max<Nanos>(0, ended - began - (then->active - active));
   }
   flushed_bytes_ = bytes;
-  if (error != 0) current_->on_flush_error(error);
+  if (is_no_call(error)) {
+    no_checkpoints_ = true;
+    environment_.log.log(util::LogLevel::warning,
+                         fmt::format("{}: no checkpoints, for what is written cannot be made to reach the medium: {}",
+                                     facts().name, util::errno_text(error)),
+                         {{"JOB_ID", label_.job_id}, {"DEVICE", facts().name}});
+  } else if (error != 0) {
+    current_->on_flush_error(error);
+  }
   return error == 0;
 }
 

@@ -130,6 +130,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   CheckpointPace pace_{0};                       // these two: of the target's thread
   std::uint64_t flushed_writes_ = 0;             // operations that had ended before the last FLUSH that went well
   std::atomic<std::uint64_t> flushing_{0};       // see DeviceTotals
+  bool no_checkpoints_ = false;                  // of the target's thread, too
   std::uint64_t flushed_bytes_ = 0;              // written before the last FLUSH; of the target's thread
   std::atomic<util::Nanos> flush_allowance_{0};  // beyond the stall timeout
   std::atomic<util::Nanos> overhang_{0};         // in FLUSHes that outlasted their stage

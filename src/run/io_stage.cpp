@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "engine/plain.h"
+
 namespace spliced::run {
 
 using engine::IoSlot;
@@ -71,7 +73,8 @@ void IoStage::on_flush_error(int error) {
   entry.op = util::Op::fdatasync;
   entry.error = util::errno_name(error);
   entry.message = fmt::format("fdatasync for a checkpoint: {}", util::errno_text(error));
-  const ErrorClass error_class = classify_errno(error);
+  const bool hosts = engine::outcome_of(error) == engine::Outcome::host_failed;
+  const ErrorClass error_class = hosts ? ErrorClass::host : classify_errno(error);
   flush_errors_[static_cast<std::size_t>(error_class)].fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t total = errors_.add(entry);
   setup_.owner.on_io_error(entry, total, error_class);

@@ -133,6 +133,20 @@ TEST_F(JournalTest, CursorsAreStoredTheNewestOfEachDevice) {
   EXPECT_EQ(stored[2].device, 1U);
 }
 
+TEST_F(JournalTest, CursorsThatWaitAreToldAsADelayUntilNobodyNeedsThem) {
+  const JobPtr job = add("a");
+  job->begin();
+  ASSERT_TRUE(journal.wait_until_delivered(kPatienceNanos));
+  store.broken_cursors = true;
+  journal.note("a", 0, at_watermark(10));
+  ASSERT_TRUE(await([&] { return store.refusals > 1; }));  // the first has been told by then
+  clock.advance(9 * util::kSecond);
+  ASSERT_TRUE(await([&] { return journal.delay() >= 9 * util::kSecond; }));
+  conclude(job);
+  EXPECT_TRUE(await([&] { return journal.delay() < util::kSecond; })) << "the job is done";
+  EXPECT_TRUE(store.cursors("a").value().empty());
+}
+
 TEST_F(JournalTest, AtTheEndItWritesWhatIsHeldUp) {
   const auto subscription = events.subscribe([&](const Event& event) {
     if (event.job == "first") valve.pass();

@@ -2,8 +2,8 @@
 #include "run/checkpoint.h"
 
 #include <cerrno>
-#include <map>
 #include <mutex>
+#include <utility>
 
 #include "run_fixture.h"
 
@@ -87,6 +87,7 @@ struct CheckpointTest : testing::RunFixture {
     EXPECT_TRUE(await([&] { return written(*run) > 0; }));
     return run;
   }
+  static Nanos current_timeout() { return run::ErrorPolicy().stall_timeout; }
   static std::uint64_t written(const DeviceRun& run) {
     DeviceTotals totals;
     run.add_to(totals);
@@ -149,6 +150,34 @@ TEST_F(CheckpointTest, AFlushThatFailsMovesNoCursorAndIsAnError) {
   end(*run);
 }
 
+TEST_F(CheckpointTest, AFileSystemWithoutTheCallHasNoCheckpointsAndNoErrors) {
+  const auto run = write_on();
+  flush_error = EINVAL;
+  clock.advance(5 * kSecond);
+  ASSERT_TRUE(await([&] { return flushes == 1; }));
+  flush_error = 0;
+  const std::uint64_t before = written(*run);
+  clock.advance(600 * kSecond);
+  ASSERT_TRUE(await([&] { return written(*run) > before + 1'000; }));
+  end(*run);
+  EXPECT_EQ(run->snapshot(clock.now(), State::cancelled).ops[3].errors, 0U);
+  EXPECT_EQ(flushes, 1);
+  EXPECT_EQ(count(), 0U);
+}
+
+TEST_F(CheckpointTest, WhatTheHostLacksForAFlushIsNoErrorOfTheDevice) {
+  const auto run = write_on();
+  flush_error = ENOMEM;
+  clock.advance(5 * kSecond);
+  EXPECT_TRUE(await([&] {
+    run->wake_workers();
+    return run->finished();
+  }));
+  const auto shown = run->snapshot(clock.now(), run->outcome(State::cancelled));
+  EXPECT_EQ(shown.host_errors, 1U);
+  EXPECT_TRUE(shown.reason.starts_with("not the device's doing")) << shown.reason;
+}
+
 TEST_F(CheckpointTest, ATargetThatIsOnlyReadIsNotFlushed) {
   plan::JobSpec spec = testing::endless({path});
   const auto run = start_run(spec);
@@ -177,28 +206,61 @@ TEST_F(CheckpointTest, WhatMeetsAFlushIsInNoLatency) {
   EXPECT_EQ(totals.ops[1].latency.count() + totals.ops[1].across_flush, totals.ops[1].operations);
 }
 
-TEST_F(CheckpointTest, NothingIsFlushedWhileAJobIsPausedOrStops) {
-  const auto run = write_on();
-  gate->close();
+TEST_F(CheckpointTest, NothingIsFlushedWhileAJobIsPaused) {
+  const auto paused = write_on();
+  const auto its_gate = gate;
+  its_gate->close();
   ASSERT_TRUE(await([&] {
-    run->wake_workers();
-    return run->still();
+    paused->wake_workers();
+    return paused->still();
   }));
-  clock.advance(600 * kSecond);
-  run->request_stop();
-  EXPECT_TRUE(await([&] {
-    run->wake_workers();
-    return run->finished();
-  }));
-  EXPECT_EQ(flushes, 0);
+  // Whenever one is due, it is for both.
+  gate = std::make_shared<PauseGate>(clock);
+  path = dir.file("another", 1 << 20);
+  const auto run = write_on();
+  for (std::size_t i = 1; i <= 4; ++i) {
+    clock.advance(600 * kSecond);
+    ASSERT_TRUE(await([&] { return count() == i; }));
+  }
+  EXPECT_EQ(flushes, 4);
+  end(*run);
+  end(*paused);
+}
+
+TEST_F(CheckpointTest, AFlushThatOutlastsItsStageLowersNoRate) {
+  plan::JobSpec spec = writing({path});
+  io(spec).workload.time_based = true;
+  io(spec).workload.runtime = 6 * kSecond;
+  const auto run = start_run(spec);
+  ASSERT_TRUE(await([&] { return written(*run) > 0; }));
+  in_flush = [&] {
+    clock.advance(2 * kSecond);  // the workers leave
+    std::uint64_t last = 0;
+    int same = 0;
+    EXPECT_TRUE(await([&] {
+      same = std::exchange(last, written(*run)) == last ? same + 1 : 0;
+      return same == 1'000;
+    }));
+    clock.advance(100 * kSecond);
+  };
+  clock.advance(5 * kSecond);
+  ASSERT_TRUE(await([&] { return run->finished(); }));
+  EXPECT_EQ(flushes, 1);
+  const auto shown = run->snapshot(clock.now(), State::succeeded);
+  EXPECT_NEAR(shown.ops[1].operations_per_second / shown.stages.at(0).ops[1].operations_per_second, 1, 0.05);
 }
 
 TEST_F(CheckpointTest, AFlushThatDoesNotComeBackIsAStall) {
   const auto run = write_on();
+  ASSERT_TRUE(await([&] { return written(*run) > 10'000; }));  // 40 MB
   in_flush = [&] { valve.pass(); };
   clock.advance(5 * kSecond);
   ASSERT_TRUE(await([&] { return valve.waiting() == 1; }));
-  clock.advance(3600 * kSecond);
+  // The page cache has what was written: that takes longer than an operation may.
+  clock.advance(current_timeout());
+  run->check_stall(clock.now());
+  EXPECT_FALSE(run->stalled());
+  clock.advance(10'000'000 * kSecond);
   run->check_stall(clock.now());
   EXPECT_TRUE(run->stalled());
   EXPECT_NE(run->snapshot(clock.now(), State::failed).reason.find("a FLUSH of the device has not come back"),

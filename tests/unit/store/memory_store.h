@@ -18,7 +18,7 @@ namespace spliced::testing {
 class MemoryStore final : public store::JobStore {
  public:
   std::function<void(const store::StoredJob&)> before_accept, before_put, on_put;  // called without a lock
-  std::atomic<bool> broken{false};
+  std::atomic<bool> broken{false}, broken_cursors{false};
   std::function<void(const std::string&)> before_erase;
   std::string refused;  // id of a job that is not taken
   std::atomic<int> refusals{0};
@@ -57,7 +57,10 @@ class MemoryStore final : public store::JobStore {
     return {};
   }
   util::Status put_cursors(const std::vector<store::StoredCursor>& cursors) override {
-    if (broken) return util::fail(util::Errc::system, "the store is broken");
+    if (broken || broken_cursors) {
+      ++refusals;
+      return util::fail(util::Errc::system, "the store is broken");
+    }
     const std::lock_guard lock(mutex_);
     for (const auto& one : cursors) cursors_[one.job].push_back(one);
     return {};

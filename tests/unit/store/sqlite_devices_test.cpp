@@ -127,6 +127,14 @@ TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   ended.ended_at = at_ms(5);
   ASSERT_TRUE(open()->put(ended)) << "which may be gone on with";
   EXPECT_EQ(count("cursors"), 2);
+  StoredJob done = make_job("b");
+  ASSERT_TRUE(open()->put(done));
+  other.job = "b";
+  ASSERT_TRUE(open()->put_cursors({other}));
+  done.ended_at = at_ms(5);
+  done.done = true;
+  ASSERT_TRUE(open()->put(done));
+  EXPECT_EQ(open()->cursors("b")->size(), 0U);
   EXPECT_TRUE(open()->erase("a"));
   EXPECT_EQ(count("cursors"), 0);
 }
