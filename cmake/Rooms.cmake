@@ -11,7 +11,8 @@ endif()
 add_library(spliced_options INTERFACE)
 target_compile_options(spliced_options INTERFACE ${SPLICED_WARNINGS} -fno-omit-frame-pointer)
 if(SPLICED_SANITIZE)
-  target_compile_options(spliced_options INTERFACE -fsanitize=${SPLICED_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(spliced_options INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:SPLICED_UNSANITIZED>>>:-fsanitize=${SPLICED_SANITIZE}> -fno-sanitize-recover=all)
   target_link_options(spliced_options INTERFACE -fsanitize=${SPLICED_SANITIZE})
   if(SPLICED_SANITIZE MATCHES "thread")
     # GCC warns that TSan does not model fences; the project uses none, a library header does.

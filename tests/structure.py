@@ -24,7 +24,7 @@ USES = {  # room: what it may include
     "metrics": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http"},
     "dbus": {"util", "access", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job"},
     "daemon": {"util", "access", "store", "engine", "workload", "verify", "device", "run", "plan", "verdict", "totals", "job", "http", "api", "metrics", "dbus"},
-    "cli": {"util"},
+    "cli": {"util", "verify"},
 }
 LIBRARIES = {  # include prefix: the rooms that may use it
     "httplib.h": {"http", "cli"},
@@ -37,6 +37,7 @@ LIBRARIES = {  # include prefix: the rooms that may use it
     "sqlite3.h": {"store"},
     "blkid.h": {"device"},
     "libmount/": {"device"},
+    "isa-l": {"verify"},
 }
 # What takes the compiler long to read: a header makes do with forward declarations (<nlohmann/json_fwd.hpp>, <iosfwd>).
 HEAVY = ("nlohmann/json.hpp", "httplib.h", "CLI/", "fmt/", "iostream", "regex")

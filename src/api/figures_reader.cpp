@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "render_engine.h"
+#include "render_verify.h"
 #include "spliced/util/names.h"
 
 namespace spliced::api {
@@ -85,6 +86,7 @@ void read_figures(const Json& from, run::StageSnapshot& out) {
   read_member(from, "cpu_wait_seconds", out.cpu_wait_seconds);
   read_engine_figures(from.contains("splice") ? restore_engine(object_in(from, "splice")) : object_in(from, "engine"),
                       out);
+  read_verify(object_in(from, "verify"), out.verify);
   out.errors = read_errors(array_in(from, "errors"));
   read_member(from, "errors_omitted", out.errors_omitted);
 }

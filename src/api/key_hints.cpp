@@ -80,13 +80,15 @@ constexpr std::array kGroups{
           "use /workload/cpus_allowed, a list of CPUs that all workers share"},
     Group{"numa_mem_policy", "memory is where the kernel puts it; workers can be bound by /workload/cpus_allowed"},
     Group{"sync atomic", "writes cannot be made synchronous; see /workload/fsync and fdatasync"},
-    Group{"verify do_verify verify_only verify_state_load verify_backlog verify_backlog_batch verify_interval "
+    Group{"do_verify verify_only verify_state_load verify_backlog verify_backlog_batch verify_interval "
           "verify_offset verify_async verify_async_cpus verify_state_save verify_write_sequence verify_header_seed "
           "verifysort verifysort_nr verify_pattern verify_pattern_interval verify_policy experimental_verify",
-          "data is not verified"},
-    Group{"buffer_pattern buffer_compress_percentage buffer_compress_chunk dedupe_percentage dedupe_global dedupe_mode "
-          "dedupe_working_set_percentage",
-          "what writes carry is one of /workload/payload: stamp, random or zero"},
+          "use \"verify\": \"inline\" in a workload, or a stage with \"verify\": {\"of\": STAGE}: every byte is "
+          "recomputed"},
+    Group{"buffer_pattern", "use /workload/payload: \"pattern:HEX\""},
+    Group{"buffer_compress_percentage", "use /workload/compress"},
+    Group{"buffer_compress_chunk dedupe_percentage dedupe_global dedupe_mode dedupe_working_set_percentage",
+          "what writes carry never repeats; see /workload/payload and compress"},
     Group{"bs_unaligned blocksize_unaligned", "blocks are always aligned"},
     Group{"trim_percentage trim_verify_zero trim_backlog trim_backlog_batch", "use a job with /workload/rw: \"trim\""},
     Group{"num_range", "a trim has one range"},
@@ -112,12 +114,15 @@ constexpr std::array kGroups{
 constexpr std::array kHomes{
     Group{"rw rwmixread bs offset size ramp_time runtime time_based loops workers direct cpus_allowed rate rate_iops "
           "thinktime thinktime_blocks seed "
-          "random_distribution fsync fdatasync sync_file_range end_fsync payload",
+          "random_distribution fsync fdatasync sync_file_range end_fsync payload compress header verify",
           "/workload"},
     Group{"kind read_path pipe_size batch gift", "/engine"},
     Group{"max_errors stall_timeout", "/error_policy"},
-    Group{"max_io_errors", "/criteria"},
-    Group{"name targets workload stages engine error_policy criteria destructive allow_in_use overwrite_signatures",
+    Group{"max_io_errors max_mismatches", "/criteria"},
+    Group{"of only interval verify_distance mode", "/verify"},
+    Group{"run_id adopt", "/only"},
+    Group{"name targets workload stages engine error_policy criteria destructive confirm allow_in_use "
+          "overwrite_signatures",
           "the job itself"},
     Group{"wait streams repeat", "a stage"},
     Group{"start_delay", "one of the streams of a stage"},

@@ -105,7 +105,9 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   take_errors_out(figures, device, {}, out);
   if (are_those_of_the_stages(device)) out.errors.clear();
   figures[kRecord]["unmeasured"] = device.unmeasured;
+  if (figures["verify"].is_object()) figures["verify"].erase("miscompares");  // the stages have them
   figures[kRecord]["idle_stage"] = device.idle_stage;
+  figures[kRecord]["unchecked_stage"] = device.unchecked_stage;
   out.figures = text_of(figures);
   for (int i = 0; const StageSnapshot& stage : device.stages) {
     Json one = render_stage(stage);
@@ -141,6 +143,7 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   read_hidden(hidden, out);
   read_member(hidden, "unmeasured", out.unmeasured);
   read_member(hidden, "idle_stage", out.idle_stage);
+  read_member(hidden, "unchecked_stage", out.unchecked_stage);
   out.facts.name = device.name;
   out.facts.path = device.path;
   out.facts.info.wwn = device.wwn;
@@ -153,6 +156,10 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   }
   out.errors = errors_at({}, device);
   if (out.errors.empty()) out.errors = errors_of_stages(out);
+  for (const StageSnapshot& stage : out.stages) {
+    const auto& all = stage.verify.miscompares;
+    out.verify.miscompares.insert(out.verify.miscompares.end(), all.begin(), all.end());
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "http/message.h"
 #include "render_engine.h"
+#include "render_verify.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -122,6 +123,7 @@ Json figures_of(const run::StageSnapshot& stage) {
           {"io", io},
           {"cpu_wait_seconds", number_or_null(stage.cpu_wait_seconds)},
           {"engine", render_engine(stage)},
+          {"verify", render_verify(stage.verify)},
           {"errors", errors_of(stage)},
           {"errors_omitted", stage.errors_omitted}};
 }

@@ -7,6 +7,7 @@
 
 #include "render.h"
 #include "spliced/engine/kind.h"
+#include "spliced/util/hex.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {
@@ -57,6 +58,37 @@ Json rate(const workload::RateLimit& limit, Format format) {
   return {{"read", format(each.read)}, {"write", format(each.write)}, {"trim", format(each.trim)}};
 }
 
+std::string payload_of(const verify::Payload& payload) {
+  if (payload.kind != verify::PayloadKind::pattern) {
+    return std::string(verify::kPayloadKindNames[static_cast<std::size_t>(payload.kind)]);
+  }
+  return "pattern:" + util::to_hex(payload.pattern);
+}
+
+// What is left to the daemon is left out, so that it can be given again.
+void add_distances(std::uint32_t interval, std::uint64_t distance, Json& out) {
+  if (interval != 0) out["interval"] = interval;
+  if (distance != 0) out["verify_distance"] = distance;
+}
+
+Json inline_of(const run::IoSpec& spec) {
+  if (!run::checks_reads(spec)) return nullptr;
+  Json out = {{"mode", "inline"}};
+  add_distances(spec.payload.interval, spec.check.distance, out);
+  return out;
+}
+
+Json only_of(const run::VerifySpec& what) {
+  const run::CheckSpec& check = what.io.streams.front().io.check;
+  Json out = {{"adopt", what.adopt}};
+  if (check.run) {
+    out["run_id"] = util::format_uuid(*check.run);
+  }
+  if (check.seed) out["seed"] = *check.seed;
+  if (check.payload) out["payload"] = payload_of(*check.payload);
+  return out;
+}
+
 Json workload_of(const run::IoSpec& spec) {
   const workload::WorkloadSpec& w = spec.workload;
   return {{"rw", workload::kModeNames[static_cast<std::size_t>(w.rw)]},
@@ -81,7 +113,10 @@ Json workload_of(const run::IoSpec& spec) {
           {"fdatasync", w.fdatasync},
           {"sync_file_range", w.sync_file_range},
           {"end_fsync", w.end_fsync},
-          {"payload", verify::kPayloadNames[static_cast<std::size_t>(spec.payload)]}};
+          {"payload", payload_of(spec.payload)},
+          {"compress", spec.payload.compress},
+          {"header", spec.payload.header},
+          {"verify", inline_of(spec)}};
 }
 
 Json options_of(const engine::SpliceOptions& options) {
@@ -121,6 +156,23 @@ void add_what(const run::StreamsSpec& what, Json& out) {
                               {"workload", workload_of(stream.io)}});
   }
 }
+void add_what(const run::VerifySpec& what, Json& out) {
+  const run::IoSpec& io = what.io.streams.front().io;
+  out["engine"] = engine_of(io.engine);
+  Json check = Json::object();
+  if (what.of.empty()) {
+    check["only"] = only_of(what);
+    check["bs"] = block_sizes(io.workload.bs);
+    check["offset"] = amount(io.workload.offset);
+    check["size"] = amount(io.workload.size);
+    check["workers"] = io.workload.workers;
+    check["direct"] = io.workload.direct;
+  } else {
+    check["of"] = what.of;
+  }
+  add_distances(what.interval, io.check.distance, check);
+  out["verify"] = std::move(check);
+}
 void add_what(const run::WaitSpec& what, Json& out) {
   out["wait"] = format_duration(what.time);
 }
@@ -138,6 +190,12 @@ Json stages_of(const std::vector<run::StageSpec>& stages) {
   return list;
 }
 
+Json criteria_of(const plan::Criteria& criteria) {
+  Json out = {{"max_io_errors", criteria.max_io_errors}, {"max_mismatches", nullptr}};
+  if (criteria.max_mismatches) out["max_mismatches"] = *criteria.max_mismatches;
+  return out;
+}
+
 }  // namespace
 
 Json render_spec(const plan::JobSpec& spec) {
@@ -146,8 +204,9 @@ Json render_spec(const plan::JobSpec& spec) {
           {"stages", stages_of(spec.stages)},
           {"engine", engine_of(spec.engine)},
           {"error_policy", policy_of(spec.error_policy)},
-          {"criteria", {{"max_io_errors", spec.criteria.max_io_errors}}},
+          {"criteria", criteria_of(spec.criteria)},
           {"destructive", spec.destructive},
+          {"confirm", spec.confirm},
           {"allow_in_use", spec.allow_in_use},
           {"overwrite_signatures", spec.overwrite_signatures}};
 }

@@ -14,12 +14,21 @@ namespace spliced::api {
 
 namespace {
 
+// null, as it is shown, for one that is left to whether anything is checked.
+void read_criteria(JsonObjectReader& fields, plan::Criteria& out) {
+  fields.read("max_io_errors", out.max_io_errors);
+  const nlohmann::json* value = fields.find("max_mismatches");
+  if (value == nullptr || value->is_null()) return;
+  fields.read("max_mismatches", out.max_mismatches.emplace());
+}
+
 void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);
   fields.read("targets", spec.targets);
   read_stages(fields, spec, form);
-  fields.nested("criteria", [&](JsonObjectReader& inner) { inner.read("max_io_errors", spec.criteria.max_io_errors); });
+  fields.nested("criteria", [&](JsonObjectReader& inner) { read_criteria(inner, spec.criteria); });
   fields.read("destructive", spec.destructive);
+  fields.read("confirm", spec.confirm);
   fields.read("allow_in_use", spec.allow_in_use);
   fields.read("overwrite_signatures", spec.overwrite_signatures);
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "data_reader.h"
 #include "spliced/engine/kind.h"
 #include "workload_reader.h"
 
@@ -110,13 +111,14 @@ run::StreamsSpec read_one_workload(JsonObjectReader& fields, const engine::Optio
 std::string kind_of_stage(JsonObjectReader& fields) {
   std::string found;
   int count = 0;
-  for (const char* kind : {"workload", "streams", "wait", "repeat"}) {
+  for (const char* kind : {"workload", "streams", "verify", "wait", "repeat"}) {
     if (fields.find(kind) == nullptr) continue;
     ++count;
     found = kind;
   }
-  if (count == 0) fields.error("a stage needs a \"workload\", \"streams\", a \"wait\" or a \"repeat\"");
-  if (count > 1) fields.error("a stage is one of \"workload\", \"streams\", \"wait\" and \"repeat\", not several");
+  if (count == 0) fields.error("a stage needs a \"workload\", \"streams\", a \"verify\", a \"wait\" or a \"repeat\"");
+  if (count > 1)
+    fields.error("a stage is one of \"workload\", \"streams\", \"verify\", \"wait\" and \"repeat\", not several");
   return found;
 }
 
@@ -139,6 +141,10 @@ run::StageSpec read_stage(JsonObjectReader& fields, const Means& around, std::st
     fields.read_duration("wait", wait.time);
     out.what = wait;
     if (form.engine) fields.error("engine", "a stage that waits has no engine");
+  } else if (kind == "verify") {
+    auto& check = out.what.emplace<run::VerifySpec>();
+    check.io.streams.front().io.engine = means.engine;
+    read_verify_stage(fields, check);
   } else if (kind == "streams") {
     form.one_workload = false;
     out.what = read_streams(fields, means.engine);
@@ -177,12 +183,13 @@ void read_stages(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) 
     run::IoSpec& io = std::get<run::StreamsSpec>(stage.what).streams.front().io;
     io.engine = spec.engine;
     fields.nested("workload", [&](JsonObjectReader& inner) { read_workload(inner, io); });
-    return;
+    return plan::resolve_stages(spec);
   }
   if (fields.find("workload") != nullptr) {
     fields.error("workload", "a job has one \"workload\" or \"stages\", not both");
   }
   read_list(fields, {spec.engine, spec.error_policy}, "stage-", spec.stages, form.stages);
+  plan::resolve_stages(spec);
 }
 
 }  // namespace spliced::api

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "data_reader.h"
+
 namespace spliced::api {
 
 using nlohmann::json;
@@ -138,7 +140,16 @@ void read_workload(JsonObjectReader& fields, run::IoSpec& spec) {
   fields.read("fdatasync", w.fdatasync);
   fields.read("sync_file_range", w.sync_file_range);
   fields.read("end_fsync", w.end_fsync);
-  fields.read_name("payload", verify::kPayloadNames, spec.payload);
+  read_payload(fields, spec.payload);
+  read_inline(fields, spec);
+}
+
+void read_place(JsonObjectReader& fields, workload::WorkloadSpec& out) {
+  read_block_sizes(fields, out.bs);
+  read_amount(fields, "offset", out.offset);
+  read_amount(fields, "size", out.size);
+  fields.read("workers", out.workers);
+  fields.read("direct", out.direct);
 }
 
 }  // namespace spliced::api

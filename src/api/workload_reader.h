@@ -7,5 +7,7 @@ namespace spliced::api {
 
 // The members of a `workload`; what is not given stays as it is.
 void read_workload(JsonObjectReader& fields, run::IoSpec& spec);
+// Of what is read in order, however it came to be there: where, in which blocks, and by how many.
+void read_place(JsonObjectReader& fields, workload::WorkloadSpec& out);
 
 }  // namespace spliced::api

@@ -9,12 +9,13 @@ namespace spliced::cli {
 
 // Scripts build on them.
 enum ExitCode {
-  kPassed = 0,     // the job has the verdict PASS, or the command succeeded
-  kFailed = 1,     // the job has the verdict FAIL, and nothing else
-  kUsage = 2,      // wrong usage
-  kNoDaemon = 3,   // the daemon was not reached
-  kRefused = 4,    // refused, or invalid
-  kUndecided = 5,  // cancelled, interrupted, or without a verdict
+  kPassed = 0,        // the job has the verdict PASS, or the command succeeded
+  kFailed = 1,        // the job has the verdict FAIL, and nothing else
+  kUsage = 2,         // wrong usage
+  kNoDaemon = 3,      // the daemon was not reached
+  kRefused = 4,       // refused, or invalid
+  kUndecided = 5,     // cancelled, interrupted, or without a verdict
+  kInconclusive = 6,  // what was to be measured could not be
 };
 
 // What every command is given.

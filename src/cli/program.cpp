@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "block_command.h"
 #include "commands.h"
 #include "context_commands.h"
 #include "spliced/util/text.h"
@@ -18,7 +19,7 @@ namespace {
 
 constexpr const char* kFooter = R"(
 Exit status: 0 the job has the verdict PASS, or the command succeeded; 1 the job has the verdict FAIL; 2 wrong usage; 3 the
-daemon was not reached; 4 refused or invalid; 5 cancelled, interrupted or without a verdict.
+daemon was not reached; 4 refused or invalid; 5 cancelled, interrupted or without a verdict; 6 the verdict INCONCLUSIVE.
 
 Examples:
   splicectl run job.json            submit, show progress, wait; Ctrl-C cancels the job
@@ -31,7 +32,7 @@ struct Options {
   std::string context, name;
   bool json = false, verbose = false;
   unsigned progress = 30;
-  std::string file, id, state, device;
+  std::string file, id, state, device, offset, length = "4k";
   std::function<int(const Context&)> command;
   std::function<int()> local;  // of a command that needs no daemon
 };
@@ -78,6 +79,16 @@ void add_context_commands(CLI::App& app, Options& o) {
   named(add("delete", "Forget one", [](const Options& given) { return delete_context(given.name); }));
 }
 
+void add_block_command(CLI::App& app, Options& o) {
+  CLI::App* sub =
+      app.add_subcommand("block", "Tell what data on a device or in an image says of itself; asks no daemon");
+  sub->add_flag("--json", o.json, "Print JSON");
+  sub->add_option("DEVICE", o.device, "Device or file")->required();
+  sub->add_option("OFFSET", o.offset, "Where, such as 12288 or 3M")->required();
+  sub->add_option("--length", o.length, "How much of it, 16M at most (default 4k)")->type_name("SIZE");
+  sub->callback([&o] { o.local = [&o] { return block(o.device, o.offset, o.length, o.json); }; });
+}
+
 void add_commands(CLI::App& app, Options& o) {
   add_target(app, o);
   app.add_flag("--json", o.json, "Print the daemon's JSON");
@@ -120,6 +131,7 @@ void add_commands(CLI::App& app, Options& o) {
   })->add_option("NAME", o.device, "Only this one, by its kernel name, e.g. sdb");
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
+  add_block_command(app, o);
   add_context_commands(app, o);
   command(app, "version", "Print the versions of splicectl and of the daemon", o,
           [](const Context& c) { return version(c); });

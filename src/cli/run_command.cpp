@@ -92,6 +92,7 @@ class Watch {
 
 int verdict_code(const Json& job) {
   const std::string verdict = text_of(job, "verdict");
+  if (verdict == "INCONCLUSIVE") return kInconclusive;
   return verdict == "PASS" ? kPassed : verdict == "FAIL" ? kFailed : kUndecided;
 }
 

@@ -11,6 +11,7 @@
 
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
+#include "verify_text.h"
 
 namespace spliced::cli {
 namespace {
@@ -129,7 +130,9 @@ std::string stages_text(const Json& device, const Style& style) {
 
 std::string device_text(const Json& device, const Style& style) {
   std::string out = fmt::format("  {}: {}", text_of(device, "device"), outcome_text(device, style));
-  out += io_text(device.at("io"), "    ") + stages_text(device, style);
+  out += io_text(device.at("io"), "    ");
+  if (device.contains("verify")) out += verify_text(device.at("verify"), style, "    ");
+  out += stages_text(device, style);
   if (style.verbose && device.contains("engine")) out += engine_text(device.at("engine"));
   for (const Json& error : device.at("errors")) {
     out += fmt::format("    error ({}x): {}\n", error.at("count").get<std::uint64_t>(), text_of(error, "message"));

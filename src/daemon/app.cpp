@@ -65,6 +65,7 @@ App::App(Config config, util::Logger& log, InheritedSockets sockets)
       admission_(device::AllowList(config_.allow), device::HostPaths{}) {
   log_.set_level(config_.log_level);
   admission_.protect(own_files(config_));
+  admission_.set_unconfirmed_models(config_.unconfirmed_models);
 }
 
 App::~App() = default;
@@ -248,6 +249,7 @@ Status App::apply(const util::Result<Config>& next) {
   if (auto status = doors_.apply(*next); !status) return status;
   log_.set_level(next->log_level);
   admission_.set_allow_list(device::AllowList(next->allow));
+  admission_.set_unconfirmed_models(next->unconfirmed_models);
   const auto texts = [](const std::vector<http::Address>& addresses) {
     std::string out;
     for (const auto& address : addresses) out += address.text() + " ";

@@ -250,6 +250,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   }
   if (auto status = read_retention(merged, config); !status) return tl::unexpected(status.error());
   config.allow = merged.allow.value_or(std::vector<std::string>{});
+  config.unconfirmed_models = merged.unconfirmed_models.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
   config.token_file = merged.token_file.value_or("");
   config.read_group = merged.read_group.value_or("");

@@ -27,6 +27,7 @@ struct Config {
   std::size_t keep_jobs = 1000;  // that have ended
   unsigned keep_days = 0;        // after their end; 0: for ever
   std::vector<std::string> allow;
+  std::vector<std::string> unconfirmed_models;
   std::string read_group;  // "": none
   std::string token_file;  // "": no token
   TlsFiles tls, metrics_tls;
@@ -46,7 +47,7 @@ struct CommandLine {
   using Texts = std::optional<std::vector<std::string>>;
   using Number = std::optional<std::int64_t>;
   Text config_file;
-  Texts listen, allow, tls_client;
+  Texts listen, allow, unconfirmed_models, tls_client;
   Text metrics_listen, state_dir, read_group, token_file, bus, log_level;
   Number keep_jobs, keep_days;
   Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;

@@ -133,6 +133,9 @@ void BusAdapter::Session::register_manager() {
   manager_->registerSignal("JobStateChanged")
       .onInterface(kManager)
       .withParameters<std::string, std::string, std::string>("id", "state", "verdict");
+  manager_->registerSignal("Miscompare")
+      .onInterface(kManager)
+      .withParameters<std::string, std::string, std::uint64_t, std::string>("id", "device", "offset", "kind");
   manager_->finishRegistration();
 }
 
@@ -306,6 +309,12 @@ void BusAdapter::Session::show(const std::vector<job::Event>& news) {
     for (const auto& id : jobs_.running()) refresh(id, true);
   }
   for (const job::Event& event : news) {
+    if (event.kind == job::EventKind::miscompare) {
+      const job::DamageEvent& damage = event.damage;
+      manager_->emitSignal("Miscompare")
+          .onInterface(kManager)
+          .withArguments(event.job, damage.device, damage.offset, damage.kind);
+    }
     if (event.kind != job::EventKind::state) continue;
     manager_->emitSignal("JobStateChanged")
         .onInterface(kManager)

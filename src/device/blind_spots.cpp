@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "spliced/device/usage.h"
 
@@ -18,6 +20,12 @@ std::string sentence(const BlockNode& block) {
                      block.name, block.backing_path, block.name);
 }
 
+// Whether it may lose its server and find it again, which FUSE does not: what answers there has not lost it.
+bool may_come_back(const std::string& file_system) {
+  static constexpr std::array<std::string_view, 5> kKinds{"unknown", "nfs", "cifs", "smb", "9p"};
+  return std::any_of(kKinds.begin(), kKinds.end(), [&](auto kind) { return file_system.starts_with(kind); });
+}
+
 // Whether a loop device whose backing is only known by its path may write to `node`.
 bool may_write_to(const BlockNode& loop, const NodeId& node, const BlockTopology& host) {
   if (node.block) {
@@ -25,6 +33,8 @@ bool may_write_to(const BlockNode& loop, const NodeId& node, const BlockTopology
     const BlockNode* named = host.find(loop.backing_path.substr(5));
     return named == nullptr || named->number == node.device;
   }
+  // The path may be one of another time.
+  if (loop.backing_lost && !may_come_back(host.file_system_of(node.device))) return false;
   const auto place = host.place_of(loop.backing_path);
   // Some file systems give their files numbers that no mount has.
   return !place || place->device == node.device || host.file_system_of(node.device) == "unknown";

@@ -253,7 +253,7 @@ BlockTopology HostReader::read() const {
   read_swaps(paths_, view);
   add_layers(view, std::move(overlays), lookout_);
   add_nodes(view, lookout_);
-  loops_->fill(view.blocks, paths_.dev);
+  loops_->fill(view.blocks, paths_);
   return view;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <filesystem>
 
 #include "opening.h"
+#include "spliced/device/identity.h"
 #include "zoned.h"
 
 namespace spliced::device {
@@ -45,6 +47,20 @@ void check_zoned(const BlockNode& node, const BlockTopology& host, Refusals& ref
   }
 }
 
+// What would be lost is named by more than a path, which may be another disk's tomorrow.
+void check_confirmed(const Case& c, Refusals& refusals) {
+  const DeviceInfo& info = c.target.facts.info;
+  if (c.access.no_confirmation || is_confirmed(info, c.access.confirm)) return;
+  const auto& waived = c.unconfirmed_models;
+  const bool needs_none = std::any_of(waived.begin(), waived.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), info.model.c_str(), 0) == 0;
+  });
+  if (needs_none) return;
+  refusals.push_back(
+      {"has a serial or WWN of its own, and would be written: name it in /confirm (\"splicectl devices\" shows it)",
+       Reason::unconfirmed});
+}
+
 void check_device(const Case& c, Refusals& refusals) {
   const BlockNode* node = c.host.find(c.target.facts.id.device);
   if (node == nullptr) {
@@ -56,6 +72,7 @@ void check_device(const Case& c, Refusals& refusals) {
   if (!c.access.destructive) return;
   if (node->read_only) refusals.push_back({"is read-only", Reason::read_only});
   check_zoned(*node, c.host, refusals);
+  check_confirmed(c, refusals);
 }
 
 void check_file(const Case& c, Refusals& refusals) {

@@ -13,6 +13,7 @@ struct Case {
   const AllowList& allow;
   const std::vector<std::string>& own;  // files of the daemon itself
   const std::string& holder;            // the job that has claimed it, "" for none
+  const std::vector<std::string>& unconfirmed_models;
 };
 
 // Whether the target may be looked at any further; adds why not. What is not allowed is neither opened nor described.

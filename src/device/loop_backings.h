@@ -22,9 +22,11 @@ class LoopBackings {
 
   explicit LoopBackings(Lookout& lookout) : lookout_(lookout) {}
   // Fills in `backing` of those among `nodes` that have a file, as far as it can be told.
-  void fill(std::vector<BlockNode>& nodes, const std::string& dev);
+  void fill(std::vector<BlockNode>& nodes, const HostPaths& host);
 
  private:
+  void ask(const std::vector<BlockNode*>& nodes, const std::string& dev, util::Nanos until);
+  [[nodiscard]] static bool has_changed(BlockNode& node, const std::string& sys);
   // An attachment: the same as long as sequence number and path are.
   struct Known {
     std::uint64_t sequence = 0;

@@ -3,23 +3,14 @@
 
 #include <utility>
 
+#include "spliced/device/identity.h"
+
 namespace spliced::device {
-namespace {
-
-// Bridges that know no number of their disk tell one of zeros, or of ones: all of them the same.
-bool tells_apart(const std::string& wwn) {
-  const auto dot = wwn.find('.');
-  const std::string number = wwn.substr(dot == wwn.npos ? 0 : dot + 1);
-  const std::string digits = number.starts_with("0x") ? number.substr(2) : number;
-  return digits.find_first_not_of("0- ") != digits.npos && digits.find_first_not_of("fF- ") != digits.npos;
-}
-
-}  // namespace
 
 SameDisk::SameDisk(const BlockTopology& host) {
   std::map<std::string, dev_t> disks;
   for (const auto& node : host.blocks) {
-    if (node.is_partition() || !tells_apart(node.info.wwn)) continue;
+    if (node.is_partition() || !is_telling(node.info.wwn)) continue;
     const auto [known, fresh] = disks.emplace(node.info.wwn, node.number);
     if (!fresh) first_[node.number] = known->second;
   }

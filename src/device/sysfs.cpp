@@ -71,6 +71,7 @@ DeviceInfo read_info(const std::string& disk, const std::string& name) {
   info.wwn = read_line(disk + "/wwid");
   if (info.wwn.empty()) info.wwn = read_line(disk + "/device/wwid");
   info.model = read_line(disk + "/device/model");
+  info.vendor = read_line(disk + "/device/vendor");
   info.serial = read_line(disk + "/device/serial");
   if (info.serial.empty()) info.serial = read_line(disk + "/serial");
   if (info.serial.empty()) info.serial = read_serial_page(disk + "/device/vpd_pg80");

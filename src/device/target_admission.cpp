@@ -74,6 +74,16 @@ void TargetAdmission::set_allow_list(AllowList allow) {
   allow_ = std::move(allow);
 }
 
+void TargetAdmission::set_unconfirmed_models(std::vector<std::string> models) {
+  const std::lock_guard lock(mutex_);
+  unconfirmed_models_ = std::move(models);
+}
+
+std::vector<std::string> TargetAdmission::unconfirmed_models() const {
+  const std::lock_guard lock(mutex_);
+  return unconfirmed_models_;
+}
+
 bool TargetAdmission::allows(std::string_view path) const {
   const std::lock_guard lock(mutex_);
   return allow_.allows(path);
@@ -115,9 +125,10 @@ Inspection TargetAdmission::inspect_at(CreatedFile& place, const std::string& jo
     const std::lock_guard lock(mutex_);
     allow = allow_;
   }
+  const std::vector<std::string> models = unconfirmed_models();
   place = std::move(target->place);
   const std::string holder = target->facts.exists ? claims_.holder_of(target->facts.stack) : std::string();
-  const Case c{*target, access, host, machine_, allow, protected_, holder};
+  const Case c{*target, access, host, machine_, allow, protected_, holder, models};
   if (!check_permitted(c, refusals)) return {target->facts, std::move(refusals)};
   if (!holder.empty() && holder == job) return {target->facts, {named_twice()}};
   check(c, refusals);
@@ -192,7 +203,8 @@ util::Status TargetAdmission::confirm(OpenTarget& target, const Access& access, 
   if (target.fd && ::fstat(target.fd.get(), &st) == 0) again->links = st.st_nlink;  // of what will be written
   const std::uint64_t before = bytes_read_by_kernel(target.facts, machine_.paths);
   AllowList allow;
-  check_again({*again, access, host, machine_, allow, protected_, ""}, refusals);
+  const std::vector<std::string> models = unconfirmed_models();
+  check_again({*again, access, host, machine_, allow, protected_, "", models}, refusals);
   target.safety_read_bytes += bytes_read_by_kernel(target.facts, machine_.paths) - before;
   if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));
   // What the checks left in the page cache would be looked for there by every direct write, a tenth of a small one.

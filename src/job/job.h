@@ -14,6 +14,7 @@
 #include "run/device_run.h"
 #include "run/pause_gate.h"
 #include "spliced/access/principal.h"
+#include "spliced/job/event.h"
 #include "spliced/job/service.h"
 
 namespace spliced::job {
@@ -29,6 +30,8 @@ struct Change {
   std::optional<JobView> record;  // the job as it is to be recorded; none of what a restart makes nothing of
   std::string log_line;
   std::shared_ptr<Job> ended;  // when that is its end
+  EventKind kind = EventKind::state;
+  DamageEvent damage = {};  // of a miscompare
 };
 
 // Whether somebody may submit such a job, or stop and forget this one. Error: forbidden.
@@ -48,6 +51,7 @@ class Job : public std::enable_shared_from_this<Job> {
   Job(Listing listing, util::Clock& clock);
 
   [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& run_id() const { return run_id_; }
   [[nodiscard]] const std::string& created_by() const { return created_by_; }
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
   [[nodiscard]] const std::shared_ptr<run::PauseGate>& gate() const { return gate_; }

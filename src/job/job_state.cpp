@@ -33,9 +33,11 @@ std::string reason_of(const std::vector<DeviceEnd>& devices, Verdict wanted) {
   const auto is = [&](const DeviceEnd& device) { return device.verdict == wanted; };
   const auto first = std::find_if(devices.begin(), devices.end(), is);
   if (devices.size() == 1) return first->reason;
-  return fmt::format("{} of {} devices have {}; {}: {}", std::count_if(devices.begin(), devices.end(), is),
-                     devices.size(), wanted == Verdict::fail ? "the verdict FAIL" : "no verdict", first->name,
-                     first->reason);
+  return fmt::format(
+      "{} of {} devices have {}; {}: {}", std::count_if(devices.begin(), devices.end(), is), devices.size(),
+      wanted == Verdict::none ? "no verdict"
+                              : fmt::format("the verdict {}", kVerdictNames[static_cast<std::size_t>(wanted)]),
+      first->name, first->reason);
 }
 
 }  // namespace

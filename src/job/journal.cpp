@@ -180,7 +180,8 @@ void Journal::run(const std::stop_token& stop) {
 // An event is stored with what it tells of; one of which nothing is recorded waits for the next record of its job.
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
   for (Change& change : changes) {
-    const Event event = events_.make(EventKind::state, change.job, change.state, change.verdict, change.reason);
+    Event event = events_.make(change.kind, change.job, change.state, change.verdict, change.reason);
+    event.damage = std::move(change.damage);
     {
       const std::lock_guard lock(mutex_);
       unstored_[change.job].push_back(EventLog::row_of(event));
@@ -191,10 +192,12 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
       put(record_of(*change.record));
     }
     change.record.reset();  // it holds on to the job's workers
-    setup_.log.log(util::LogLevel::notice, change.log_line,
-                   {{util::kMessageIdKey, std::string(util::message::kJobState)},
-                    {"JOB_ID", change.job},
-                    {"STATE", std::string(state_name(change.state))}});
+    if (!change.log_line.empty()) {
+      setup_.log.log(util::LogLevel::notice, change.log_line,
+                     {{util::kMessageIdKey, std::string(util::message::kJobState)},
+                      {"JOB_ID", change.job},
+                      {"STATE", std::string(state_name(change.state))}});
+    }
     events_.publish(event);
   }
   for (const auto& id : forgotten) {

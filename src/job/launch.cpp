@@ -9,6 +9,7 @@
 
 #include "plan/plan.h"
 #include "service_impl.h"
+#include "spliced/util/hex.h"
 
 namespace spliced::job {
 
@@ -21,7 +22,7 @@ namespace {
 
 constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
 
-using Id = std::array<unsigned char, 16>;
+using Id = std::array<std::byte, 16>;
 
 Id random_bytes() {
   Id b{};
@@ -30,26 +31,17 @@ Id random_bytes() {
   return b;
 }
 
-std::string text_of(const Id& id) {
-  std::string out;
-  for (std::size_t i = 0; i < id.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
-    out += fmt::format("{:02x}", id[i]);
-  }
-  return out;
-}
-
 // Never the job's id: a repeat of the same job is another run.
 std::string new_run_id() {
-  return text_of(random_bytes());
+  return util::format_uuid(random_bytes());
 }
 
 // RFC 9562 version 4.
 std::string new_id() {
   Id b = random_bytes();
-  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
-  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
-  return text_of(b);
+  b[6] = (b[6] & std::byte{0x0f}) | std::byte{0x40};
+  b[8] = (b[8] & std::byte{0x3f}) | std::byte{0x80};
+  return util::format_uuid(b);
 }
 
 void give_grants(const plan::Reservation& reservation, run::DevicePlan& device) {
@@ -84,7 +76,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
     auto planned = plan::make_plan(setup_.admission, spec, job->id());
     if (!planned) return tl::unexpected(planned.error());
     for (run::DevicePlan& device : planned->devices) give_grants(*reservation, device);
-    auto runs = create_runs(*job, std::move(*planned), barrier);
+    auto runs = create_runs(job, std::move(*planned), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->set_runs(std::move(*runs), *reservation);
     return launch(job, *barrier);
@@ -110,7 +102,23 @@ void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, co
   quota_.give_back(reservation);
 }
 
-Result<Job::Runs> JobService::Impl::create_runs(const Job& job, plan::JobPlan plan,
+namespace {
+
+// What was found first of its kind, with the job as it is by now.
+Change change_of(const Job& job, const std::string& device, const run::Miscompare& one) {
+  Change out;
+  out.job = job.id();
+  out.state = job.state();
+  out.kind = EventKind::miscompare;
+  out.damage = {device, one.damage.offset, std::string(verify::kKindNames[static_cast<std::size_t>(one.damage.kind)])};
+  out.reason = fmt::format("{}: {} data at offset {}", device, out.damage.kind, out.damage.offset);
+  if (!is_final(out.state)) out.record = job.view();
+  return out;
+}
+
+}  // namespace
+
+Result<Job::Runs> JobService::Impl::create_runs(const JobPtr& job, plan::JobPlan plan,
                                                 const std::shared_ptr<run::StartBarrier>& barrier) {
   std::vector<std::string> names;
   for (const auto& device : plan.devices) names.push_back(device.target.facts.name);
@@ -121,9 +129,12 @@ Result<Job::Runs> JobService::Impl::create_runs(const Job& job, plan::JobPlan pl
   Job::Runs runs;
   for (auto& device : plan.devices) {
     auto run = run::DeviceRun::create(
-        environment_, {job.id(), plan.spec.name}, plan.stages, std::move(device), barrier, job.gate(),
+        environment_, {job->id(), plan.spec.name, job->run_id()}, plan.stages, std::move(device), barrier, job->gate(),
         {[this] { supervisor_.wake(); },
-         [this, id = job.id(), index = runs.size()](run::Checkpoint at) { journal_.note(id, index, std::move(at)); }});
+         [this, id = job->id(), index = runs.size()](run::Checkpoint at) { journal_.note(id, index, std::move(at)); },
+         [this, whose = std::weak_ptr(job), name = names.at(runs.size())](const run::Miscompare& one) {
+           if (const auto there = whose.lock()) journal_.note(change_of(*there, name, one));
+         }});
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }

@@ -32,7 +32,7 @@ JobService::Impl::Impl(ServiceSetup setup)
     : setup_(std::move(setup)),
       events_(setup_.store),
       pauses_(setup_.clock.now(), setup_.limits.overdue),
-      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_, setup_.flush},
+      environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_, setup_.flush, &host_untrusted_},
       watch_(setup_.admission, registry_),
       quota_(setup_.limits),
       recent_(table_, setup_.limits.recent_bytes),

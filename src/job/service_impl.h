@@ -47,7 +47,7 @@ class JobService::Impl {
  private:
   util::Result<plan::Reservation> reserve(const JobSpec& spec);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation);
-  util::Result<Job::Runs> create_runs(const Job& job, plan::JobPlan plan,
+  util::Result<Job::Runs> create_runs(const JobPtr& job, plan::JobPlan plan,
                                       const std::shared_ptr<run::StartBarrier>& barrier);
   util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
   [[nodiscard]] util::Result<JobPtr> find(const std::string& id) const;
@@ -60,6 +60,7 @@ class JobService::Impl {
 
   run::TuningMemory tuning_;
   run::PauseWatch pauses_;
+  std::atomic<bool> host_untrusted_{false};
   const run::Environment environment_;
   totals::DeviceTotalsRegistry registry_;
   mutable totals::TargetWatch watch_;

@@ -148,7 +148,7 @@ bool Supervisor::wait_until_none_lingers(Nanos limit) {
   return came_back_.wait_for(lock, std::chrono::nanoseconds(limit), [this] { return lingering_.empty(); });
 }
 
-std::array<std::array<std::uint64_t, 3>, kStates> Supervisor::finished() const {
+EndCounts Supervisor::finished() const {
   const std::lock_guard lock(mutex_);
   return finished_;
 }

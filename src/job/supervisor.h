@@ -45,7 +45,7 @@ class Supervisor {
   // Of the jobs that have ended, those beyond the limit; and those that are too old.
   void forget_oldest(bool also_by_age);
   // Jobs that ended since the start, by state and verdict.
-  [[nodiscard]] std::array<std::array<std::uint64_t, 3>, kStates> finished() const;
+  [[nodiscard]] EndCounts finished() const;
   void stop();  // the thread is gone then; wake() may still be called
   [[nodiscard]] Job::Runs take_lingering();
 
@@ -64,7 +64,7 @@ class Supervisor {
   mutable std::mutex mutex_;  // guards these three
   std::condition_variable came_back_;
   Job::Runs lingering_;  // stalled runs of ended jobs, until their workers come back
-  std::array<std::array<std::uint64_t, 3>, kStates> finished_{};
+  EndCounts finished_{};
   std::atomic<util::Nanos> last_tick_;
   util::Nanos last_sweep_ = 0;  // the thread's own
   std::jthread thread_;         // last: it stops before anything that it uses

@@ -142,6 +142,41 @@ void collect_checkpoints(const Telemetry& telemetry, Families& out) {
   age.finish(out);
 }
 
+// Of a device whose data was ever to be checked.
+void collect_verification(const Telemetry& telemetry, Families& out) {
+  auto bytes =
+      Family::counter("spliced_verify_bytes_total", "Bytes that were read and compared with what was written.");
+  auto mismatches = Family::counter("spliced_verify_mismatches_total",
+                                    "Intervals that did not hold what was written, by what they held.");
+  auto suspect = Family::counter("spliced_verify_cache_suspect_bytes_total",
+                                 "Bytes compared so soon after they were written that a cache may have answered.");
+  auto faults = Family::counter("spliced_verify_host_faults_total",
+                                "Data that this host itself made wrong, or took for wrong, by where.");
+  auto ranges = Family::gauge("spliced_verify_indeterminate_ranges",
+                              "Places of the running job of which nobody knows what they hold.");
+  for (const DeviceTelemetry& device : telemetry.devices) {
+    const run::VerifyTotals& verify = device.totals.verify;
+    if (!verify.asked_for && verify.host_fault_count() == 0) continue;
+    const Labels labels{{"device", device.facts.name}};
+    bytes.add(labels, static_cast<double>(verify.bytes));
+    suspect.add(labels, static_cast<double>(verify.cache_suspect_bytes));
+    for (std::size_t i = 0; i < verify.mismatches.size(); ++i) {
+      mismatches.add({{"device", device.facts.name}, {"kind", std::string(verify::kKindNames[i])}},
+                     static_cast<double>(verify.mismatches[i]));
+    }
+    for (std::size_t i = 0; i < verify.host_faults.size(); ++i) {
+      faults.add({{"device", device.facts.name}, {"fault", std::string(run::kHostFaultNames[i])}},
+                 static_cast<double>(verify.host_faults[i]));
+    }
+    if (is_there(device)) ranges.add(labels, static_cast<double>(device.indeterminate_ranges));
+  }
+  bytes.finish(out);
+  mismatches.finish(out);
+  suspect.finish(out);
+  faults.finish(out);
+  ranges.finish(out);
+}
+
 void collect_moment(const Telemetry& telemetry, Families& out) {
   auto inflight = Family::gauge("spliced_io_inflight", "Operations that are in the kernel at this moment.");
   auto oldest = Family::gauge("spliced_io_oldest_inflight_seconds", "Age of the oldest operation in the kernel.");
@@ -247,6 +282,7 @@ void collect_devices(const Telemetry& telemetry, Families& out) {
   collect_io(telemetry, out);
   collect_cpu(telemetry, out);
   collect_checkpoints(telemetry, out);
+  collect_verification(telemetry, out);
   collect_moment(telemetry, out);
   collect_engines(telemetry, out);
   collect_jobs(telemetry, out);

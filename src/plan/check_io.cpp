@@ -28,6 +28,8 @@ class IoCheck : private FieldCheck {
     times();
     distribution();
     syncs();
+    data();
+    if (run::checks_reads(spec_) || spec_.check.writes) verification();
     return take();
   }
 
@@ -48,7 +50,7 @@ class IoCheck : private FieldCheck {
   void blocks() {
     const WorkloadSpec& w = spec_.workload;
     for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
-      if (workload::does(w.rw, op)) block(op, w.bs.of(op), op == util::Op::trim ? kMaxTrim : kMaxBlock);
+      if (workload::does(w, op)) block(op, w.bs.of(op), op == util::Op::trim ? kMaxTrim : kMaxBlock);
     }
     require(
         !workload::mixes_sizes(w) || workload::is_random(w.rw), "workload/bs",
@@ -115,12 +117,59 @@ class IoCheck : private FieldCheck {
     }
   }
 
+  void data() {
+    const verify::Payload& payload = spec_.payload;
+    require(payload.compress <= 100, "workload/compress",
+            fmt::format("{} is not a percentage (0 to 100)", payload.compress));
+    require(payload.compress == 0 || payload.kind == verify::PayloadKind::random, "workload/compress",
+            "only the payload \"random\" has a part that compresses");
+    require(payload.kind != verify::PayloadKind::pattern || payload.pattern.size() <= verify::kLargestPattern,
+            "workload/payload",
+            fmt::format("a pattern of {} bytes; at most {}", payload.pattern.size(), verify::kLargestPattern));
+    // Else it is that of a stage that checks, and is told there.
+    if (run::checks_reads(spec_)) add(util::under("workload/verify", check_interval(payload.interval, spec_.workload)));
+  }
+
+  // Which data is right must follow from the order alone, and come from the device.
+  void verification() {
+    const WorkloadSpec& w = spec_.workload;
+    require(w.distribution.kind == Distribution::Kind::uniform, "workload/random_distribution",
+            "with verification each block comes once in a round: the distribution is uniform");
+    require(!workload::mixes_sizes(w), "workload/bs", "with verification, reads and writes have blocks of one size");
+    require(!workload::is_trim(w.rw), "workload/verify",
+            "what is trimmed need not hold anything: it cannot be checked");
+    require(w.offset.relative || w.offset.bytes % verify::kSector == 0, "workload/offset",
+            fmt::format("{} is no multiple of {} bytes, as verification needs it", w.offset.bytes, verify::kSector));
+    require(w.size.relative || w.size.bytes % verify::kSector == 0, "workload/size",
+            fmt::format("{} is no multiple of {} bytes, as verification needs it", w.size.bytes, verify::kSector));
+    const auto* splice = std::get_if<engine::SpliceOptions>(&spec_.engine);
+    require(splice == nullptr || !splice->gift, "engine/gift",
+            "pages that are given away cannot be looked at again, as verification does; leave it out");
+    require(splice == nullptr || splice->read_path != engine::ReadPath::discard, "engine/read_path",
+            "\"discard\" reads nothing into memory that could be checked; leave it to \"auto\"");
+  }
+
   const run::IoSpec& spec_;
   const run::StreamTimes times_;
   const std::size_t devices_;
 };
 
 }  // namespace
+
+std::vector<util::FieldError> check_interval(std::uint64_t interval, const WorkloadSpec& w) {
+  std::vector<util::FieldError> out;
+  const auto wrong = [&](std::string detail) { out.push_back({"interval", std::move(detail)}); };
+  if (interval == 0) return out;
+  if ((interval & (interval - 1)) != 0 || interval < verify::kSmallestInterval || interval > verify::kLargestInterval) {
+    wrong(fmt::format("{} is no power of two from {} to {}", interval, verify::kSmallestInterval,
+                      verify::kLargestInterval));
+  } else if (w.bs.write % interval != 0 || (!w.offset.relative && w.offset.bytes % interval != 0)) {
+    wrong(
+        fmt::format("{} bytes do not divide the block of {} bytes and the offset; give a smaller power of two, or none",
+                    interval, w.bs.write));
+  }
+  return out;
+}
 
 std::vector<util::FieldError> check_io(const run::IoSpec& spec, const run::StreamTimes& times, std::size_t devices) {
   return IoCheck(spec, times, devices).run();

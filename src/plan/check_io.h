@@ -11,5 +11,8 @@ namespace spliced::plan {
 // it is done; `devices`: how many it is done on.
 [[nodiscard]] std::vector<util::FieldError> check_io(const run::IoSpec& spec, const run::StreamTimes& times,
                                                      std::size_t devices);
+// What is wrong with an interval between headers, 0 for the default, by its field "interval".
+[[nodiscard]] std::vector<util::FieldError> check_interval(std::uint64_t interval,
+                                                           const workload::WorkloadSpec& workload);
 
 }  // namespace spliced::plan

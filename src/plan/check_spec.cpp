@@ -8,6 +8,7 @@
 
 #include "check_io.h"
 #include "field_check.h"
+#include "resolve.h"
 #include "spliced/plan/spec.h"
 #include "spliced/util/text.h"
 
@@ -22,6 +23,8 @@ class Check : private FieldCheck {
     names();
     stages();
     intent();
+    require(!spec_.criteria.max_mismatches || verifies(spec_), "criteria/max_mismatches",
+            "no stage checks what it reads; give one a \"verify\"");
     return take();
   }
 
@@ -80,11 +83,55 @@ class Check : private FieldCheck {
     require(stage.name.empty() || stages_seen_.insert(stage.name).second, way + "/name",
             fmt::format("another stage is called \"{}\"", stage.name));
     if (const auto* io = std::get_if<run::StreamsSpec>(&stage.what)) streams(*io, way);
+    if (const auto* check = std::get_if<run::VerifySpec>(&stage.what)) verification(*check, way);
     if (const auto* again = std::get_if<run::RepeatSpec>(&stage.what)) {
       require(again->times > 0, way + "/repeat/times", "0 times would do nothing; give 1 or more");
       list(again->stages, way + "/repeat/stages");
     }
+    before_.add(stage);
     require(stage.error_policy.stall_timeout > 0, way + "/error_policy/stall_timeout", "the timeout must be above 0");
+  }
+
+  void verification(const run::VerifySpec& stage, const std::string& way) {
+    const run::IoSpec& io = stage.io.streams.front().io;
+    const std::string at = way + "/verify";
+    if (stage.of.empty()) {
+      const bool says = io.check.run.has_value();
+      require(io.check.reads != run::CheckSpec::What::found || says != stage.adopt, at + "/only",
+              "give the run_id of the data, or \"adopt\": true to go by what is found");
+    } else {
+      const auto written = before_.find(stage.of);
+      const char* field = "/of";
+      require(written.stage != nullptr, at + field,
+              fmt::format("no stage before this one is called \"{}\"; name one that writes", stage.of));
+      require(written.stage == nullptr || written.io != nullptr, at + field,
+              fmt::format("\"{}\" is not a stage of one workload; name one that is", stage.of));
+      require(written.io == nullptr || workload::writes(written.io->workload.rw), at + field,
+              fmt::format("\"{}\" writes nothing that could be checked", stage.of));
+      if (written.io == nullptr) return;
+      interval(stage, *written.io, at + "/interval");
+    }
+    std::vector<util::FieldError> errors =
+        check_io(io, run::times_of(stage.io, stage.io.streams.front()), spec_.targets.size());
+    // What the other stage is to blame for is told there.
+    std::erase_if(errors, [&](auto& one) { return !stage.of.empty() && !one.pointer.starts_with("engine"); });
+    for (auto& error : errors) {
+      if (error.pointer.starts_with("workload/")) error.pointer.replace(0, 8, "verify");
+    }
+    add(util::under(way, std::move(errors)));
+    if (stage.of.empty()) direct(io.workload.direct, at + "/direct");
+  }
+
+  // Which one writes has, as its first check says, or itself.
+  void interval(const run::VerifySpec& stage, const run::IoSpec& writer, const std::string& field) {
+    if (stage.interval == 0) return;
+    if (stage.interval == writer.payload.interval) {
+      for (auto& error : check_interval(stage.interval, writer.workload)) require(false, field, error.detail);
+    } else {
+      require(false, field,
+              fmt::format("{} here, but what \"{}\" writes has intervals of {} already", stage.interval, stage.of,
+                          writer.payload.interval));
+    }
   }
 
   void streams(const run::StreamsSpec& stage, const std::string& way) {
@@ -133,6 +180,7 @@ class Check : private FieldCheck {
   }
 
   static constexpr std::size_t kTooMany = 1'000'000;
+  StagesBefore<const run::StageSpec> before_;
   std::set<std::string> stages_seen_;
   std::optional<bool> direct_;
   const JobSpec& spec_;

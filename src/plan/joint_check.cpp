@@ -35,6 +35,44 @@ std::optional<device::Refusal> JointCheck::add(device::TargetFacts& facts) {
   return std::nullopt;
 }
 
+namespace {
+
+bool overlap(const workload::BlockRange& a, const workload::BlockRange& b) {
+  return a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}
+
+// What can be told of data only when ranges are known.
+void check_data(const Leaf& leaf, const run::StagePlan& plan, std::vector<FieldError>& errors) {
+  const auto streams = run::streams_of(leaf.stage);
+  const bool of_streams = std::holds_alternative<run::StreamsSpec>(leaf.stage.what);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const run::IoSpec& io = streams[i].io;
+    const workload::BlockRange& range = plan.streams[i].range;
+    if (!run::checks_reads(io) && !io.check.writes) continue;
+    const std::string way = of_streams ? fmt::format("{}/streams/{}/workload", leaf.field, i) : leaf.field + "/verify";
+    if (range.size % verify::kSector != 0) {
+      errors.push_back(
+          {way + "/size",
+           fmt::format("{} bytes are no multiple of {}, as verification needs it", range.size, verify::kSector),
+           Reason::not_aligned});
+    }
+    if (io.payload.interval != 0 && range.offset % io.payload.interval != 0) {
+      errors.push_back({way + "/offset",
+                        fmt::format("{} is no multiple of the interval of {} bytes", range.offset, io.payload.interval),
+                        Reason::not_aligned});
+    }
+    for (std::size_t k = 0; k < streams.size(); ++k) {
+      if (k == i || !workload::destroys(streams[k].io.workload.rw) || !overlap(range, plan.streams[k].range)) continue;
+      errors.push_back({way + "/verify",
+                        fmt::format("the stream \"{}\" writes to the same range at the same time: what it holds then, "
+                                    "nobody knows",
+                                    streams[k].name)});
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& facts,
                                                   std::vector<FieldError>& errors) const {
   std::vector<run::StagePlan> out(leaves_.size());
@@ -46,10 +84,13 @@ std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& fac
     }
     for (const auto& stream : run::streams_of(leaf.stage)) {
       std::vector<FieldError> wrong;
-      const std::string way = fmt::format("{}/streams/{}/workload", leaf.field, out[i].streams.size());
+      const bool of_streams = std::holds_alternative<run::StreamsSpec>(leaf.stage.what);
+      const std::string way = of_streams ? fmt::format("{}/streams/{}/workload", leaf.field, out[i].streams.size())
+                                         : leaf.field + "/verify";
       out[i].streams.push_back({resolve_range(stream.io.workload, facts, wrong), {}});
       for (auto& error : util::under(way, std::move(wrong))) errors.push_back(std::move(error));
     }
+    check_data(leaf, out[i], errors);
   }
   return out;
 }

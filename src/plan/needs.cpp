@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "run/tuning.h"
-#include "spliced/verify/payload.h"
+#include "spliced/verify/write_buffers.h"
 
 namespace spliced::plan {
 namespace {
@@ -41,8 +41,8 @@ std::uint64_t buffer_bytes(const run::IoSpec& spec, std::size_t devices, const r
   for (const engine::Direction direction : run::directions_of(spec)) {
     const std::size_t batch = run::largest_batch(run::settings_to_try(spec, direction, grant));
     each += direction == engine::Direction::read
-                ? util::PageBuffer::footprint(run::read_buffer_bytes(spec))
-                : verify::PayloadSource::footprint(w.bs.write, batch, grant.payload_pages);
+                ? util::PageBuffer::footprint(run::read_buffer_bytes(spec) * run::read_buffers(spec, batch))
+                : verify::WriteBuffers::footprint(w.bs.write, batch, grant.payload_pages);
   }
   return devices * std::min(w.workers, kMaxWorkers) * each;
 }

@@ -26,6 +26,7 @@ device::Access access_for(const JobSpec& spec) {
   access.destructive = destroys(spec);
   access.allow_in_use = spec.allow_in_use;
   access.overwrite_signatures = spec.overwrite_signatures;
+  access.confirm = spec.confirm;
   for (const Leaf& leaf : leaves_of(spec)) {
     for (const auto& stream : run::streams_of(leaf.stage)) {
       const workload::WorkloadSpec& w = stream.io.workload;
@@ -129,6 +130,7 @@ class Planner {
       return refuse(i, device::refusal_error(spec_.targets[i], {*refusal}));
     }
     run::DevicePlan& device = devices_[i].emplace();
+    device.number = i;
     device.stages = together_.stages_on(held->facts, errors_);
     device.target = std::move(*held);
   }

@@ -19,6 +19,8 @@ using workload::WorkloadSpec;
 
 namespace {
 
+constexpr std::uint64_t kSector = 512;
+
 __extension__ using Wide = unsigned __int128;
 
 // In billionths of a percent, with which decimal fractions add up without an error: a share that begins where another
@@ -39,20 +41,23 @@ std::uint64_t end_of_share(const WorkloadSpec& spec, std::uint64_t offset, std::
 }
 
 // What to do about a target whose end cannot be reached with direct I/O. `left`: bytes from the start of the range on.
-std::string tail_refusal(const device::TargetFacts& facts, std::uint64_t left) {
-  const std::uint64_t reached = left / facts.alignment * facts.alignment;
-  const std::string how = reached == 0 ? "" : fmt::format("a size of {} to leave them out, or ", reached);
+std::string tail_refusal(const WorkloadSpec& spec, const device::TargetFacts& facts, std::uint64_t unit,
+                         std::uint64_t left) {
+  const std::uint64_t reached = left / unit * unit;
+  std::string how = reached == 0 ? "" : fmt::format("a size of {} to leave them out", reached);
+  if (!spec.whole_sectors) how += reached == 0 ? "\"direct\": false" : ", or \"direct\": false";
   return fmt::format(
-      "100% of {} is not aligned: direct I/O needs multiples of {} bytes, and the last {} of its {} bytes would be "
-      "left "
-      "out without a word; give {}\"direct\": false",
-      facts.path, facts.alignment, left - reached, facts.size, how);
+      "100% of {} is not aligned: {} needs multiples of {} bytes, and the last {} of its {} bytes would be left out "
+      "without a word{}{}",
+      facts.path, spec.direct ? "direct I/O" : "verification", unit, left - reached, facts.size,
+      how.empty() ? "" : "; give ", how);
 }
 
 }  // namespace
 
 BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& facts, std::vector<FieldError>& errors) {
-  const std::uint64_t unit = facts.alignment;
+  const bool aligned_ends = spec.direct || spec.whole_sectors;
+  const std::uint64_t unit = spec.whole_sectors && !spec.direct ? kSector : facts.alignment;
   BlockRange range;
   range.block = workload::smallest_block(spec);
   range.offset = spec.offset.relative ? share_of(billionths(spec.offset), facts.size) / unit * unit : spec.offset.bytes;
@@ -63,7 +68,7 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
     const std::uint64_t end = end_of_share(spec, range.offset, facts.size, unit);
     to_the_end = end == facts.size;
     range.size = end > range.offset ? end - range.offset : 0;
-    if (spec.direct) range.size = range.size / unit * unit;
+    if (aligned_ends) range.size = range.size / unit * unit;
   }
   const auto wrong = [&](const char* pointer, std::string detail, Reason reason = Reason::out_of_range) {
     errors.push_back({pointer, std::move(detail), reason});
@@ -74,22 +79,22 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   } else if (range.size > left) {
     wrong("size", fmt::format("{} bytes from offset {} go past the end of {}, which has {} bytes", range.size,
                               range.offset, facts.path, facts.size));
-  } else if (spec.direct && to_the_end && facts.size % unit != 0) {
-    wrong("size", tail_refusal(facts, left), Reason::not_aligned);
+  } else if (aligned_ends && to_the_end && facts.size % unit != 0) {
+    wrong("size", tail_refusal(spec, facts, unit, left), Reason::not_aligned);
   } else if (range.size == 0) {
     wrong("size", fmt::format("the share of {} is smaller than one sector of {} bytes", facts.path, unit));
   }
-  if (!spec.direct) return range;
+  if (!aligned_ends) return range;
   std::vector<std::pair<const char*, std::uint64_t>> aligned{{"offset", range.offset}, {"size", range.size}};
   for (const util::Op op : {util::Op::trim, util::Op::write, util::Op::read}) {
     const std::uint64_t bs = spec.bs.of(op);
-    if (workload::does(spec.rw, op) && aligned.front() != std::pair("bs", bs))
-      aligned.emplace(aligned.begin(), "bs", bs);
+    if (workload::does(spec, op) && aligned.front() != std::pair("bs", bs)) aligned.emplace(aligned.begin(), "bs", bs);
   }
   for (const auto& [pointer, value] : aligned) {
     if (value % unit == 0) continue;
     wrong(pointer,
-          fmt::format("{} is not aligned: with direct I/O, {} needs a multiple of {} bytes{}", value, facts.path, unit,
+          fmt::format("{} is not aligned: with {}, {} needs a multiple of {} bytes{}", value,
+                      spec.direct ? "direct I/O" : "verification", facts.path, unit,
                       facts.alignment_reason.empty() ? "" : fmt::format(" ({})", facts.alignment_reason)),
           Reason::not_aligned);
   }
@@ -106,7 +111,7 @@ std::optional<double> by_rates(const WorkloadSpec& w, const BlockRange& range) {
   const workload::Pacer pacer(w, range, 0);
   util::Nanos due = 0;
   for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
-    if (workload::does(w.rw, op)) due = std::max(due, pacer.due(blocks, op));
+    if (workload::does(w, op)) due = std::max(due, pacer.due(blocks, op));
   }
   return static_cast<double>(due) / 1e9;
 }
@@ -137,6 +142,7 @@ struct Estimate {
     }
     return out;
   }
+  std::optional<double> operator()(const run::VerifySpec& what) const { return (*this)(what.io); }
   std::optional<double> operator()(const run::RepeatSpec&) const { return std::nullopt; }  // no leaf
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far a device has come, noted while it works. All of it on the target's thread.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -67,12 +68,23 @@ void DeviceRun::take_checkpoint() {
   hooks_.on_checkpoint(std::move(*noted));
 }
 
+// What a later stage checks is on the medium by then.
+void DeviceRun::flush_for_check() {
+  const auto coming = stages_->begin() + static_cast<std::ptrdiff_t>(current_index_) + 1;
+  if (first_that_destroys(current_spec()) == nullptr || std::none_of(coming, stages_->end(), checks_anything)) return;
+  const auto noted = current_->checkpoint(environment_.clock.now());
+  DeviceTotals totals;
+  add_to(totals);
+  if (noted && flush(totals, noted->active)) flushed_writes_ = writes_of(totals);
+}
+
 // What lies in the page cache is written back before: that takes as long as a slow disk takes for it.
 bool DeviceRun::flush(const DeviceTotals& totals, Nanos active) {
   const std::uint64_t bytes = of(totals, util::OpClass::write).bytes;
   const std::uint64_t dirty = is_direct(current_spec()) ? 0 : std::min(bytes - flushed_bytes_, most_that_is_dirty());
   flush_allowance_ = static_cast<Nanos>(dirty / kSlowestDisk) * util::kSecond;
   const Nanos began = environment_.clock.now();
+  current_->note_flush();
   flushes_.begin(began);
   const int error = environment_.flush(plan_.target.open->fd.get());
   const Nanos ended = environment_.clock.now();
@@ -94,7 +106,11 @@ bool DeviceRun::flush(const DeviceTotals& totals, Nanos active) {
                                      facts().name, util::errno_text(error)),
                          {{"JOB_ID", label_.job_id}, {"DEVICE", facts().name}});
   } else if (error != 0) {
+    history_.flush_failed();
     current_->on_flush_error(error);
+  } else {
+    history_.flushed();
+    current_->on_flushed();
   }
   return error == 0;
 }

@@ -53,6 +53,38 @@ void DeviceRun::on_refusal(const std::string& what) {
   fail(fmt::format("not the device's doing: {}", what));
 }
 
+void DeviceRun::on_host_fault(HostFault fault, const std::string& what) {
+  if (environment_.host_untrusted != nullptr) environment_.host_untrusted->store(true);
+  environment_.log.log(util::LogLevel::error,
+                       fmt::format("{}: this host is not to be trusted ({}): {}", facts().name,
+                                   kHostFaultNames[static_cast<std::size_t>(fault)], what),
+                       {{util::kMessageIdKey, std::string(util::message::kHostFault)},
+                        {"JOB_ID", label_.job_id},
+                        {"DEVICE", facts().name},
+                        {"HOST_FAULT", std::string(kHostFaultNames[static_cast<std::size_t>(fault)])}});
+}
+
+void DeviceRun::on_damage(const Miscompare& one, bool first_of_its_kind) {
+  if (first_of_its_kind && hooks_.on_damage) hooks_.on_damage(one);
+  const Nanos now = environment_.clock.now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!first_of_its_kind && last_damage_log_ != 0 && now - last_damage_log_ < kLogInterval) return;
+    last_damage_log_ = now;
+  }
+  const std::string kind(verify::kKindNames[static_cast<std::size_t>(one.damage.kind)]);
+  const std::string finding(kFindingNames[static_cast<std::size_t>(one.finding)]);
+  environment_.log.log(util::LogLevel::error,
+                       fmt::format("{}: {} data in the {} bytes at offset {} ({} bits differ; {})", facts().name, kind,
+                                   one.damage.length, one.damage.offset, one.bits, finding),
+                       {{util::kMessageIdKey, std::string(util::message::kMiscompare)},
+                        {"JOB_ID", label_.job_id},
+                        {"DEVICE", facts().name},
+                        {"OFFSET", fmt::format("{}", one.damage.offset)},
+                        {"KIND", kind},
+                        {"FINDING", finding}});
+}
+
 void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {
   const Nanos now = environment_.clock.now();
   {
@@ -91,6 +123,8 @@ void DeviceRun::check_stall(Nanos now) {
   const auto not_back = [&](const char* what, Nanos since) {
     return fmt::format("{} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9);
   };
+  if (const Nanos since = preparing_since_; too_long(since))
+    return stalled(not_back("looking at the device before a stage", since));
   if (const Nanos closing = closing_since_; too_long(closing)) return stalled(not_back("closing the device", closing));
   if (const Nanos since = flushes_.since(); too_long(since, flush_allowance_))
     return stalled(not_back("a FLUSH of the device", since));

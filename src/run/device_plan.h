@@ -32,6 +32,7 @@ struct StagePlan {
 
 // One device of a job, ready to run: open, claimed, its ranges known.
 struct DevicePlan {
+  std::size_t number = 0;  // among the targets of the job
   HeldTarget target;
   std::vector<StagePlan> stages;
 };

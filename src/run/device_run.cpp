@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_run.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace spliced::run {
@@ -18,6 +20,7 @@ DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStage
       hooks_(std::move(hooks)),
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
+      origin_(data_origin(label_.run_id, plan_.number, plan_.target.facts.info)),
       ended_stages_(std::make_shared<const Ended>()) {}
 
 // The target answered a moment ago: this is for one that has stopped doing so.
@@ -42,8 +45,12 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
 }
 
 util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barrier) {
-  std::shared_ptr<Stage> stage = make_stage(
-      {environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_, flushes_});
+  // What is checked comes from the medium, also where the stage before read it.
+  if (!is_direct(current_spec()) && checks_anything(current_spec()))
+    (void)::posix_fadvise(plan_.target.open->fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  std::shared_ptr<Stage> stage =
+      make_stage({environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_, flushes_,
+                  origin_, history_, damage_budget_, next_pass_});
   if (auto status = stage->prepare(barrier); !status) return status;
   const std::lock_guard lock(mutex_);
   current_ = std::move(stage);
@@ -73,6 +80,7 @@ void DeviceRun::walk() {
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
     const bool done = on && current_->completed();
+    if (done && !failed() && !stopped_) flush_for_check();
     end_stage();
     if (!done || failed() || stopped_) break;
     if (current_index_ + 1 == stages_->size()) {
@@ -87,7 +95,9 @@ void DeviceRun::walk() {
 // false when it cannot be: the device has failed then, by no fault of its own.
 bool DeviceRun::begin_stage() {
   const auto barrier = std::make_shared<StartBarrier>(environment_.clock);
+  preparing_since_ = environment_.clock.now();
   auto status = prepare_stage(barrier);
+  preparing_since_ = 0;
   if (status) status = current_->launch();
   if (!status) {
     barrier->abort();
@@ -103,6 +113,7 @@ bool DeviceRun::begin_stage() {
 // What it did is kept as figures; its workers have buffers.
 void DeviceRun::end_stage() {
   if (!current_) return;
+  next_pass_ += current_->end_history();
   const Nanos now = environment_.clock.now();
   auto ended = std::make_shared<Ended>(*ended_stages_);
   const bool done = !failed() && current_->completed();

@@ -16,6 +16,7 @@ namespace spliced::run {
 // Whose run it is, as far as a run tells it.
 struct RunLabel {
   std::string job_id, job_name;
+  std::string run_id = {};  // of what it writes
 };
 
 // What a run tells; called from its thread.
@@ -23,6 +24,8 @@ struct Hooks {
   // Everything was given back, or the device has failed; from any thread, too.
   std::function<void()> on_change;
   std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
+  // The first miscompare of its kind; from a worker's thread, and must not wait.
+  std::function<void(const Miscompare&)> on_damage = {};
 };
 
 // One device under one job: its claim, and its stages, one after the other.
@@ -73,6 +76,8 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
 
   void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
+  void on_damage(const Miscompare& one, bool first_of_its_kind) override;
+  void on_host_fault(HostFault fault, const std::string& what) override;
 
  private:
   // A stage that has ended is known by what it came to.
@@ -97,6 +102,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   void await_stage();
   void take_checkpoint();
   [[nodiscard]] bool flush(const DeviceTotals& totals, util::Nanos active);
+  void flush_for_check();
   [[nodiscard]] bool begin_stage();
   void end_stage();
   void close_target();
@@ -107,7 +113,6 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
   [[nodiscard]] std::vector<StageSnapshot> all_stages(const Moment& at, const StageSnapshot& current,
                                                       State device) const;
-  [[nodiscard]] static std::string idle_stage_of(const Moment& at);
   [[nodiscard]] double progress_of(const Moment& at, const StageSnapshot& current) const;
   void add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const;
 
@@ -122,10 +127,15 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   mutable std::condition_variable gave_back_;
   mutable std::mutex mutex_;  // guards reason_, last_log_, kernel_, ended_stages_, current_
   std::string reason_;
-  util::Nanos last_log_ = 0;
+  util::Nanos last_log_ = 0, last_damage_log_ = 0;
   std::optional<device::KernelCounters> kernel_;
   const bool created_;  // the file was created for this job
   KernelWitness witness_;
+  const DataOrigin origin_;
+  DamageBudget damage_budget_;
+  WriteHistory history_;  // these two: of the target's thread
+  std::uint32_t next_pass_ = 1;
+  std::atomic<util::Nanos> preparing_since_{0};  // a stage, on the target's thread; 0: none
   FlushWatch flushes_;
   CheckpointPace pace_{0};                       // these two: of the target's thread
   std::uint64_t flushed_writes_ = 0;             // operations that had ended before the last FLUSH that went well

@@ -69,20 +69,32 @@ std::vector<StageSnapshot> DeviceRun::all_stages(const Moment& at, const StageSn
   return out;
 }
 
-// One that was to move data, or one of its streams, and had no time to.
-std::string DeviceRun::idle_stage_of(const Moment& at) {
-  const auto idle = [](const StageSnapshot& one) {
-    const bool asked = std::any_of(one.asked_for.begin(), one.asked_for.end(), [](bool each) { return each; });
-    const bool moved = std::any_of(one.ops.begin(), one.ops.end(), [](auto& op) { return op.bytes != 0; });
-    return one.state == State::succeeded && asked && !moved;
-  };
-  for (const StageSnapshot& stage : at.ended->stages) {
-    if (idle(stage)) return stage.name.empty() ? "stage" : stage.name;
-    const auto stream = std::find_if(stage.streams.begin(), stage.streams.end(), idle);
+namespace {
+
+// One that was to move data, and had no time to.
+bool is_idle(const StageSnapshot& one) {
+  const bool asked = std::any_of(one.asked_for.begin(), one.asked_for.end(), [](bool each) { return each; });
+  const bool moved = std::any_of(one.ops.begin(), one.ops.end(), [](auto& op) { return op.bytes != 0; });
+  return asked && !moved;
+}
+
+// One that was to check data, and found none.
+bool is_unchecked(const StageSnapshot& one) {
+  return one.verify.asked_for && one.verify.bytes == 0;
+}
+
+// The first stage, or stream of one, that succeeded and is so.
+std::string first_of(const std::vector<StageSnapshot>& ended, bool (*is_so)(const StageSnapshot&)) {
+  const auto holds = [&](const StageSnapshot& one) { return one.state == State::succeeded && is_so(one); };
+  for (const StageSnapshot& stage : ended) {
+    if (holds(stage)) return stage.name.empty() ? "stage" : stage.name;
+    const auto stream = std::find_if(stage.streams.begin(), stage.streams.end(), holds);
     if (stream != stage.streams.end()) return stage.name + "/" + stream->name;
   }
   return "";
 }
+
+}  // namespace
 
 // The stages weigh alike: how long each takes is not known before.
 double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) const {
@@ -107,7 +119,9 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.state = state;
   out.progress = progress_of(at, current);
   out.unmeasured = unmeasured_;
-  out.idle_stage = idle_stage_of(at);
+  out.host_untrusted = environment_.host_untrusted != nullptr && environment_.host_untrusted->load();
+  out.idle_stage = first_of(at.ended->stages, is_idle);
+  out.unchecked_stage = first_of(at.ended->stages, is_unchecked);
   DeviceTotals totals;
   totals.merge(at.ended->totals);
   if (at.current) at.current->add_to(totals, detail);
@@ -132,6 +146,23 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   return out;
 }
 
+namespace {
+
+// Its sums are counted elsewhere.
+void add_lists(const VerifySnapshot& stage, VerifySnapshot& out) {
+  out.miscompares.insert(out.miscompares.end(), stage.miscompares.begin(), stage.miscompares.end());
+  out.miscompares_omitted += stage.miscompares_omitted;
+  for (const auto& [pass, bytes] : stage.passes) out.passes[pass] += bytes;
+  out.indeterminate.insert(out.indeterminate.end(), stage.indeterminate.begin(), stage.indeterminate.end());
+  if (!stage.adopted_run_id.empty()) {
+    out.adopted_run_id = stage.adopted_run_id;
+    out.adopted_seed = stage.adopted_seed;
+  }
+  if (stage.shift) out.shift = stage.shift;
+}
+
+}  // namespace
+
 void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const {
   out.facts = facts();
   std::vector<workload::BlockRange> ranges;
@@ -143,7 +174,9 @@ void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnaps
   for (const StageSnapshot& stage : out.stages) {
     out.errors.insert(out.errors.end(), stage.errors.begin(), stage.errors.end());
     out.errors_omitted += stage.errors_omitted;
+    add_lists(stage.verify, out.verify);
   }
+  out.verify.indeterminate_ranges = history_.doubts();
 }
 
 void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
@@ -157,6 +190,7 @@ void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
   if (last != 0) out.last_completion = util::to_wall_time(last, now);
   const Nanos checkpoint = last_checkpoint_;
   if (checkpoint != 0) out.checkpoint_age = static_cast<double>(std::max<Nanos>(0, now - checkpoint)) / 1e9;
+  out.indeterminate_ranges = history_.doubts();
   out.activity = stalled()         ? Activity::stalled
                  : stopped_        ? Activity::stopping
                  : gate_->closed() ? Activity::paused

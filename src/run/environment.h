@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <atomic>
 #include <functional>
 
 #include "pause_watch.h"
@@ -19,6 +20,8 @@ struct Environment {
   // Has what was written to a target reach its medium: 0, or an errno. Called on the target's thread, which it may
   // block.
   std::function<int(int fd)> flush;
+  // Set once a fault of this host's CPU, memory or engine was proven; null: nobody keeps it.
+  std::atomic<bool>* host_untrusted = nullptr;
 };
 
 }  // namespace spliced::run

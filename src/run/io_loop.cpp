@@ -18,6 +18,7 @@ constexpr Nanos kNextTry = util::kSecond / 10'000;  // where others have to get 
 
 IoLoop::IoLoop(const Parts& parts)
     : with_(parts),
+      checks_reads_(parts.verifier != nullptr && parts.verifier->checks_reads()),
       depth_(std::min(parts.depth, parts.engine.traits().depth)),
       slots_(depth_),
       new_(depth_, nullptr),
@@ -104,27 +105,33 @@ bool IoLoop::add_run(Nanos now) {
     if (due > now) return false;
     last_op_ = op;
     alone_ = !util::moves_data(op);
-    new_[fresh_++] = &slot_for(head_, due, batch == 1);
+    new_[fresh_++] = &slot_for(head_, due);
     has_head_ = false;
   } while (fresh_ < limit && draw() && head_.op == op);
   return true;
 }
 
-// `single`: no other block is valid beside it.
-IoSlot& IoLoop::slot_for(const Request& request, Nanos due, bool single) {
+IoSlot& IoLoop::slot_for(const Request& request, Nanos due) {
   IoSlot& slot = slots_.take();
   slot.op = request.op;
   slot.offset = request.offset;
   slot.length = request.length;
   if (request.op == Op::write) {
-    slot.buffer =
-        single ? with_.payload.fill(request.offset) : with_.payload.fill(request.offset, slots_.index_of(slot));
+    slot.buffer = with_.write_buffers.fill(request.offset, request.length, with_.first_pass + request.round,
+                                           slots_.index_of(slot));
   } else {
     slot.buffer = with_.read_buffer;
+    if (checks_reads_ && request.op == Op::read) give_own_buffer(slot);
   }
   slot.due = due;
   slot.position = request.position;
+  slot.round = request.round;
   return slot;
+}
+
+void IoLoop::give_own_buffer(IoSlot& slot) {
+  slot.buffer += slots_.index_of(slot) * with_.workload.bs.read;
+  poison({slot.buffer, slot.length});
 }
 
 // The loop has no more slots than the engine takes.
@@ -151,6 +158,8 @@ Nanos IoLoop::reap(Nanos until) {
   for (std::size_t i = 0; i < count; ++i) {
     const IoSlot& slot = *ended_[i];
     with_.recorder.record(slot, paced_);
+    if (with_.verifier != nullptr) [[unlikely]]
+      check(slot);
     if (slot.position != workload::kNoPosition && slot.outcome != Outcome::stopped) with_.feed.done(slot.position);
     now = std::max(now, slot.ended);
     slots_.give_back(slot);
@@ -160,6 +169,11 @@ Nanos IoLoop::reap(Nanos until) {
   if (sample_began_ != 0) [[unlikely]]
     add_to_sample(count, now);
   return now;
+}
+
+void IoLoop::check(const IoSlot& slot) {
+  if (slot.op == Op::write && slot.outcome == Outcome::done) with_.verifier->check_written(slot);
+  if (checks_reads_ && slot.op == Op::read && slot.outcome != Outcome::stopped) with_.verifier->check_read(slot);
 }
 
 // What has not begun is given up; what has is waited for.
@@ -174,7 +188,7 @@ void IoLoop::drain() {
 void IoLoop::finish() {
   Request request;
   if (!with_.feed.last(request)) return;
-  new_[fresh_++] = &slot_for(request, 0, true);
+  new_[fresh_++] = &slot_for(request, 0);
   submit();
   (void)reap(0);
   drain();

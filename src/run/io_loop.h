@@ -12,7 +12,7 @@
 #include "spliced/engine/engine.h"
 #include "spliced/run/stage_spec.h"
 #include "spliced/util/page_buffer.h"
-#include "spliced/verify/payload.h"
+#include "spliced/verify/write_buffers.h"
 #include "spliced/workload/pacer.h"
 #include "spliced/workload/request_feed.h"
 
@@ -33,9 +33,11 @@ class IoLoop {
     WorkerCounters* ramp;  // of what ends before times.measured_from, which the recorder begins with; null: nothing
     util::Clock& clock;
     PauseGate& gate;
-    std::byte* read_buffer;          // of all reads: nobody looks at what was read
-    verify::PayloadSource& payload;  // what is written
-    std::size_t depth;               // slots: the largest batch of any setting
+    std::byte* read_buffer;  // of all reads, where nobody looks at what was read; else of each slot
+    Verifier* verifier;      // null: nothing is checked
+    verify::WriteBuffers& write_buffers;
+    std::uint32_t first_pass;  // of the first round; see verify::Tag
+    std::size_t depth;         // slots: the largest batch of any setting
   };
   explicit IoLoop(const Parts& parts);
 
@@ -55,7 +57,9 @@ class IoLoop {
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool may_join(const Request& request) const;
   [[nodiscard]] bool add_run(util::Nanos now);
-  engine::IoSlot& slot_for(const Request& request, util::Nanos due, bool single);
+  engine::IoSlot& slot_for(const Request& request, util::Nanos due);
+  void give_own_buffer(engine::IoSlot& slot);
+  void check(const engine::IoSlot& slot);
   void submit();
   [[nodiscard]] util::Nanos reap(util::Nanos until);
   [[nodiscard]] util::Nanos reap_until(util::Nanos now) const;
@@ -74,6 +78,7 @@ class IoLoop {
 
   // What every operation looks at comes first and together: a system call leaves little of it near the CPU.
   Parts with_;
+  const bool checks_reads_;
   const std::size_t depth_;  // slots
   Request head_;             // drawn, and not due yet or not to go with what is under way
   bool has_head_ = false;

@@ -31,15 +31,28 @@ std::string describe_failure(const IoSlot& slot, const device::TargetFacts& fact
 
 }  // namespace
 
-IoStage::IoStage(const Setup& setup, const StreamsSpec& spec) : setup_(setup), spec_(spec) {
+IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string& order_of)
+    : setup_(setup), spec_(spec) {
   StreamOwner& owner = *this;
   unsigned workers = 0;
+  const std::uint64_t order = order_of.empty() ? 0 : setup.history.last_round_of(order_of);
   for (std::size_t i = 0; i < spec.streams.size(); ++i) {
     const StreamSpec& stream = spec.streams[i];
-    streams_.push_back(
-        std::make_unique<IoStream>(setup_, stream, setup.plan.streams.at(i), times_of(spec, stream), workers, owner));
+    const IoStream::Setup one{stream,  setup.plan.streams.at(i), times_of(spec, stream),
+                              workers, is_contested(i),          order};
+    streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
+}
+
+bool IoStage::is_contested(std::size_t stream) const {
+  const workload::BlockRange& own = setup_.plan.streams.at(stream).range;
+  for (std::size_t i = 0; i < spec_.streams.size(); ++i) {
+    const workload::BlockRange& other = setup_.plan.streams.at(i).range;
+    const bool apart = other.offset + other.size <= own.offset || own.offset + own.size <= other.offset;
+    if (i != stream && !apart && workload::destroys(spec_.streams[i].io.workload.rw)) return true;
+  }
+  return false;
 }
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -67,8 +80,23 @@ std::optional<Checkpoint> IoStage::checkpoint(Nanos now) const {
   return out;
 }
 
+void IoStage::note_flush() {
+  for (auto& stream : streams_) stream->note_flush();
+}
+
+void IoStage::on_flushed() {
+  for (auto& stream : streams_) stream->on_flushed();
+}
+
+std::uint32_t IoStage::end_history() {
+  std::uint32_t out = 0;
+  for (auto& stream : streams_) out = std::max(out, stream->end_history());
+  return out;
+}
+
 // Of what was written since the last one that went well nobody knows whether it is on the medium.
 void IoStage::on_flush_error(int error) {
+  for (auto& stream : streams_) stream->flush_failed();
   ErrorEntry entry;
   entry.op = util::Op::fdatasync;
   entry.error = util::errno_name(error);
@@ -117,7 +145,11 @@ void IoStage::sample(Nanos now) {
   for (auto& stream : streams_) stream->sample(now);
 }
 
+// What could not be written back the kernel tells once, of all that lies on the device, whoever wrote it.
 void IoStage::on_error(const IoSlot& slot, ErrorClass error_class) {
+  if (util::op_class(slot.op) == util::OpClass::sync) {
+    for (auto& stream : streams_) stream->flush_failed();
+  }
   ErrorEntry entry;
   entry.op = slot.op;
   entry.offset = slot.offset;
@@ -182,8 +214,13 @@ StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   out.name = setup_.spec.name;
   if (out.state != State::pending || is_final(state)) out.state = state;
   if (detail == Detail::all) {
+    if (streams.size() > 1) {
+      for (const auto& stream : streams_) stream->add_to(out.verify);
+    }
     if (!is_one_workload(spec_)) out.streams = std::move(streams);
     errors_.copy_to(out.errors, out.errors_omitted);
+    damage_.copy_to(out.verify);
+    if (out.verify.asked_for) out.verify.indeterminate_ranges = setup_.history.doubts();
   }
   return out;
 }

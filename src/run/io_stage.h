@@ -14,13 +14,17 @@ namespace spliced::run {
 // I/O: one stream, or several beside each other. What fails is counted together.
 class IoStage final : public Stage, private StreamOwner {
  public:
-  IoStage(const Setup& setup, const StreamsSpec& spec);
+  // `order_of`: the stage whose order its workload follows; "": none.
+  IoStage(const Setup& setup, const StreamsSpec& spec, const std::string& order_of = "");
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>& barrier) override;
   [[nodiscard]] util::Status launch() override;
   [[nodiscard]] bool wait(util::Nanos until) override;
   [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos now) const override;
+  void note_flush() override;
+  void on_flushed() override;
   void on_flush_error(int error) override;
+  [[nodiscard]] std::uint32_t end_history() override;
   [[nodiscard]] std::size_t waiters() const override;
   void began(util::Nanos start) override;
   void request_stop() override;
@@ -38,6 +42,9 @@ class IoStage final : public Stage, private StreamOwner {
  private:
   void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
+  void on_damage(const Miscompare& one, bool first) override { setup_.owner.on_damage(one, first); }
+  void on_host_fault(HostFault fault, const std::string& what) override { setup_.owner.on_host_fault(fault, what); }
+  [[nodiscard]] bool is_contested(std::size_t stream) const;
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
   void add_flush_errors_to(StageSnapshot& out) const;
   void sum_up(util::Nanos now, const std::vector<StageSnapshot>& streams, State state, Detail detail,
@@ -46,6 +53,7 @@ class IoStage final : public Stage, private StreamOwner {
   const Setup setup_;
   const StreamsSpec& spec_;
   ErrorLog errors_;
+  DamageLog damage_{setup_.damage};
   std::array<std::atomic<std::uint64_t>, kErrorClasses> flush_errors_{};
   std::vector<std::unique_ptr<IoStream>> streams_;  // last: they use all of the above
 };

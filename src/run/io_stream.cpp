@@ -24,19 +24,30 @@ std::string thread_name(const std::string& device, unsigned index) {
 
 }  // namespace
 
-IoStream::IoStream(const Stage::Setup& setup, const StreamSpec& spec, const StreamPlan& plan, const StreamTimes& times,
-                   unsigned first_worker, StreamOwner& owner)
-    : setup_(setup),
-      spec_(spec),
-      io_(spec.io),
-      plan_(plan),
-      times_(times),
-      first_worker_(first_worker),
+IoStream::IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& damage, StreamOwner& owner)
+    : setup_(stage),
+      spec_(setup.spec),
+      io_(setup.spec.io),
+      plan_(setup.plan),
+      times_(setup.times),
+      first_worker_(setup.first_worker),
+      damage_(damage),
       owner_(owner),
-      source_(spec.io.workload, plan.range) {}
+      source_(setup.spec.io.workload, setup.plan.range, {}, setup.order) {
+  if (!workload::destroys(io_.workload.rw)) return;
+  if (workload::writes(io_.workload.rw)) {
+    image_ = std::make_shared<const verify::Image>(payload_of(io_, plan_.range.offset),
+                                                   setup_.origin.with_seed(io_.workload.seed));
+  }
+  series_ = std::make_shared<WrittenSeries>(image_, source_.first_round(), setup_.first_pass, setup.contested,
+                                            setup_.spec.name);
+}
 
 util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
   prepare_tuning();
+  prepare_history();
+  const Expectation* expectation = own_.get();
+  if (found_) expectation = found_.get();
   for (unsigned i = 0; i < io_.workload.workers; ++i) {
     auto worker = Worker::create({io_,
                                   times_,
@@ -46,10 +57,12 @@ util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
                                   thread_name(facts().name, first_worker_ + i),
                                   *this,
                                   barrier,
-                                  setup_.environment.clock,
-                                  setup_.environment.engines,
+                                  setup_.environment,
                                   source_,
-                                  setup_.environment.pauses,
+                                  image_,
+                                  setup_.first_pass,
+                                  expectation,
+                                  damage_,
                                   setup_.flushes,
                                   setup_.gate,
                                   {tunings_[0].get(), tunings_[1].get()}});
@@ -131,6 +144,7 @@ std::optional<std::string> IoStream::find_stall(Nanos now) const {
   for (const auto& worker : workers_) {
     if (auto what = stalled(worker->engine().in_flight().since, "an operation")) return what;
     if (auto what = stalled(worker->closing_since(), "closing the device")) return what;
+    if (auto what = stalled(worker->looking_since(), "a read that looks at the data")) return what;
   }
   return std::nullopt;
 }

@@ -11,9 +11,8 @@
 namespace spliced::run {
 
 // What a stream tells its stage. From any thread, off the hot path.
-class StreamOwner {
+class StreamOwner : public DamageOwner {
  public:
-  virtual ~StreamOwner() = default;
   virtual void on_error(const engine::IoSlot& slot, ErrorClass error_class) = 0;
   virtual void on_refusal(const std::string& what) = 0;
 };
@@ -22,14 +21,26 @@ class StreamOwner {
 // those of the same names of Stage.
 class IoStream final : private WorkerOwner {
  public:
-  // `first_worker`: the number of its first worker among those of the stage.
-  IoStream(const Stage::Setup& setup, const StreamSpec& spec, const StreamPlan& plan, const StreamTimes& times,
-           unsigned first_worker, StreamOwner& owner);
+  struct Setup {
+    const StreamSpec& spec;
+    const StreamPlan& plan;
+    StreamTimes times;
+    unsigned first_worker;  // its number among those of the stage
+    bool contested;         // another stream changes what this one changes
+    std::uint64_t order;    // the number of the round whose order it begins with
+  };
+  IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& damage, StreamOwner& owner);
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>& barrier);
   [[nodiscard]] util::Status launch();
   [[nodiscard]] bool wait(util::Nanos until);
   [[nodiscard]] workload::Cursor cursor() const { return source_.cursor(); }
+  void note_flush() { noted_ = source_.cursor().watermark; }
+  void on_flushed();
+  void flush_failed();
+  [[nodiscard]] std::uint32_t end_history();
+  [[nodiscard]] const WrittenSeries* series() const { return series_.get(); }
+  void add_to(VerifySnapshot& out) const;
   [[nodiscard]] std::size_t waiters() const { return workers_.size(); }
   void began(util::Nanos start);
   void request_stop();
@@ -48,10 +59,17 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const;
 
  private:
-  void on_error(const engine::IoSlot& slot, ErrorClass error_class) override { owner_.on_error(slot, error_class); }
+  void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
+  void on_doubt(const engine::IoSlot& slot) override;
+  void on_damage(const Miscompare& one, bool first) override { owner_.on_damage(one, first); }
+  void on_host_fault(HostFault fault, const std::string& what) override { owner_.on_host_fault(fault, what); }
   void on_refusal(const std::string& what) override { owner_.on_refusal(what); }
   void on_exit() override;
+  [[nodiscard]] bool before_io(std::atomic<util::Nanos>& since, const std::stop_token& stop) override;
   void prepare_tuning();
+  void prepare_history();
+  [[nodiscard]] std::optional<std::uint64_t> own_device() const;  // that its data names; none: it has no number
+  [[nodiscard]] util::Status look_for_data(std::atomic<util::Nanos>& since, const std::stop_token& stop);
   [[nodiscard]] const device::TargetFacts& facts() const { return setup_.target.facts; }
   [[nodiscard]] State state_in(State stage) const;
   [[nodiscard]] MovedSoFar moved() const;
@@ -64,8 +82,17 @@ class IoStream final : private WorkerOwner {
   const StreamPlan& plan_;
   const StreamTimes times_;
   const unsigned first_worker_;
+  DamageLog& damage_;
   StreamOwner& owner_;
   workload::BlockSource source_;
+  std::shared_ptr<const verify::Image> image_;  // of what it writes; null where it does not
+  WriteHistory::Series series_;                 // likewise, or trims
+  std::unique_ptr<OwnData> own_;                // of what is checked, one or none of these two
+  std::unique_ptr<FoundData> found_;
+  bool checks_unmarked_ = false;     // of its own data, some is neither tagged nor has headers
+  std::once_flag look_;              // for that data, by the first worker
+  std::atomic<bool> looked_{false};  // it has been found, or is not there
+  std::uint64_t noted_ = 0;          // watermark, before a FLUSH
   std::array<std::unique_ptr<Tuning>, engine::kDirections> tunings_;  // by Direction; null where no data goes
   Rates rates_;
   std::atomic<util::Nanos> started_{0};

@@ -34,14 +34,17 @@ void IoStream::sample(Nanos now) {
 void IoStream::add_to(DeviceTotals& out, Detail detail) const {
   const workload::WorkloadSpec& w = io_.workload;
   const std::array<bool, util::kOpClasses> asked{
-      workload::reads(w.rw), workload::writes(w.rw), workload::is_trim(w.rw),
+      workload::reads(w), workload::writes(w.rw), workload::is_trim(w.rw),
       w.fsync != 0 || w.fdatasync != 0 || w.sync_file_range != 0 || w.end_fsync};
   for (std::size_t i = 0; i < util::kOpClasses; ++i) out.asked_for[i] = out.asked_for[i] || asked[i];
   for (const auto& worker : workers_) {
     worker->counters().add_to(out, detail);
     if (const WorkerCounters* ramp = worker->ramp()) ramp->add_errors_to(out);
     out.engine.add(io_.engine.index(), worker->engine());
+    if (const LiveVerify* verified = worker->verified()) verified->add_to(out.verify);
   }
+  out.verify.asked_for = out.verify.asked_for || checks_reads(io_);
+  out.verify.unmarked = out.verify.unmarked || checks_unmarked_;
 }
 
 void IoStream::add_ramp_to(DeviceTotals& out) const {
@@ -84,6 +87,7 @@ StageSnapshot IoStream::snapshot(Nanos now, State state, Detail detail) const {
     for (const auto& tuning : tunings_) {
       if (tuning) out.tuning.push_back(tuning->snapshot());
     }
+    add_to(out.verify);
   }
   out.engine_state = engine_state();
   const Nanos passed = active_time(now);

@@ -45,6 +45,8 @@ ErrorClass classify_failure(const IoSlot& slot, int fd) {
 }
 
 void OpRecorder::record_failure(const IoSlot& slot, LiveOp& op) {
+  const bool changes = slot.op == util::Op::write || slot.op == util::Op::trim;
+  if (changes) owner_.on_doubt(slot);
   if (slot.outcome == Outcome::stopped) return op.bytes.add(slot.moved);
   const ErrorClass error_class = classify_failure(slot, fd_);
   const bool of_blocks = util::op_class(slot.op) != util::OpClass::sync;

@@ -6,18 +6,23 @@
 #include "live_counters.h"
 #include "pause_watch.h"
 #include "spliced/engine/engine.h"
+#include "verifier.h"
 
 namespace spliced::run {
 
 // What a worker tells its device. Called from the worker's thread, off the hot path.
-class WorkerOwner {
+class WorkerOwner : public DamageOwner {
  public:
-  virtual ~WorkerOwner() = default;
   // An operation failed. The owner decides whether the device has had enough.
   virtual void on_error(const engine::IoSlot& slot, ErrorClass error_class) = 0;
   // What the job asks for is not to be had on this host: the worker does nothing.
   virtual void on_refusal(const std::string& what) = 0;
   virtual void on_exit() = 0;
+  // On the worker's thread, before its first operation: whether it may go on. `since` is set while a device is waited
+  // for.
+  [[nodiscard]] virtual bool before_io(std::atomic<util::Nanos>& since, const std::stop_token& stop) = 0;
+  // A write or trim has failed, or was given up on its way: what its place holds now, nobody knows.
+  virtual void on_doubt(const engine::IoSlot& slot) = 0;
 };
 
 // What an operation that did not succeed is counted as. Looks at the device where its size, or whether it may still be

@@ -23,10 +23,22 @@ workload::BlockRange whole_of(const std::vector<workload::BlockRange>& ranges) {
   return out;
 }
 
+namespace {
+
+std::size_t memory_behind(const Miscompare& one) {
+  std::size_t bytes = sizeof one + one.expected.capacity() + one.found.capacity();
+  bytes += one.damage.sectors.capacity() * sizeof(verify::SectorDamage);
+  for (const Reread& again : one.rereads) bytes += sizeof again + again.way.capacity() + again.result.capacity();
+  return bytes;
+}
+
+}  // namespace
+
 std::size_t memory_behind(const StageSnapshot& stage) {
   std::size_t bytes = stage.name.capacity() + stage.reason.capacity();
   for (const auto& tuning : stage.tuning) bytes += sizeof tuning + tuning.tried.capacity() * sizeof(TriedSetting);
   for (const auto& error : stage.errors) bytes += sizeof error + error.message.capacity();
+  for (const auto& one : stage.verify.miscompares) bytes += memory_behind(one);
   for (const auto& stream : stage.streams) bytes += sizeof stream + memory_behind(stream);
   return bytes;
 }

@@ -17,6 +17,9 @@ struct Make {
   std::unique_ptr<Stage> operator()(const WaitSpec& what) const {
     return std::make_unique<WaitStage>(setup, what.time);
   }
+  std::unique_ptr<Stage> operator()(const VerifySpec& what) const {
+    return std::make_unique<IoStage>(setup, what.io, what.of);
+  }
   // A device goes through leaves.
   std::unique_ptr<Stage> operator()(const RepeatSpec&) const { throw std::logic_error("a repeat is no stage to run"); }
 };
@@ -45,6 +48,7 @@ void fill_counts(const DeviceTotals& totals, StageSnapshot& out) {
     op.latency = summarize(counted.latency);
     out.host_errors += counted.errors[static_cast<std::size_t>(ErrorClass::host)];
   }
+  static_cast<VerifyTotals&>(out.verify) = totals.verify;
   out.engine = totals.engine;
   out.asked_for = totals.asked_for;
   if (totals.cpu_wait_known) out.cpu_wait_seconds = static_cast<double>(totals.cpu_wait) / 1e9;

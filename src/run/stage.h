@@ -5,6 +5,8 @@
 #include <string>
 
 #include "checkpoint.h"
+#include "damage_log.h"
+#include "data_origin.h"
 #include "device_plan.h"
 #include "environment.h"
 #include "flush_watch.h"
@@ -12,6 +14,7 @@
 #include "rates.h"
 #include "spliced/run/stage_spec.h"
 #include "start_barrier.h"
+#include "write_history.h"
 
 namespace spliced::run {
 
@@ -23,6 +26,9 @@ class StageOwner {
   virtual void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) = 0;
   // What the job asks for is not to be had on this host.
   virtual void on_refusal(const std::string& what) = 0;
+  // Data is not what it should be, or the host took it for that.
+  virtual void on_damage(const Miscompare& miscompare, bool first_of_its_kind) = 0;
+  virtual void on_host_fault(HostFault fault, const std::string& what) = 0;
 };
 
 // What is in the kernel.
@@ -46,6 +52,10 @@ class Stage {
     StageOwner& owner;
     PauseGate& gate;
     const FlushWatch& flushes;
+    const DataOrigin& origin;
+    WriteHistory& history;
+    DamageBudget& damage;
+    std::uint32_t first_pass;  // of what it writes
   };
   virtual ~Stage() = default;  // stops and joins
 
@@ -57,8 +67,12 @@ class Stage {
   [[nodiscard]] virtual bool wait(util::Nanos until) = 0;
   // How far it has come, if that is worth noting.
   [[nodiscard]] virtual std::optional<Checkpoint> checkpoint(util::Nanos now) const = 0;
-  // The device did not write its cache back.
+  // The device is to write its cache back; it did; it did not. On its thread.
+  virtual void note_flush() {}
+  virtual void on_flushed() {}
   virtual void on_flush_error(int error) = 0;
+  // How far it came is known for good, for those who check what it wrote. How many passes there were. After wait().
+  [[nodiscard]] virtual std::uint32_t end_history() { return 0; }
   // How many wait at the barrier once it is launched.
   [[nodiscard]] virtual std::size_t waiters() const = 0;
 

@@ -16,6 +16,7 @@ struct AddIo {
   void operator()(const StreamsSpec& what) const {
     for (const StreamSpec& stream : what.streams) out.push_back(&stream.io);
   }
+  void operator()(const VerifySpec& what) const { (*this)(what.io); }
   void operator()(const WaitSpec&) const {}
   void operator()(const RepeatSpec& what) const {
     for (const StageSpec& stage : what.stages) std::visit(*this, stage.what);
@@ -25,8 +26,9 @@ struct AddIo {
 }  // namespace
 
 std::span<const StreamSpec> streams_of(const StageSpec& stage) {
-  const auto* io = std::get_if<StreamsSpec>(&stage.what);
-  return io == nullptr ? std::span<const StreamSpec>{} : io->streams;
+  if (const auto* io = std::get_if<StreamsSpec>(&stage.what)) return io->streams;
+  if (const auto* check = std::get_if<VerifySpec>(&stage.what)) return check->io.streams;
+  return {};
 }
 
 std::vector<const IoSpec*> all_io_of(const StageSpec& stage) {
@@ -57,6 +59,11 @@ StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream) {
     out.ends = out.ends == 0 ? all : std::min(out.ends, all);
   }
   return out;
+}
+
+bool checks_anything(const StageSpec& stage) {
+  const auto streams = streams_of(stage);
+  return std::any_of(streams.begin(), streams.end(), [](const StreamSpec& one) { return checks_reads(one.io); });
 }
 
 bool is_direct(const StageSpec& stage) {

@@ -66,6 +66,7 @@ void DeviceTotals::merge(const DeviceTotals& other) {
   for (std::size_t i = 0; i < util::kOpClasses; ++i) asked_for[i] = asked_for[i] || other.asked_for[i];
   cpu_wait += other.cpu_wait;
   flushing += other.flushing;
+  verify.merge(other.verify);
   cpu_wait_known = cpu_wait_known || other.cpu_wait_known;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i].bytes += other.ops[i].bytes;

@@ -35,7 +35,7 @@ std::string key_for(Direction direction, const IoSpec& spec, const HeldTarget& t
   return fmt::format("{}:{} {} {} bs={} rw={} direct={} {} payload={} workers={} of={}", facts.id.device, sequence,
                      facts.file_system, engine::kDirectionNames[engine::index_of(direction)],
                      load_of(spec, direction).block, static_cast<int>(spec.workload.rw), spec.workload.direct,
-                     engine::kind_of(spec.engine).key(spec.engine), static_cast<int>(spec.payload),
+                     engine::kind_of(spec.engine).key(spec.engine), static_cast<int>(spec.payload.kind),
                      spec.workload.workers, list_of(settings));
 }
 

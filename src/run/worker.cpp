@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "spliced/engine/syscalls.h"
 #include "spliced/util/cpus.h"
@@ -65,30 +66,52 @@ Worker::Worker(const Setup& setup)
       name_(setup.thread_name),
       owner_(setup.owner),
       barrier_(setup.barrier),
-      clock_(setup.clock),
+      clock_(setup.environment.clock),
       feed_(setup.spec.workload, setup.source),
       calibrator_(setup.tunings, setup.index == 0),
       ramp_(setup.times.measured_from > setup.times.begins ? std::make_unique<WorkerCounters>() : nullptr),
-      recorder_(ramp_ ? *ramp_ : counters_, setup.pauses, setup.flushes, setup.target.open->fd.get(), setup.owner) {}
+      recorder_(ramp_ ? *ramp_ : counters_, setup.environment.pauses, setup.flushes, setup.target.open->fd.get(),
+                setup.owner) {}
 
 util::Status Worker::allocate(const Setup& setup) {
   const auto& [reading, writing] = setup.tunings;
   if (reading != nullptr) {
-    auto buffer = util::PageBuffer::allocate(read_buffer_bytes(setup.spec));
+    auto buffer = util::PageBuffer::allocate(read_buffer_bytes(setup.spec) * read_buffers(setup.spec, depth_of(setup)));
     if (!buffer) return tl::unexpected(util::with_context(buffer.error(), "read buffer"));
     read_buffer_ = std::move(*buffer);
   }
   if (writing != nullptr) {
-    auto payload = verify::PayloadSource::create(setup.spec.payload, workload_.seed, workload_.bs.write,
-                                                 writing->largest_batch(), setup.grant.payload_pages);
-    if (!payload) return tl::unexpected(payload.error());
-    payload_ = std::move(*payload);
+    auto buffers = verify::WriteBuffers::create(setup.image, workload_.bs.write, writing->largest_batch(),
+                                                setup.grant.payload_pages);
+    if (!buffers) return tl::unexpected(buffers.error());
+    write_buffers_ = std::move(*buffers);
   }
-  engine_ = setup.engines(engine_config(setup), setup.clock, stop_.get_token());
+  make_verifier(setup);
+  engine_ = setup.environment.engines(engine_config(setup), setup.environment.clock, stop_.get_token());
   loop_ = std::make_unique<IoLoop>(IoLoop::Parts{workload_, times_, *engine_, feed_, calibrator_, recorder_, counters_,
-                                                 ramp_.get(), setup.clock, setup.gate, read_buffer_.data(), payload_,
-                                                 depth_of(setup)});
+                                                 ramp_.get(), setup.environment.clock, setup.gate, read_buffer_.data(),
+                                                 verifier_.get(), write_buffers_, setup.first_pass, depth_of(setup)});
   return {};
+}
+
+void Worker::make_verifier(const Setup& setup) {
+  if (setup.expectation == nullptr) return;
+  const CheckSpec& check = setup.spec.check;
+  const device::TargetFacts& facts = setup.target.facts;
+  std::uint64_t distance = check.distance != 0 ? check.distance : default_distance(setup.source.range().size);
+  // What it wrote itself it reads from the page cache.
+  if (!workload_.direct && workload::destroys(workload_.rw)) distance = std::numeric_limits<std::uint64_t>::max();
+  verifier_ = std::make_unique<Verifier>(
+      Verifier::Parts{*setup.expectation,
+                      setup.image,
+                      setup.first_pass,
+                      distance,
+                      check.reads == CheckSpec::What::found,
+                      checks_reads(setup.spec),
+                      setup.damage,
+                      setup.owner,
+                      {setup.environment, setup.spec.engine, setup.target.open->fd.get(), facts.block_device,
+                       workload_.direct ? facts.alignment : 1, looking_since_}});
 }
 
 std::uint64_t Worker::visited_bytes() const {
@@ -123,7 +146,7 @@ void Worker::run(const std::stop_token& stop) {
   // Nobody else can then keep its descriptors, nor it theirs; and the kernel need not count who uses a file.
   const bool own_table = util::leave_descriptor_table(util::OwnTable::copy);
   const util::Nanos start = barrier_->wait();
-  if (start != 0 && bind()) completed_ = loop_->run(stop, start);
+  if (start != 0 && bind() && owner_.before_io(looking_since_, stop)) completed_ = loop_->run(stop, start);
   engine_->release();
   if (own_table) {
     closing_since_ = clock_.now();

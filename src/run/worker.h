@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "device_plan.h"
+#include "environment.h"
 #include "io_loop.h"
 #include "spliced/run/engine_factory.h"
 #include "start_barrier.h"
@@ -27,10 +28,12 @@ class Worker {
     std::string thread_name;
     WorkerOwner& owner;
     std::shared_ptr<StartBarrier> barrier;
-    util::Clock& clock;
-    const EngineFactory& engines;
+    const Environment& environment;                    // outlives it
     workload::BlockSource& source;                     // of all workers of the device; outlives it
-    const PauseWatch& pauses;                          // outlives it
+    std::shared_ptr<const verify::Image> image;        // what is written
+    std::uint32_t first_pass;                          // of the first round
+    const Expectation* expectation;                    // of what is read; null: nothing is checked
+    DamageLog& damage;                                 // outlives it
     const FlushWatch& flushes;                         // outlives it
     PauseGate& gate;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it
@@ -54,12 +57,17 @@ class Worker {
   [[nodiscard]] std::uint64_t visited_bytes() const;
   [[nodiscard]] util::Nanos last_completion() const;
   [[nodiscard]] const engine::Engine& engine() const { return *engine_; }
+  // What its checks came to; null where it checks nothing.
+  [[nodiscard]] const LiveVerify* verified() const { return verifier_ ? &verifier_->counters() : nullptr; }
+  // Since when it has been reading, beside its workload, to see what is there; 0: it is not.
+  [[nodiscard]] util::Nanos looking_since() const { return looking_since_.load(std::memory_order_relaxed); }
   // Since when it has been closing its descriptors, which may write back and may hang; 0: it is not.
   [[nodiscard]] util::Nanos closing_since() const { return closing_since_.load(std::memory_order_relaxed); }
 
  private:
   explicit Worker(const Setup& setup);
   [[nodiscard]] util::Status allocate(const Setup& setup);
+  void make_verifier(const Setup& setup);
   void run(const std::stop_token& stop);
   [[nodiscard]] bool bind();
 
@@ -77,7 +85,9 @@ class Worker {
   const std::unique_ptr<WorkerCounters> ramp_;
   OpRecorder recorder_;
   util::PageBuffer read_buffer_;
-  verify::PayloadSource payload_;
+  verify::WriteBuffers write_buffers_;
+  std::atomic<util::Nanos> looking_since_{0};
+  std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<IoLoop> loop_;
   bool completed_ = false;
   std::atomic<util::Nanos> closing_since_{0};

@@ -39,6 +39,7 @@ std::vector<DeviceStatus> look_over(const device::TargetAdmission& admission,
   device::Access access;
   access.destructive = true;
   access.signatures_last = true;
+  access.no_confirmation = true;
   const auto paths = std::make_shared<std::vector<std::string>>();
   for (const auto& node : nodes) paths->push_back("/dev/" + node.name);
   const auto answers = device::ask_each<std::optional<device::Inspection>>(

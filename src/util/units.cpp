@@ -163,4 +163,15 @@ std::string format_time(std::chrono::system_clock::time_point when) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(system_clock::to_time_t(second)), millis);
 }
 
+std::optional<std::chrono::system_clock::time_point> parse_time(const std::string& text) {
+  std::tm parts{};
+  int millis = 0, end = 0;
+  const int read = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &parts.tm_year, &parts.tm_mon,
+                               &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis, &end);
+  if (read != 7 || static_cast<std::size_t>(end) != text.size()) return std::nullopt;
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return std::chrono::system_clock::from_time_t(::timegm(&parts)) + std::chrono::milliseconds(millis);
+}
+
 }  // namespace spliced::util

@@ -23,6 +23,12 @@ std::uint64_t end_of(const WorkloadSpec& spec, std::uint64_t count) {
   return times(count, spec.loops, kMost);
 }
 
+std::uint64_t bytes_of(const WorkloadSpec& spec, const BlockRange& range) {
+  constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  if (spec.time_based) return 0;
+  return times(times(range.size, spec.read_back != 0 ? 2 : 1, kAll), spec.loops, kAll);
+}
+
 // What is due one after the other is taken one by one: whoever is free does it.
 std::uint64_t most_of(const WorkloadSpec& spec, const BlockRange& range) {
   if (paced(spec)) return 1;
@@ -33,13 +39,16 @@ std::uint64_t most_of(const WorkloadSpec& spec, const BlockRange& range) {
 
 }  // namespace
 
-BlockSource::BlockSource(const WorkloadSpec& spec, const BlockRange& range, const Cursor& from)
+BlockSource::BlockSource(const WorkloadSpec& spec, const BlockRange& range, const Cursor& from,
+                         std::uint64_t first_number)
     : range_(range),
-      pass_(spec, range),
+      first_number_(first_number),
+      pass_(spec, range, first_number),
       from_(from),
       resumed_(from.watermark + 64 * from.done.size()),
       end_(end_of(spec, pass_.count())),
-      total_bytes_(spec.time_based ? 0 : times(range.size, spec.loops, std::numeric_limits<std::uint64_t>::max())),
+      total_bytes_(bytes_of(spec, range)),
+      rounds_apart_(spec.rounds_apart),
       chunk_(most_of(spec, range)),
       window_(std::make_unique<DoneWindow>(from)),
       next_(from.watermark) {}
@@ -70,13 +79,27 @@ BlockSource::Taken BlockSource::take(std::uint64_t batch, Chunk& out) {
   std::uint64_t begin = next_.load(std::memory_order_relaxed);
   for (;;) {
     if (begin >= end_) return Taken::none;
-    const std::uint64_t end = std::min(begin + most, end_);
+    std::uint64_t end = std::min(begin + most, end_);
+    if (rounds_apart_) {
+      const std::uint64_t in_round = begin % pass_.count();
+      if (!may_begin(begin, in_round)) return Taken::later;
+      end = std::min(end, begin - in_round + pass_.count());
+    }
     if (end > window_->limit() && !window_->make_room(end)) return Taken::later;
     if (next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) {
       out = {begin, end};
       return Taken::chunk;
     }
   }
+}
+
+// Whoever begins a round waits for all of the one before.
+bool BlockSource::may_begin(std::uint64_t position, std::uint64_t in_round) {
+  return in_round != 0 || position == 0 || window_->all_done_before(position);
+}
+
+bool BlockSource::is_done(std::uint64_t position) const {
+  return window_->is_done(position);
 }
 
 bool BlockSource::take_missing(Chunk& out) {

@@ -24,6 +24,7 @@ DoneWindow::DoneWindow(const Cursor& from) : base_(from.watermark / kGroup * kGr
   missing_.reserve(Cursor::kMaxMissing);
   std::copy_if(from.missing.begin(), from.missing.end(), std::back_inserter(missing_),
                [&](std::uint64_t position) { return position < base; });
+  missing_count_ = missing_.size();
 }
 
 void DoneWindow::mark(std::uint64_t group, std::uint32_t positions) {
@@ -42,6 +43,7 @@ void DoneWindow::mark_missing(std::uint64_t group, std::uint32_t positions) {
     const auto found = std::lower_bound(missing_.begin(), missing_.end(), position);
     if (found != missing_.end() && *found == position) missing_.erase(found);
   }
+  missing_count_.store(missing_.size(), std::memory_order_release);
 }
 
 bool DoneWindow::make_room(std::uint64_t end) {
@@ -81,7 +83,33 @@ bool DoneWindow::list_what_is_missing() {
   for (auto left = static_cast<std::uint32_t>(~seen); left != 0; left &= left - 1) {
     missing_.push_back(group * kGroup + static_cast<unsigned>(std::countr_zero(left)));
   }
+  missing_count_.store(missing_.size(), std::memory_order_release);
   next_group(group);
+  return true;
+}
+
+bool DoneWindow::is_done(std::uint64_t position) const {
+  const std::uint64_t group = position / kGroup;
+  if (position >= base_.load(std::memory_order_acquire)) {
+    const std::uint64_t word = words_[group % kGroups].load(std::memory_order_acquire);
+    return (word & ~std::uint64_t{kAll}) == tag_of(group) && (word >> (position % kGroup) & 1) != 0;
+  }
+  if (missing_count_.load(std::memory_order_acquire) == 0) return true;
+  const std::lock_guard lock(mutex_);
+  return !std::binary_search(missing_.begin(), missing_.end(), position);
+}
+
+// What is missing lies before the window.
+bool DoneWindow::all_done_before(std::uint64_t position) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return false;
+  pass_what_is_done();
+  if (!missing_.empty()) return false;
+  for (std::uint64_t at = base_; at < position; at += kGroup) {
+    const std::uint64_t wanted = std::min(position - at, kGroup);
+    const auto before = static_cast<std::uint32_t>((std::uint64_t{1} << wanted) - 1);
+    if ((done_in(at / kGroup) & before) != before) return false;
+  }
   return true;
 }
 

@@ -32,6 +32,10 @@ class DoneWindow {
   [[nodiscard]] std::uint64_t limit() const { return base_.load(std::memory_order_acquire) + Cursor::kWindow; }
   // Moves on until `end` is within the limit. false when too much is missing, or somebody else is at it: try again.
   [[nodiscard]] bool make_room(std::uint64_t end);
+  // Whether it is done; false, too, when that is not to be told at this moment.
+  [[nodiscard]] bool is_done(std::uint64_t position) const;
+  // Whether all before it is, likewise. Moves on where it can.
+  [[nodiscard]] bool all_done_before(std::uint64_t position);
   // All but Cursor::position.
   void copy_to(Cursor& out) const;
 
@@ -50,6 +54,7 @@ class DoneWindow {
   std::atomic<std::uint64_t> base_;  // first position of the window, a multiple of kGroup
   mutable std::mutex mutex_;         // guards missing_, and held by whoever moves base_
   std::vector<std::uint64_t> missing_;
+  std::atomic<std::size_t> missing_count_{0};  // of them, for who does not lock
 };
 
 }  // namespace spliced::workload

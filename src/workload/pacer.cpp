@@ -21,13 +21,14 @@ util::Nanos nanos_for(Wide count, std::uint64_t rate) {
 
 Pacer::Pacer(const WorkloadSpec& spec, const BlockRange& range, util::Nanos start, std::uint64_t first)
     : paced_(workload::paced(spec)),
-      mixed_(is_mixed(spec.rw)),
+      mixed_(is_mixed(spec.rw) || spec.read_back != 0),
       sizes_(mixes_sizes(spec)),
       rate_(spec.rate),
       rate_iops_(spec.rate_iops),
-      read_percent_(spec.rwmixread),
+      read_percent_(spec.read_back != 0 ? 50 : spec.rwmixread),
       bs_(spec.bs),
       range_(range),
+      round_bytes_(range.size * (spec.read_back != 0 ? 2 : 1)),
       count_(std::max<std::uint64_t>(1, requests_in(spec, range))),
       first_(first),
       start_(start) {}
@@ -35,8 +36,8 @@ Pacer::Pacer(const WorkloadSpec& spec, const BlockRange& range, util::Nanos star
 // In the order of the range; where blocks have another one, the last of it, which may be short, is anywhere.
 Wide Pacer::bytes_before(std::uint64_t position) const {
   if (sizes_) return Wide{position} * (bs_.read * read_percent_ + bs_.write * (100 - read_percent_)) / 100;
-  const Wide in_round = std::min(Wide{position % count_} * range_.block, Wide{range_.size});
-  return Wide{position / count_} * range_.size + in_round;
+  const Wide in_round = std::min(Wide{position % count_} * range_.block, Wide{round_bytes_});
+  return Wide{position / count_} * round_bytes_ + in_round;
 }
 
 util::Nanos Pacer::due(std::uint64_t position, util::Op op) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/workload/pass.h"
 
+#include <algorithm>
+
 #include "draw.h"
 #include "spliced/util/random.h"
 
@@ -16,6 +18,17 @@ constexpr std::uint64_t kPlace = 1, kOperation = 2;
 
 __extension__ using Wide = unsigned __int128;
 
+constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20,
+                        kChunkBlocks = 256;  // that are written, or read, in a row
+
+ReadBack read_back_of(const WorkloadSpec& spec, const BlockRange& range) {
+  if (spec.read_back == 0) return {};
+  const std::uint64_t chunk = std::clamp<std::uint64_t>(kChunkBytes / range.block, 1, kChunkBlocks);
+  const std::uint64_t distance =
+      spec.read_back == kOwnDistance ? std::max(kLeastDistance, range.size / 100) : spec.read_back;
+  return {range.count(), chunk, std::max<std::uint64_t>(1, distance / range.block)};
+}
+
 Op op_of(Mode mode) {
   if (is_trim(mode)) return Op::trim;
   return reads(mode) ? Op::read : Op::write;
@@ -24,6 +37,7 @@ Op op_of(Mode mode) {
 }  // namespace
 
 std::uint64_t requests_in(const WorkloadSpec& spec, const BlockRange& range) {
+  if (spec.read_back != 0) return 2 * range.count();
   if (!mixes_sizes(spec)) return range.count();
   const Wide mean = Wide{spec.bs.read} * spec.rwmixread + Wide{spec.bs.write} * (100 - spec.rwmixread);
   return static_cast<std::uint64_t>((Wide{range.size} * 100 + mean - 1) / mean);
@@ -43,6 +57,8 @@ Pass::Pass(const WorkloadSpec& spec, const BlockRange& range, std::uint64_t numb
       sizes_(spec.bs),
       range_(range),
       count_(requests_in(spec, range)),
+      reads_back_(spec.read_back != 0),
+      read_back_(read_back_of(spec, range)),
       seed_(mix64(spec.seed)),
       permutation_(0, 0) {
   if (order_ >= Order::drawn) draw_ = std::make_shared<const Draw>(spec.distribution, range.count(), spec.seed);
@@ -57,7 +73,7 @@ Pass Pass::round(std::uint64_t number) const {
 
 void Pass::begin(std::uint64_t number) {
   key_ = mix64(seed_ ^ mix64(number));
-  if (order_ == Order::permuted) permutation_ = Permutation(count_, key_ ^ kPlace);
+  if (order_ == Order::permuted) permutation_ = Permutation(range_.count(), key_ ^ kPlace);
 }
 
 std::uint64_t Pass::block_at(std::uint64_t index) const {
@@ -75,8 +91,17 @@ Op Pass::op_at(std::uint64_t number) const {
 
 Request Pass::at(std::uint64_t index) const {
   if (order_ == Order::of_sizes) return sized_at(index);
+  if (reads_back_) return read_back_at(index);
   const std::uint64_t block = block_at(index);
   return {op_at(order_ == Order::drawn ? index : block), range_.start_of(block), range_.length_of(block)};
+}
+
+Request Pass::read_back_at(std::uint64_t index) const {
+  const auto [reads, place] = read_back_.at(index);
+  const std::uint64_t block = block_at(place);
+  Request out{reads ? Op::read : Op::write, range_.start_of(block), range_.length_of(block)};
+  if (reads) out.needs = read_back_.position_of_write(place);
+  return out;
 }
 
 // The blocks of the range are the smaller ones.
@@ -89,7 +114,12 @@ Request Pass::sized_at(std::uint64_t index) const {
 
 std::optional<std::uint64_t> Pass::index_of(std::uint64_t block) const {
   if (order_ >= Order::drawn) return std::nullopt;
-  return order_ == Order::sequential ? block : permutation_.index_of(block);
+  const std::uint64_t place = order_ == Order::sequential ? block : permutation_.index_of(block);
+  return reads_back_ ? read_back_.position_of_write(place) : place;
+}
+
+std::optional<std::uint64_t> Pass::index_of_change(std::uint64_t block) const {
+  return order_ >= Order::drawn || op_at(block) == Op::read ? std::nullopt : index_of(block);
 }
 
 }  // namespace spliced::workload

@@ -22,6 +22,22 @@ RequestFeed::RequestFeed(const WorkloadSpec& spec, BlockSource& source)
 
 RequestFeed::Next RequestFeed::next(Request& out, std::size_t batch) {
   if (pending_sync(out)) return Next::request;
+  if (!has_held_) {
+    const Next drawn = draw(batch);
+    if (drawn != Next::request) return drawn;
+  }
+  if (held_.needs != kNoPosition && !source_.is_done(held_.needs)) {
+    publish();  // it may be one of ours
+    if (!source_.is_done(held_.needs)) return Next::later;
+  }
+  has_held_ = false;
+  out = held_;
+  if (out.op == Op::write) track_write(out);
+  return Next::request;
+}
+
+// The request at the next position.
+RequestFeed::Next RequestFeed::draw(std::size_t batch) {
   std::uint64_t position = 0;
   do {
     if (chunk_.begin == chunk_.end) {
@@ -31,9 +47,11 @@ RequestFeed::Next RequestFeed::next(Request& out, std::size_t batch) {
     position = chunk_.begin++;
   } while (source_.was_done(position));
   if (position - round_begin_ >= round_end_ - round_begin_) begin_round(position);
-  out = round_.at(position - round_begin_);
-  out.position = position;
-  if (out.op == Op::write) track_write(out);
+  held_ = round_.at(position - round_begin_);
+  held_.position = position;
+  held_.round = round_number_;
+  if (held_.needs != kNoPosition) held_.needs += round_begin_;
+  has_held_ = true;
   return Next::request;
 }
 
@@ -46,7 +64,8 @@ bool RequestFeed::last(Request& out) {
 
 void RequestFeed::begin_round(std::uint64_t position) {
   const std::uint64_t number = position / round_.count();
-  round_ = round_.round(number);
+  round_number_ = static_cast<std::uint32_t>(number);
+  round_ = round_.round(source_.first_number() + number);
   round_begin_ = number * round_.count();
   round_end_ = round_begin_ + round_.count();
 }

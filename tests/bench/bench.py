@@ -14,6 +14,7 @@ import traceback
 import bars
 import fleet
 import report
+import verification
 from contenders import Cell, Spliced, cpus_of, run_bare, run_fio
 from devices import Devices, Unavailable
 
@@ -93,7 +94,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="rounds of each cell (default 9, with --quick 7); without --quick three times "
                         "as many where they differ by more than a tenth")
     parser.add_argument("--seconds", type=float, help="seconds of each run (default 0.5, with --quick 0.25)")
-    parser.add_argument("--only", action="append", choices=["cells", "rate", "fleet", "micro"], help="one part; repeat for more")
+    parser.add_argument("--only", action="append", choices=["cells", "verify", "rate", "fleet", "micro"], help="one part; repeat for more")
     parser.add_argument("--cell", help="only cells whose name contains this, such as \"zram 4k\"")
     parser.add_argument("--tmpfs", default="size=4g,huge=always", metavar="OPTIONS",
                         help="of the tmpfs behind the loop device (default %(default)s: it is to cost as little as it can)")
@@ -143,7 +144,7 @@ def run_micro(options, document):
 
 
 def run(options):
-    parts = options.only or ["cells", "rate", "fleet", "micro"]
+    parts = options.only or ["cells", "verify", "rate", "fleet", "micro"]
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     document = {"tmpfs": options.tmpfs, "kernel": pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()}
@@ -157,6 +158,9 @@ def run(options):
             if "cells" in parts:
                 with contextlib.closing(Spliced(options.against)) if options.against else contextlib.nullcontext() as before:
                     failed += run_cells(options, devices, daemon, before, document)
+                write(document)
+            if "verify" in parts:
+                failed += verification.run(daemon, devices, options, document)
                 write(document)
             if "rate" in parts:
                 failed += fleet.rate(daemon, devices, 10 if options.quick else 30, document)

@@ -16,7 +16,7 @@
 #include "spliced/job/service.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/page_buffer.h"
-#include "spliced/verify/payload.h"
+#include "spliced/verify/write_buffers.h"
 #include "spliced/workload/request_feed.h"
 
 namespace {
@@ -74,17 +74,61 @@ void record_latency(benchmark::State& state) {
 }
 BENCHMARK(record_latency);
 
-void fill_payload(benchmark::State& state, verify::Payload kind, bool places) {
-  auto source = verify::PayloadSource::create(kind, 1, 4096, 16).value();
+std::shared_ptr<const verify::Image> image_of(verify::PayloadKind kind, bool header = true) {
+  const verify::Payload payload{kind, "\xaa", 0, 4096, header};
+  return std::make_shared<const verify::Image>(payload, verify::Origin{{}, 2, 1});
+}
+
+// What fill and check are held against: as many bytes, copied between buffers that lie alike nowhere, for memory that
+// does so flatters whoever copies it.
+struct Buffers {
+  explicit Buffers(std::size_t bytes) : memory(util::PageBuffer::allocate(2 * bytes + 65'536).value()), size(bytes) {}
+  util::PageBuffer memory;
+  std::size_t size;
+  std::byte* first() { return memory.data(); }
+  std::byte* second() { return memory.data() + size + 12'288 + 5 * 64; }
+};
+
+void copy_memory(benchmark::State& state) {
+  Buffers buffers(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) {
+    std::memcpy(buffers.second(), buffers.first(), buffers.size);
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(copy_memory)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
+
+void fill_block(benchmark::State& state, verify::PayloadKind kind) {
+  Buffers buffers(static_cast<std::size_t>(state.range(0)));
+  const auto image = image_of(kind);
   std::uint64_t offset = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(places ? source.fill(offset, offset / 4096 % 16) : source.fill(offset));
-    offset += 4096;
+    image->fill({buffers.second(), buffers.size}, offset, 1);
+    benchmark::ClobberMemory();
+    offset += buffers.size;
   }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK_CAPTURE(fill_payload, stamp_4k, verify::Payload::stamp, false);
-BENCHMARK_CAPTURE(fill_payload, stamp_4k_batched, verify::Payload::stamp, true);
-BENCHMARK_CAPTURE(fill_payload, zero_4k, verify::Payload::zero, true);
+BENCHMARK_CAPTURE(fill_block, random, verify::PayloadKind::random)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
+BENCHMARK_CAPTURE(fill_block, pattern, verify::PayloadKind::pattern)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
+
+void check_block(benchmark::State& state, verify::PayloadKind kind, bool portably) {
+  Buffers buffers(static_cast<std::size_t>(state.range(0)));
+  const auto image = image_of(kind);
+  const std::span<std::byte> data(buffers.second(), buffers.size);
+  image->fill(data, 40'960, 1);
+  std::size_t right = 0;
+  for (auto _ : state) {
+    right += portably ? image->check_portably(data, 40'960, 1) : image->check(data, 40'960, 1);
+    benchmark::ClobberMemory();
+  }
+  if (right != state.iterations() * buffers.size) state.SkipWithError("what was filled is not right");
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK_CAPTURE(check_block, random, verify::PayloadKind::random, false)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
+BENCHMARK_CAPTURE(check_block, pattern, verify::PayloadKind::pattern, false)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
+BENCHMARK_CAPTURE(check_block, portably, verify::PayloadKind::random, true)->Arg(4096)->Arg(65'536)->Arg(1 << 20);
 
 // System calls that do nothing but count those for data, so that what is left is ours.
 class NoSyscalls final : public engine::Syscalls {
@@ -126,6 +170,10 @@ struct NobodysWorker final : run::WorkerOwner {
   void on_error(const engine::IoSlot&, run::ErrorClass) override {}
   void on_refusal(const std::string&) override {}
   void on_exit() override {}
+  bool before_io(std::atomic<util::Nanos>&, const std::stop_token&) override { return true; }
+  void on_doubt(const engine::IoSlot&) override {}
+  void on_damage(const run::Miscompare&, bool) override {}
+  void on_host_fault(run::HostFault, const std::string&) override {}
 };
 
 // Everything around the system calls of a 4k I/O: the loop of a worker with its offsets, payload, engine, clock,
@@ -144,7 +192,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   const auto engine = engine::kind_of(options).make(config, sys, util::system_clock(), std::stop_token());
   workload::BlockSource source(workload, {0, kRange, 4096});
   workload::RequestFeed feed(workload, source);
-  auto payload = verify::PayloadSource::create(verify::Payload::zero, 1, 4096, batch).value();
+  auto payload = verify::WriteBuffers::create(image_of(verify::PayloadKind::zero, false), 4096, batch).value();
   const auto buffer = util::PageBuffer::allocate(4096).value();
   const auto counters = std::make_unique<run::WorkerCounters>();
   const run::PauseWatch pauses(util::system_clock().now());
@@ -163,7 +211,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   const run::StreamTimes times{0, 0, workload.runtime};
   for (auto _ : state) {
     run::IoLoop loop({workload, times, *engine, feed, calibrator, recorder, *counters, nullptr, util::system_clock(),
-                      gate, buffer.data(), payload, batch});
+                      gate, buffer.data(), nullptr, payload, 1, batch});
     benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
   const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());

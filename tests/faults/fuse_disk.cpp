@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that fails on demand, to put under a loop device.
-//   fuse_disk MOUNTPOINT SIZE_BYTES [in-order]   serves MOUNTPOINT/disk, kept in memory, until it is unmounted; in
-//   order:
-//                                                one request after the other, as they come
+//   fuse_disk MOUNTPOINT SIZE_BYTES [in-order|uncached]   serves MOUNTPOINT/disk, kept in memory, until it is
+//   unmounted; in-order: one request after the other, as they come; uncached: each request comes here, none is answered
+//   by the page cache
 // Faults are set by writing lines to MOUNTPOINT/control:
 //   fail read|write OFFSET LENGTH ERRNO   requests that touch the range fail with that errno
 //   hang read|write OFFSET LENGTH         they wait until "clear"
@@ -16,6 +16,7 @@
 //                                         and length
 //   log FILE                              from now on, appends a line for each read: its microseconds
 //   fsync MILLISECONDS [ERRNO]            each fsync takes that long, and fails with that errno
+//   damage ...                            data is damaged in silence; see damage.h
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
 #include <fcntl.h>
@@ -36,6 +37,8 @@
 #include <utility>
 #include <vector>
 
+#include "damage.h"
+
 namespace {
 
 struct Fault {
@@ -51,7 +54,9 @@ struct Disk {
   std::mutex mutex;
   std::condition_variable cleared;
   std::vector<Fault> faults;
+  std::vector<Damage> damages;
   int delay_ms = 0;
+  bool uncached = false;
   int fsync_ms = 0;
   int fsync_error = 0;
   bool hang_flush = false;                            // until it is cleared
@@ -74,6 +79,7 @@ int apply(const std::string& line) {
   in >> verb;
   if (verb == "clear") {
     disk.faults.clear();
+    disk.damages.clear();
     disk.delay_ms = disk.seek_ms = disk.fsync_ms = disk.fsync_error = 0;
     disk.hang_flush = false;
     disk.others.clear();
@@ -84,6 +90,12 @@ int apply(const std::string& line) {
     disk.others.clear();
     if (!(in >> disk.delay_ms)) return -EINVAL;
     for (std::pair<std::uint64_t, int> other; in >> other.first >> other.second;) disk.others.push_back(other);
+    return 0;
+  }
+  if (verb == "damage") {
+    Damage damage;
+    if (!Damage::parse(in, damage)) return -EINVAL;
+    disk.damages.push_back(damage);
     return 0;
   }
   if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;
@@ -185,7 +197,7 @@ int do_getattr(const char* path, struct stat* st, fuse_file_info*) {
 }
 
 int do_open(const char* path, fuse_file_info* info) {
-  info->direct_io = is_control(path) ? 1 : 0;
+  info->direct_io = is_control(path) || disk.uncached ? 1 : 0;
   return is_disk(path) || is_control(path) ? 0 : -ENOENT;
 }
 
@@ -199,7 +211,10 @@ int do_read(const char* path, char* out, std::size_t size, off_t offset, fuse_fi
   size = std::min(size, disk.bytes.size() - static_cast<std::size_t>(offset));
   const auto begun = std::chrono::steady_clock::now();
   if (const int error = strike(false, offset, size); error != 0) return error;
-  std::memcpy(out, disk.bytes.data() + offset, size);
+  {
+    const std::lock_guard lock(disk.mutex);
+    DamagedRequest(disk.bytes, offset, size).read(out, disk.damages);
+  }
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
   const std::lock_guard lock(disk.mutex);
   if (disk.log.is_open()) disk.log << took.count() << '\n' << std::flush;
@@ -214,7 +229,8 @@ int do_write(const char* path, const char* data, std::size_t size, off_t offset,
   }
   if (offset + static_cast<off_t>(size) > static_cast<off_t>(disk.bytes.size())) return -ENOSPC;
   if (const int error = strike(true, offset, size); error != 0) return error;
-  std::memcpy(disk.bytes.data() + offset, data, size);
+  const std::lock_guard lock(disk.mutex);
+  DamagedRequest(disk.bytes, offset, size).write(data, disk.damages);
   return static_cast<int>(size);
 }
 
@@ -239,8 +255,9 @@ int do_readdir(const char*, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file
 
 int main(int argc, char** argv) {
   const bool in_order = argc == 4 && std::strcmp(argv[3], "in-order") == 0;
-  if (argc != 3 && !in_order) {
-    std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES [in-order]\n");
+  disk.uncached = argc == 4 && std::strcmp(argv[3], "uncached") == 0;
+  if (argc != 3 && !in_order && !disk.uncached) {
+    std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES [in-order|uncached]\n");
     return 2;
   }
   disk.bytes.resize(std::strtoull(argv[2], nullptr, 10));

@@ -129,6 +129,29 @@ class Daemon:
     def run(self, timeout=60, **job):
         return self.wait(self.submit(**job)["id"], timeout)
 
+    def run_with_waits(self, definition, acts):
+        """Runs the job definition(SECONDS), whose stages named in `acts` wait for that long, and does acts[STAGE]() while
+        every device is in STAGE. Where a wait was over before that, on a slow machine, all of it once more with longer
+        waits."""
+        for seconds in (2, 8, 32):
+            job = self.submit(**definition(seconds))
+            if all(self._act_during(job, stage, act) for stage, act in acts.items()):
+                return self.wait(job["id"], timeout=60 + seconds)
+            self.wait(job["id"], timeout=60 + seconds)
+        raise AssertionError(f"one of {', '.join(acts)} was always over too soon")
+
+    def _act_during(self, job, stage, act):
+        names = [one["name"] for one in job["stages"]]
+        wanted = names.index(stage)
+
+        def reached():
+            job_now = self.call("GET", f"/v1/jobs/{job['id']}").json
+            return [len(names) if job_now["ended_at"] else names.index(device["stage"] or names[0]) for device in job_now["devices"]]
+
+        await_true(lambda: all(at >= wanted for at in reached()), f"all devices to come to {stage}", timeout=30)
+        act()
+        return all(at == wanted for at in reached())
+
     def metrics(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10 * SLOW)
         with contextlib.closing(connection):

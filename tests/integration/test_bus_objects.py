@@ -63,6 +63,29 @@ class Objects(OnABus):
         daemon.call("DELETE", f"/v1/jobs/{job['id']}")
         await_true(lambda: [PATH] == list(self.objects()), "the object to go")
 
+    def test_a_miscompare_is_told(self):
+        Bus(self, self.address)
+        daemon = self.connected(self.start())
+        target = daemon.dir / "target"
+        target.write_bytes(bytes(1 << 20))
+        daemon.run(targets=[str(target)], destructive=True, workload={"rw": "write", "bs": "64k", "direct": False})
+        with open(target, "r+b") as file:
+            file.seek(300_000)
+            byte = file.read(1)[0]
+            file.seek(300_000)
+            file.write(bytes([byte ^ 1]))
+        heard = self.directory() / "heard"
+        with open(heard, "wb") as out:
+            monitor = subprocess.Popen(["dbus-monitor", "--address", self.address, "type='signal',member='Miscompare'"], stdout=out)
+        self.addCleanup(monitor.wait)
+        self.addCleanup(monitor.kill)
+        await_true(lambda: b"NameAcquired" in heard.read_bytes(), "the monitor to listen")
+        job = daemon.run(targets=[str(target)], stages=[{"verify": {"only": {"adopt": True}, "direct": False}}])
+        self.assertEqual("FAIL", job["verdict"], job["reason"])
+        await_true(lambda: b'"bitflip"' in heard.read_bytes(), "the signal")
+        for part in (job["id"], str(target), f"uint64 {300_000 // 4096 * 4096}"):
+            self.assertIn(part, heard.read_text())
+
     def test_jobs_of_an_earlier_daemon_are_objects(self):
         Bus(self, self.address)
         directory = self.directory()

@@ -223,6 +223,18 @@ class Refusals(TestCase):
                               workload={"rw": "write", "bs": "1M"})
         self.assertEqual("PASS", job["verdict"], job)
 
+    def test_a_loop_device_whose_file_has_lost_its_server_concerns_no_local_file(self):
+        mount, server = self.fuse_disk_and_server(8 * MIB)
+        loop, _ = self.loop(image=mount / "disk")
+        server.kill()
+        server.wait()
+        workload = {"rw": "write", "bs": "1M", "size": "1M"}
+        for gone in (lambda: None, lambda: subprocess.run(["umount", "-l", mount], check=True)):
+            gone()
+            job = self.server.run(targets=[str(self.server.dir / "file")], destructive=True, workload=workload)
+            self.assertEqual("PASS", job["verdict"], job)
+        self.assertIn("cannot be", self.refusal(loop))
+
 
 @need_root
 class FileSystems(TestCase):

@@ -29,7 +29,7 @@ def syncs(rng, workload):
         if rng.random() < 0.08:
             workload[key] = rng.choice([1, 8, 64])
     workload["end_fsync"] = rng.random() < 0.3
-    workload["payload"] = rng.choice(["stamp", "random", "zero"])
+    workload["payload"] = rng.choice(["random", "zero", "pattern:aa55"])
 
 
 def workload(rng):

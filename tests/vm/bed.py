@@ -58,9 +58,11 @@ class OnAVirtualMachine(unittest.TestCase):
     def cgroup(self, name):
         return self.run_in(f"cat {CGROUP}/{name}").strip()
 
-    def post(self, targets, destructive=True, engine=None, **workload):
-        """What is answered to a job on these targets."""
-        body = {"targets": list(targets), "destructive": destructive, "engine": engine or {},
+    def post(self, targets, destructive=True, engine=None, confirm=None, **workload):
+        """What is answered to a job on these targets, all of which are confirmed unless `confirm` says otherwise."""
+        if confirm is None:
+            confirm = [serial for serial in self.devices() if serial]
+        body = {"targets": list(targets), "destructive": destructive, "confirm": confirm, "engine": engine or {},
                 "workload": {"direct": True, **workload}}
         return json.loads(self.run_in(f"{CURL} -H 'Content-Type: application/json' -d @- http://localhost/v1/jobs",
                                       text=json.dumps(body), timeout=100))

@@ -63,6 +63,13 @@ class Unit(OnAVirtualMachine):
                              tuple(device[key] for key in ("capacity_bytes", "transport", "may_write", "refusals")), device)
             self.assertRegex(device["wwn"], wwn)
 
+    def test_a_disk_that_is_not_confirmed_is_not_written(self):
+        refused = self.post([self.nvme], rw="write", bs="64k", confirm=[])
+        self.assertEqual(["urn:spliced:problem:unconfirmed"], [error["type"] for error in refused["errors"]], refused)
+        self.assertNotIn(SERIALS[0], json.dumps(refused), "the refusal does not tell it")
+        refused = self.post([self.nvme, self.scsi], rw="write", bs="64k", confirm=[SERIALS[0]])
+        self.assertEqual(["/targets/1"], [error["pointer"] for error in refused["errors"]], refused)
+
     def test_whole_disks_are_written_and_read(self):
         for direction, destructive in (("write", True), ("read", False)):
             job = self.finish(self.nvme, self.scsi, destructive=destructive, rw=direction, bs="64k")

@@ -23,7 +23,7 @@ struct NodeId {
 
 // Static facts, "" where the system does not know.
 struct DeviceInfo {
-  std::string wwn, model, serial, revision, transport;
+  std::string wwn, vendor, model, serial, revision, transport;
   bool rotational = false;
 };
 
@@ -52,6 +52,7 @@ struct BlockNode {
   DeviceInfo info;
   unsigned partition = 0;      // its number on the disk; 0 for a disk
   std::string backing_path;    // of a loop device, as sysfs has it: with it and without `backing`, that is unknown
+  bool backing_lost = false;   // the file system of that file has lost its server (FUSE, network) and answers nothing
   std::optional<Zoned> zoned;  // of the disk, when it is host-managed
   std::string zoned_unknown;   // why it cannot be told whether it is, "" if it can
   bool counts_io = true;       // whether the kernel counts what is read and written

@@ -23,6 +23,8 @@ struct Access {
   bool destructive = false;                       // writes or trims
   bool direct = true;                             // O_DIRECT
   bool allow_in_use = false;                      // a reader may share a device that is mounted or held
+  std::vector<std::string> confirm;               // serials or WWNs of devices that may be written; see is_confirmed()
+  bool no_confirmation = false;                   // needs none: for overviews
   std::vector<std::string> overwrite_signatures;  // names of signatures that may be lost; "all" for any
   bool signatures_last = false;    // look for signatures only if nothing else is in the way: for overviews
   bool no_signatures = false;      // look for none: nothing is read from the target
@@ -71,6 +73,8 @@ class TargetAdmission {
   [[nodiscard]] util::Result<OpenTarget> open(const std::string& path, const Access& access, const std::string& job);
 
   void set_allow_list(AllowList allow);
+  // Patterns of models, as fnmatch(3) has them, that are written without being confirmed.
+  void set_unconfirmed_models(std::vector<std::string> models);
   // Files of the daemon itself, which no job may touch whatever is allowed. Before any job.
   void protect(std::vector<std::string> paths) { protected_ = std::move(paths); }
   [[nodiscard]] bool allows(std::string_view path) const;
@@ -96,6 +100,7 @@ class TargetAdmission {
   [[nodiscard]] util::Result<Looks::Ticket> look_alone(const std::string& path, util::Nanos until) const;
 
  private:
+  [[nodiscard]] std::vector<std::string> unconfirmed_models() const;
   [[nodiscard]] Inspection inspect_for(const std::string& job, const std::string& path, const Access& access,
                                        const BlockTopology& host) const;
   [[nodiscard]] Inspection inspect_at(CreatedFile& place, const std::string& job, const std::string& path,
@@ -107,8 +112,9 @@ class TargetAdmission {
                                             const BlockTopology& host);
   [[nodiscard]] util::Status acquire_claim(OpenTarget& target, const std::string& job);
 
-  mutable std::mutex mutex_;  // guards allow_
+  mutable std::mutex mutex_;  // guards the next two
   AllowList allow_;
+  std::vector<std::string> unconfirmed_models_;
   std::vector<std::string> protected_;
   const Machine machine_;
   ClaimTable claims_;

@@ -58,9 +58,10 @@ struct alignas(64) IoSlot {
   std::byte* buffer = nullptr;  // `length` bytes, read from by writes, written to by reads, aligned to
                                 // Traits::alignment. Where nobody looks at what is read, reads need
                                 // Kind::read_buffer() bytes, and all that are in flight together may share them
-  // The caller's alone: when it was due, 0 if it was not paced; and which block of the workload it is.
+  // The caller's alone: when it was due, 0 if it was not paced; and which block of the workload it is, in which round.
   alignas(64) util::Nanos due = 0;
   std::uint64_t position = 0;
+  std::uint32_t round = 0;
 };
 static_assert(sizeof(IoSlot) == 128);
 

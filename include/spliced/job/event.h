@@ -11,8 +11,15 @@
 
 namespace spliced::job {
 
-enum class EventKind : std::uint8_t { state, forgotten };
-inline constexpr std::array<std::string_view, 2> kEventKindNames{"state", "forgotten"};
+enum class EventKind : std::uint8_t { state, forgotten, miscompare };
+inline constexpr std::array<std::string_view, 3> kEventKindNames{"state", "forgotten", "miscompare"};
+
+// Data on a device that is not what it should be, the first of its kind.
+struct DamageEvent {
+  std::string device;
+  std::uint64_t offset = 0;  // of the interval, bytes
+  std::string kind;
+};
 
 // What happened to a job.
 struct Event {
@@ -24,6 +31,7 @@ struct Event {
   State state = State::pending;
   Verdict verdict = Verdict::none;
   std::string reason;
+  DamageEvent damage = {};  // of a miscompare; in `reason` alone once it comes from the store
 };
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();

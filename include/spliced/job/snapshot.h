@@ -90,13 +90,16 @@ inline constexpr std::size_t kListedBytes = 1024;
 // together.
 [[nodiscard]] std::vector<std::string> listed(const std::vector<std::string>& names);
 
+// How many jobs came to which end, by state and verdict.
+using EndCounts = std::array<std::array<std::uint64_t, kVerdictNames.size()>, kStates>;
+
 // For the scrape.
 struct Telemetry {
   // Those that run, or have lately, and the machine's own; see DeviceTotalsRegistry.
   std::vector<totals::DeviceTelemetry> devices;
   totals::DepartedTotals departed;
-  std::array<std::uint64_t, kStates> jobs{};                     // known jobs by state
-  std::array<std::array<std::uint64_t, 3>, kStates> finished{};  // ended since the start, by state and verdict
+  std::array<std::uint64_t, kStates> jobs{};  // known jobs by state
+  EndCounts finished{};                       // since the start
 };
 
 }  // namespace spliced::job

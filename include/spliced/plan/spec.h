@@ -16,6 +16,8 @@ using run::ErrorPolicy;
 // What a device must have met for a PASS, however far the job went.
 struct Criteria {
   std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
+  std::optional<std::uint64_t>
+      max_mismatches;  // intervals that do not hold what they should; none: 0, if any is checked
 };
 
 struct JobSpec {
@@ -28,11 +30,17 @@ struct JobSpec {
   ErrorPolicy error_policy;
   Criteria criteria;
   bool destructive = false;                       // the client knows that data will be lost
+  std::vector<std::string> confirm;               // serial or WWN of each device that has one, where data will be lost
   bool allow_in_use = false;                      // for jobs that only read
   std::vector<std::string> overwrite_signatures;  // signatures that may be lost, by libblkid's names, or "all"
 };
 // Whether any stage writes or trims.
 [[nodiscard]] bool destroys(const JobSpec& spec);
+// Whether any checks what it reads.
+[[nodiscard]] bool verifies(const JobSpec& spec);
+// Fills in what stages say of one another: a verify stage reads what the stage that it names writes, and in its order.
+// Once, when all is read that the client says, and before check_spec(), which tells what does not fit.
+void resolve_stages(JobSpec& spec);
 
 // A stage as it is gone through: those in a `repeat` come once in each of its rounds.
 struct Leaf {

@@ -91,6 +91,7 @@ struct StageSnapshot {
   EngineState engine_state;
   std::array<bool, util::kOpClasses> asked_for{};  // what is to be done
   std::vector<TuningSnapshot> tuning;              // of the directions that data is moved in
+  VerifySnapshot verify;
   std::vector<ErrorEntry> errors;
   std::uint64_t errors_omitted = 0;    // errors of kinds and places beyond those that are kept
   std::vector<StageSnapshot> streams;  // where there are several, and with full detail
@@ -100,7 +101,9 @@ struct DeviceSnapshot : StageSnapshot {
   device::TargetFacts facts;
   std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
   std::string idle_stage;                        // one that succeeded and moved nothing, though it was to; "" for none
+  std::string unchecked_stage;                   // likewise, that checked nothing
   bool unmeasured = false;                       // what it did says nothing of the device
+  bool host_untrusted = false;                   // a fault of this host was proven, on whatever device
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job
   std::optional<device::KernelCounters> kernel;  // what the kernel counted for the device during the run
 };
@@ -121,7 +124,8 @@ struct RunTelemetry {
   Activity activity = Activity::idle;
   std::uint64_t inflight = 0;
   double oldest_inflight_seconds = 0;
-  std::optional<double> checkpoint_age;  // seconds since the last one of the run
+  std::optional<double> checkpoint_age;    // seconds since the last one of the run
+  std::uint64_t indeterminate_ranges = 0;  // see VerifySnapshot
   std::optional<WallTime> last_completion;
   EngineState engine_state;
   double progress = 0;

@@ -36,6 +36,15 @@ struct StreamsSpec {
   return stage.streams.size() == 1 && stage.streams.front().name.empty();
 }
 
+// What was written is read and checked: by a stage of the same job, which says range and order; or (`only`) by whatever
+// job, in any order.
+struct VerifySpec {
+  std::string of;              // the name of that stage; "" with `only`
+  std::uint32_t interval = 0;  // bytes; of what it writes
+  bool adopt = false;          // of `only`: whose data is found
+  StreamsSpec io;              // what it comes to
+};
+
 // Nothing is done for a time.
 struct WaitSpec {
   util::Nanos time = 0;
@@ -52,7 +61,7 @@ struct RepeatSpec {
 // One of the things that are done on each device, one after the other.
 struct StageSpec {
   std::string name;
-  std::variant<StreamsSpec, WaitSpec, RepeatSpec> what;
+  std::variant<StreamsSpec, WaitSpec, RepeatSpec, VerifySpec> what;
   ErrorPolicy error_policy;
 };
 
@@ -75,6 +84,9 @@ struct StreamTimes {
   util::Nanos ends = 0;           // at the latest; 0: when all is done
 };
 [[nodiscard]] StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream);
+
+// Whether it reads what is compared with what should be there.
+[[nodiscard]] bool checks_anything(const StageSpec& stage);
 
 // Whether its I/O goes past the page cache.
 [[nodiscard]] bool is_direct(const StageSpec& stage);

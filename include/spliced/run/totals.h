@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "spliced/engine/kind.h"
+#include "spliced/run/verification.h"
 #include "spliced/util/op.h"
 #include "spliced/workload/histogram.h"
 
@@ -55,6 +56,7 @@ struct DeviceTotals {
   std::uint64_t cpu_wait = 0;
   bool cpu_wait_known = false;
   std::uint64_t flushing = 0;  // nanoseconds in FLUSHes for checkpoints
+  VerifyTotals verify;
   void merge(const DeviceTotals& other);
 };
 

@@ -21,6 +21,8 @@ inline constexpr std::string_view kNotRecorded = "3089e9cdd4174e5a83094203ac0d3a
 inline constexpr std::string_view kStateTrouble = "79fdfcea7c5d4c129c365985b493e028";
 inline constexpr std::string_view kStateSetAside = "94926fa44afe490995afeb6a8e7233d5";
 inline constexpr std::string_view kReloadFailed = "e000137c58144e80b3a0064d6fb94753";
+inline constexpr std::string_view kMiscompare = "5b0f8a4c2e914d0f9c37a1e86d52b7f3";
+inline constexpr std::string_view kHostFault = "c94e6d71b0a84f3b8e15f20a7d3c6498";
 
 }  // namespace message
 }  // namespace spliced::util

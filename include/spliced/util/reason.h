@@ -39,14 +39,16 @@ enum class Reason {
   no_space,
   named_twice,
   cannot_open,
-  forbidden,  // who asks may not
+  forbidden,    // who asks may not
+  unconfirmed,  // the serial or WWN of a device that would be written is missing
 };
 
-inline constexpr std::array<std::string_view, 31> kReasonNames{
-    "invalid",      "not-found",   "not-ended",    "not-running", "limit",       "unavailable", "internal", "several",
-    "mounted",      "swap",        "held",         "busy",        "signature",   "not-allowed", "own-file", "missing",
-    "not-a-target", "empty",       "read-only",    "zoned",       "hard-links",  "unknown-use", "hung",     "changed",
-    "no-direct-io", "not-aligned", "out-of-range", "no-space",    "named-twice", "cannot-open", "forbidden"};
+inline constexpr std::array<std::string_view, 32> kReasonNames{
+    "invalid",     "not-found",   "not-ended",    "not-running",  "limit",       "unavailable",  "internal",
+    "several",     "mounted",     "swap",         "held",         "busy",        "signature",    "not-allowed",
+    "own-file",    "missing",     "not-a-target", "empty",        "read-only",   "zoned",        "hard-links",
+    "unknown-use", "hung",        "changed",      "no-direct-io", "not-aligned", "out-of-range", "no-space",
+    "named-twice", "cannot-open", "forbidden",    "unconfirmed"};
 
 [[nodiscard]] constexpr std::string_view reason_name(Reason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];

@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,7 @@ namespace spliced::util {
 [[nodiscard]] std::string human_bytes(double bytes);
 // RFC 3339 with milliseconds, UTC.
 [[nodiscard]] std::string format_time(std::chrono::system_clock::time_point when);
+// What format_time() wrote; none of anything else.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point> parse_time(const std::string& text);
 
 }  // namespace spliced::util

@@ -16,8 +16,8 @@ class DeviceRun;
 
 namespace spliced::verdict {
 
-enum class Verdict : std::uint8_t { none, pass, fail };
-inline constexpr std::array<std::string_view, 3> kVerdictNames{"", "PASS", "FAIL"};
+enum class Verdict : std::uint8_t { none, pass, fail, inconclusive };
+inline constexpr std::array<std::string_view, 4> kVerdictNames{"", "PASS", "FAIL", "INCONCLUSIVE"};
 
 // One of a job's criteria against what was measured, so far or in all.
 struct CriterionResult {
@@ -62,7 +62,7 @@ struct DeviceEnd {
 // Of a run that is over, without percentiles. The state is `stopping` where it was stopped from outside.
 [[nodiscard]] DeviceEnd end_of(const run::DeviceRun& run, const plan::Criteria& criteria);
 
-// FAIL before none before PASS. Of no devices: none.
+// FAIL before INCONCLUSIVE before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);
 
 }  // namespace spliced::verdict

@@ -38,7 +38,8 @@ class Pacer {
   unsigned read_percent_;
   PerOp bs_;
   BlockRange range_;
-  std::uint64_t count_;  // blocks of a round
+  std::uint64_t round_bytes_;
+  std::uint64_t count_;  // requests of a round
   std::uint64_t first_;
   util::Nanos start_;
 };

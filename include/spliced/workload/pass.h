@@ -6,6 +6,7 @@
 
 #include "spliced/workload/block_range.h"
 #include "spliced/workload/permutation.h"
+#include "spliced/workload/read_back.h"
 #include "spliced/workload/request.h"
 #include "spliced/workload/spec.h"
 
@@ -27,6 +28,8 @@ class Draw;
 // Where reads and writes of a random mode have blocks of different sizes, each is drawn on its own, too, and lies at a
 // multiple of its own size; there are so many of them that about as much is moved as the range has.
 //
+// Of a mode that writes and reads what it wrote, each block comes twice; see ReadBack.
+//
 // A value; thread-safe. Copying allocates nothing.
 class Pass {
  public:
@@ -36,10 +39,17 @@ class Pass {
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] bool sequential() const { return order_ == Order::sequential; }
-  // The request at an index below count(), without a position.
+  // The request at an index below count(), without a position; what it needs is an index, too.
   [[nodiscard]] Request at(std::uint64_t index) const;
-  // Where a block comes; none where blocks are drawn.
+  // Where a block comes, the first time; none where blocks are drawn.
   [[nodiscard]] std::optional<std::uint64_t> index_of(std::uint64_t block) const;
+  // Where a block is written or trimmed; none where it is not, or blocks are drawn.
+  [[nodiscard]] std::optional<std::uint64_t> index_of_change(std::uint64_t block) const;
+  // Whether index_of_change() knows; if not, anything may be anywhere.
+  [[nodiscard]] bool is_known() const { return order_ < Order::drawn; }
+  [[nodiscard]] bool changes() const { return mixed_ ? read_percent_ < 100 : op_ != util::Op::read; }
+  [[nodiscard]] bool reads_back() const { return reads_back_; }
+  [[nodiscard]] const BlockRange& range() const { return range_; }
 
  private:
   enum class Order : std::uint8_t { sequential, permuted, drawn, of_sizes };
@@ -47,6 +57,7 @@ class Pass {
   [[nodiscard]] std::uint64_t block_at(std::uint64_t index) const;
   [[nodiscard]] util::Op op_at(std::uint64_t number) const;
   [[nodiscard]] Request sized_at(std::uint64_t index) const;
+  [[nodiscard]] Request read_back_at(std::uint64_t index) const;
   void begin(std::uint64_t number);
 
   Order order_;
@@ -56,6 +67,8 @@ class Pass {
   PerOp sizes_;
   BlockRange range_;
   std::uint64_t count_;
+  bool reads_back_;
+  ReadBack read_back_;
   std::uint64_t seed_;
   std::uint64_t key_ = 0;  // of this round
   Permutation permutation_;

@@ -16,6 +16,8 @@ struct Request {
   std::uint64_t offset = 0;              // bytes from the start of the target
   std::uint64_t length = 0;              // bytes
   std::uint64_t position = kNoPosition;  // in the sequence of all blocks, over all rounds
+  std::uint64_t needs = kNoPosition;     // the position that must be done before it may begin
+  std::uint32_t round = 0;               // that it belongs to
 };
 
 }  // namespace spliced::workload

@@ -46,6 +46,7 @@ class RequestFeed {
     bool fdatasync = false;
     bool sync_file_range = false;
   };
+  [[nodiscard]] Next draw(std::size_t batch);
   void begin_round(std::uint64_t position);
   void track_write(const Request& write);
   [[nodiscard]] bool is_due(std::uint64_t every) const { return every != 0 && writes_ % every == 0; }
@@ -55,8 +56,11 @@ class RequestFeed {
   alignas(64) BlockSource& source_;
   BlockSource::Chunk chunk_;                       // what is left of it
   std::uint64_t round_begin_ = 0, round_end_ = 0;  // positions
+  std::uint32_t round_number_ = 0;
   std::uint64_t done_group_ = 0;
   std::uint32_t done_ = 0;
+  bool has_held_ = false;
+  Request held_;  // what is drawn and may not begin yet
   const bool syncs_;
   Due due_;
   bool wrote_ = false;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "spliced/util/clock.h"
@@ -83,6 +84,9 @@ struct RateLimit {
   bool operator==(const RateLimit&) const = default;
 };
 
+inline constexpr std::uint64_t kLeastDistance = 1ULL << 30;                               // bytes
+inline constexpr std::uint64_t kOwnDistance = std::numeric_limits<std::uint64_t>::max();  // see read_back
+
 struct WorkloadSpec {
   Mode rw = Mode::read;
   unsigned rwmixread = 50;    // percent of a mixed mode that reads
@@ -106,10 +110,18 @@ struct WorkloadSpec {
   std::uint64_t fdatasync = 0;        // likewise
   std::uint64_t sync_file_range = 0;  // likewise: starts write-back of the range written since
   bool end_fsync = false;             // when a worker has done its part
+  // Of a mode that only writes: each block is read again when so many bytes more were written; 0: none is. By
+  // kOwnDistance that is kLeastDistance, or a hundredth of the range if that is more.
+  std::uint64_t read_back = 0;
+  bool whole_sectors = false;  // offset and size are multiples of 512 bytes, direct or not
+  bool rounds_apart = false;   // none begins before all of the one before has ended: no block is under way twice
 };
 
-[[nodiscard]] constexpr bool does(Mode mode, util::Op op) {
-  return op == util::Op::read ? reads(mode) : op == util::Op::write ? writes(mode) : is_trim(mode);
+[[nodiscard]] constexpr bool reads(const WorkloadSpec& spec) {
+  return reads(spec.rw) || spec.read_back != 0;
+}
+[[nodiscard]] constexpr bool does(const WorkloadSpec& spec, util::Op op) {
+  return op == util::Op::read ? reads(spec) : op == util::Op::write ? writes(spec.rw) : is_trim(spec.rw);
 }
 // Of what the workload does.
 [[nodiscard]] std::uint64_t smallest_block(const WorkloadSpec& spec);

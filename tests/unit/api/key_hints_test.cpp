@@ -31,7 +31,7 @@ TEST(KeyHints, AKeyOfFiosSaysWhatToUseHere) {
                                                                   {"timeout", "runtime"},
                                                                   {"randseed", "seed"},
                                                                   {"buffered", "direct"},
-                                                                  {"verify", "not verified"},
+                                                                  {"verify_pattern", "recomputed"},
                                                                   {"stonewall", "use /stages"},
                                                                   {"zonemode", "zoned disks"},
                                                                   {"norandommap", "leave it out"},

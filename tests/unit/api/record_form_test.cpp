@@ -34,6 +34,7 @@ job::DeviceSnapshot device_with_stages() {
   device.host_errors = 2;
   device.unmeasured = true;
   device.idle_stage = "write";
+  device.unchecked_stage = "check";
   device.safety_read_bytes = 4096;
   device.kernel = device::KernelCounters{1, 512, 2, 1024, 3, 4096};
   device.verdict = job::Verdict::fail;

@@ -54,10 +54,11 @@ plan::JobSpec full() {
                        5,
                        6,
                        true};
-  io(spec).payload = verify::Payload::random;
+  io(spec).payload = {verify::PayloadKind::pattern, "\xaa\x55", 0, 0, false};
   io(spec).engine = engine::SpliceOptions{engine::ReadPath::discard, 262144, 1, true};
   policy(spec) = {9, 250'000'000};
-  spec.criteria = {7};
+  spec.criteria = {7, std::nullopt};
+  spec.confirm = {"5000c500a1b2c3d4"};
   spec.destructive = true;
   spec.overwrite_signatures = {"ext4", "all"};
   return spec;
@@ -208,7 +209,7 @@ TEST(RenderSpec, LooksLikeTheContract) {
       rendered.at("engine"),
       (Json{{"kind", "splice"}, {"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
   EXPECT_EQ(rendered.at("error_policy"), (Json{{"max_errors", 0}, {"stall_timeout", "60s"}}));
-  EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0}}));
+  EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0}, {"max_mismatches", nullptr}}));
   EXPECT_EQ(rendered.begin().key(), "name");
 }
 

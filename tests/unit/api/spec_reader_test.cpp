@@ -57,7 +57,7 @@ TEST(SpecReader, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(io(spec).workload.workers, 1U);
   EXPECT_TRUE(io(spec).workload.direct);
   EXPECT_EQ(io(spec).workload.seed, 1U);
-  EXPECT_EQ(io(spec).payload, verify::Payload::stamp);
+  EXPECT_EQ(io(spec).payload, verify::Payload{});
   EXPECT_FALSE(std::get<engine::SpliceOptions>(io(spec).engine).read_path);
   EXPECT_EQ(std::get<engine::SpliceOptions>(io(spec).engine).pipe_size, 0U);
   EXPECT_EQ(policy(spec).max_errors, 0U);
@@ -109,8 +109,13 @@ TEST(SpecReader, ReadsWhatOnlyAWriterHas) {
   EXPECT_EQ(io(spec).workload.fsync, 1U);
   EXPECT_EQ(io(spec).workload.fdatasync, 2U);
   EXPECT_EQ(io(spec).workload.sync_file_range, 3U);
-  EXPECT_EQ(io(spec).payload, verify::Payload::zero);
-  EXPECT_EQ(io(read("/workload/payload", "random")).payload, verify::Payload::random);
+  EXPECT_EQ(io(spec).payload.kind, verify::PayloadKind::zero);
+  EXPECT_EQ(io(read("/workload/payload", "random")).payload, verify::Payload{});
+  const verify::Payload pattern = io(read("/workload/payload", "pattern:0xAA55")).payload;
+  EXPECT_EQ(pattern.kind, verify::PayloadKind::pattern);
+  EXPECT_EQ(pattern.pattern, "\xaa\x55");
+  EXPECT_EQ(io(read("/workload/compress", 50)).payload.compress, 50U);
+  EXPECT_FALSE(io(read("/workload/header", false)).payload.header);
 }
 
 TEST(SpecReader, ReadsSizes) {
@@ -259,6 +264,16 @@ TEST(SpecReader, RefusesWhatIsOutOfRange) {
                                                 {"/workload/time_based", "yes"},
                                                 {"/workload/rw", "Read"},
                                                 {"/workload/payload", "verify"},
+                                                {"/workload/payload", "stamp"},
+                                                {"/workload/payload", "pattern:"},
+                                                {"/workload/payload", "pattern:abc"},
+                                                {"/workload/payload", "pattern:0g"},
+                                                {"/workload/payload", 7},
+                                                {"/workload/compress", 101},
+                                                {"/workload/header", "no"},
+                                                {"/workload/verify", "after"},
+                                                {"/workload/verify", true},
+                                                {"/criteria/max_mismatches", 0},
                                                 {"/engine/pipe_size", 0},
                                                 {"/engine/pipe_size", 4097},
                                                 {"/engine/pipe_size", "2G"},

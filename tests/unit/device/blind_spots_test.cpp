@@ -20,6 +20,12 @@ TEST(FindBlindSpots, ALoopDeviceConcernsWhatItMayWriteTo) {
   machine.host.blocks.back().backing_path = "/srv/image";
   EXPECT_FALSE(blind(block_id(makedev(8, 16))));
   EXPECT_TRUE(blind(file_id(5)));
+  machine.host.blocks.back().backing_lost = true;
+  EXPECT_TRUE(blind(file_id(5))) << "of a file system that is not known";
+  machine.mount(file_id(5).device, "/srv");
+  EXPECT_FALSE(blind(file_id(5))) << "a local file system needs no server";
+  machine.host.mounts.back().type = "nfs4";
+  EXPECT_TRUE(blind(file_id(5)));
   machine.host.blocks.back().backing = file_id(6);
   EXPECT_FALSE(blind(file_id(5)));
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the service tells of its jobs.
+#include <algorithm>
+#include <fstream>
 #include <mutex>
 
 #include "service_fixture.h"
@@ -68,6 +70,39 @@ TEST_F(JobServiceEvents, SayWhatBecameOfTheJob) {
   EXPECT_EQ(page.events[0].state, State::succeeded);
   EXPECT_FALSE(page.missed);
   EXPECT_EQ(service->last_event(), events.back().id);
+}
+
+TEST_F(JobServiceEvents, TellOfDataThatIsNotWhatItShouldBe) {
+  start(faulty_engines());
+  EXPECT_EQ(run(testing::writing({first})).verdict, Verdict::pass);
+  std::fstream file(first, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(8192 + 700);
+  file.write("?", 1);
+  file.close();
+  listen();
+  JobSpec spec = reading({first});
+  run::VerifySpec check;
+  check.adopt = true;
+  check.io.streams.front().io = testing::io(spec);
+  check.io.streams.front().io.check.reads = run::CheckSpec::What::found;
+  spec.stages.front().what = check;
+  const JobSnapshot job = run(spec);
+  EXPECT_EQ(job.verdict, Verdict::fail) << job.reason;
+  ASSERT_EQ(job.devices.at(0).verify.miscompares.size(), 1U);
+  EXPECT_EQ(job.devices[0].verify.miscompares[0].damage.kind, verify::Kind::bitflip);
+  ASSERT_TRUE(await([&] {
+    const std::lock_guard lock(mutex);
+    return std::any_of(events.begin(), events.end(), [](auto& one) { return one.kind == EventKind::miscompare; });
+  }));
+  const std::lock_guard lock(mutex);
+  const auto told =
+      std::find_if(events.begin(), events.end(), [](auto& one) { return one.kind == EventKind::miscompare; });
+  EXPECT_EQ(told->job, job.id);
+  EXPECT_EQ(told->damage.device, first);
+  EXPECT_EQ(told->damage.offset, 8192U);
+  EXPECT_EQ(told->damage.kind, "bitflip");
+  const auto rows = store.events(0, 100);
+  EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](auto& row) { return row.kind == "miscompare"; }));
 }
 
 TEST_F(JobServiceEvents, AreStoredWithTheJobAndForgottenWithIt) {

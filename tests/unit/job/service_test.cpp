@@ -106,7 +106,7 @@ TEST_F(JobServiceTest, WorkersAndLoopsShareTheBytesExactly) {
   EXPECT_EQ(reads_of(job.devices[0]).bytes, 81'920U);
 }
 
-TEST_F(JobServiceTest, AWriteStampsEveryBlock) {
+TEST_F(JobServiceTest, AWriteSaysOfEveryBlockWhatItIs) {
   start(faulty_engines());
   JobSpec spec = writing({dir / "new"});
   io(spec).workload.size = {false, 16'384, 0};
@@ -115,14 +115,11 @@ TEST_F(JobServiceTest, AWriteStampsEveryBlock) {
   EXPECT_EQ(job.state, State::succeeded) << job.reason;
   EXPECT_EQ(writes_of(job.devices.at(0)).operations, 4U);
   EXPECT_EQ(writes_of(job.devices[0]).bytes, 16'384U);
-  std::ifstream in(dir / "new", std::ios::binary);
-  for (std::uint64_t block = 0; block < 4; ++block) {
-    std::uint64_t stamp[2] = {};
-    in.seekg(static_cast<std::streamoff>(block * 4096));
-    in.read(reinterpret_cast<char*>(stamp), sizeof stamp);
-    EXPECT_EQ(stamp[0], block * 4096);
-    EXPECT_EQ(stamp[1], 77U);
-  }
+  const verify::Origin origin{*verify::run_id_of(job.run_id), verify::device_identity(job.run_id + "#0"), 77};
+  const verify::Image image({verify::PayloadKind::random, "", 0, 4096, true}, origin);
+  std::vector<std::byte> data(16'384);
+  std::ifstream(dir / "new", std::ios::binary).read(reinterpret_cast<char*>(data.data()), 16'384);
+  EXPECT_EQ(image.check(data, 0, 1), data.size());
   EXPECT_EQ(std::filesystem::file_size(dir / "new"), 16'384U);
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "spec_parts.h"
+#include "spliced/util/page_buffer.h"
 
 namespace spliced::plan {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "plan/needs.h"
 #include "run/tuning.h"
-#include "spliced/verify/payload.h"
+#include "spliced/verify/write_buffers.h"
 #include "unit/job/service_fixture.h"
 
 namespace spliced::plan {
@@ -51,11 +51,11 @@ TEST(PlanReservation, BatchesTakeNoMoreThanHalfOfTheMemoryThatIsLeft) {
   };
   const Reservation first = plan_reservation(spec, limits_of(32 * kMiB, 0), 0, 0);
   EXPECT_LE(first.buffers, 16 * kMiB);
-  EXPECT_EQ(batch(first), 8U);
+  EXPECT_EQ(batch(first), 16U);
   const Reservation more = plan_reservation(spec, limits_of(32 * kMiB, 0), 16 * kMiB, 0);
   EXPECT_LE(more.buffers, 8 * kMiB);
-  EXPECT_EQ(batch(more), 2U);
-  const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 24 * kMiB, 0);
+  EXPECT_EQ(batch(more), 8U);
+  const Reservation last = plan_reservation(spec, limits_of(32 * kMiB, 0), 31 * kMiB, 0);
   EXPECT_EQ(batch(last), 1U) << "which is what it needs at least";
   EXPECT_EQ(last.grants.at(0).at(0).pipe_limit, run::kLargestGrant) << "pipes are no buffers";
 }
@@ -68,7 +68,7 @@ TEST(PlanReservation, SoDoBatchesThroughAPipeThatTheJobGives) {
                                      plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0).grants.at(0).at(0))),
             64U);
   const Reservation out = plan_reservation(spec, limits_of(64 * kMiB, 0), 0, 0);
-  EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0))), 4U);
+  EXPECT_EQ(run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0))), 16U);
   EXPECT_LE(out.buffers, 32 * kMiB);
 }
 
@@ -78,7 +78,7 @@ TEST(PlanReservation, WhatIsBookedIsWhatTheBuffersTake) {
     const Reservation out = plan_reservation(spec, limits_of(4096 * kMiB, 0), 0, 0);
     const std::size_t batch =
         run::largest_batch(run::settings_to_try(io(spec), engine::Direction::write, out.grants.at(0).at(0)));
-    const std::size_t each = verify::PayloadSource::footprint(bs, batch, out.grants.at(0).at(0).payload_pages);
+    const std::size_t each = verify::WriteBuffers::footprint(bs, batch, out.grants.at(0).at(0).payload_pages);
     EXPECT_EQ(out.buffers, 3 * each);
     EXPECT_GE(each, bs * batch);
   }

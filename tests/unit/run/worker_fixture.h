@@ -20,6 +20,10 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     if (stop_on_error) stop_on_error();
   }
   void on_refusal(const std::string& what) override { refusal = what; }
+  void on_doubt(const IoSlot& transfer) override { doubts.push_back(transfer.position); }
+  void on_damage(const Miscompare& one, bool) override { damages.push_back(one); }
+  void on_host_fault(HostFault fault, const std::string&) override { host_faults.push_back(fault); }
+  bool before_io(std::atomic<util::Nanos>&, const std::stop_token&) override { return true; }
   void on_exit() override {
     has_target_at_exit = ::fcntl(target, F_GETFD) >= 0;
     exited = true;
@@ -32,7 +36,6 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     ASSERT_TRUE(plan);
     target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
-    const EngineFactory engines = make_engine ? make_engine : faulty_engines();
     TuningMemory memory;
     const auto& stage = std::get<StreamsSpec>(spec.stages.at(0).what);
     const StreamTimes times = times_of(stage, stage.streams.at(0));
@@ -40,10 +43,12 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     its_gate = &gate;
     const PauseWatch pauses(clock.now(), testing::kForever);
     const FlushWatch flushes;
+    const Environment environment{clock,  log,    make_engine ? make_engine : faulty_engines(),
+                                  memory, pauses, [](int) { return 0; }};
     const DevicePlan& device = plan->devices.at(0);
-    const ResourceGrant& grant = device.stages.at(0).streams.at(0).grant;
+    const auto& [range, grant] = device.stages.at(0).streams.at(0);
     Tuning reading(engine::Direction::read, io(spec), device.target, grant, memory);
-    workload::BlockSource source(io(spec).workload, plan->devices.at(0).stages.at(0).streams.at(0).range);
+    workload::BlockSource source(io(spec).workload, range);
     Tuning writing(engine::Direction::write, io(spec), device.target, grant, memory);
     const auto on_target_thread = [&](std::function<void()> task) {
       (void)device::Answer<bool>(*plan->devices[0].target.thread, [&] {
@@ -60,10 +65,12 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                "test",
                                *this,
                                start_barrier,
-                               clock,
-                               engines,
+                               environment,
                                source,
-                               pauses,
+                               std::make_shared<const verify::Image>(payload_of(io(spec), 0), verify::Origin{}),
+                               1,
+                               nullptr,
+                               damage_log,
                                flushes,
                                gate,
                                {workload::reads(io(spec).workload.rw) ? &reading : nullptr,
@@ -101,6 +108,11 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
 
   std::string path = dir.file("target", 40'960);
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
+  DamageBudget damage_budget;
+  DamageLog damage_log{damage_budget};
+  std::vector<std::uint64_t> doubts;
+  std::vector<Miscompare> damages;
+  std::vector<HostFault> host_faults;
   std::function<void()> stop_on_error;
   std::string refusal;
   int target = -1;

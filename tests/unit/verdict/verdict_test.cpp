@@ -129,5 +129,68 @@ TEST(Judge, AStageThatMovedNothingIsNoPass) {
   EXPECT_EQ(judge({}, device).verdict, Verdict::fail);
 }
 
+DeviceSnapshot checked(std::uint64_t wrong = 0) {
+  DeviceSnapshot device = device_in(State::succeeded);
+  device.verify.asked_for = true;
+  device.verify.bytes = 4096;
+  device.verify.mismatches[static_cast<std::size_t>(verify::Kind::stale)] = wrong;
+  return device;
+}
+
+TEST(Judge, DataThatIsAllRightPasses) {
+  const Judgement out = judge({}, checked());
+  EXPECT_EQ(out.verdict, Verdict::pass);
+  ASSERT_EQ(out.criteria.size(), 2U);
+  EXPECT_EQ(out.criteria[1].name, "max_mismatches");
+  EXPECT_TRUE(out.criteria[1].met);
+}
+
+TEST(Judge, DataThatIsWrongFails) {
+  const Judgement out = judge({}, checked(2));
+  EXPECT_EQ(out.verdict, Verdict::fail);
+  EXPECT_NE(out.reason.find("2 intervals do not hold what was written (2 stale), 0 allowed"), std::string::npos)
+      << out.reason;
+  EXPECT_EQ(out.criteria.at(1).measured, 2U);
+  Criteria criteria;
+  criteria.max_mismatches = 2;
+  EXPECT_EQ(judge(criteria, checked(2)).verdict, Verdict::pass);
+  EXPECT_EQ(judge(criteria, checked(3)).verdict, Verdict::fail);
+}
+
+// What this host may have done itself is held against no device, whichever it was proven on.
+TEST(Judge, AHostThatIsNotToBeTrustedSaysNothingOfADevice) {
+  DeviceSnapshot device = checked(1);
+  device.host_untrusted = true;
+  EXPECT_EQ(judge({}, device).verdict, Verdict::inconclusive);
+  for (std::size_t fault = 0; fault < run::kHostFaults; ++fault) {
+    DeviceSnapshot own = checked(1);
+    own.verify.host_faults[fault] = 1;
+    EXPECT_EQ(judge({}, own).verdict, Verdict::inconclusive) << run::kHostFaultNames[fault];
+    own.verify.mismatches = {};
+    EXPECT_EQ(judge({}, own).verdict, Verdict::inconclusive) << run::kHostFaultNames[fault];
+    own.ops[0].errors = 1;
+    EXPECT_EQ(judge({}, own).verdict, Verdict::fail) << "the drive's own word";
+  }
+}
+
+TEST(Judge, WhatWasNotCheckedIsNoPass) {
+  using Totals = run::VerifyTotals;
+  for (const auto member : {&Totals::unread_bytes, &Totals::indeterminate_bytes, &Totals::untraced_bytes}) {
+    DeviceSnapshot device = checked();
+    device.verify.*member = 4096;
+    const Judgement out = judge({}, device);
+    EXPECT_EQ(out.verdict, Verdict::inconclusive);
+    EXPECT_NE(out.reason.find("4096 bytes"), std::string::npos) << out.reason;
+  }
+  DeviceSnapshot nothing = checked();
+  nothing.verify.bytes = 0;
+  EXPECT_EQ(judge({}, nothing).verdict, Verdict::inconclusive);
+}
+
+TEST(WorstOf, InconclusiveIsBetweenFailAndNone) {
+  EXPECT_EQ(worst_of({Verdict::pass, Verdict::inconclusive, Verdict::none}), Verdict::inconclusive);
+  EXPECT_EQ(worst_of({Verdict::inconclusive, Verdict::fail}), Verdict::fail);
+}
+
 }  // namespace
 }  // namespace spliced::verdict
