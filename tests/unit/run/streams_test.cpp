@@ -106,16 +106,16 @@ TEST_F(StreamsTest, TheRampIsInTheTotalsAndInNoFigure) {
   StreamSpec paced = stream("paced", workload::Mode::read);
   paced.io.workload.rate_iops = 1;
   const auto run = begin_streams({{paced, stream("quick", workload::Mode::write)}, 3 * kSecond, 0});
-  const auto done = [&] {
+  const auto done = [&](int direction) {
     DeviceTotals totals;
     run->add_to(totals);
-    return totals.ops[0].operations;
+    return totals.ops.at(static_cast<std::size_t>(direction)).operations;
   };
-  ASSERT_TRUE(await([&] { return done() == 1; }));
+  ASSERT_TRUE(await([&] { return done(0) == 1 && done(1) == 10; }));
   EXPECT_TRUE(run->snapshot(clock.now(), State::running).ramping);
   for (std::uint64_t i = 2; i <= 10; ++i) {
     clock.advance(kSecond);
-    ASSERT_TRUE(await([&] { return done() == i; }));
+    ASSERT_TRUE(await([&] { return done(0) == i; }));
   }
   ASSERT_TRUE(await([&] { return run->finished(); }));
   const DeviceSnapshot seen = run->snapshot(clock.now(), State::succeeded);
