@@ -12,8 +12,26 @@ constexpr std::uint64_t kMagic = 0x0144'4543'494c'5053ULL;  // "SPLICED" and the
 constexpr int kCrcAt = 60;
 
 // CRC-32C, as iSCSI has it (RFC 3720, appendix B.4).
-std::uint32_t crc_of(HeaderWords& words) {
-  return ~crc32_iscsi(reinterpret_cast<unsigned char*>(words.data()), kCrcAt, 0xffffffffU);
+std::uint32_t crc_by_library(const HeaderWords& words) {
+  HeaderWords copy = words;  // which the library takes as something that it might change
+  return ~crc32_iscsi(reinterpret_cast<unsigned char*>(copy.data()), kCrcAt, 0xffffffffU);
+}
+
+#if defined(__x86_64__)
+// The instruction of SSE 4.2 takes eight bytes in three cycles, which for so few is a quarter of what the library
+// takes.
+__attribute__((target("sse4.2"))) std::uint32_t crc_by_instruction(const HeaderWords& words) {
+  std::uint64_t crc = 0xffffffffU;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) crc = __builtin_ia32_crc32di(crc, words[i]);
+  return ~__builtin_ia32_crc32si(static_cast<std::uint32_t>(crc), static_cast<std::uint32_t>(words.back()));
+}
+#endif
+
+std::uint32_t crc_of(const HeaderWords& words) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("sse4.2")) return crc_by_instruction(words);
+#endif
+  return crc_by_library(words);
 }
 
 }  // namespace

@@ -70,17 +70,34 @@ TEST(Image, EachOfTheBitsOfABlockIsFound) {
 TEST(Image, EveryKernelMakesTheSameBytes) {
   const PassKeys keys{1, 2, 3, 4};
   const auto* memory = reinterpret_cast<const std::byte*>(pool().data());
-  Bytes one(64 * kSector), other(64 * kSector);
-  portable_kernels().fill(memory, keys, 0x7000, 64, one.data());
-  best_kernels().fill(memory, keys, 0x7000, 64, other.data());
-  EXPECT_EQ(one, other);
-  EXPECT_EQ(portable_kernels().check(memory, keys, 0x7000, 64, 0, other.data()), 64U);
-  EXPECT_EQ(best_kernels().check(memory, keys, 0x7000, 64, 0, one.data()), 64U);
-  one[63] ^= std::byte{1};
-  one[40 * kSector + 511] ^= std::byte{1};
+  Bytes first(64 * kSector);
+  portable_kernels().fill(memory, keys, 0x7000, 64, first.data());
+  Bytes wrong = first;
+  wrong[63] ^= std::byte{1};
+  wrong[40 * kSector + 511] ^= std::byte{1};
   for (const Kernels* kernels : {&portable_kernels(), &best_kernels()}) {
-    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 0, one.data()), 0U);
-    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 64, one.data()), 40U) << kernels->name;
+    Bytes same(64 * kSector + 8);
+    kernels->fill(memory, keys, 0x7000, 64, same.data() + 8);
+    EXPECT_TRUE(std::equal(first.begin(), first.end(), same.begin() + 8)) << kernels->name;
+    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 0, first.data()), 64U) << kernels->name;
+    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 0, same.data() + 8), 64U) << kernels->name;
+    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 0, wrong.data()), 0U) << kernels->name;
+    EXPECT_EQ(kernels->check(memory, keys, 0x7000, 64, 64, wrong.data()), 40U) << kernels->name;
+  }
+}
+
+TEST(Image, EveryKernelFindsEveryByteOfRepeatedData) {
+  Bytes data(4 * kSector);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i % kRepeated);
+  for (const Kernels* kernels : {&portable_kernels(), &best_kernels()}) {
+    EXPECT_EQ(kernels->check_repeated(data.data(), 4, 0, data.data()), 4U) << kernels->name;
+    const Bytes repeated(data.begin(), data.begin() + kRepeated);
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      data[i] ^= std::byte{0x80};
+      EXPECT_EQ(kernels->check_repeated(repeated.data(), 4, 0, data.data()), i / kSector) << kernels->name << ' ' << i;
+      EXPECT_EQ(kernels->check_repeated(repeated.data(), 4, 64, data.data()), i < 64 ? 4 : i / kSector) << i;
+      data[i] ^= std::byte{0x80};
+    }
   }
 }
 

@@ -2,11 +2,13 @@
 #include "spliced/verify/tag.h"
 
 #include <gtest/gtest.h>
+#include <isa-l/crc.h>
 
 #include <cstring>
 
 #include "spliced/util/hex.h"
 #include "spliced/util/random.h"
+#include "spliced/verify/header.h"
 #include "unit/verify/vectors.h"
 
 namespace spliced::verify {
@@ -17,6 +19,18 @@ TEST(Tag, VectorsOfTheFormat) {
   EXPECT_EQ(pool()[0], 0x9bceb21093afe240ULL);
   EXPECT_EQ(device_identity("5000c500a1b2c3d4"), 0xf9b60454fb5269a4ULL);
   EXPECT_EQ(testing::origin().job(), 0x3db91e4c69efe562ULL);
+}
+
+// However this CPU makes it.
+TEST(HeaderWords, HaveTheChecksumOfTheLibrary) {
+  util::Random random(1);
+  for (int i = 0; i < 1000; ++i) {
+    Header header{testing::origin(), random(), static_cast<std::uint32_t>(random()), 0, 12, 1, 0};
+    header.origin.seed = random();
+    HeaderWords words = words_of(header);
+    const std::uint32_t expected = ~crc32_iscsi(reinterpret_cast<unsigned char*>(words.data()), 60, 0xffffffffU);
+    ASSERT_EQ(words.back() >> 32, expected) << i;
+  }
 }
 
 TEST(Tag, AnyTagComesBackFromItsWords) {
