@@ -11,6 +11,7 @@
 
 #include "front_page.h"
 #include "job_text.h"
+#include "once_fields.h"
 #include "render.h"
 #include "spec_reader.h"
 #include "spliced/util/names.h"
@@ -95,16 +96,15 @@ class Handlers {
   Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)) {}
 
   Response create(const Request& request) {
-    return with_spec(request, [&](const ReadSpec& read) {
-      const auto created = service_.submit(read.spec, request.who);
-      if (!created) return answer_error(read.form.with_pointers(created.error()));
-      const auto view = service_.open(created->id);
-      Response response = text_answer(201, job_text(view ? *view : job::view_of(*created)));
-      response.headers.emplace_back("Location", "/v1/jobs/" + created->id);
-      response.about.job = created->id;
-      for (const auto& device : created->devices) response.about.devices.push_back(device.facts.name);
-      return response;
-    });
+    const auto once = once_by_key(request);
+    if (!once) return once.error();
+    return submit(request, *once, [&](const job::Submitted& before) { return created(before, 200); });
+  }
+
+  Response create_with_id(const Request& request) {
+    const auto once = once_by_id(request);
+    if (!once) return once.error();
+    return submit(request, *once, [&](const job::Submitted& before) { return exists(before.job.id); });
   }
 
   Response validate(const Request& request) {
@@ -215,6 +215,44 @@ class Handlers {
   }
 
  private:
+  template <class Repeated>
+  Response submit(const Request& request, const job::Once& once, Repeated&& repeated) {
+    return with_spec(request, [&](const ReadSpec& read) {
+      const auto submitted = service_.submit_once(read.spec, request.who, once);
+      if (!submitted) return answer_error(read.form.with_pointers(submitted.error()));
+      Response response = submitted->repeated ? repeated(*submitted) : created(*submitted, 201);
+      response.about.job = submitted->job.id;
+      for (const auto& device : submitted->job.devices) response.about.devices.push_back(device.facts.name);
+      return response;
+    });
+  }
+
+  Response created(const job::Submitted& submitted, int status) const {
+    Response response;
+    if (submitted.repeated) {
+      response = show(submitted.job.id);
+      if (response.status != 200) return response;
+    } else {
+      const auto view = service_.open(submitted.job.id);
+      response = text_answer(status, job_text(view ? *view : job::view_of(submitted.job)));
+    }
+    response.headers.emplace_back("Location", "/v1/jobs/" + submitted.job.id);
+    return response;
+  }
+
+  // There is the job that the client wants there to be: it is told what became of it.
+  Response exists(const std::string& id) const {
+    const auto job = service_.wait(id, 0, {});
+    if (!job) return answer_error(job.error());
+    const std::string detail = fmt::format("there is a job {} already; it is {}", id, job::state_name(job->state));
+    Response response = problem(412, detail, {}, "exists");
+    Json body = Json::parse(response.body);
+    body["job"] = render_summary(*job);
+    response.body = to_text(body);
+    response.headers.emplace_back("Location", "/v1/jobs/" + id);
+    return response;
+  }
+
   // Counts the clients that wait at this moment.
   struct Waiting {
     explicit Waiting(std::atomic<int>& counter) : all(counter), count(++counter) {}
@@ -282,6 +320,7 @@ int status_of(util::Errc code) {
     case util::Errc::invalid: return 422;
     case util::Errc::forbidden: return 403;
     case util::Errc::not_found: return 404;
+    case util::Errc::gone: return 410;
     case util::Errc::conflict: return 409;
     case util::Errc::exhausted: return 429;
     case util::Errc::unavailable: return 503;
@@ -305,20 +344,22 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
-  return {{"POST", "/v1/jobs", to(&Handlers::create), {}, true, false, kRun},
-          {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
-          {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
-          {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
-          {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},
-          {"POST", "/v1/jobs/{id}:pause", to(&Handlers::pause), {}, false, false, kRun},
-          {"POST", "/v1/jobs/{id}:resume", to(&Handlers::resume), {}, false, false, kRun},
-          {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget), {}, false, false, kRun},
-          {"GET", "/v1/devices", to(&Handlers::devices)},
-          {"GET", "/v1/devices/{name}", to(&Handlers::device)},
-          {"GET", "/v1/capabilities", to(&Handlers::capabilities)},
-          {"GET", "/v1/version", to(&Handlers::version)},
-          {"GET", "/openapi.yaml", &Handlers::openapi},
-          {"GET", "/", to(&Handlers::front)}};
+  return {
+      {"POST", "/v1/jobs", to(&Handlers::create), {}, true, false, kRun, {std::string(kKeyField)}},
+      {"PUT", "/v1/jobs/{id}", to(&Handlers::create_with_id), {}, true, false, kRun, {std::string(kPreconditionField)}},
+      {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
+      {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
+      {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
+      {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},
+      {"POST", "/v1/jobs/{id}:pause", to(&Handlers::pause), {}, false, false, kRun},
+      {"POST", "/v1/jobs/{id}:resume", to(&Handlers::resume), {}, false, false, kRun},
+      {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget), {}, false, false, kRun},
+      {"GET", "/v1/devices", to(&Handlers::devices)},
+      {"GET", "/v1/devices/{name}", to(&Handlers::device)},
+      {"GET", "/v1/capabilities", to(&Handlers::capabilities)},
+      {"GET", "/v1/version", to(&Handlers::version)},
+      {"GET", "/openapi.yaml", &Handlers::openapi},
+      {"GET", "/", to(&Handlers::front)}};
 }
 
 }  // namespace spliced::api

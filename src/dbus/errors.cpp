@@ -16,6 +16,7 @@ const char* error_name(util::Errc code) {
     case util::Errc::forbidden: return "org.freedesktop.DBus.Error.AccessDenied";
     case util::Errc::invalid: return "org.spliced.Error.Invalid";
     case util::Errc::not_found: return "org.spliced.Error.NotFound";
+    case util::Errc::gone: return "org.spliced.Error.Gone";
     case util::Errc::conflict: return "org.spliced.Error.Conflict";
     case util::Errc::exhausted: return "org.spliced.Error.Exhausted";
     case util::Errc::unavailable: return "org.spliced.Error.Unavailable";

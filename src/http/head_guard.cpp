@@ -162,14 +162,20 @@ std::optional<Response> check_head(std::string_view head) {
   return problem(400, "there is no Host; give the address, or localhost");
 }
 
-std::string header_value(std::string_view head, std::string_view name) {
+std::vector<std::string> header_values(std::string_view head, std::string_view name) {
+  std::vector<std::string> out;
   for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
     const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
     const auto colon = line.find(':');
     if (colon != line.npos && util::lower_case(line.substr(0, colon)) == name)
-      return std::string(trim(line.substr(colon + 1)));
+      out.emplace_back(trim(line.substr(colon + 1)));
   }
-  return {};
+  return out;
+}
+
+std::string header_value(std::string_view head, std::string_view name) {
+  const auto all = header_values(head, name);
+  return all.empty() ? "" : all.front();
 }
 
 std::optional<Response> HeadGuard::feed(std::string_view more) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "message.h"
 #include "spliced/util/clock.h"
@@ -52,6 +53,9 @@ class HeadGuard {
 
 // The value of the first field of that name (in lower case), as it was sent; "" when there is none.
 [[nodiscard]] std::string header_value(std::string_view head, std::string_view name);
+
+// Those of all fields of that name.
+[[nodiscard]] std::vector<std::string> header_values(std::string_view head, std::string_view name);
 
 // The checks alone, on a complete head.
 [[nodiscard]] std::optional<Response> check_head(std::string_view head);

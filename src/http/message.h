@@ -19,6 +19,7 @@ struct Request {
   std::multimap<std::string, std::string> query;   // decoded
   std::map<std::string, std::string> path_values;  // of {placeholders} in the route
   std::string content_type;
+  std::map<std::string, std::string> fields;  // of the head, those that the route asks for, if they were sent
   std::string body;
   access::Principal who;  // who asks
   std::string peer;       // from where: "uid 0, pid 4711", "127.0.0.1:51234 (token:ci)"; "" if not known
@@ -61,6 +62,7 @@ struct Route {
   bool takes_body = false;              // without a Content-Length: 411
   bool asks_only = false;               // changes nothing, whatever its method
   access::Scope needs = access::Scope::read;
+  std::vector<std::string> fields = {};  // of the head, in lower case, that it wants to know; once at most: else 400
 };
 
 // "urn:spliced:problem:mounted" for "mounted".

@@ -131,6 +131,20 @@ std::optional<Response> EventLoop::identify(Connection& connection, std::string_
   return refusal;
 }
 
+namespace {
+
+// Those fields of the head that the route asks for.
+std::optional<Response> take_fields(std::string_view head, const Route& route, Request& request) {
+  for (const std::string& name : route.fields) {
+    auto values = header_values(head, name);
+    if (values.size() > 1) return problem(400, fmt::format("the field {} is given more than once", name));
+    if (!values.empty()) request.fields.emplace(name, std::move(values.front()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 // Before any of the body is gathered.
 std::optional<Response> EventLoop::admit(Connection& connection) {
   const std::string_view head = connection.guard.head();
@@ -150,6 +164,7 @@ std::optional<Response> EventLoop::admit(Connection& connection) {
                                     access::scope_name(route->needs), who.name, access::scope_name(who.scope)));
   }
   if (auto wrong = check_query(*request, *route)) return wrong;
+  if (auto wrong = take_fields(head, *route, *request)) return wrong;
   if (route->takes_body && header_value(head, "content-length").empty()) {
     return problem(411, "Content-Length is missing; send the body with its length");
   }

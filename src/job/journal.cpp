@@ -34,7 +34,13 @@ Journal::Journal(Setup setup, const JobTable& table, RecentJobs& recent, EventLo
 
 // At once, before another job is accepted; later only when that fails.
 void Journal::withdraw(const std::string& id) {
-  if (!setup_.store.erase(id)) (void)write_behind_.erase(id);
+  if (!setup_.store.erase(id, store::Erased::withdrawn)) (void)write_behind_.erase(id, store::Erased::withdrawn);
+}
+
+util::Status Journal::accept(const JobView& job, std::optional<store::StoredKey> key) {
+  store::StoredJob record = new_record_of(job);
+  record.key = std::move(key);
+  return acceptance_.put(std::move(record));
 }
 
 void Journal::note(Change change) {

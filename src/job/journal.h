@@ -38,7 +38,7 @@ class Journal {
 
   // Has a new job on the disk when it returns; otherwise the error `unavailable`, after store::Acceptance::kLimit at
   // the latest, and nothing of it stays.
-  [[nodiscard]] util::Status accept(const JobView& job) { return acceptance_.put(new_record_of(job)); }
+  [[nodiscard]] util::Status accept(const JobView& job, std::optional<store::StoredKey> key);
   // These two only queue.
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store

@@ -63,15 +63,27 @@ Result<plan::Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   return reservation;
 }
 
-Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::Principal& who) {
+Result<Submitted> JobService::Impl::submit_once(const JobSpec& spec, const access::Principal& who, const Once& once) {
   if (auto allowed = may_submit(spec, who); !allowed) return tl::unexpected(allowed.error());
+  auto turn = submissions_.begin(once, who.name);
+  if (!turn) return tl::unexpected(turn.error());
+  if (turn->before()) return Submitted{turn->before()->view().head, true};
+  const auto job = std::make_shared<Job>(once.id.empty() ? new_id() : once.id, new_run_id(), spec, who.name,
+                                         setup_.clock, [this](Change change) { journal_.note(std::move(change)); });
+  auto key = turn->key_for(job->id());
+  auto snapshot = submit(spec, job, key);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (key) submissions_.keep(std::move(*key));
+  return Submitted{std::move(*snapshot), false};
+}
+
+Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const JobPtr& job,
+                                             std::optional<store::StoredKey> key) {
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
   const auto barrier =
       std::make_shared<run::StartBarrier>(setup_.clock);  // workers may still be leaving it when this returns
-  const auto job = std::make_shared<Job>(new_id(), new_run_id(), spec, who.name, setup_.clock,
-                                         [this](Change change) { journal_.note(std::move(change)); });
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto planned = plan::make_plan(setup_.admission, spec, job->id());
     if (!planned) return tl::unexpected(planned.error());
@@ -79,7 +91,7 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const access::
     auto runs = create_runs(job, std::move(*planned), barrier);
     if (!runs) return tl::unexpected(runs.error());
     job->set_runs(std::move(*runs), *reservation);
-    return launch(job, *barrier);
+    return launch(job, *barrier, std::move(key));
   };
   Result<JobSnapshot> snapshot = fail(Errc::internal, "the job did not begin");
   try {
@@ -141,7 +153,8 @@ Result<Job::Runs> JobService::Impl::create_runs(const JobPtr& job, plan::JobPlan
   return runs;
 }
 
-Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier) {
+Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier,
+                                             std::optional<store::StoredKey> key) {
   const Job::Runs runs = job->runs();
   std::size_t waiters = 0;
   for (const auto& run : runs) {
@@ -151,7 +164,7 @@ Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrie
   barrier.await(waiters);
   for (const auto& run : runs) registry_.attach(run);
   table_.add(job);
-  if (auto status = journal_.accept(job->view()); !status) return tl::unexpected(status.error());
+  if (auto status = journal_.accept(job->view(), std::move(key)); !status) return tl::unexpected(status.error());
   const Nanos start = barrier.set(waiters);
   for (const auto& run : runs) run->began(start);
   job->begin();

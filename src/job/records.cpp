@@ -10,6 +10,7 @@ using util::Result;
 
 util::Status JobService::Impl::restore() {
   if (auto status = events_.restore(); !status) return status;
+  if (auto status = submissions_.restore(); !status) return status;
   auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
   if (!stored) return tl::unexpected(stored.error());
   for (store::StoredJob& record : *stored) {

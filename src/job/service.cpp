@@ -16,7 +16,12 @@ util::Status JobService::restore() {
   return impl_->restore();
 }
 Result<JobSnapshot> JobService::submit(const JobSpec& spec, const access::Principal& who) {
-  return impl_->submit(spec, who);
+  auto submitted = impl_->submit_once(spec, who, {});
+  if (!submitted) return tl::unexpected(submitted.error());
+  return std::move(submitted->job);
+}
+Result<Submitted> JobService::submit_once(const JobSpec& spec, const access::Principal& who, const Once& once) {
+  return impl_->submit_once(spec, who, once);
 }
 plan::PlanReport JobService::validate(const JobSpec& spec, const access::Principal& who) const {
   plan::PlanReport report = plan::report_plan(impl_->setup_.admission, spec);

@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "spliced/util/text.h"
+
 namespace spliced::job {
 
 using util::Errc;
@@ -35,6 +37,7 @@ JobService::Impl::Impl(ServiceSetup setup)
       environment_{setup_.clock, setup_.log, setup_.engines, tuning_, pauses_, setup_.flush, &host_untrusted_},
       watch_(setup_.admission, registry_),
       quota_(setup_.limits),
+      submissions_(setup_.store, table_),
       recent_(table_, setup_.limits.recent_bytes),
       journal_({setup_.clock, setup_.log, setup_.store, setup_.form, setup_.limits.checkpoint}, table_, recent_,
                events_),
@@ -51,8 +54,9 @@ JobService::Impl::~Impl() {
   (void)setup_.admission.lookout().threads().wait_until_free(device::Lookout::kLimit);
 }
 
+// As a UUID may be written (RFC 9562, section 4): some programs do it in upper case.
 Result<JobPtr> JobService::Impl::find(const std::string& id) const {
-  JobPtr job = table_.find(id);
+  JobPtr job = table_.find(util::lower_case(id));
   if (!job) return fail(Errc::not_found, fmt::format("there is no job {}", id));
   return job;
 }

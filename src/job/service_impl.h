@@ -11,6 +11,7 @@
 #include "recent_jobs.h"
 #include "run/pause_watch.h"
 #include "spliced/job/service.h"
+#include "submissions.h"
 #include "supervisor.h"
 #include "totals/device_totals_registry.h"
 #include "totals/target_watch.h"
@@ -24,7 +25,7 @@ class JobService::Impl {
   ~Impl();
 
   util::Status restore();
-  util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
+  util::Result<Submitted> submit_once(const JobSpec& spec, const access::Principal& who, const Once& once);
   JobPage list(const JobFilter& filter, const PageRange& range) const;
   util::Result<JobView> open(const std::string& id) const;
   util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
@@ -45,11 +46,12 @@ class JobService::Impl {
   EventLog events_;
 
  private:
+  util::Result<JobSnapshot> submit(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
   util::Result<plan::Reservation> reserve(const JobSpec& spec);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation);
   util::Result<Job::Runs> create_runs(const JobPtr& job, plan::JobPlan plan,
                                       const std::shared_ptr<run::StartBarrier>& barrier);
-  util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier);
+  util::Result<JobSnapshot> launch(const JobPtr& job, run::StartBarrier& barrier, std::optional<store::StoredKey> key);
   [[nodiscard]] util::Result<JobPtr> find(const std::string& id) const;
   // The same, and `who` may stop and forget it.
   [[nodiscard]] util::Result<JobPtr> find(const std::string& id, const access::Principal& who) const;
@@ -67,6 +69,7 @@ class JobService::Impl {
   std::atomic<bool> accepting_{true};
   Quota quota_;
   JobTable table_;
+  Submissions submissions_;
   RecentJobs recent_;
   mutable Journal journal_;
   Supervisor supervisor_;

@@ -19,7 +19,9 @@ class NullStore final : public JobStore {
   util::Status put(const StoredJob&) override { return {}; }
   util::Status put_cursors(const std::vector<StoredCursor>&) override { return {}; }
   util::Result<std::vector<StoredCursor>> cursors(const std::string&) override { return std::vector<StoredCursor>{}; }
-  util::Status erase(const std::string&) override { return {}; }
+  util::Status erase(const std::string&, Erased) override { return {}; }
+  util::Result<bool> has_used(const std::string&) override { return false; }
+  util::Result<std::vector<StoredKey>> keys() override { return std::vector<StoredKey>{}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }
   std::shared_ptr<JobRecord> record(const std::string&) override { return std::make_shared<NullRecord>(); }
   std::vector<StoredEvent> events(std::uint64_t, std::size_t) override { return {}; }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "device_rows.h"
+#include "key_rows.h"
 #include "rows.h"
 
 namespace spliced::store {
@@ -38,6 +39,10 @@ std::optional<std::string> RecordReader::spec(const std::string& job) {
 
 StoredDevice RecordReader::device(const std::string& job, std::size_t index) {
   return within_limit<StoredDevice>([this, job, index] { return read_device(database_.get(), job, index); });
+}
+
+bool RecordReader::has_used(const std::string& job) {
+  return within_limit<bool>([this, job] { return is_used(database_.get(), job); });
 }
 
 std::vector<StoredEvent> RecordReader::events(std::uint64_t after, std::size_t limit) {

@@ -2,6 +2,7 @@
 #include "rows.h"
 
 #include "database.h"
+#include "key_rows.h"
 
 namespace spliced::store {
 
@@ -172,13 +173,15 @@ Status erase_cursors(sqlite3* database, const std::string& job) {
   return erase_where(database, "DELETE FROM cursors WHERE job=?", job);
 }
 
-Status erase_rows(sqlite3* database, const std::string& job) {
+Status erase_rows(sqlite3* database, const std::string& job, Erased how) {
   for (const char* sql :
        {"DELETE FROM jobs WHERE id=?", "DELETE FROM devices WHERE job=?", "DELETE FROM stages WHERE job=?",
         "DELETE FROM errors WHERE job=?", "DELETE FROM events WHERE job=?", "DELETE FROM pieces WHERE job=?"}) {
     if (auto status = erase_where(database, sql, job); !status) return status;
   }
-  return erase_cursors(database, job);
+  const Status status = how == Erased::forgotten ? note_former(database, job)
+                                                 : erase_where(database, "DELETE FROM keys WHERE job=?", job);
+  return status ? erase_cursors(database, job) : status;
 }
 
 std::optional<std::string> read_spec(sqlite3* database, const std::string& job) {

@@ -22,8 +22,8 @@ namespace spliced::store {
 [[nodiscard]] util::Status raise_event_id(sqlite3* database, std::uint64_t id);
 [[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
 [[nodiscard]] util::Status erase_cursors(sqlite3* database, const std::string& job);
-// All rows of a job, in every table.
-[[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job);
+// All rows of a job, in every table; of one that was forgotten its id and its key are kept.
+[[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job, Erased how);
 
 // nullopt where there is none. These throw std::runtime_error.
 [[nodiscard]] std::optional<std::string> read_spec(sqlite3* database, const std::string& job);

@@ -14,7 +14,7 @@ using util::Status;
 namespace {
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 6;
+constexpr int kSchemaVersion = 7;
 // The number of a row of `jobs` is the job's place in the order of jobs. `document`, `text` and `pieces` are where
 // earlier versions had the job as one text: what they stored is read from there. A job of this version has a `spec`,
 // and its devices, their stages, cursors and errors have rows of their own; a number in the place of `stage` or
@@ -52,12 +52,17 @@ CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, job TEXT NOT NULL, kind TEXT NOT NULL,
   state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of_jobs ON events (job);
+CREATE TABLE IF NOT EXISTS keys (
+  principal TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, job TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  PRIMARY KEY (principal, key));
+CREATE INDEX IF NOT EXISTS keys_by_age ON keys (at_ms);
+CREATE TABLE IF NOT EXISTS former_jobs (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);
 DELETE FROM pieces WHERE text NOT IN (SELECT text FROM jobs WHERE text IS NOT NULL);
 DELETE FROM stages WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELECT id FROM jobs));
 DELETE FROM errors WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELECT id FROM jobs));
 DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM cursors WHERE job NOT IN (SELECT id FROM jobs);
-PRAGMA user_version=6;
+PRAGMA user_version=7;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -85,6 +90,7 @@ ALTER TABLE jobs ADD COLUMN spec TEXT;
 PRAGMA user_version=6;
 COMMIT;
 )";
+constexpr const char* kFromVersion6 = "PRAGMA user_version=7;";  // new tables alone
 constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
     "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, number, piece FROM jobs "
@@ -93,7 +99,9 @@ constexpr std::array kProbes{
     "SELECT job, device, stage, name, state, figures FROM stages",
     "SELECT job, device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors",
     "SELECT job, device, number, stage, stream, op, offset, length, errno, count, message FROM errors",
-    "SELECT id, at_ms, job, kind, state, verdict, text FROM events"};
+    "SELECT id, at_ms, job, kind, state, verdict, text FROM events",
+    "SELECT principal, key, digest, job, at_ms FROM keys",
+    "SELECT number, id FROM former_jobs"};
 constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start
 
 util::Result<sqlite3_int64> bytes_of(sqlite3* database) {
@@ -135,7 +143,7 @@ Status prepare_schema(sqlite3* database) {
     return util::fail(util::Errc::system, fmt::format("the state database has version {}; this program knows up to {}",
                                                       version, kSchemaVersion));
   }
-  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4, kFromVersion5};
+  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4, kFromVersion5, kFromVersion6};
   for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
     const char* step = steps.at(static_cast<std::size_t>(from) - 1);
     if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;

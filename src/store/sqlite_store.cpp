@@ -10,6 +10,7 @@
 
 #include "database.h"
 #include "device_rows.h"
+#include "key_rows.h"
 #include "record_reader.h"
 #include "rows.h"
 #include "schema.h"
@@ -84,6 +85,10 @@ class SqliteStore final : public JobStore {
       }
       step("new job");
       if (auto status = put_row(database, job); !status) return status;
+      if (job.key) {
+        step("key");
+        if (auto status = put_key(database, *job.key); !status) return status;
+      }
       return put_events(database, job.events);
     });
   }
@@ -104,15 +109,27 @@ class SqliteStore final : public JobStore {
     return read_cursors(database_, job);
   }
 
-  Status erase(const std::string& id) override {
+  Status erase(const std::string& id, Erased how) override {
     const std::lock_guard lock(mutex_);
     const auto status = in_transaction(database_, "forget a job", [&] {
       step("erase");
-      return erase_rows(database_, id);
+      return erase_rows(database_, id, how);
     });
     // Its room is given back bit by bit; what is left of it next time.
     if (status) (void)execute_on(database_, kGiveBack, "give room back");
     return status;
+  }
+
+  util::Result<bool> has_used(const std::string& id) override {
+    try {
+      return reader_->has_used(id);
+    } catch (const std::exception& failure) {
+      return fail(Errc::unavailable, failure.what());
+    }
+  }
+  util::Result<std::vector<StoredKey>> keys() override {
+    const std::lock_guard lock(mutex_);
+    return read_keys(database_);
   }
 
   util::Result<std::vector<StoredJob>> load(std::size_t limit) override {

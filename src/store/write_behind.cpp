@@ -80,11 +80,11 @@ std::shared_ptr<JobRecord> WriteBehind::record(const std::string& id) {
   return store_.record(id);
 }
 
-bool WriteBehind::erase(const std::string& id) {
+bool WriteBehind::erase(const std::string& id, Erased how) {
   {
     const std::lock_guard lock(mutex_);
     Entry& entry = pending_[id];
-    entry.erased = true;
+    entry.erased = how;
     ++entry.change;
     kept_bytes_ -= std::exchange(entry.bytes, 0);
     entry.record.results = nullptr;
@@ -134,7 +134,7 @@ void WriteBehind::flush(const std::string& id) {
   last_tried_ = id;
   writing_.insert(id);
   lock.unlock();
-  const util::Status status = entry.erased ? store_.erase(id) : store_.put(entry.record);
+  const util::Status status = entry.erased ? store_.erase(id, *entry.erased) : store_.put(entry.record);
   lock.lock();
   writing_.erase(id);
   written_.notify_all();

@@ -25,7 +25,7 @@ class WriteBehind {
 
   void put(const StoredJob& record);
   // false: it is to be tried again.
-  [[nodiscard]] bool erase(const std::string& id);
+  [[nodiscard]] bool erase(const std::string& id, Erased how = Erased::forgotten);
   // What is left, for as long as a second or one write takes.
   void retry();
   static constexpr std::size_t kKeptBytes = 32 << 20;
@@ -44,7 +44,7 @@ class WriteBehind {
   struct Entry {
     StoredJob record;
     std::size_t bytes = 0;  // of the results that are kept
-    bool erased = false;
+    std::optional<Erased> erased = {};
     std::uint64_t change = 0;  // which one of this entry
     util::Nanos since = util::system_clock().now();
   };

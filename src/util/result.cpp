@@ -28,6 +28,7 @@ Reason reason_of(const Error& error) {
     case Errc::invalid: return Reason::invalid;
     case Errc::forbidden: return Reason::forbidden;
     case Errc::not_found: return Reason::not_found;
+    case Errc::gone: return Reason::gone;
     case Errc::conflict: return Reason::busy;
     case Errc::exhausted: return Reason::limit;
     case Errc::unavailable: return Reason::unavailable;
@@ -41,6 +42,7 @@ Errc code_of(Reason reason) {
   switch (reason) {
     case Reason::forbidden: return Errc::forbidden;
     case Reason::not_found: return Errc::not_found;
+    case Reason::gone: return Errc::gone;
     case Reason::limit: return Errc::exhausted;
     case Reason::unavailable: return Errc::unavailable;
     case Reason::internal: return Errc::internal;

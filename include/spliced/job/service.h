@@ -61,6 +61,18 @@ struct JobFilter {
   bool active = false;  // only those that have not ended
 };
 
+// What a client says of a submission so that it is carried out once, however often it is sent: one of the two, or
+// neither.
+struct Once {
+  std::string id;      // of the job, a UUID as new_id() would write it; "": the daemon gives one
+  std::string key;     // the client's; "": none. It holds for this principal and for store::kKeyLife
+  std::string digest;  // of the definition as it was sent; with a key
+};
+struct Submitted {
+  JobSnapshot job;        // of a repeat without devices
+  bool repeated = false;  // the job was there already, and nothing was done
+};
+
 // A part of a list.
 struct PageRange {
   std::optional<std::uint64_t> before;  // from the newest job on whose JobSummary::sequence is less than this
@@ -85,6 +97,10 @@ class JobService {
 
   // Plans, claims and starts. Errors: forbidden, invalid, conflict, exhausted, unavailable, system.
   [[nodiscard]] util::Result<JobSnapshot> submit(const JobSpec& spec, const access::Principal& who);
+  // The same, once: a repeat waits for the submission that it repeats, within a bound. Further errors: gone, where that
+  // job was forgotten, and key_reused.
+  [[nodiscard]] util::Result<Submitted> submit_once(const JobSpec& spec, const access::Principal& who,
+                                                    const Once& once);
   // What submit() would say to the same caller.
   [[nodiscard]] plan::PlanReport validate(const JobSpec& spec, const access::Principal& who) const;
   [[nodiscard]] JobPage list(const JobFilter& filter, const PageRange& range) const;

@@ -74,6 +74,17 @@ struct StoredEvent {
   std::string text;
 };
 
+// What a client called a submission by, so that it is carried out once.
+struct StoredKey {
+  std::string principal;  // whose key it is
+  std::string key;
+  std::string digest;  // of the definition, as it was sent
+  std::string job;
+  util::WallTime at;
+};
+inline constexpr std::chrono::hours kKeyLife{24};      // older keys are dropped
+inline constexpr std::uint64_t kFormerJobs = 100'000;  // ids of jobs that were forgotten: so many are known
+
 // A job as it outlives the daemon.
 struct StoredJob {
   std::string id;
@@ -95,6 +106,7 @@ struct StoredJob {
   std::optional<std::string> spec;  // a text that the store does not look into; none: what is stored of it stays
   DeviceSource results;             // of its devices, in their order; none: what is stored of them stays
   std::vector<StoredEvent> events;  // to be added to those that are stored
+  std::optional<StoredKey> key;     // of accept() alone: reaches the disk with the job, or not at all
   bool done = false;                // nobody will go on with it: its cursors are of no use any more
   util::WallTime saved_at;          // when all of this was so
 };
@@ -112,6 +124,11 @@ class JobRecord {
   [[nodiscard]] virtual util::Pieces document() = 0;
 };
 
+enum class Erased : std::uint8_t {
+  forgotten,  // there was such a job: its id stays known, and so does its key
+  withdrawn,  // it was never accepted
+};
+
 // Thread-safe. May block on the disk that holds it, never called from a worker.
 class JobStore {
  public:
@@ -126,7 +143,11 @@ class JobStore {
   // there are left out.
   [[nodiscard]] virtual util::Status put_cursors(const std::vector<StoredCursor>& cursors) = 0;
   // With its events.
-  [[nodiscard]] virtual util::Status erase(const std::string& id) = 0;
+  [[nodiscard]] virtual util::Status erase(const std::string& id, Erased how) = 0;
+  // Whether there is, or was, a job with that id. Within a bound.
+  [[nodiscard]] virtual util::Result<bool> has_used(const std::string& id) = 0;
+  // Those that are not older than kKeyLife, oldest first.
+  [[nodiscard]] virtual util::Result<std::vector<StoredKey>> keys() = 0;
   // The newest `limit` jobs, oldest first, without specs, results and events.
   [[nodiscard]] virtual util::Result<std::vector<StoredJob>> load(std::size_t limit) = 0;
   // By device and place.

@@ -41,14 +41,16 @@ enum class Reason {
   cannot_open,
   forbidden,    // who asks may not
   unconfirmed,  // the serial or WWN of a device that would be written is missing
+  gone,         // a job that was forgotten
+  key_reused,   // a key that stands for another job definition
 };
 
-inline constexpr std::array<std::string_view, 32> kReasonNames{
+inline constexpr std::array<std::string_view, 34> kReasonNames{
     "invalid",     "not-found",   "not-ended",    "not-running",  "limit",       "unavailable",  "internal",
     "several",     "mounted",     "swap",         "held",         "busy",        "signature",    "not-allowed",
     "own-file",    "missing",     "not-a-target", "empty",        "read-only",   "zoned",        "hard-links",
     "unknown-use", "hung",        "changed",      "no-direct-io", "not-aligned", "out-of-range", "no-space",
-    "named-twice", "cannot-open", "forbidden",    "unconfirmed"};
+    "named-twice", "cannot-open", "forbidden",    "unconfirmed",  "gone",        "key-reused"};
 
 [[nodiscard]] constexpr std::string_view reason_name(Reason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];

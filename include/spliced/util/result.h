@@ -15,6 +15,7 @@ enum class Errc {
   invalid,      // the request is well formed but cannot be carried out as it stands
   forbidden,    // who asks may not do that
   not_found,    // no such job, device or file
+  gone,         // there was such a job
   conflict,     // the target is busy or unsafe, or the object is in the wrong state
   exhausted,    // a limit is reached; later it may work
   unavailable,  // shutting down

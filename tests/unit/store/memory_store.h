@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ class MemoryStore final : public store::JobStore {
   util::Status accept(const store::StoredJob& job) override {
     if (before_accept) before_accept(job);
     if (broken || job.id == refused) return util::fail(util::Errc::system, "the store is broken");
+    if (job.key) {
+      const std::lock_guard lock(mutex_);
+      keys_.push_back(*job.key);
+    }
     return take(job);
   }
   util::Status put(const store::StoredJob& job) override {
@@ -70,16 +75,27 @@ class MemoryStore final : public store::JobStore {
     const std::lock_guard lock(mutex_);
     return cursors_[job];
   }
-  util::Status erase(const std::string& id) override {
+  util::Status erase(const std::string& id, store::Erased how) override {
     if (before_erase) before_erase(id);
     if (broken) return util::fail(util::Errc::system, "the store is broken");
     const std::lock_guard lock(mutex_);
+    if (how == store::Erased::forgotten) former_.insert(id);
+    if (how == store::Erased::withdrawn) std::erase_if(keys_, [&](auto& key) { return key.job == id; });
     jobs_.erase(id);
     devices_.erase(id);
     cursors_.erase(id);
     std::erase_if(events_, [&](auto& event) { return event.job == id; });
     std::erase(order_, id);
     return {};
+  }
+  util::Result<bool> has_used(const std::string& id) override {
+    if (broken) return util::fail(util::Errc::unavailable, "the store is broken");
+    const std::lock_guard lock(mutex_);
+    return jobs_.contains(id) || former_.contains(id);
+  }
+  util::Result<std::vector<store::StoredKey>> keys() override {
+    const std::lock_guard lock(mutex_);
+    return keys_;
   }
   util::Result<std::vector<store::StoredJob>> load(std::size_t limit) override {
     if (broken) return util::fail(util::Errc::system, "the store is broken");
@@ -154,6 +170,8 @@ class MemoryStore final : public store::JobStore {
   std::map<std::string, std::vector<store::StoredDevice>> devices_;
   std::vector<store::StoredEvent> events_;
   std::uint64_t reserved_ = 0;
+  std::set<std::string> former_;
+  std::vector<store::StoredKey> keys_;
   std::map<std::string, std::vector<store::StoredCursor>> cursors_;
   std::vector<std::string> order_;
 };

@@ -93,7 +93,7 @@ TEST_F(SqliteStore, NothingStaysOfAJobThatIsForgotten) {
   StoredJob other = with_devices("b", {full_device()});
   other.events = {{8, at_ms(1), "b", "state", "RUNNING", "", ""}};
   ASSERT_TRUE(store->put(other));
-  EXPECT_TRUE(store->erase("a"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
   for (const char* table : {"jobs", "devices", "events"}) EXPECT_EQ(count(table), 1) << table;
   EXPECT_EQ(count("stages"), 2);
   EXPECT_EQ(count("errors"), 3);
@@ -135,7 +135,7 @@ TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   done.done = true;
   ASSERT_TRUE(open()->put(done));
   EXPECT_EQ(open()->cursors("b")->size(), 0U);
-  EXPECT_TRUE(open()->erase("a"));
+  EXPECT_TRUE(open()->erase("a", Erased::forgotten));
   EXPECT_EQ(count("cursors"), 0);
 }
 
@@ -169,7 +169,7 @@ TEST_F(SqliteStore, EventsAreReadInTheirOrderAndNoIdIsEverForgotten) {
   EXPECT_EQ(events[0].verdict, "PASS");
   EXPECT_EQ(events[0].text, "why");
   EXPECT_EQ(store->events(0, 100).size(), 5U);
-  EXPECT_TRUE(store->erase("a"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_EQ(store->last_event().value(), 50U);
   EXPECT_TRUE(store->reserve_events(70));
   EXPECT_TRUE(store->reserve_events(60));
@@ -193,7 +193,7 @@ TEST_F(SqliteStore, WhatIsForgottenGivesItsRoomBack) {
   ASSERT_TRUE(store->put(with_devices("large", {device})));
   ASSERT_TRUE(store->put(make_job("small")));
   EXPECT_GT(pragma("page_count"), 400);
-  EXPECT_TRUE(store->erase("large"));
+  EXPECT_TRUE(store->erase("large", Erased::forgotten));
   EXPECT_LT(pragma("page_count"), 100);
   EXPECT_EQ(ids(*store), Ids{"small"});
 }

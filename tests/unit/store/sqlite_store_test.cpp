@@ -97,8 +97,8 @@ TEST_F(SqliteStore, ErasesOneJobAndNoOther) {
   auto store = open();
   ASSERT_TRUE(store->put(make_job("a", 1)));
   ASSERT_TRUE(store->put(make_job("b", 2)));
-  EXPECT_TRUE(store->erase("a"));
-  EXPECT_TRUE(store->erase("never-there"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
+  EXPECT_TRUE(store->erase("never-there", Erased::forgotten));
   EXPECT_EQ(ids(*store), Ids{"b"});
 }
 
@@ -191,14 +191,14 @@ TEST_F(SqliteStore, ATableThatWentAwayIsAnErrorNotACrash) {
   ASSERT_TRUE(store->put(make_job("a")));
   execute("DROP TABLE jobs");
   EXPECT_FALSE(store->put(make_job("b")));
-  EXPECT_FALSE(store->erase("a"));
+  EXPECT_FALSE(store->erase("a", Erased::forgotten));
   EXPECT_FALSE(store->load(1));
 }
 
 TEST(NullStore, KeepsNothing) {
   const auto store = make_null_store();
   EXPECT_TRUE(store->put(make_job("a")));
-  EXPECT_TRUE(store->erase("a"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_TRUE(store->load(10)->empty());
 }
 

@@ -21,7 +21,7 @@ TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   EXPECT_TRUE(contains(refused.error().message, "version 99")) << refused.error().message;
   EXPECT_NE(refused.error().sys_errno, EUCLEAN);
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=6");
+  execute("PRAGMA user_version=7");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
@@ -63,7 +63,7 @@ TEST_F(SqliteStore, ADatabaseOfTheSecondVersionKeepsItsDocuments) {
   EXPECT_FALSE(store->record("a")->spec());
   EXPECT_EQ(testing::text_of(store->record("a")->document()), document);
   EXPECT_EQ(open()->load(1).value().at(0).devices, old.devices);
-  EXPECT_TRUE(store->erase("a"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_EQ(testing::text_of(store->record("a")->document()), "");
 }
 
@@ -104,7 +104,7 @@ TEST_F(SqliteStore, DocumentsOfTheFifthVersionAreReadPieceByPiece) {
   EXPECT_EQ(text, piece + "the end");
   const util::Pieces again = store->record("a")->document();
   EXPECT_TRUE(again(text));
-  EXPECT_TRUE(store->erase("a"));
+  EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_THROW(again(text), std::runtime_error);
   EXPECT_EQ(count("pieces"), 0);
 }
