@@ -299,7 +299,7 @@ bool BusAdapter::Session::process() {
 
 void BusAdapter::Session::show(const std::vector<job::Event>& news) {
   for (const job::Event& event : news) {
-    if (event.kind == job::EventKind::state) refresh(event.job, false);
+    if (job::is_of_state(event.kind)) refresh(event.job, false);
     if (event.kind == job::EventKind::forgotten) gone_.push_back(event.job);
   }
   remove_gone();
@@ -310,12 +310,12 @@ void BusAdapter::Session::show(const std::vector<job::Event>& news) {
   }
   for (const job::Event& event : news) {
     if (event.kind == job::EventKind::miscompare) {
-      const job::DamageEvent& damage = event.damage;
+      const job::EventPlace& place = event.place;
       manager_->emitSignal("Miscompare")
           .onInterface(kManager)
-          .withArguments(event.job, damage.device, damage.offset, damage.kind);
+          .withArguments(event.job, place.device, place.offset, place.what);
     }
-    if (event.kind != job::EventKind::state) continue;
+    if (!job::is_of_state(event.kind)) continue;
     manager_->emitSignal("JobStateChanged")
         .onInterface(kManager)
         .withArguments(event.job, std::string(job::state_name(event.state)), verdict_of(event.verdict));

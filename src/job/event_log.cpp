@@ -22,7 +22,8 @@ Event event_of(const store::StoredEvent& row) {
           row.job,
           util::named(kStateNames, row.state, State::interrupted),
           util::named(kVerdictNames, row.verdict, Verdict::none),
-          row.text};
+          row.text,
+          {row.device, row.stage, row.offset, row.what}};
 }
 
 }  // namespace
@@ -55,7 +56,11 @@ store::StoredEvent EventLog::row_of(const Event& event) {
           std::string(kEventKindNames[static_cast<std::size_t>(event.kind)]),
           std::string(state_name(event.state)),
           std::string(kVerdictNames[static_cast<std::size_t>(event.verdict)]),
-          event.reason};
+          event.reason,
+          event.place.device,
+          event.place.stage,
+          event.place.offset,
+          event.place.what};
 }
 
 void EventLog::publish(const Event& event) {
@@ -76,22 +81,24 @@ void EventLog::publish(const Event& event) {
   }
 }
 
-EventPage EventLog::recent(std::uint64_t after, std::size_t limit) const {
+EventPage EventLog::recent(std::uint64_t after, std::size_t limit, const std::string& job) const {
   const std::lock_guard lock(mutex_);
   EventPage out;
   out.missed = after < before_;
   auto event = std::upper_bound(recent_.begin(), recent_.end(), after,
                                 [](std::uint64_t id, const Event& one) { return id < one.id; });
-  for (; event != recent_.end() && out.events.size() < limit; ++event) out.events.push_back(*event);
+  for (; event != recent_.end() && out.events.size() < limit; ++event) {
+    if (job.empty() || event->job == job) out.events.push_back(*event);
+  }
   return out;
 }
 
-util::Result<EventPage> EventLog::read(std::uint64_t after, std::size_t limit) const {
-  EventPage out = recent(after, limit);
+util::Result<EventPage> EventLog::read(std::uint64_t after, std::size_t limit, const std::string& job) const {
+  EventPage out = recent(after, limit, job);
   if (!out.missed) return out;
   std::vector<store::StoredEvent> rows;
   try {
-    rows = store_.events(after, limit);
+    rows = store_.events(after, limit, job);
   } catch (const std::exception& error) {
     return util::fail(util::Errc::unavailable, error.what());
   }

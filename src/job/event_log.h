@@ -31,11 +31,11 @@ class EventLog {
   [[nodiscard]] static store::StoredEvent row_of(const Event& event);
   void publish(const Event& event);
 
-  // Those after the one with that id, at most `limit`. Does not block.
-  [[nodiscard]] EventPage recent(std::uint64_t after, std::size_t limit) const;
+  // Those after the one with that id, of one job or (with "") of all, at most `limit`. Does not block.
+  [[nodiscard]] EventPage recent(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
   // The same, with what only the store has, in bounded time; what it does not have, of jobs that were forgotten, is not
   // missed. Error: unavailable.
-  [[nodiscard]] util::Result<EventPage> read(std::uint64_t after, std::size_t limit) const;
+  [[nodiscard]] util::Result<EventPage> read(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
   [[nodiscard]] std::uint64_t last()
       const;  // the id of the newest that was published, or of none before the first of them
 

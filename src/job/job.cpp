@@ -89,9 +89,9 @@ void Job::set_runs(Runs runs, plan::Reservation reservation) {
   runs_ = std::move(runs);
 }
 
-void Job::publish() {
+void Job::publish(EventKind kind) {
   const std::string name = spec_.name.empty() ? "unnamed" : spec_.name;
-  Change change{id_, now_.state, now_.verdict, now_.reason, {}, {}, {}};
+  Change change{id_, now_.state, now_.verdict, now_.reason, {}, {}, {}, kind};
   if (now_.state != State::stopping) change.record = view_locked();
   change.log_line = fmt::format("job {} ({}): {}{}", id_, name, state_name(now_.state),
                                 now_.reason.empty() ? "" : ": " + now_.reason);
@@ -137,7 +137,7 @@ util::Status Job::pause_or_resume(State wanted) {
   }
   wanted == State::paused ? gate_->close() : gate_->open();
   now_.transition(wanted);
-  publish();
+  publish(wanted == State::paused ? EventKind::pause : EventKind::resume);
   return {};
 }
 

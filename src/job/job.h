@@ -31,7 +31,7 @@ struct Change {
   std::string log_line;
   std::shared_ptr<Job> ended;  // when that is its end
   EventKind kind = EventKind::state;
-  DamageEvent damage = {};  // of a miscompare
+  EventPlace place = {};
 };
 
 // Whether somebody may submit such a job, or stop and forget this one. Error: forbidden.
@@ -96,7 +96,7 @@ class Job : public std::enable_shared_from_this<Job> {
 
  private:
   // Called with the lock held.
-  void publish();
+  void publish(EventKind kind = EventKind::state);
   [[nodiscard]] JobView view_locked() const;
   [[nodiscard]] JobSnapshot header() const;
   template <class T>

@@ -187,7 +187,7 @@ void Journal::run(const std::stop_token& stop) {
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
   for (Change& change : changes) {
     Event event = events_.make(change.kind, change.job, change.state, change.verdict, change.reason);
-    event.damage = std::move(change.damage);
+    event.place = std::move(change.place);
     {
       const std::lock_guard lock(mutex_);
       unstored_[change.job].push_back(EventLog::row_of(event));

@@ -116,15 +116,24 @@ void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, co
 
 namespace {
 
-// What was found first of its kind, with the job as it is by now.
-Change change_of(const Job& job, const std::string& device, const run::Miscompare& one) {
+EventKind kind_of(run::News::Kind kind) {
+  switch (kind) {
+    case run::News::Kind::stage: return EventKind::stage;
+    case run::News::Kind::error: return EventKind::error;
+    case run::News::Kind::miscompare: break;
+  }
+  return EventKind::miscompare;
+}
+
+// With the job as it is by now, where something is wrong.
+Change change_of(const Job& job, const std::string& device, run::News news) {
   Change out;
   out.job = job.id();
   out.state = job.state();
-  out.kind = EventKind::miscompare;
-  out.damage = {device, one.damage.offset, std::string(verify::kKindNames[static_cast<std::size_t>(one.damage.kind)])};
-  out.reason = fmt::format("{}: {} data at offset {}", device, out.damage.kind, out.damage.offset);
-  if (!is_final(out.state)) out.record = job.view();
+  out.kind = kind_of(news.kind);
+  out.reason = device + ": " + news.text;
+  out.place = {device, std::move(news.stage), news.offset, std::move(news.what)};
+  if (out.kind != EventKind::stage && !is_final(out.state)) out.record = job.view();
   return out;
 }
 
@@ -144,8 +153,8 @@ Result<Job::Runs> JobService::Impl::create_runs(const JobPtr& job, plan::JobPlan
         environment_, {job->id(), plan.spec.name, job->run_id()}, plan.stages, std::move(device), barrier, job->gate(),
         {[this] { supervisor_.wake(); },
          [this, id = job->id(), index = runs.size()](run::Checkpoint at) { journal_.note(id, index, std::move(at)); },
-         [this, whose = std::weak_ptr(job), name = names.at(runs.size())](const run::Miscompare& one) {
-           if (const auto there = whose.lock()) journal_.note(change_of(*there, name, one));
+         [this, whose = std::weak_ptr(job), name = names.at(runs.size())](run::News news) {
+           if (const auto there = whose.lock()) journal_.note(change_of(*there, name, std::move(news)));
          }});
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));

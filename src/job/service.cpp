@@ -78,11 +78,11 @@ void JobService::begin_shutdown() {
 bool JobService::stop_all(Nanos limit) {
   return impl_->stop_all(limit);
 }
-EventPage JobService::recent_events(std::uint64_t after, std::size_t limit) const {
-  return impl_->events_.recent(after, limit);
+EventPage JobService::recent_events(std::uint64_t after, std::size_t limit, const std::string& job) const {
+  return impl_->events_.recent(after, limit, job);
 }
-Result<EventPage> JobService::events(std::uint64_t after, std::size_t limit) const {
-  return impl_->events_.read(after, limit);
+Result<EventPage> JobService::events(std::uint64_t after, std::size_t limit, const std::string& job) const {
+  return impl_->events_.read(after, limit, job);
 }
 std::uint64_t JobService::last_event() const {
   return impl_->events_.last();

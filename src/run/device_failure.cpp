@@ -38,6 +38,7 @@ bool DeviceRun::failed() const {
 
 void DeviceRun::on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) {
   log_error(entry, total);
+  tell_of_error(entry);
   const std::uint64_t allowed = current_spec().error_policy.max_errors;
   if (error_class == ErrorClass::host) {
     fail(fmt::format("not the device's doing: {}", entry.message));
@@ -65,14 +66,17 @@ void DeviceRun::on_host_fault(HostFault fault, const std::string& what) {
 }
 
 void DeviceRun::on_damage(const Miscompare& one, bool first_of_its_kind) {
-  if (first_of_its_kind && hooks_.on_damage) hooks_.on_damage(one);
+  const std::string kind(verify::kKindNames[static_cast<std::size_t>(one.damage.kind)]);
+  if (first_of_its_kind) {
+    tell({News::Kind::miscompare, current_spec().name, one.damage.offset, kind,
+          fmt::format("{} data at offset {}", kind, one.damage.offset)});
+  }
   const Nanos now = environment_.clock.now();
   {
     const std::lock_guard lock(mutex_);
     if (!first_of_its_kind && last_damage_log_ != 0 && now - last_damage_log_ < kLogInterval) return;
     last_damage_log_ = now;
   }
-  const std::string kind(verify::kKindNames[static_cast<std::size_t>(one.damage.kind)]);
   const std::string finding(kFindingNames[static_cast<std::size_t>(one.finding)]);
   environment_.log.log(util::LogLevel::error,
                        fmt::format("{}: {} data in the {} bytes at offset {} ({} bits differ; {})", facts().name, kind,
@@ -83,6 +87,24 @@ void DeviceRun::on_damage(const Miscompare& one, bool first_of_its_kind) {
                         {"OFFSET", fmt::format("{}", one.damage.offset)},
                         {"KIND", kind},
                         {"FINDING", finding}});
+}
+
+void DeviceRun::tell(News news) {
+  if (hooks_.on_news && news_.fetch_add(1) < kMostNews) hooks_.on_news(std::move(news));
+}
+
+void DeviceRun::tell_of_stage() {
+  const std::string& name = current_spec().name;
+  tell({News::Kind::stage, name, 0, "", fmt::format("stage {}", name)});
+}
+
+void DeviceRun::tell_of_error(const ErrorEntry& entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (told_errors_.size() >= kMostNews) return;
+    if (!told_errors_.emplace(current_index_.load(), entry.op, entry.error).second) return;
+  }
+  tell({News::Kind::error, current_spec().name, entry.offset, entry.error, entry.message});
 }
 
 void DeviceRun::log_error(const ErrorEntry& entry, std::uint64_t total) {

@@ -75,7 +75,10 @@ void DeviceRun::began(Nanos start) {
 // With the workers of the first stage it waits for the others of the job; each later stage begins by itself.
 void DeviceRun::walk() {
   const bool began = barrier_->wait() != 0;
-  if (began) plan_.target.open->keep();
+  if (began) {
+    plan_.target.open->keep();
+    tell_of_stage();
+  }
   pace_ = CheckpointPace(began ? started_.load() : environment_.clock.now());
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
@@ -106,6 +109,7 @@ bool DeviceRun::begin_stage() {
   }
   if (stopped_ || failed()) current_->request_stop();
   current_->began(barrier->set(current_->waiters()));
+  tell_of_stage();
   barrier->let_go();
   return true;
 }

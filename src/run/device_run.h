@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernel_witness.h"
@@ -19,13 +21,25 @@ struct RunLabel {
   std::string run_id = {};  // of what it writes
 };
 
+// What happened on a device, for those who follow its job.
+struct News {
+  enum class Kind : std::uint8_t { stage, error, miscompare };
+  Kind kind = Kind::stage;
+  std::string stage;         // its name
+  std::uint64_t offset = 0;  // of the operation or the interval, bytes
+  std::string what;          // the errno, or the kind of damage, by its name
+  std::string text;
+};
+inline constexpr int kMostNews = 1'000;  // of one device; later ones are not told
+
 // What a run tells; called from its thread.
 struct Hooks {
   // Everything was given back, or the device has failed; from any thread, too.
   std::function<void()> on_change;
   std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
-  // The first miscompare of its kind; from a worker's thread, and must not wait.
-  std::function<void(const Miscompare&)> on_damage = {};
+  // A stage that began, the first error of its kind in a stage, the first miscompare of its kind; from a worker's
+  // thread, too, and must not wait.
+  std::function<void(News)> on_news = {};
 };
 
 // One device under one job: its claim, and its stages, one after the other.
@@ -108,6 +122,9 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   void close_target();
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
+  void tell(News news);
+  void tell_of_stage();
+  void tell_of_error(const ErrorEntry& entry);
   [[nodiscard]] Moment moment() const;
   [[nodiscard]] const StageSpec& current_spec() const { return stages_->at(current_index_); }
   [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
@@ -125,9 +142,11 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   const Hooks hooks_;
   std::size_t first_waiters_ = 0;
   mutable std::condition_variable gave_back_;
-  mutable std::mutex mutex_;  // guards reason_, last_log_, kernel_, ended_stages_, current_
+  mutable std::mutex mutex_;  // guards reason_, last_log_, told_errors_, kernel_, ended_stages_, current_
   std::string reason_;
   util::Nanos last_log_ = 0, last_damage_log_ = 0;
+  std::set<std::tuple<std::size_t, util::Op, std::string>> told_errors_;  // by stage
+  std::atomic<int> news_{0};
   std::optional<device::KernelCounters> kernel_;
   const bool created_;  // the file was created for this job
   KernelWitness witness_;

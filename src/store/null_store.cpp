@@ -24,7 +24,7 @@ class NullStore final : public JobStore {
   util::Result<std::vector<StoredKey>> keys() override { return std::vector<StoredKey>{}; }
   util::Result<std::vector<StoredJob>> load(std::size_t) override { return std::vector<StoredJob>{}; }
   std::shared_ptr<JobRecord> record(const std::string&) override { return std::make_shared<NullRecord>(); }
-  std::vector<StoredEvent> events(std::uint64_t, std::size_t) override { return {}; }
+  std::vector<StoredEvent> events(std::uint64_t, std::size_t, const std::string&) override { return {}; }
   util::Result<std::uint64_t> last_event() override { return 0; }
   util::Status reserve_events(std::uint64_t) override { return {}; }
 };

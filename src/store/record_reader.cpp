@@ -45,9 +45,9 @@ bool RecordReader::has_used(const std::string& job) {
   return within_limit<bool>([this, job] { return is_used(database_.get(), job); });
 }
 
-std::vector<StoredEvent> RecordReader::events(std::uint64_t after, std::size_t limit) {
+std::vector<StoredEvent> RecordReader::events(std::uint64_t after, std::size_t limit, const std::string& job) {
   return within_limit<std::vector<StoredEvent>>(
-      [this, after, limit] { return read_events(database_.get(), after, limit); });
+      [this, after, limit, job] { return read_events(database_.get(), after, limit, job); });
 }
 
 bool RecordReader::read(Place& place, std::string& out) {

@@ -26,7 +26,7 @@ class RecordReader {
   [[nodiscard]] std::optional<std::string> spec(const std::string& job);
   [[nodiscard]] StoredDevice device(const std::string& job, std::size_t index);
   [[nodiscard]] bool has_used(const std::string& job);
-  [[nodiscard]] std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit);
+  [[nodiscard]] std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit, const std::string& job);
 
   // Where somebody is in a document.
   struct Place {

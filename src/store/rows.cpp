@@ -144,7 +144,9 @@ Status raise_event_id(sqlite3* database, std::uint64_t id) {
 Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
   for (const StoredEvent& event : events) {
     const Statement statement = prepare_on(
-        database, "INSERT OR IGNORE INTO events (id, at_ms, job, kind, state, verdict, text) VALUES (?,?,?,?,?,?,?)");
+        database,
+        "INSERT OR IGNORE INTO events (id, at_ms, job, kind, state, verdict, text, device, stage, offset, what) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
     if (!statement) return error_of(database, kStoreJob);
     number(statement, 1, event.id);
     sqlite3_bind_int64(statement.get(), 2, to_ms(event.at));
@@ -153,6 +155,10 @@ Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
     text(statement, 5, event.state);
     text(statement, 6, event.verdict);
     text(statement, 7, event.text);
+    text(statement, 8, event.device);
+    text(statement, 9, event.stage);
+    number(statement, 10, event.offset);
+    text(statement, 11, event.what);
     if (auto status = run_on(database, statement, kStoreJob); !status) return status;
   }
   return {};
@@ -195,18 +201,24 @@ std::optional<std::string> read_spec(sqlite3* database, const std::string& job) 
   return column(statement.get(), 0);
 }
 
-std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit) {
+std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit,
+                                     const std::string& job) {
   const Statement statement = prepare_on(
-      database, "SELECT id, at_ms, job, kind, state, verdict, text FROM events WHERE id>? ORDER BY id LIMIT ?");
+      database, job.empty() ? "SELECT id, at_ms, job, kind, state, verdict, text, device, stage, offset, what FROM "
+                              "events WHERE id>? ORDER BY id LIMIT ?"
+                            : "SELECT id, at_ms, job, kind, state, verdict, text, device, stage, offset, what FROM "
+                              "events WHERE id>? AND job=?3 ORDER BY id LIMIT ?2");
   if (!statement) throw reading_error(database);
   number(statement, 1, after);
   number(statement, 2, limit);
+  if (!job.empty()) text(statement, 3, job);
   std::vector<StoredEvent> out;
   int step = SQLITE_DONE;
   while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
     sqlite3_stmt* const row = statement.get();
     out.push_back({number_at(row, 0), from_ms(sqlite3_column_int64(row, 1)), column(row, 2), column(row, 3),
-                   column(row, 4), column(row, 5), column(row, 6)});
+                   column(row, 4), column(row, 5), column(row, 6), column(row, 7), column(row, 8), number_at(row, 9),
+                   column(row, 10)});
   }
   if (step != SQLITE_DONE) throw reading_error(database);
   return out;

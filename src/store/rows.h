@@ -27,7 +27,8 @@ namespace spliced::store {
 
 // nullopt where there is none. These throw std::runtime_error.
 [[nodiscard]] std::optional<std::string> read_spec(sqlite3* database, const std::string& job);
-[[nodiscard]] std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit);
+[[nodiscard]] std::vector<StoredEvent> read_events(sqlite3* database, std::uint64_t after, std::size_t limit,
+                                                   const std::string& job);
 
 // The newest rows, as many as its parameter says, for row_of() to take apart.
 inline constexpr const char* kSelectNewest =

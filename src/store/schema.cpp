@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS errors (
   count INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (job, device, number));
 CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, job TEXT NOT NULL, kind TEXT NOT NULL,
-  state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL);
+  state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL, device TEXT NOT NULL DEFAULT '',
+  stage TEXT NOT NULL DEFAULT '', offset INTEGER NOT NULL DEFAULT 0, what TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS events_of_jobs ON events (job);
 CREATE TABLE IF NOT EXISTS keys (
   principal TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, job TEXT NOT NULL, at_ms INTEGER NOT NULL,
@@ -90,7 +91,19 @@ ALTER TABLE jobs ADD COLUMN spec TEXT;
 PRAGMA user_version=6;
 COMMIT;
 )";
-constexpr const char* kFromVersion6 = "PRAGMA user_version=7;";  // new tables alone
+// A version before the sixth has no events.
+constexpr const char* kFromVersion6 = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, job TEXT NOT NULL, kind TEXT NOT NULL,
+  state TEXT NOT NULL, verdict TEXT NOT NULL, text TEXT NOT NULL);
+ALTER TABLE events ADD COLUMN device TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN stage TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN offset INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN what TEXT NOT NULL DEFAULT '';
+PRAGMA user_version=7;
+COMMIT;
+)";
 constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
     "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, number, piece FROM jobs "
@@ -99,7 +112,7 @@ constexpr std::array kProbes{
     "SELECT job, device, stage, name, state, figures FROM stages",
     "SELECT job, device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors",
     "SELECT job, device, number, stage, stream, op, offset, length, errno, count, message FROM errors",
-    "SELECT id, at_ms, job, kind, state, verdict, text FROM events",
+    "SELECT id, at_ms, job, kind, state, verdict, text, device, stage, offset, what FROM events",
     "SELECT principal, key, digest, job, at_ms FROM keys",
     "SELECT number, id FROM former_jobs"};
 constexpr sqlite3_int64 kCheckedBytes = 64 << 20;  // of a database that is checked as a whole at the start

@@ -147,8 +147,8 @@ class SqliteStore final : public JobStore {
   }
 
   std::shared_ptr<JobRecord> record(const std::string& id) override { return record_in(reader_, id); }
-  std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit) override {
-    return reader_->events(after, limit);
+  std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit, const std::string& job) override {
+    return reader_->events(after, limit, job);
   }
   util::Result<std::uint64_t> last_event() override {
     const std::lock_guard lock(mutex_);

@@ -11,14 +11,26 @@
 
 namespace spliced::job {
 
-enum class EventKind : std::uint8_t { state, forgotten, miscompare };
-inline constexpr std::array<std::string_view, 3> kEventKindNames{"state", "forgotten", "miscompare"};
+enum class EventKind : std::uint8_t {
+  state,  // the job came to another; where that is a pause, or its end, it is one of the next two
+  pause,
+  resume,
+  forgotten,
+  stage,       // a device began with one
+  error,       // the first of its kind in a stage of a device
+  miscompare,  // the first of its kind on a device
+};
+inline constexpr std::array<std::string_view, 7> kEventKindNames{"state", "pause", "resume",    "forgotten",
+                                                                 "stage", "error", "miscompare"};
+[[nodiscard]] constexpr bool is_of_state(EventKind kind) {
+  return kind == EventKind::state || kind == EventKind::pause || kind == EventKind::resume;
+}
 
-// Data on a device that is not what it should be, the first of its kind.
-struct DamageEvent {
-  std::string device;
-  std::uint64_t offset = 0;  // of the interval, bytes
-  std::string kind;
+// Where something happened that is not to the job as a whole.
+struct EventPlace {
+  std::string device, stage;  // names
+  std::uint64_t offset = 0;   // of the interval or the operation, bytes
+  std::string what;           // the kind of damage, or the name of the errno
 };
 
 // What happened to a job.
@@ -31,7 +43,7 @@ struct Event {
   State state = State::pending;
   Verdict verdict = Verdict::none;
   std::string reason;
-  DamageEvent damage = {};  // of a miscompare; in `reason` alone once it comes from the store
+  EventPlace place = {};
 };
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();

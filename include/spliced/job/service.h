@@ -132,8 +132,8 @@ class JobService {
   void look_at_targets() const;
 
   // What happened to jobs, see EventLog: recent_events() does not block, events() reads the store for what is older.
-  [[nodiscard]] EventPage recent_events(std::uint64_t after, std::size_t limit) const;
-  [[nodiscard]] util::Result<EventPage> events(std::uint64_t after, std::size_t limit) const;
+  [[nodiscard]] EventPage recent_events(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
+  [[nodiscard]] util::Result<EventPage> events(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
   [[nodiscard]] std::uint64_t last_event() const;
   // Calls `listener` with each event, after it was recorded, from one thread at a time and without any lock, as long as
   // what is returned is held. It must not wait for anything.

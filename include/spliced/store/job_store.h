@@ -72,6 +72,9 @@ struct StoredEvent {
   std::string kind;
   std::string state, verdict;  // of the job, by their names
   std::string text;
+  std::string device, stage;  // where it happened; "": to the job as a whole
+  std::uint64_t offset = 0;   // there, bytes
+  std::string what;           // what was found there
 };
 
 // What a client called a submission by, so that it is carried out once.
@@ -154,8 +157,10 @@ class JobStore {
   [[nodiscard]] virtual util::Result<std::vector<StoredCursor>> cursors(const std::string& job) = 0;
   // Does not block.
   [[nodiscard]] virtual std::shared_ptr<JobRecord> record(const std::string& id) = 0;
-  // The events after the one with that id, at most `limit`, oldest first. Throws as JobRecord does.
-  [[nodiscard]] virtual std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit) = 0;
+  // The events after the one with that id, of one job or (with "") of all, at most `limit`, oldest first. Throws as
+  // JobRecord does.
+  [[nodiscard]] virtual std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit,
+                                                        const std::string& job) = 0;
   // The largest id of an event that was put or reserved.
   [[nodiscard]] virtual util::Result<std::uint64_t> last_event() = 0;
   // From now on that is at least `id`; it reaches the disk.

@@ -101,7 +101,7 @@ TEST_F(JobServiceEvents, TellOfDataThatIsNotWhatItShouldBe) {
   EXPECT_EQ(told->damage.device, first);
   EXPECT_EQ(told->damage.offset, 8192U);
   EXPECT_EQ(told->damage.kind, "bitflip");
-  const auto rows = store.events(0, 100);
+  const auto rows = store.events(0, 100, "");
   EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](auto& row) { return row.kind == "miscompare"; }));
 }
 
@@ -113,10 +113,10 @@ TEST_F(JobServiceEvents, AreStoredWithTheJobAndForgottenWithIt) {
   EXPECT_TRUE(service->cancel(id, access::itself()));
   ASSERT_TRUE(await_states(id, {State::running, State::stopping, State::cancelled}));
   std::vector<std::string> states;
-  for (const auto& row : store.events(0, 100)) states.push_back(row.state);
+  for (const auto& row : store.events(0, 100, "")) states.push_back(row.state);
   EXPECT_EQ(states, (std::vector<std::string>{"RUNNING", "STOPPING", "CANCELLED"}));
   EXPECT_TRUE(service->forget(id, access::itself()));
-  EXPECT_TRUE(store.events(0, 100).empty());
+  EXPECT_TRUE(store.events(0, 100, "").empty());
   const std::lock_guard lock(mutex);
   EXPECT_EQ(events.back().kind, EventKind::forgotten);
   EXPECT_EQ(events.back().job, id);

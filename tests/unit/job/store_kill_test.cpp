@@ -261,7 +261,7 @@ void check_told(Lineage& one, const std::vector<store::StoredJob>& jobs) {
 void check_events(store::JobStore& store, const std::vector<store::StoredJob>& jobs) {
   std::map<std::string, std::string> last;
   std::uint64_t before = 0;
-  for (const auto& event : store.events(0, 100'000)) {
+  for (const auto& event : store.events(0, 100'000, "")) {
     EXPECT_GT(event.id, before);
     before = event.id;
     EXPECT_TRUE(is_known(event.state)) << event.state;

@@ -109,11 +109,11 @@ class MemoryStore final : public store::JobStore {
   std::shared_ptr<store::JobRecord> record(const std::string& id) override {
     return std::make_shared<Record>(*this, id);
   }
-  std::vector<store::StoredEvent> events(std::uint64_t after, std::size_t limit) override {
+  std::vector<store::StoredEvent> events(std::uint64_t after, std::size_t limit, const std::string& job) override {
     const std::lock_guard lock(mutex_);
     std::vector<store::StoredEvent> out;
     for (const auto& event : events_) {
-      if (event.id > after && out.size() < limit) out.push_back(event);
+      if (event.id > after && out.size() < limit && (job.empty() || event.job == job)) out.push_back(event);
     }
     return out;
   }

@@ -158,7 +158,7 @@ TEST_F(SqliteStore, EventsAreReadInTheirOrderAndNoIdIsEverForgotten) {
     ASSERT_TRUE(store->put(job)) << "the same once more, whose answer was lost";
   }
   const auto store = open();
-  const auto events = store->events(20, 2);
+  const auto events = store->events(20, 2, "");
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[0].id, 30U);
   EXPECT_EQ(events[1].id, 40U);
@@ -168,7 +168,7 @@ TEST_F(SqliteStore, EventsAreReadInTheirOrderAndNoIdIsEverForgotten) {
   EXPECT_EQ(events[0].state, "PAUSED");
   EXPECT_EQ(events[0].verdict, "PASS");
   EXPECT_EQ(events[0].text, "why");
-  EXPECT_EQ(store->events(0, 100).size(), 5U);
+  EXPECT_EQ(store->events(0, 100, "").size(), 5U);
   EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_EQ(store->last_event().value(), 50U);
   EXPECT_TRUE(store->reserve_events(70));

@@ -179,13 +179,13 @@ TEST_F(WriteBehindTest, EventsWaitForTheStoreInTheirOrder) {
   write_behind.put(job);
   store.broken = false;
   write_behind.retry();
-  const auto stored = store.events(0, 10);
+  const auto stored = store.events(0, 10, "");
   ASSERT_EQ(stored.size(), 3U);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(stored[i].id, i + 1);
   job.events = {event(4)};
   write_behind.put(job);
-  EXPECT_EQ(store.events(3, 10).size(), 1U);
-  EXPECT_EQ(store.events(0, 10).size(), 4U) << "none is told twice";
+  EXPECT_EQ(store.events(3, 10, "").size(), 1U);
+  EXPECT_EQ(store.events(0, 10, "").size(), 4U) << "none is told twice";
 }
 
 TEST_F(WriteBehindTest, ResultsThatWaitAreKeptUpToALimit) {
