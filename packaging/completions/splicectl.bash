@@ -2,7 +2,7 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit validate run wait list show cancel pause resume delete devices capabilities block context version" command="" word
+  local commands="submit validate run wait events list show cancel pause resume delete devices capabilities block context version" command="" word
   local options="--server --token-file --cacert --cert --key --context --json --help"
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
@@ -38,6 +38,7 @@ _splicectl() {
       list) options+=" --state --device" ;;
       run | wait) options+=" --progress --verbose" ;;
       show) options+=" --verbose" ;;
+      events) options+=" --follow --verbose" ;;
       block) options+=" --length" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
@@ -49,7 +50,7 @@ _splicectl() {
     devices)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
     context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
-    show | wait | cancel | pause | resume | delete)
+    show | wait | events | cancel | pause | resume | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac
 }

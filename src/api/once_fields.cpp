@@ -53,8 +53,7 @@ tl::expected<job::Once, http::Response> once_by_id(const http::Request& request)
   const auto found = request.fields.find(std::string(kPreconditionField));
   if (found == request.fields.end()) {
     return tl::unexpected(problem(
-        428, "If-None-Match is missing; send \"If-None-Match: *\", for a job can be created and not be replaced", {},
-        "no-precondition"));
+        428, "If-None-Match is missing; send \"If-None-Match: *\", for a job can be created and not be replaced"));
   }
   if (found->second != "*") {
     return tl::unexpected(problem(400, fmt::format("If-None-Match is \"{}\"; * is expected", found->second)));

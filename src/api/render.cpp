@@ -10,6 +10,12 @@
 #include "spliced/util/units.h"
 
 namespace spliced::api {
+
+Json verdict_of(job::Verdict verdict) {
+  if (verdict == job::Verdict::none) return nullptr;
+  return job::kVerdictNames[static_cast<std::size_t>(verdict)];
+}
+
 namespace {
 
 using job::DeviceSnapshot;
@@ -28,10 +34,6 @@ Json number_or_null(const std::optional<double>& value) {
 Json text_or_null(std::string_view text) {
   if (text.empty()) return nullptr;
   return text;
-}
-
-Json verdict_of(job::Verdict verdict) {
-  return text_or_null(job::kVerdictNames[static_cast<std::size_t>(verdict)]);
 }
 
 Json operation(const run::OpSnapshot& op) {

@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json render_run_alone(const job::DeviceSnapshot& device);
 [[nodiscard]] Json render_stage(const run::StageSnapshot& stage);
 // What a list tells of a job.
+[[nodiscard]] Json verdict_of(job::Verdict verdict);  // null: there is none
 [[nodiscard]] Json render_summary(const job::JobSummary& job);
 [[nodiscard]] Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec);
 [[nodiscard]] Json render_device(const job::DeviceStatus& device);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "event_streams.h"
 #include "front_page.h"
 #include "job_text.h"
 #include "once_fields.h"
@@ -27,6 +28,7 @@ using job::JobService;
 
 namespace {
 
+constexpr auto kRead = access::Scope::read;
 constexpr auto kRun = access::Scope::run;              // at the least; the service decides by the job
 constexpr util::Nanos kMaxWait = 300 * util::kSecond;  // of GET ?wait=
 constexpr int kMaxWaiting = 16;                        // clients that wait at the same time; each holds a thread
@@ -93,7 +95,7 @@ Response with_spec(const Request& request, Next&& next) {
 
 class Handlers {
  public:
-  Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)) {}
+  Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)), streams_(service) {}
 
   Response create(const Request& request) {
     const auto once = once_by_key(request);
@@ -162,6 +164,9 @@ class Handlers {
     const auto waited = service_.wait(id, *time, request.peer_gone);
     return waited ? show(id) : answer_error(waited.error());
   }
+
+  Response events(const Request& request) { return streams_.open(request, ""); }
+  Response events_of(const Request& request) { return streams_.open(request, request.path_values.at("id")); }
 
   Response cancel(const Request& request) { return control(request, &JobService::cancel); }
   Response pause(const Request& request) { return control(request, &JobService::pause); }
@@ -245,7 +250,7 @@ class Handlers {
     const auto job = service_.wait(id, 0, {});
     if (!job) return answer_error(job.error());
     const std::string detail = fmt::format("there is a job {} already; it is {}", id, job::state_name(job->state));
-    Response response = problem(412, detail, {}, "exists");
+    Response response = problem(412, detail);
     Json body = Json::parse(response.body);
     body["job"] = render_summary(*job);
     response.body = to_text(body);
@@ -311,6 +316,7 @@ class Handlers {
   JobService& service_;
   const Version version_;
   std::atomic<int> waiting_{0};
+  EventStreams streams_;
 };
 
 }  // namespace
@@ -350,6 +356,8 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
       {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
       {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
       {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
+      {"GET", "/v1/jobs/{id}/events", to(&Handlers::events_of), {"follow"}, false, false, kRead, {"last-event-id"}},
+      {"GET", "/v1/events", to(&Handlers::events), {"follow"}, false, false, kRead, {"last-event-id"}},
       {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},
       {"POST", "/v1/jobs/{id}:pause", to(&Handlers::pause), {}, false, false, kRun},
       {"POST", "/v1/jobs/{id}:resume", to(&Handlers::resume), {}, false, false, kRun},

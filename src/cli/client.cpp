@@ -22,6 +22,7 @@ using util::fail;
 struct Client::Http {
   std::string server;
   std::unique_ptr<httplib::Client> client;
+  bool may_have_sent = false;
 };
 
 Client::Client(std::unique_ptr<Http> http) : http_(std::move(http)) {}
@@ -179,6 +180,43 @@ util::Result<Answer> Client::get(const std::string& path) {
 
 util::Result<Answer> Client::del(const std::string& path) {
   return read_answer(http_->server, http_->client->Delete(path.c_str()));
+}
+
+bool Client::may_have_sent() const {
+  return http_->may_have_sent;
+}
+
+util::Result<Answer> Client::put_new(const std::string& path, const std::string& body) {
+  const httplib::Headers headers{{"If-None-Match", "*"}};
+  const auto result = http_->client->Put(path.c_str(), headers, body, "application/json");
+  http_->may_have_sent = result.error() == httplib::Error::Read || result.error() == httplib::Error::Write;
+  return read_answer(http_->server, result);
+}
+
+util::Result<Answer> Client::follow(const std::string& path, const std::string& last_event,
+                                    const std::function<bool(std::string_view)>& take) {
+  httplib::Headers headers{{"Accept", "text/event-stream"}};
+  if (!last_event.empty()) headers.emplace("Last-Event-ID", last_event);
+  int status = 0;
+  std::string refusal;
+  bool enough = false;
+  auto result = http_->client->Get(
+      path.c_str(), headers,
+      [&](const httplib::Response& response) {
+        status = response.status;
+        return true;
+      },
+      [&](const char* data, std::size_t size) {
+        if (status >= 400) {
+          refusal.append(data, size);
+          return true;
+        }
+        enough = !take({data, size});
+        return !enough;
+      });
+  if (enough) return Answer{status, nullptr};
+  if (result) result->body = std::move(refusal);
+  return read_answer(http_->server, result);
 }
 
 util::Result<Answer> Client::post(const std::string& path, const std::string& body) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "contexts.h"
 #include "spliced/util/result.h"
@@ -28,6 +30,14 @@ class Client {
   [[nodiscard]] util::Result<Answer> get(const std::string& path);
   [[nodiscard]] util::Result<Answer> post(const std::string& path, const std::string& body);
   [[nodiscard]] util::Result<Answer> del(const std::string& path);
+  // Where there is nothing yet: If-None-Match: *.
+  [[nodiscard]] util::Result<Answer> put_new(const std::string& path, const std::string& body);
+  // Whether the last call, which failed, may have reached the daemon all the same.
+  [[nodiscard]] bool may_have_sent() const;
+  // Hands on what comes, as it comes, until the answer ends or `take` says that it is enough. `last_event`: what was
+  // seen of it before; "": nothing. An answer of 400 or more is given as by get().
+  [[nodiscard]] util::Result<Answer> follow(const std::string& path, const std::string& last_event,
+                                            const std::function<bool(std::string_view)>& take);
 
  private:
   struct Http;

@@ -30,6 +30,7 @@ struct Context {
 [[nodiscard]] int validate(const Context& context, const std::string& file);
 [[nodiscard]] int run(const Context& context, const std::string& file);
 [[nodiscard]] int wait(const Context& context, const std::string& id);
+[[nodiscard]] int events(const Context& context, const std::string& id, bool follow);  // "": of all jobs
 [[nodiscard]] int list(const Context& context, const std::string& state, const std::string& device);
 [[nodiscard]] int show(const Context& context, const std::string& id);
 [[nodiscard]] int control(const Context& context, const std::string& id,

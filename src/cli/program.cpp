@@ -30,7 +30,7 @@ See splicectl(1).)";
 struct Options {
   Target target;
   std::string context, name;
-  bool json = false, verbose = false;
+  bool json = false, verbose = false, follow = false;
   unsigned progress = 30;
   std::string file, id, state, device, offset, length = "4k";
   std::function<int(const Context&)> command;
@@ -116,6 +116,11 @@ void add_commands(CLI::App& app, Options& o) {
                                 [&](const Context& c) { return run(c, o.file); }))));
   id(verbose(watching(command(app, "wait", "Show the progress of a job and wait for its end", o,
                               [&](const Context& c) { return wait(c, o.id); }))));
+  CLI::App* happened = command(app, "events", "Tell what happened to a job, or to all", o,
+                               [&](const Context& c) { return events(c, o.id, o.follow); });
+  happened->add_option("ID", o.id, "Id of the job (default: all jobs)")->check(not_empty);
+  happened->add_flag("-f,--follow", o.follow, "Go on with what happens, over restarts of the daemon; Ctrl-C ends it");
+  happened->add_flag("-v,--verbose", o.verbose, "Tell the progress of running jobs, too");
   CLI::App* jobs =
       command(app, "list", "List jobs, newest first", o, [&](const Context& c) { return list(c, o.state, o.device); });
   jobs->add_option("--state", o.state, "Only jobs in this state, e.g. RUNNING");

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "commands.h"
 #include "interruption.h"
+#include "spliced/util/hex.h"
 #include "text.h"
 
 namespace spliced::cli {
@@ -18,10 +20,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kRefresh = 500;  // milliseconds, on a terminal and of the look whether the job has ended
+constexpr auto kRestart = std::chrono::minutes(5);  // for a daemon that answered before to answer again
+constexpr auto kResend = std::chrono::seconds(10);  // for one that was sent a job, and whose answer was lost
 
 bool has_ended(const Json& job) {
-  const std::string state = text_of(job, "state");
-  return state != "PENDING" && state != "RUNNING" && state != "PAUSED" && state != "STOPPING";
+  return is_final(text_of(job, "state"));
 }
 
 std::size_t columns() {
@@ -68,7 +71,10 @@ class Watch {
   util::Result<Answer> run() {
     for (;;) {
       auto answer = interruption_.ask([&] { return context_.client.get("/v1/jobs/" + escaped(id_)); });
+      if (!answer && may_come_back()) continue;
       if (!answer || answer->status != 200 || has_ended(answer->body)) return answer;
+      heard_ = Clock::now();
+      silent_ = false;
       if (interruption_.wanted() && !cancels_) return answer;
       if (interruption_.wanted() && !cancelled_) {
         auto told = interruption_.ask([&] { return context_.client.post("/v1/jobs/" + escaped(id_) + ":cancel", ""); });
@@ -82,11 +88,25 @@ class Watch {
   }
 
  private:
+  // An upgrade restarts the daemon, and a job goes on without it for no longer than that takes.
+  bool may_come_back() {
+    if (!heard_ || Clock::now() - *heard_ > kRestart || interruption_.wanted()) return false;
+    if (!silent_) {
+      progress_.clear();
+      fmt::print(stderr, "splicectl: the daemon does not answer; trying again\n");
+    }
+    silent_ = true;
+    interruption_.wait(kRefresh);
+    return true;
+  }
+
   const Context& context_;
   const std::string id_;
   Interruption& interruption_;
   const bool cancels_;  // a signal cancels the job, rather than that it is left alone
   bool cancelled_ = false;
+  std::optional<Clock::time_point> heard_;  // from the daemon, last
+  bool silent_ = false;                     // it does not answer
   Progress progress_{context_.progress};
 };
 
@@ -114,16 +134,27 @@ int watch(const Context& context, const std::string& id, Interruption& interrupt
 
 }  // namespace
 
+// Under an id of its own, so that it can be sent again without making a second job.
 int run(const Context& context, const std::string& file) {
   const auto definition = read_definition(file);
   if (!definition) return unreadable(definition.error());
   Interruption interruption;
   interruption.set_words("the daemon has not answered yet: the job is cancelled when it has; again to leave at once",
                          "the daemon had not answered: the job may have been submitted; see splicectl list");
-  const auto created = interruption.ask([&] { return context.client.post("/v1/jobs", *definition); });
+  const std::string own_id = util::random_uuid();
+  const auto send = [&] { return context.client.put_new("/v1/jobs/" + own_id, *definition); };
+  auto created = interruption.ask(send);
+  bool sent = false;
+  for (const auto end = Clock::now() + kResend; !created && Clock::now() < end && !interruption.wanted();) {
+    sent = sent || context.client.may_have_sent();
+    if (!sent) break;
+    interruption.wait(kRefresh);
+    created = interruption.ask(send);
+  }
   if (!created) return no_daemon(created.error());
-  if (created->status != 201) return refused(context, *created);
-  const std::string id = text_of(created->body, "id");
+  const bool is_there = created->status == 412 && sent;
+  if (created->status != 201 && !is_there) return refused(context, *created);
+  const std::string id = is_there ? own_id : text_of(created->body, "id");
   fmt::print(stderr, "job {}\n", id);
   return watch(context, id, interruption, true);
 }

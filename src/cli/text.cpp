@@ -142,6 +142,10 @@ std::string device_text(const Json& device, const Style& style) {
 
 }  // namespace
 
+bool is_final(std::string_view state) {
+  return state == "SUCCEEDED" || state == "FAILED" || state == "CANCELLED" || state == "INTERRUPTED";
+}
+
 std::string text_of(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? util::printable(found->get_ref<const std::string&>()) : "";

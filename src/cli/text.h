@@ -18,6 +18,8 @@ struct Style {
 [[nodiscard]] std::string seconds_text(double seconds);         // "1m 05s", "3.2 ms"
 [[nodiscard]] std::string eta_text(double seconds);             // as far as one can tell: "15 s", "1m 05s"
 
+[[nodiscard]] bool is_final(std::string_view state);  // of a job, by its name
+
 // A string member that may be null or absent, without control characters.
 [[nodiscard]] std::string text_of(const Json& object, const char* key);
 

@@ -84,6 +84,8 @@ class Connection {
   int status = 0;
   Stream stream;                // of the pieces that are still to come
   bool pulling = false;         // the pool makes one of them
+  std::shared_ptr<Feed> feed;   // of what follows them
+  bool peer_finished = false;   // with what it has to send, or altogether
   bool parting = false;         // turned away; not counted among those that are served
   std::size_t dropped = 0;      // bytes read while lingering
   std::uint32_t interest = 0;   // of epoll

@@ -11,7 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
+
+#include "feed.h"
 
 namespace spliced::http {
 
@@ -66,6 +69,7 @@ void EventLoop::run() {
   for (;;) {
     const Nanos end = end_at_;
     if (end != 0 && !ending_) begin_end();
+    if (ending_ && end != std::numeric_limits<Nanos>::max() && !feeds_ended_) end_feeds();
     if (ending_ && (connections_.empty() || util::now() >= end)) break;
     const int count = ::epoll_wait(epoll_.get(), events, kEvents, timeout());
     if (count < 0 && errno != EINTR) {
@@ -101,7 +105,7 @@ void EventLoop::begin_end() {
       close(connection);
     } else if (connection.receives_request()) {
       deadlines_.set(id, std::min(deadlines_.of(id), util::now() + kLastRequests));
-    } else if (connection.phase == Phase::answering) {
+    } else if (connection.phase == Phase::answering && !connection.feed) {
       deadlines_.set(id, std::min(deadlines_.of(id), util::now() + kLastWords));
     }
   }
@@ -129,7 +133,9 @@ void EventLoop::on_event(std::uint64_t id, std::uint32_t events) {
   if (connection->receives_request()) return receive(*connection);
   if (connection->phase == Phase::lingering) return drain(*connection);
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(*connection);
-  if (connection->phase == Phase::answering) return send(*connection);
+  if (connection->phase == Phase::answering) {
+    return connection->feed && (events & EPOLLRDHUP) != 0 ? on_reader_finished(*connection) : send(*connection);
+  }
   if ((events & EPOLLRDHUP) != 0) on_peer_finished(*connection);
 }
 
@@ -225,6 +231,7 @@ void EventLoop::close(Connection& connection) {
   hungry_.erase(id);
   deadlines_.clear(id);
   discard(std::exchange(connection.stream, nullptr));
+  if (connection.feed) connection.feed->close();
   connections_.erase(id);
 }
 

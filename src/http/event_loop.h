@@ -41,6 +41,7 @@ class EventLoop {
     std::string piece;
     bool more = false;
     bool failed = false;
+    bool news = false;  // no piece: there is something in the feed
   };
   using Phase = Connection::Phase;
   static constexpr util::Nanos kLastWords = util::kSecond;  // for a client to take its answer when the listener ends
@@ -80,6 +81,10 @@ class EventLoop {
   void set_answer_deadline(Connection& connection);
   void send(Connection& connection);
   void pull(Connection& connection);
+  [[nodiscard]] bool take_news(Connection& connection);
+  void await_news(Connection& connection, std::size_t unsent_before);
+  void on_reader_finished(Connection& connection);
+  void end_feeds();
   void linger(Connection& connection);
   void drain(Connection& connection);
   void on_peer_finished(Connection& connection);
@@ -113,6 +118,7 @@ class EventLoop {
   util::Nanos accept_again_ = 0;
   util::Nanos last_complaint_ = 0;
   bool ending_ = false;
+  bool feeds_ended_ = false;
   std::atomic<util::Nanos> end_at_{0};  // 0: not to end
 
   std::mutex mutex_;

@@ -61,9 +61,6 @@ class HeadCheck {
     }
     if (name == "content-type" && std::exchange(has_type_, true))
       return problem(400, "Content-Type must be given once");
-    if (name == "idempotency-key") {
-      return problem(400, "Idempotency-Key is not supported yet: a repeated request would make a second job");
-    }
     if (name == "expect" && util::lower_case(value) != "100-continue") {
       return problem(417, fmt::format("Expect: {} cannot be met; 100-continue can", value));
     }

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "spliced/util/result.h"
 
 namespace spliced::http {
+
+class Feed;
 
 struct Request {
   std::string method;
@@ -46,6 +49,8 @@ struct Response {
   // when the client has taken most of what came before. It may block as a handler may; a throw cuts the answer off.
   // Destroyed on such a thread too, after the last piece or as soon as the client is gone or takes nothing more.
   std::function<bool(std::string& piece)> more = {};
+  // What comes after that as things happen; the answer ends when it does. Only with `more`.
+  std::shared_ptr<Feed> feed = {};
   // For the log, of a request that changes something: what it is about, and why it was refused.
   util::Subject about = {};
   std::string detail = {};

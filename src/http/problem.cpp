@@ -54,12 +54,14 @@ std::string_view status_problem(int status) {
     case 405: return "method-not-allowed";
     case 408: return "timeout";
     case 411: return "length-required";
+    case 412: return "exists";
     case 413: return "too-large";
     case 414: return "uri-too-long";
     case 415: return "media-type";
     case 417: return "expectation";
     case 421: return "wrong-host";
     case 422: return "invalid";
+    case 428: return "no-precondition";
     case 429: return "limit";
     case 431: return "head-too-large";
     case 501: return "not-implemented";

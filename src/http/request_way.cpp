@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "event_loop.h"
+#include "feed.h"
 #include "host_name.h"
 #include "spliced/util/message_id.h"
 
@@ -202,7 +203,7 @@ void EventLoop::dispatch(Connection& connection) {
   std::function<void()> task = [this, id = connection.id, exchange] {
     Response response = handle(*exchange);
     exchange->request.body = {};
-    put(Made{id, exchange, std::move(response), {}, false, false});
+    put(Made{id, exchange, std::move(response), {}, false, false, false});
   };
   if (!pool_.enqueue(std::move(task))) return answer(connection, busy("too many requests are waiting"));
   set_interest(connection, EPOLLRDHUP);
@@ -239,16 +240,21 @@ void EventLoop::on_made(Made& made) {
   if (connection == nullptr) {  // the client is gone
     if (!made.response) return;
     tell(*made.exchange, made.response->status);
+    if (made.response->feed) made.response->feed->close();
     if (made.response->more) discard(std::make_shared<Stream::element_type>(std::move(made.response->more)));
     return;
   }
   if (made.response) return answer(*connection, std::move(*made.response));
+  if (made.news) {
+    if (connection->feed && !connection->stream) send(*connection);
+    return;
+  }
   connection->pulling = false;
   if (made.failed) return close(*connection);
   connection->send_later(frame(std::move(made.piece), connection->form));
   if (!made.more) {
     discard(std::exchange(connection->stream, nullptr));
-    connection->send_later(std::string(final_frame(connection->form)));
+    if (!connection->feed) connection->send_later(std::string(final_frame(connection->form)));
   }
   set_answer_deadline(*connection);
   send(*connection);
@@ -272,7 +278,14 @@ void EventLoop::answer(Connection& connection, Response response) {
   connection.status = response.status;
   connection.send_later(serialize(response, connection.form));
   connection.stream = stream_of(response);
-  if (connection.form.head_only || response.status == 204) discard(std::exchange(connection.stream, nullptr));
+  connection.feed = std::move(response.feed);
+  if (connection.form.head_only || response.status == 204) {
+    discard(std::exchange(connection.stream, nullptr));
+    if (connection.feed) std::exchange(connection.feed, nullptr)->close();
+  }
+  if (connection.feed) {
+    connection.feed->open([this, id = connection.id] { put(Made{id, nullptr, {}, {}, false, false, true}); });
+  }
   set_answer_deadline(connection);
   send(connection);
 }
@@ -308,17 +321,19 @@ void EventLoop::set_answer_deadline(Connection& connection) {
 }
 
 void EventLoop::send(Connection& connection) {
-  const bool taken = connection.flush();
+  const std::size_t before = connection.unsent();
+  const bool taken = connection.flush() && (!connection.feed || take_news(connection));
   count(connection);
   if (!taken) return close(connection);
   if (connection.stream && !connection.pulling && connection.unsent() < kLowWater) pull(connection);
+  if (connection.feed && !connection.stream) return await_news(connection, before);
   if (!connection.stream && connection.unsent() == 0) return linger(connection);
   set_interest(connection, connection.unsent() > 0 ? EPOLLOUT : 0U);
 }
 
 void EventLoop::pull(Connection& connection) {
   std::function<void()> task = [this, id = connection.id, exchange = connection.exchange, stream = connection.stream] {
-    Made made{id, exchange, {}, {}, false, false};
+    Made made{id, exchange, {}, {}, false, false, false};
     try {
       made.more = (*stream)(made.piece);
     } catch (...) {

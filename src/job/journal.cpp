@@ -20,6 +20,8 @@ namespace {
 constexpr Nanos kJournalRound =
     util::kSecond;  // with nothing to do; and between two tries of what the store did not take
 
+constexpr std::size_t kLooseEvents = 10'000;  // that a store which cannot be written leaves to be tried again
+
 }  // namespace
 
 Journal::Journal(Setup setup, const JobTable& table, RecentJobs& recent, EventLog& events)
@@ -93,6 +95,14 @@ void Journal::commit_cursors() {
                  {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}});
 }
 
+// Those with which nothing else is recorded.
+void Journal::commit_events() {
+  if (loose_.empty()) return;
+  if (setup_.store.put_events(loose_)) return loose_.clear();
+  const std::size_t surplus = loose_.size() - std::min(loose_.size(), kLooseEvents);
+  loose_.erase(loose_.begin(), loose_.begin() + static_cast<std::ptrdiff_t>(surplus));
+}
+
 void Journal::put(store::StoredJob record) {
   {
     const std::lock_guard lock(mutex_);
@@ -155,7 +165,10 @@ void Journal::run(const std::stop_token& stop) {
   for (;;) {
     changed_.wait_for(lock, stop, std::chrono::nanoseconds(kJournalRound), [&] { return has_work() || !due.empty(); });
     last_round_ = setup_.clock.now();
-    if (stop.stop_requested() && !has_work()) return;
+    if (stop.stop_requested() && !has_work()) {
+      lock.unlock();
+      return commit_events();
+    }
     std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
     delivering_ = true;
@@ -164,6 +177,7 @@ void Journal::run(const std::stop_token& stop) {
     if (std::chrono::steady_clock::now() >= next_try) {
       if (write_behind_.pending() > 0) write_behind_.retry();
       commit_cursors();
+      commit_events();
       next_try = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kJournalRound);
     }
     lock.lock();
@@ -183,16 +197,20 @@ void Journal::run(const std::stop_token& stop) {
   }
 }
 
-// An event is stored with what it tells of; one of which nothing is recorded waits for the next record of its job.
+// An event is stored with what it tells of; a state of which nothing is recorded waits for the next record of its job,
+// all others for commit_events().
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
   for (Change& change : changes) {
     Event event = events_.make(change.kind, change.job, change.state, change.verdict, change.reason);
     event.place = std::move(change.place);
-    {
+    if (is_of_state(change.kind) || change.record) {
       const std::lock_guard lock(mutex_);
       unstored_[change.job].push_back(EventLog::row_of(event));
+    } else {
+      loose_.push_back(EventLog::row_of(event));
     }
     if (change.ended) {
+      commit_events();
       record_end(change.ended, *change.record);
     } else if (change.record) {
       put(record_of(*change.record));

@@ -76,6 +76,7 @@ class Journal {
   void record_end(const JobPtr& job, const JobView& end);
   void checkpoint(const JobPtr& job);
   void commit_cursors();
+  void commit_events();
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
   [[nodiscard]] store::StoredJob new_record_of(const JobView& view) const;  // with its spec
@@ -92,6 +93,7 @@ class Journal {
   bool delivering_ = false;
   std::map<std::pair<std::string, std::size_t>, run::Checkpoint> cursors_;  // the newest of each device that waits
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
+  std::vector<store::StoredEvent> loose_;                                   // the thread's own; see commit_events()
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::atomic<util::Nanos> cursors_wait_since_{0};  // for the store to take any; 0: it does

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a spec to a job that runs, or to nothing.
 #include <fmt/format.h>
-#include <sys/random.h>
 
-#include <array>
-#include <system_error>
 #include <utility>
 
 #include "plan/plan.h"
@@ -22,26 +19,9 @@ namespace {
 
 constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
 
-using Id = std::array<std::byte, 16>;
-
-Id random_bytes() {
-  Id b{};
-  if (::getrandom(b.data(), b.size(), 0) != static_cast<ssize_t>(b.size()))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  return b;
-}
-
 // Never the job's id: a repeat of the same job is another run.
 std::string new_run_id() {
-  return util::format_uuid(random_bytes());
-}
-
-// RFC 9562 version 4.
-std::string new_id() {
-  Id b = random_bytes();
-  b[6] = (b[6] & std::byte{0x0f}) | std::byte{0x40};
-  b[8] = (b[8] & std::byte{0x3f}) | std::byte{0x80};
-  return util::format_uuid(b);
+  return util::format_uuid(util::random_bytes());
 }
 
 void give_grants(const plan::Reservation& reservation, run::DevicePlan& device) {
@@ -68,7 +48,7 @@ Result<Submitted> JobService::Impl::submit_once(const JobSpec& spec, const acces
   auto turn = submissions_.begin(once, who.name);
   if (!turn) return tl::unexpected(turn.error());
   if (turn->before()) return Submitted{turn->before()->view().head, true};
-  const auto job = std::make_shared<Job>(once.id.empty() ? new_id() : once.id, new_run_id(), spec, who.name,
+  const auto job = std::make_shared<Job>(once.id.empty() ? util::random_uuid() : once.id, new_run_id(), spec, who.name,
                                          setup_.clock, [this](Change change) { journal_.note(std::move(change)); });
   auto key = turn->key_for(job->id());
   auto snapshot = submit(spec, job, key);

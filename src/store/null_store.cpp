@@ -19,6 +19,7 @@ class NullStore final : public JobStore {
   util::Status put(const StoredJob&) override { return {}; }
   util::Status put_cursors(const std::vector<StoredCursor>&) override { return {}; }
   util::Result<std::vector<StoredCursor>> cursors(const std::string&) override { return std::vector<StoredCursor>{}; }
+  util::Status put_events(const std::vector<StoredEvent>&) override { return {}; }
   util::Status erase(const std::string&, Erased) override { return {}; }
   util::Result<bool> has_used(const std::string&) override { return false; }
   util::Result<std::vector<StoredKey>> keys() override { return std::vector<StoredKey>{}; }

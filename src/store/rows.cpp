@@ -146,7 +146,7 @@ Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
     const Statement statement = prepare_on(
         database,
         "INSERT OR IGNORE INTO events (id, at_ms, job, kind, state, verdict, text, device, stage, offset, what) "
-        "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+        "SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11 WHERE EXISTS (SELECT 1 FROM jobs WHERE id=?3)");
     if (!statement) return error_of(database, kStoreJob);
     number(statement, 1, event.id);
     sqlite3_bind_int64(statement.get(), 2, to_ms(event.at));

@@ -67,7 +67,7 @@ class SqliteStore final : public JobStore {
       if (job.done) status = erase_cursors(database_, job.id);
       if (!status) return status;
       step("events");
-      return put_events(database_, job.events);
+      return store::put_events(database_, job.events);
     });
   }
 
@@ -89,7 +89,7 @@ class SqliteStore final : public JobStore {
         step("key");
         if (auto status = put_key(database, *job.key); !status) return status;
       }
-      return put_events(database, job.events);
+      return store::put_events(database, job.events);
     });
   }
 
@@ -107,6 +107,14 @@ class SqliteStore final : public JobStore {
   util::Result<std::vector<StoredCursor>> cursors(const std::string& job) override {
     const std::lock_guard lock(mutex_);
     return read_cursors(database_, job);
+  }
+
+  Status put_events(const std::vector<StoredEvent>& events) override {
+    const std::lock_guard lock(mutex_);
+    return in_transaction(database_, "store what happened to jobs", [&] {
+      step("events alone");
+      return store::put_events(database_, events);
+    });
   }
 
   Status erase(const std::string& id, Erased how) override {

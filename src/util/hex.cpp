@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spliced/util/hex.h"
 
+#include <sys/random.h>
+
+#include <cerrno>
+#include <system_error>
+
 namespace spliced::util {
 namespace {
 
@@ -42,6 +47,20 @@ std::string format_uuid(std::span<const std::byte, 16> bytes) {
   std::string out = to_hex(bytes);
   for (const std::size_t at : {20U, 16U, 12U, 8U}) out.insert(at, 1, '-');
   return out;
+}
+
+std::array<std::byte, 16> random_bytes() {
+  std::array<std::byte, 16> out{};
+  if (::getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size()))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  return out;
+}
+
+std::string random_uuid() {
+  auto bytes = random_bytes();
+  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+  return format_uuid(bytes);
 }
 
 }  // namespace spliced::util

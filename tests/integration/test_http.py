@@ -52,7 +52,7 @@ def refused_heads():
         ("no host", get + b"\r\n", 400, None),
         ("two hosts", get + b"Host: x\r\nHost: x\r\n\r\n", 400, None),
         ("a host that is none", get + b"Host: x/y\r\n\r\n", 400, None),
-        ("a key to repeat with", post(job, b"Idempotency-Key: 1\r\n"), 400, None),
+        ("a key that is none", post(job, b"Idempotency-Key: 1 2\r\n"), 400, None),
         ("an expectation", post(job, b"Expect: mercy\r\n"), 417, None),
         ("no length", b"POST /v1/jobs:validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n", 411, None),
         ("an unknown method", b"BREW /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n", 501, None),

@@ -64,7 +64,7 @@ struct JobFilter {
 // What a client says of a submission so that it is carried out once, however often it is sent: one of the two, or
 // neither.
 struct Once {
-  std::string id;      // of the job, a UUID as new_id() would write it; "": the daemon gives one
+  std::string id;      // of the job, a UUID in lower case; "": the daemon gives one
   std::string key;     // the client's; "": none. It holds for this principal and for store::kKeyLife
   std::string digest;  // of the definition as it was sent; with a key
 };
@@ -133,7 +133,8 @@ class JobService {
 
   // What happened to jobs, see EventLog: recent_events() does not block, events() reads the store for what is older.
   [[nodiscard]] EventPage recent_events(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
-  [[nodiscard]] util::Result<EventPage> events(std::uint64_t after, std::size_t limit, const std::string& job = "") const;
+  [[nodiscard]] util::Result<EventPage> events(std::uint64_t after, std::size_t limit,
+                                               const std::string& job = "") const;
   [[nodiscard]] std::uint64_t last_event() const;
   // Calls `listener` with each event, after it was recorded, from one thread at a time and without any lock, as long as
   // what is returned is held. It must not wait for anything.

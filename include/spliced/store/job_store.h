@@ -72,9 +72,9 @@ struct StoredEvent {
   std::string kind;
   std::string state, verdict;  // of the job, by their names
   std::string text;
-  std::string device, stage;  // where it happened; "": to the job as a whole
-  std::uint64_t offset = 0;   // there, bytes
-  std::string what;           // what was found there
+  std::string device = {}, stage = {};  // where it happened; "": to the job as a whole
+  std::uint64_t offset = 0;             // there, bytes
+  std::string what = {};                // what was found there
 };
 
 // What a client called a submission by, so that it is carried out once.
@@ -145,6 +145,8 @@ class JobStore {
   // In the place of those that were put before for the same streams; they reach the disk. Those of jobs that are not
   // there are left out.
   [[nodiscard]] virtual util::Status put_cursors(const std::vector<StoredCursor>& cursors) = 0;
+  // Of jobs of which nothing else has changed. Those of jobs that are not there are left out.
+  [[nodiscard]] virtual util::Status put_events(const std::vector<StoredEvent>& events) = 0;
   // With its events.
   [[nodiscard]] virtual util::Status erase(const std::string& id, Erased how) = 0;
   // Whether there is, or was, a job with that id. Within a bound.

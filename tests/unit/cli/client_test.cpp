@@ -34,12 +34,18 @@ class ClientTest : public ::testing::Test {
       out.status = 401;
       out.set_content("{}", "application/problem+json");
     });
-    server_.Post("/v1/jobs", [](const httplib::Request& in, httplib::Response& out) {
+    const auto create = [](const httplib::Request& in, httplib::Response& out) {
       out.status = in.body == "bad" ? 422 : 201;
       out.set_content(in.body == "bad" ? R"({"detail": "no", "errors": [{"pointer": "/name", "detail": "too long"}]})"
                                        : R"({"id": "1", "state": "RUNNING"})",
                       "application/json");
-    });
+    };
+    server_.Post("/v1/jobs", create);
+    server_.Put(R"(/v1/jobs/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+                [create](const httplib::Request& in, httplib::Response& out) {
+                  if (in.get_header_value("If-None-Match") == "*") return create(in, out);
+                  out.status = 428;
+                });
     server_.set_address_family(AF_UNIX);
     ASSERT_TRUE(server_.bind_to_port(dir_ + "/s.sock", 80));
     thread_ = std::jthread([this] { server_.listen_after_bind(); });

@@ -11,7 +11,8 @@ using testing::contains;
 
 // What the sixth version added to the table of jobs.
 constexpr const char* kToFifth =
-    "ALTER TABLE jobs DROP COLUMN run_id; ALTER TABLE jobs DROP COLUMN elapsed_ns; ALTER TABLE jobs DROP COLUMN spec;";
+    "DROP TABLE keys; DROP TABLE former_jobs; DROP TABLE events; ALTER TABLE jobs DROP COLUMN run_id; ALTER TABLE jobs "
+    "DROP COLUMN elapsed_ns; ALTER TABLE jobs DROP COLUMN spec;";
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(open()->put(make_job("a")));
@@ -83,6 +84,33 @@ TEST_F(SqliteStore, ADatabaseOfTheFourthVersionGivesRoomBackFromNowOn) {
   EXPECT_EQ(pragma("auto_vacuum"), 0);
   EXPECT_EQ(ids(*open()), Ids{"a"});
   EXPECT_EQ(pragma("auto_vacuum"), 2);
+}
+
+TEST_F(SqliteStore, ADatabaseOfTheSixthVersionKeepsItsEvents) {
+  StoredJob job = make_job("a");
+  job.events = {{7, at_ms(1000), "a", "state", "RUNNING", "", "why", "sda", "fill", 4096, "EIO"}};
+  ASSERT_TRUE(open()->put(job));
+  execute(
+      "DROP TABLE keys; DROP TABLE former_jobs; ALTER TABLE events DROP COLUMN device; ALTER TABLE events DROP COLUMN "
+      "stage; ALTER TABLE events DROP COLUMN offset; ALTER TABLE events DROP COLUMN what; PRAGMA user_version=6;");
+  const auto events = open()->events(0, 10, "a");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].text, "why");
+  EXPECT_EQ(events[0].device + events[0].stage + events[0].what, "");
+  EXPECT_EQ(events[0].offset, 0U);
+  EXPECT_TRUE(open()->events(0, 10, "b").empty());
+}
+
+TEST_F(SqliteStore, AnEventKnowsItsPlace) {
+  const StoredEvent told{7, at_ms(1000), "a", "error", "RUNNING", "", "why", "sda", "fill", 4096, "EIO"};
+  StoredJob job = make_job("a");
+  job.events = {told};
+  ASSERT_TRUE(open()->put(job));
+  const StoredEvent read = open()->events(0, 10, "").at(0);
+  EXPECT_EQ(read.device, told.device);
+  EXPECT_EQ(read.stage, told.stage);
+  EXPECT_EQ(read.offset, told.offset);
+  EXPECT_EQ(read.what, told.what);
 }
 
 // As the third to the fifth version stored documents: in pieces.

@@ -31,7 +31,7 @@ TEST(ErrnoName, KnowsEveryNumberThatHasAText) {
 TEST(Reasons, HaveOneNameEach) {
   const std::set<std::string_view> names(kReasonNames.begin(), kReasonNames.end());
   EXPECT_EQ(names.size(), kReasonNames.size());
-  EXPECT_EQ(reason_name(Reason::unconfirmed), kReasonNames.back());
+  EXPECT_EQ(reason_name(Reason::key_reused), kReasonNames.back());
   EXPECT_EQ(reason_name(Reason::signature), "signature");
   EXPECT_EQ(reason_name(Reason::cannot_open), "cannot-open");
 }
