@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,9 +29,9 @@ using util::Nanos;
 
 namespace {
 
-constexpr std::size_t kPage = 500;           // events that are read at a time
+constexpr std::size_t kPage = 500;             // events that are read at a time
 constexpr Nanos kSilence = 5 * util::kSecond;  // of a job that does not run, after which no event will come
-constexpr std::uint64_t kRestart = 1 << 20;  // ids that are missing at the start of a daemon, at least: see EventLog
+constexpr std::uint64_t kRestart = 1 << 20;    // ids that are missing at the start of a daemon, at least: see EventLog
 
 // Whether nothing more can happen to the job.
 bool ends(const job::Event& event) {
@@ -178,18 +179,26 @@ class EventStreams::Replay {
 EventStreams::EventStreams(job::JobService& service)
     : service_(service),
       streams_(std::make_shared<Streams>()),
-      subscription_(service.on_event([streams = streams_](const job::Event& event) { streams->publish(event); })),
-      thread_([this](const std::stop_token& stop) {
-        util::name_this_thread("event-streams");
-        job::JobFilter running;
-        running.active = true;
-        for (;;) {
-          streams_->wait_for_any(stop);
-          if (stop.stop_requested()) return;
-          streams_->tell_progress(service_.list(running));
-          streams_->wait(stop, kProgress);
-        }
-      }) {}
+      subscription_(service.on_event([streams = streams_](const job::Event& event) { streams->publish(event); })) {}
+
+void EventStreams::tell_progress(const std::stop_token& stop) {
+  util::name_this_thread("event-streams");
+  job::JobFilter running;
+  running.active = true;
+  for (;;) {
+    streams_->wait_for_any(stop);
+    if (stop.stop_requested()) return;
+    streams_->tell_progress(service_.list(running));
+    streams_->wait(stop, kProgress);
+  }
+}
+
+// Throws std::system_error where the system has no thread to give; next time it may.
+void EventStreams::start() {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) return;
+  thread_ = std::jthread([this](const std::stop_token& stop) { tell_progress(stop); });
+}
 
 EventStreams::~EventStreams() = default;
 
@@ -224,6 +233,11 @@ Response EventStreams::open(const Request& request, const std::string& job) {
 }
 
 Response EventStreams::begin(const std::string& job, std::uint64_t after, Way way) {
+  try {
+    start();
+  } catch (const std::system_error&) {
+    return answer_error({util::Errc::exhausted, "the system has no thread to give", 0, {}});
+  }
   const auto stream = std::make_shared<Stream>(job, after);
   if (!streams_->add(stream)) {
     Response refusal = problem(429, fmt::format("{} clients follow events already", kMost));

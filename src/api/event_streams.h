@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -32,6 +33,8 @@ class EventStreams {
     bool follows;  // what happens from now on, too
     bool goes_on;  // from an event that the client saw
   };
+  void tell_progress(const std::stop_token& stop);
+  void start();
   [[nodiscard]] http::Response begin(const std::string& job, std::uint64_t after, Way way);
   struct Stream;
   class Streams;
@@ -39,7 +42,8 @@ class EventStreams {
   job::JobService& service_;
   const std::shared_ptr<Streams> streams_;
   std::shared_ptr<void> subscription_;
-  std::jthread thread_;  // last: it uses the others
+  std::mutex mutex_;
+  std::jthread thread_;  // with the first stream; last: it uses the others
 };
 
 }  // namespace spliced::api

@@ -210,8 +210,8 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
       loose_.push_back(EventLog::row_of(event));
     }
     if (change.ended) {
-      commit_events();
       record_end(change.ended, *change.record);
+      commit_events();
     } else if (change.record) {
       put(record_of(*change.record));
     }
