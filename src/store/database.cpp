@@ -16,6 +16,13 @@ void text(const Statement& statement, int index, std::string_view value) {
   sqlite3_bind_text(statement.get(), index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
 }
 
+std::int64_t to_ms(util::WallTime when) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
+}
+util::WallTime from_ms(std::int64_t ms) {
+  return util::WallTime(std::chrono::milliseconds(ms));
+}
+
 void number(const Statement& statement, int index, std::uint64_t value) {
   sqlite3_bind_int64(statement.get(), index, static_cast<sqlite3_int64>(value));
 }

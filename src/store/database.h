@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "spliced/util/clock.h"
 #include "spliced/util/result.h"
 
 namespace spliced::store {
@@ -28,6 +29,9 @@ struct Close {
 void text(const Statement& statement, int index, std::string_view value);
 void number(const Statement& statement, int index, std::uint64_t value);
 [[nodiscard]] std::uint64_t number_at(sqlite3_stmt* statement, int index);
+// A time as a column has it, and back.
+[[nodiscard]] std::int64_t to_ms(util::WallTime when);
+[[nodiscard]] util::WallTime from_ms(std::int64_t ms);
 // Carries a statement out that gives no rows.
 [[nodiscard]] util::Status run_on(sqlite3* database, const Statement& statement, const char* what);
 // The text of a column; "" for NULL.

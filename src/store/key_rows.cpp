@@ -11,16 +11,12 @@ namespace {
 
 constexpr const char* kStoreKey = "store the key of a job";
 
-std::int64_t milliseconds(util::WallTime when) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
-}
-
 }  // namespace
 
 Status put_key(sqlite3* database, const StoredKey& key) {
   const Statement old = prepare_on(database, "DELETE FROM keys WHERE at_ms < ?");
   if (!old) return error_of(database, kStoreKey);
-  sqlite3_bind_int64(old.get(), 1, milliseconds(key.at - kKeyLife));
+  sqlite3_bind_int64(old.get(), 1, to_ms(key.at - kKeyLife));
   if (auto status = run_on(database, old, kStoreKey); !status) return status;
   const Statement statement =
       prepare_on(database, "INSERT OR REPLACE INTO keys (principal, key, digest, job, at_ms) VALUES (?1,?2,?3,?4,?5)");
@@ -29,7 +25,7 @@ Status put_key(sqlite3* database, const StoredKey& key) {
   text(statement, 2, key.key);
   text(statement, 3, key.digest);
   text(statement, 4, key.job);
-  sqlite3_bind_int64(statement.get(), 5, milliseconds(key.at));
+  sqlite3_bind_int64(statement.get(), 5, to_ms(key.at));
   return run_on(database, statement, kStoreKey);
 }
 
@@ -37,13 +33,13 @@ util::Result<std::vector<StoredKey>> read_keys(sqlite3* database) {
   const Statement statement =
       prepare_on(database, "SELECT principal, key, digest, job, at_ms FROM keys WHERE at_ms >= ? ORDER BY at_ms");
   if (!statement) return tl::unexpected(error_of(database, "load keys").error());
-  sqlite3_bind_int64(statement.get(), 1, milliseconds(std::chrono::system_clock::now() - kKeyLife));
+  sqlite3_bind_int64(statement.get(), 1, to_ms(std::chrono::system_clock::now() - kKeyLife));
   std::vector<StoredKey> out;
   int step = SQLITE_DONE;
   while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
     sqlite3_stmt* const row = statement.get();
-    out.push_back({column(row, 0), column(row, 1), column(row, 2), column(row, 3),
-                   util::WallTime(std::chrono::milliseconds(sqlite3_column_int64(row, 4)))});
+    out.push_back(
+        {column(row, 0), column(row, 1), column(row, 2), column(row, 3), from_ms(sqlite3_column_int64(row, 4))});
   }
   if (step != SQLITE_DONE) return tl::unexpected(error_of(database, "load keys").error());
   return out;

@@ -12,13 +12,6 @@ namespace {
 
 constexpr const char* kStoreJob = "store a job";
 
-std::int64_t to_ms(util::WallTime when) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
-}
-util::WallTime from_ms(std::int64_t ms) {
-  return util::WallTime(std::chrono::milliseconds(ms));
-}
-
 std::string join(const std::vector<std::string>& parts) {
   std::string out;
   for (const auto& part : parts) out += part + '\0';
