@@ -120,7 +120,13 @@ class MemoryStore final : public store::JobStore {
   std::shared_ptr<store::JobRecord> record(const std::string& id) override {
     return std::make_shared<Record>(*this, id);
   }
+  std::function<void()> after_events;  // were read; called without a lock
   std::vector<store::StoredEvent> events(std::uint64_t after, std::size_t limit, const std::string& job) override {
+    auto out = read_events(after, limit, job);
+    if (after_events) after_events();
+    return out;
+  }
+  std::vector<store::StoredEvent> read_events(std::uint64_t after, std::size_t limit, const std::string& job) {
     const std::lock_guard lock(mutex_);
     std::vector<store::StoredEvent> out;
     for (const auto& event : events_) {
