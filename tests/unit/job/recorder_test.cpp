@@ -34,11 +34,14 @@ TEST_F(Recorder, AJobIsForgottenOnlyWhenItsEndIsRecorded) {
 
 TEST_F(Recorder, AJobThatEndedWhileTheStoreWasFullIsRecordedLater) {
   start(null_engines());
+  std::atomic<bool> over{false};  // told after its record was tried
+  on_event([&](const Event& event) { over = over || is_final(event.state); });
   const std::string id = submit(endless({dir.file("a", 4096)}));
   store.broken = true;
   EXPECT_TRUE(service->cancel(id, access::itself()));
+  EXPECT_TRUE(await([&] { return over.load(); }));
   EXPECT_EQ(wait(id).state, State::cancelled);
-  EXPECT_TRUE(await([&] { return service->unrecorded() == 1; }));
+  EXPECT_EQ(service->unrecorded(), 1U);
   EXPECT_FALSE(store.find(id)->ended_at);
   EXPECT_GT(service->record_delay(), 0);
   store.broken = false;
