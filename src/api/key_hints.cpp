@@ -121,7 +121,7 @@ constexpr std::array kHomes{
     Group{"max_io_errors max_mismatches", "/criteria"},
     Group{"of only interval verify_distance mode", "/verify"},
     Group{"run_id adopt", "/only"},
-    Group{"name targets workload stages engine error_policy criteria destructive confirm allow_in_use "
+    Group{"name targets workload stages engine error_policy criteria on_restart queue destructive confirm allow_in_use "
           "overwrite_signatures",
           "the job itself"},
     Group{"wait streams repeat", "a stage"},

@@ -8,9 +8,11 @@
 #include <tuple>
 #include <utility>
 
+#include "checkpoint_form.h"
 #include "figures_reader.h"
 #include "render.h"
 #include "spec_reader.h"
+#include "spliced/util/boot.h"
 #include "spliced/util/names.h"
 #include "stored_text.h"
 
@@ -26,6 +28,7 @@ using store::StoredPlace;
 namespace {
 
 constexpr const char* kRecord = "record";
+constexpr const char* kIdentity = "identity";
 
 std::string text_of(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -47,6 +50,57 @@ void read_hidden(const Json& hidden, StageSnapshot& out) {
   for (std::size_t i = 0; i < std::min(asked.size(), out.asked_for.size()); ++i) {
     if (asked[i].is_boolean()) out.asked_for[i] = asked[i].get<bool>();
   }
+}
+
+// By what a device is found again.
+Json identity_of(const device::TargetFacts& facts) {
+  return {{"vendor", facts.info.vendor},         {"block_device", facts.block_device},
+          {"partition", facts.partition},        {"alignment", facts.alignment}, {"node", std::uint64_t{facts.id.device}},
+          {"inode", std::uint64_t{facts.id.inode}}, {"sequence", facts.sequence},
+          {"boot", util::boot_id()},              {"signatures", facts.signatures}};
+}
+void read_identity(const Json& from, device::TargetFacts& out) {
+  read_member(from, "vendor", out.info.vendor);
+  read_member(from, "block_device", out.block_device);
+  read_member(from, "boot", out.boot);
+  read_member(from, "sequence", out.sequence);
+  std::uint64_t partition = 0, node = 0, inode = 0, alignment = out.alignment;
+  read_member(from, "alignment", alignment);
+  out.alignment = static_cast<std::uint32_t>(alignment);
+  read_member(from, "partition", partition);
+  read_member(from, "node", node);
+  read_member(from, "inode", inode);
+  out.partition = static_cast<unsigned>(partition);
+  out.id = {out.block_device, static_cast<dev_t>(node), static_cast<ino_t>(inode)};
+  for (const Json& name : array_in(from, "signatures")) {
+    if (name.is_string()) out.signatures.push_back(name.get<std::string>());
+  }
+}
+
+std::int64_t milliseconds_of(util::WallTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+util::WallTime time_of(const Json& milliseconds) {
+  return util::WallTime(std::chrono::milliseconds(milliseconds.get<std::int64_t>()));
+}
+
+std::string write_history(const std::vector<job::Interruption>& interruptions) {
+  Json out = Json::array();
+  for (const auto& [from, until] : interruptions) {
+    out.push_back({milliseconds_of(from), until ? Json(milliseconds_of(*until)) : Json()});
+  }
+  return text_of(out);
+}
+std::vector<job::Interruption> read_history(const std::string& text) try {
+  std::vector<job::Interruption> out;
+  for (const Json& one : text.empty() ? Json::array() : Json::parse(text)) {
+    job::Interruption& interruption = out.emplace_back();
+    interruption.from = time_of(one.at(0));
+    if (!one.at(1).is_null()) interruption.until = time_of(one.at(1));
+  }
+  return out;
+} catch (const Json::exception&) {
+  return {};
 }
 
 // Errors have rows of their own.
@@ -105,6 +159,7 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   take_errors_out(figures, device, {}, out);
   if (are_those_of_the_stages(device)) out.errors.clear();
   figures[kRecord]["unmeasured"] = device.unmeasured;
+  figures[kRecord][kIdentity] = identity_of(device.facts);
   if (figures["verify"].is_object()) figures["verify"].erase("miscompares");  // the stages have them
   figures[kRecord]["idle_stage"] = device.idle_stage;
   figures[kRecord]["unchecked_stage"] = device.unchecked_stage;
@@ -151,6 +206,7 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   out.facts.info.model = device.model;
   out.facts.info.revision = device.revision;
   out.facts.size = device.size;
+  read_identity(object_in(hidden, kIdentity), out.facts);
   for (int i = 0; i < static_cast<int>(device.stages.size()); ++i) {
     read_stored_stage(device, i, out.stages.emplace_back());
   }
@@ -216,8 +272,17 @@ JobView read_document(std::function<util::Pieces()> open, JobView view) {
 }  // namespace
 
 job::RecordForm record_form() {
-  return {[](const plan::JobSpec& spec) { return text_of(render_spec(spec)); },
-          [](const std::string& text) { return read_recorded_spec(text); }, write_device, read_device, read_document};
+  job::RecordForm out;
+  out.write_spec = [](const plan::JobSpec& spec) { return text_of(render_spec(spec)); };
+  out.read_spec = [](const std::string& text) { return read_recorded_spec(text); };
+  out.write_device = write_device;
+  out.read_device = read_device;
+  out.write_counts = write_counts;
+  out.read_counts = read_counts;
+  out.write_history = write_history;
+  out.read_history = read_history;
+  out.read_document = read_document;
+  return out;
 }
 
 }  // namespace spliced::api

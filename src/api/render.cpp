@@ -93,6 +93,20 @@ std::string to_text(const Json& value) {
   return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+namespace {
+
+Json position_of(std::size_t position) {
+  return position == 0 ? Json() : Json(position);
+}
+
+Json render_interruptions(const std::vector<job::Interruption>& all) {
+  Json out = Json::array();
+  for (const auto& one : all) out.push_back({{"from", util::format_time(one.from)}, {"until", time_or_null(one.until)}});
+  return out;
+}
+
+}  // namespace
+
 Json render_head(const JobSnapshot& job) {
   Json out = {{"id", job.id},
               {"run_id", text_or_null(job.run_id)},
@@ -105,6 +119,8 @@ Json render_head(const JobSnapshot& job) {
               {"ended_at", time_or_null(job.ended_at)}};
   out["elapsed_seconds"] = nullptr;
   if (job.elapsed) out["elapsed_seconds"] = static_cast<double>(*job.elapsed) / 1e9;
+  out["queue_position"] = position_of(job.queue_position);
+  out["interruptions"] = render_interruptions(job.interruptions);
   out.update(render_spec(job.spec));
   return out;
 }
@@ -182,6 +198,7 @@ Json render_summary(const job::JobSummary& job) {
               {"created_by", text_or_null(job.created_by)},
               {"started_at", time_or_null(job.started_at)},
               {"ended_at", time_or_null(job.ended_at)},
+              {"queue_position", position_of(job.queue_position)},
               {"destructive", nullptr},
               {"progress", nullptr},
               {"errors", nullptr},

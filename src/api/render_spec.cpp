@@ -207,6 +207,8 @@ Json render_spec(const plan::JobSpec& spec) {
           {"criteria", criteria_of(spec.criteria)},
           {"destructive", spec.destructive},
           {"confirm", spec.confirm},
+          {"on_restart", plan::kOnRestartNames[static_cast<std::size_t>(spec.on_restart)]},
+          {"queue", spec.queue},
           {"allow_in_use", spec.allow_in_use},
           {"overwrite_signatures", spec.overwrite_signatures}};
 }

@@ -27,6 +27,8 @@ void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("targets", spec.targets);
   read_stages(fields, spec, form);
   fields.nested("criteria", [&](JsonObjectReader& inner) { read_criteria(inner, spec.criteria); });
+  fields.read_name("on_restart", plan::kOnRestartNames, spec.on_restart);
+  fields.read("queue", spec.queue);
   fields.read("destructive", spec.destructive);
   fields.read("confirm", spec.confirm);
   fields.read("allow_in_use", spec.allow_in_use);

@@ -98,6 +98,8 @@ Status App::open_store() {
   job::ServiceLimits limits;
   limits.kept_jobs = config_.keep_jobs;
   limits.kept_time = config_.keep_days * kDay;
+  limits.running_devices = config_.max_running_devices;
+  limits.resume_timeout = config_.resume_timeout * util::kSecond;
   service_ = std::make_unique<job::JobService>(job::ServiceSetup{util::system_clock(), log_, admission_, *store_,
                                                                  run::kernel_engines(), api::record_form(), limits});
   return service_->restore();

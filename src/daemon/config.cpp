@@ -226,6 +226,12 @@ Status read_retention(const CommandLine& from, Config& config) {
   return read_number("--keep-days", from.keep_days, 0, 36'500, config.keep_days);
 }
 
+Status read_turns(const CommandLine& from, Config& config) {
+  auto status = read_number("--max-running-devices", from.max_running_devices, 0, 4096, config.max_running_devices);
+  if (!status) return status;
+  return read_number("--resume-timeout", from.resume_timeout, 0, 86'400, config.resume_timeout);
+}
+
 // systemd lists the state directories of a unit with colons between them (systemd.exec(5)); ours is the first.
 std::string default_state_dir() {
   const char* from_systemd = std::getenv("STATE_DIRECTORY");
@@ -249,6 +255,7 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
     return fail(Errc::invalid, fmt::format("--state-dir \"{}\": an absolute path is expected", config.state_dir));
   }
   if (auto status = read_retention(merged, config); !status) return tl::unexpected(status.error());
+  if (auto status = read_turns(merged, config); !status) return tl::unexpected(status.error());
   config.allow = merged.allow.value_or(std::vector<std::string>{});
   config.unconfirmed_models = merged.unconfirmed_models.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());

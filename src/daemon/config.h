@@ -26,6 +26,8 @@ struct Config {
   std::string state_dir;
   std::size_t keep_jobs = 1000;  // that have ended
   unsigned keep_days = 0;        // after their end; 0: for ever
+  std::size_t max_running_devices = 0;  // that are worked on at a time; 0: any number
+  unsigned resume_timeout = 600;        // seconds
   std::vector<std::string> allow;
   std::vector<std::string> unconfirmed_models;
   std::string read_group;  // "": none
@@ -49,7 +51,7 @@ struct CommandLine {
   Text config_file;
   Texts listen, allow, unconfirmed_models, tls_client;
   Text metrics_listen, state_dir, read_group, token_file, bus, log_level;
-  Number keep_jobs, keep_days;
+  Number keep_jobs, keep_days, max_running_devices, resume_timeout;
   Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;
   Text metrics_tls_cert, metrics_tls_key, metrics_tls_client_ca, metrics_tls_client_crl;
   std::optional<bool> insecure_no_auth;

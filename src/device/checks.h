@@ -14,6 +14,7 @@ struct Case {
   const std::vector<std::string>& own;  // files of the daemon itself
   const std::string& holder;            // the job that has claimed it, "" for none
   const std::vector<std::string>& unconfirmed_models;
+  std::vector<std::string>* signatures = nullptr;  // where those that are found go; null: nobody wants to know
 };
 
 // Whether the target may be looked at any further; adds why not. What is not allowed is neither opened nor described.

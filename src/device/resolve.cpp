@@ -136,6 +136,7 @@ void describe_block(const struct stat& st, const BlockTopology& host, TargetFact
   facts.alignment = node->logical_block;
   facts.info = node->info;
   facts.sequence = node->sequence;
+  facts.partition = node->partition;
   facts.zoned = node->zoned;
 }
 

@@ -204,7 +204,8 @@ util::Status TargetAdmission::confirm(OpenTarget& target, const Access& access, 
   const std::uint64_t before = bytes_read_by_kernel(target.facts, machine_.paths);
   AllowList allow;
   const std::vector<std::string> models = unconfirmed_models();
-  check_again({*again, access, host, machine_, allow, protected_, "", models}, refusals);
+  target.facts.signatures.clear();
+  check_again({*again, access, host, machine_, allow, protected_, "", models, &target.facts.signatures}, refusals);
   target.safety_read_bytes += bytes_read_by_kernel(target.facts, machine_.paths) - before;
   if (!refusals.empty()) return tl::unexpected(refusal_error(target.facts.given, refusals));
   // What the checks left in the page cache would be looked for there by every direct write, a tenth of a small one.

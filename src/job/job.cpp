@@ -83,15 +83,98 @@ Job::Job(Listing listing, util::Clock& clock)
       ended_at_(listing.summary.ended_at),
       listing_(std::make_shared<const Listing>(std::move(listing))) {}
 
-void Job::set_runs(Runs runs, plan::Reservation reservation) {
-  reservation_ = std::move(reservation);
+Job::Job(JobSnapshot known, bool paused, util::Clock& clock, Sink sink)
+    : id_(known.id),
+      run_id_(known.run_id),
+      created_by_(known.created_by),
+      created_at_(known.created_at),
+      clock_(clock),
+      sink_(std::move(sink)),
+      gate_(std::make_shared<run::PauseGate>(clock)),
+      sequence_(known.sequence),
+      spec_(std::move(known.spec)),
+      started_at_(known.started_at),
+      elapsed_before_(known.elapsed.value_or(0)),
+      interruptions_(std::move(known.interruptions)) {
+  now_.state = State::queued;
+  if (paused) gate_->close();
+}
+
+void Job::set_runs(Runs runs) {
   const std::lock_guard lock(mutex_);
   runs_ = std::move(runs);
 }
 
+void Job::set_reservation(plan::Reservation reservation) {
+  const std::lock_guard lock(mutex_);
+  reservation_ = std::move(reservation);
+}
+
+std::optional<plan::Reservation> Job::reservation() const {
+  const std::lock_guard lock(mutex_);
+  return reservation_;
+}
+
+JobSpec Job::spec() const {
+  const std::lock_guard lock(mutex_);
+  return spec_;
+}
+
+void Job::wait_in_queue() {
+  const std::lock_guard lock(mutex_);
+  now_.state = State::queued;
+}
+
+bool Job::replace_waiting(std::size_t device, const std::shared_ptr<run::Run>& run) {
+  const std::lock_guard lock(mutex_);
+  if (now_.state == State::stopping || is_final(now_.state) || leaves_) return false;
+  if (device >= runs_.size() || runs_[device]->finished()) return false;
+  runs_[device] = run;
+  return true;
+}
+
+void Job::set_waiting(std::size_t position, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  position_ = position;
+  waiting_reason_ = std::move(reason);
+}
+
+bool Job::is_left() const {
+  const std::lock_guard lock(mutex_);
+  return left_;
+}
+
+bool Job::is_to_be_left() const {
+  const std::lock_guard lock(mutex_);
+  return leaves_;
+}
+
+void Job::leave(const std::function<void()>& also) {
+  const std::lock_guard lock(mutex_);
+  left_ = true;
+  ended_now_ = clock_.now();
+  now_.state = before_stop_;
+  record_locked();
+  also();
+}
+
+void Job::record_progress() {
+  const std::lock_guard lock(mutex_);
+  if (!is_final(now_.state) && now_.state != State::stopping) record_locked();
+}
+
+void Job::record_locked() {
+  Change change;
+  change.job = id_;
+  change.state = now_.state;
+  change.record = view_locked();
+  change.silent = true;
+  sink_(std::move(change));
+}
+
 void Job::publish(EventKind kind) {
   const std::string name = spec_.name.empty() ? "unnamed" : spec_.name;
-  Change change{id_, now_.state, now_.verdict, now_.reason, {}, {}, {}, kind};
+  Change change{id_, now_.state, now_.verdict, now_.reason, {}, false, {}, {}, kind};
   if (now_.state != State::stopping) change.record = view_locked();
   change.log_line = fmt::format("job {} ({}): {}{}", id_, name, state_name(now_.state),
                                 now_.reason.empty() ? "" : ": " + now_.reason);
@@ -101,19 +184,31 @@ void Job::publish(EventKind kind) {
 
 void Job::begin() {
   const std::lock_guard lock(mutex_);
-  started_at_ = std::chrono::system_clock::now();
+  if (now_.state != State::queued && now_.state != State::pending) return;  // a device has begun before
+  const WallTime now = std::chrono::system_clock::now();
+  if (!started_at_) started_at_ = now;
   started_now_ = clock_.now();
+  if (!interruptions_.empty() && !interruptions_.back().until) interruptions_.back().until = now;
+  position_ = 0;
   now_.transition(State::running);
   publish();
+  if (gate_->closed()) {
+    now_.transition(State::paused);
+    publish(EventKind::pause);
+  }
   if (!cancel_requested_) return;
+  before_stop_ = now_.state;
   now_.transition(State::stopping);
   publish();
 }
 
 void Job::stop(State becomes) {
   const std::lock_guard lock(mutex_);
-  if (now_.state != State::running && now_.state != State::paused) return;
+  if (now_.state != State::running && now_.state != State::paused && now_.state != State::queued) return;
   now_.stop_state = becomes;
+  before_stop_ = now_.state;
+  // What has not begun is not interrupted.
+  leaves_ = becomes == State::interrupted && (spec_.on_restart == plan::OnRestart::resume || !started_at_);
   now_.transition(State::stopping);
   publish();
 }
@@ -129,7 +224,7 @@ void Job::cancel() {
 util::Status Job::pause_or_resume(State wanted) {
   const std::lock_guard lock(mutex_);
   if (now_.state == wanted) return {};
-  if (!may_follow(now_.state, wanted) || now_.state == State::pending) {
+  if (!may_follow(now_.state, wanted) || now_.state == State::pending || now_.state == State::queued) {
     return util::refuse(
         util::Reason::not_running,
         fmt::format("job {} is {}; only one that is RUNNING can be paused, and one that is PAUSED resumed", id_,
@@ -195,7 +290,7 @@ Job::Runs Job::runs() const {
 
 Job::Watched Job::watched() {
   const std::lock_guard lock(mutex_);
-  return {shared_from_this(), runs_, now_.state, spec_.criteria};
+  return {shared_from_this(), runs_, now_.state, spec_.criteria, leaves_, left_};
 }
 
 // What a head and a summary have in common.
@@ -210,6 +305,8 @@ void Job::describe(T& out) const {
   out.created_by = created_by_;
   out.started_at = started_at_;
   out.ended_at = ended_at_;
+  if (now_.state == State::queued) out.reason = waiting_reason_;
+  out.queue_position = position_;
 }
 
 JobSnapshot Job::header() const {
@@ -217,7 +314,9 @@ JobSnapshot Job::header() const {
   describe(out);
   out.run_id = run_id_;
   out.spec = spec_;
-  if (started_now_ != 0) out.elapsed = (ended_now_ != 0 ? ended_now_ : clock_.now()) - started_now_;
+  out.interruptions = interruptions_;
+  if (elapsed_before_ != 0) out.elapsed = elapsed_before_;
+  if (started_now_ != 0) out.elapsed = elapsed_before_ + (ended_now_ != 0 ? ended_now_ : clock_.now()) - started_now_;
   return out;
 }
 

@@ -12,7 +12,7 @@ bool may_follow(State from, State to) {
   if (is_final(from)) return false;
   if (is_final(to)) return true;
   switch (to) {
-    case State::running: return from == State::pending || from == State::paused;
+    case State::running: return from == State::queued || from == State::pending || from == State::paused;
     case State::paused: return from == State::running;
     case State::stopping: return from != State::stopping;
     default: return false;
@@ -58,6 +58,11 @@ void JobState::conclude(const std::vector<DeviceEnd>& devices) {
     transition(stop_state);
     reason = stop_state == State::interrupted ? "the daemon was stopped" : "cancelled on request";
     if (verdict == Verdict::fail) reason += "; " + reason_of(devices, verdict);
+  } else if (ended_as(State::failed) == 0 && ended_as(State::interrupted) != 0) {
+    transition(State::interrupted);
+    const auto first = std::find_if(devices.begin(), devices.end(),
+                                    [](auto& device) { return device.state == State::interrupted; });
+    reason = devices.size() == 1 ? first->reason : fmt::format("{} of {} devices were not gone on with; {}: {}", ended_as(State::interrupted), devices.size(), first->name, first->reason);
   } else {
     transition(State::failed);
     reason = fmt::format("{} of {} devices failed", ended_as(State::failed), devices.size());

@@ -9,7 +9,7 @@
 namespace spliced::job {
 
 // Whether a job may go from one state to another:
-//   PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to STOPPING,
+//   QUEUED or PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to STOPPING,
 //   too, and from any of the first four to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
 

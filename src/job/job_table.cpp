@@ -21,6 +21,18 @@ void JobTable::add(const JobPtr& job) {
   active_.push_back(job);
 }
 
+void JobTable::resume(const JobPtr& job) {
+  restore(job);
+  const std::lock_guard lock(mutex_);
+  active_.push_back(job);
+}
+
+void JobTable::left() {
+  const std::lock_guard lock(mutex_);
+  ++left_;
+  changed_.notify_all();
+}
+
 void JobTable::remove_locked(const JobPtr& job) {
   std::erase(jobs_, job);
   std::erase(active_, job);
@@ -94,7 +106,7 @@ std::deque<JobPtr> JobTable::take_all() {
 
 bool JobTable::wait_until_ended(util::Nanos limit) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::nanoseconds(limit), [this] { return active_.empty(); });
+  return changed_.wait_for(lock, std::chrono::nanoseconds(limit), [this] { return active_.size() == left_; });
 }
 
 std::array<std::uint64_t, kStates> JobTable::count_states() const {

@@ -23,6 +23,8 @@ class JobTable {
   void add(const JobPtr& job);      // one that has not: the newest
   bool remove(const JobPtr& job);   // whether it was there
   void ended(const JobPtr& job);    // it counts among the ended ones from now on
+  void resume(const JobPtr& job);   // one that an earlier daemon began, with its place in the order
+  void left();                      // one that is active is left to the next daemon
 
   [[nodiscard]] JobPtr find(const std::string& id) const;  // null: there is none
   [[nodiscard]] bool has(const JobPtr& job) const { return find(job->id()) == job; }
@@ -46,6 +48,7 @@ class JobTable {
   std::deque<JobPtr> jobs_;  // oldest first
   std::unordered_map<std::string, JobPtr> by_id_;
   std::vector<JobPtr> active_;  // of them
+  std::size_t left_ = 0;        // of these
   std::uint64_t last_sequence_ = 0;
 };
 

@@ -59,34 +59,69 @@ void Journal::forget(std::vector<std::string> ids) {
 
 void Journal::note(const std::string& job, std::size_t device, run::Checkpoint checkpoint) {
   const std::lock_guard lock(mutex_);
-  cursors_.insert_or_assign({job, device}, std::move(checkpoint));
+  checkpoints_.insert_or_assign({job, device}, std::move(checkpoint));
 }
 
-// What the store does not take waits for the next round, unless something newer does.
-void Journal::commit_cursors() {
+bool Journal::has_checkpoints() {
+  const std::lock_guard lock(mutex_);
+  return !checkpoints_.empty();
+}
+
+void Journal::settle(const std::string& job, std::size_t device) {
+  const DeviceKey key{job, device};
   std::unique_lock lock(mutex_);
-  auto taken = std::exchange(cursors_, {});
-  lock.unlock();
-  std::vector<store::StoredCursor> rows;
-  for (const auto& [key, checkpoint] : taken) {
-    for (int stream = 0; const workload::Cursor& cursor : checkpoint.cursors) {
-      rows.push_back({key.first,
-                      key.second,
-                      {static_cast<int>(checkpoint.stage), stream++},
-                      cursor.position,
-                      cursor.watermark,
-                      workload::pack(cursor),
-                      checkpoint.active,
-                      checkpoint.at});
-    }
+  if (cursors_wait_since_ != 0) return;
+  urgent_ = true;
+  changed_.notify_all();
+  (void)changed_.wait_for(lock, std::chrono::nanoseconds(kSettle),
+                          [&] { return !checkpoints_.contains(key) && !committing_.contains(key); });
+}
+
+store::StoredCheckpoint Journal::stored_form_of(const DeviceKey& key, const run::Checkpoint& checkpoint) {
+  store::StoredCheckpoint out{key.first, key.second, checkpoint.stage, checkpoint.at, setup_.form.write_counts(checkpoint),
+                              {}, {}};
+  for (int stream = 0; const workload::Cursor& cursor : checkpoint.cursors) {
+    out.cursors.push_back({key.first,
+                           key.second,
+                           {static_cast<int>(checkpoint.stage), stream++},
+                           cursor.position,
+                           cursor.watermark,
+                           workload::pack(cursor),
+                           checkpoint.active,
+                           checkpoint.at});
   }
-  const auto status = rows.empty() ? util::Status() : setup_.store.put_cursors(rows);
+  return out;
+}
+
+// What the store does not take waits for the next round, unless something newer does. The figures of a stage that has
+// ended go with the first checkpoint after it.
+void Journal::commit_checkpoints() {
+  const std::lock_guard one_at_a_time(commit_mutex_);
+  std::unique_lock lock(mutex_);
+  urgent_ = false;
+  auto taken = std::exchange(checkpoints_, {});
+  const auto shown = shown_;
+  for (const auto& [key, checkpoint] : taken) committing_.insert(key);
+  lock.unlock();
+  std::vector<store::StoredCheckpoint> rows;
+  for (const auto& [key, checkpoint] : taken) {
+    store::StoredCheckpoint& row = rows.emplace_back(stored_form_of(key, checkpoint));
+    const auto known = shown.find(key);
+    if (checkpoint.stage == (known == shown.end() ? 0 : known->second)) continue;
+    const JobPtr job = table_.find(key.first);
+    const JobView view = job ? job->view() : JobView{};
+    if (view.device && key.second < view.devices) row.shown = setup_.form.write_device(view.device(key.second));
+  }
+  const auto status = rows.empty() ? util::Status() : setup_.store.put_checkpoints(rows);
   lock.lock();
+  committing_.clear();
+  changed_.notify_all();
   if (status) {
+    for (const auto& [key, checkpoint] : taken) shown_[key] = checkpoint.stage;
     cursors_wait_since_ = 0;
     return;
   }
-  cursors_.merge(taken);
+  checkpoints_.merge(taken);
   if (cursors_wait_since_ != 0) return;
   cursors_wait_since_ = setup_.clock.now();
   lock.unlock();
@@ -103,11 +138,18 @@ void Journal::commit_events() {
   loose_.erase(loose_.begin(), loose_.begin() + static_cast<std::ptrdiff_t>(surplus));
 }
 
+// Called with the lock held.
+void Journal::forget_checkpoints(const std::string& job) {
+  const auto is_of_it = [&](auto& one) { return one.first.first == job; };
+  std::erase_if(checkpoints_, is_of_it);
+  std::erase_if(shown_, is_of_it);
+}
+
 void Journal::put(store::StoredJob record) {
   {
     const std::lock_guard lock(mutex_);
     // Of a job that nobody will go on with.
-    if (record.done) std::erase_if(cursors_, [&](auto& one) { return one.first.first == record.id; });
+    if (record.done) forget_checkpoints(record.id);
     if (auto events = unstored_.extract(record.id)) {
       record.events.insert(record.events.begin(), events.mapped().begin(), events.mapped().end());
     }
@@ -167,16 +209,19 @@ void Journal::run(const std::stop_token& stop) {
     last_round_ = setup_.clock.now();
     if (stop.stop_requested() && !has_work()) {
       lock.unlock();
+      commit_checkpoints();
       return commit_events();
     }
+    const bool at_once = urgent_;
     std::vector<Change> changes = std::exchange(changes_, {});
     const std::vector<std::string> forgotten = std::exchange(forgotten_, {});
     delivering_ = true;
     lock.unlock();
     deliver(std::move(changes), forgotten);
+    if (at_once) commit_checkpoints();
     if (std::chrono::steady_clock::now() >= next_try) {
       if (write_behind_.pending() > 0) write_behind_.retry();
-      commit_cursors();
+      commit_checkpoints();
       commit_events();
       next_try = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kJournalRound);
     }
@@ -201,6 +246,10 @@ void Journal::run(const std::stop_token& stop) {
 // all others for commit_events().
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
   for (Change& change : changes) {
+    if (change.silent) {
+      put(record_of(*change.record));
+      continue;
+    }
     Event event = events_.make(change.kind, change.job, change.state, change.verdict, change.reason);
     event.place = std::move(change.place);
     if (is_of_state(change.kind) || change.record) {
@@ -231,7 +280,7 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
     {
       const std::lock_guard lock(mutex_);
       unstored_.erase(id);
-      std::erase_if(cursors_, [&](auto& one) { return one.first.first == id; });
+      forget_checkpoints(id);
     }
     (void)write_behind_.erase(id);
   }
@@ -243,7 +292,7 @@ void Journal::record_end(const JobPtr& job, const JobView& end) {
   const std::size_t bytes = memory_of(snapshot, snapshot.devices);
   JobView kept = view_of(std::move(snapshot));
   store::StoredJob record = new_record_of(kept);  // complete, should the store not take it for long
-  record.done = kept.head.state != State::interrupted;
+  record.done = true;
   job->replace_runs(std::move(kept), listing_of(record));
   put(std::move(record));
   recent_.keep(job, bytes);
@@ -278,6 +327,7 @@ store::StoredJob Journal::record_of(const JobView& view) const {
   record.started_at = view.head.started_at;
   record.ended_at = view.head.ended_at;
   record.elapsed = view.head.elapsed;
+  record.history = setup_.form.write_history(view.head.interruptions);
   record.targets = listed(view.head.spec.targets);
   record.target_count = view.head.spec.targets.size();
   record.destructive = view.head.spec.destructive;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -43,6 +44,12 @@ class Journal {
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
   void note(const std::string& job, std::size_t device, run::Checkpoint checkpoint);
+  // Waits until those of that device are stored, within kSettle; not at all while the store takes none.
+  static constexpr util::Nanos kSettle = 2 * util::kSecond;
+  void settle(const std::string& job, std::size_t device);
+  // Those that wait, on the caller's thread: for the end of the daemon.
+  void commit_checkpoints();
+  [[nodiscard]] bool has_checkpoints();  // that wait
   // Writes on the caller's thread, as long as that takes: before there are jobs, and at the end of the daemon.
   void put(store::StoredJob record);
   void put_end(const JobView& job);  // with an event of its own
@@ -71,12 +78,14 @@ class Journal {
   void run(const std::stop_token& stop);
   void withdraw(const std::string& id);
   // Called with the lock held.
-  [[nodiscard]] bool has_work() const { return !changes_.empty() || !forgotten_.empty(); }
+  [[nodiscard]] bool has_work() const { return !changes_.empty() || !forgotten_.empty() || urgent_; }
   void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
   void record_end(const JobPtr& job, const JobView& end);
   void checkpoint(const JobPtr& job);
-  void commit_cursors();
+  using DeviceKey = std::pair<std::string, std::size_t>;
+  [[nodiscard]] store::StoredCheckpoint stored_form_of(const DeviceKey& key, const run::Checkpoint& checkpoint);
   void commit_events();
+  void forget_checkpoints(const std::string& job);
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
   [[nodiscard]] store::StoredJob new_record_of(const JobView& view) const;  // with its spec
@@ -86,12 +95,16 @@ class Journal {
   RecentJobs& recent_;
   EventLog& events_;
   store::WriteBehind write_behind_;
-  std::mutex mutex_;  // guards these six
+  std::mutex mutex_;  // guards these nine
   std::condition_variable_any changed_;
   std::vector<Change> changes_;
   std::vector<std::string> forgotten_;
   bool delivering_ = false;
-  std::map<std::pair<std::string, std::size_t>, run::Checkpoint> cursors_;  // the newest of each device that waits
+  std::map<DeviceKey, run::Checkpoint> checkpoints_;  // the newest of each device that waits
+  std::set<DeviceKey> committing_;
+  std::map<DeviceKey, std::size_t> shown_;  // how many stages had ended of which the store has the figures
+  bool urgent_ = false;                     // somebody waits for them
+  std::mutex commit_mutex_;                 // held by who commits them
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
   std::vector<store::StoredEvent> loose_;                                   // the thread's own; see commit_events()
   std::atomic<bool> shutting_down_{false};

@@ -17,6 +17,7 @@ using util::Result;
 
 namespace {
 
+constexpr Nanos kEvidence = util::kSecond;  // for what is wrong to be on record before more is looked for
 constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
 
 // Never the job's id: a repeat of the same job is another run.
@@ -24,14 +25,14 @@ std::string new_run_id() {
   return util::format_uuid(util::random_bytes());
 }
 
+}  // namespace
+
 void give_grants(const plan::Reservation& reservation, run::DevicePlan& device) {
   for (std::size_t i = 0; i < device.stages.size(); ++i) {
     auto& streams = device.stages[i].streams;
     for (std::size_t k = 0; k < streams.size(); ++k) streams[k].grant = reservation.grants.at(i).at(k);
   }
 }
-
-}  // namespace
 
 Result<plan::Reservation> JobService::Impl::reserve(const JobSpec& spec) {
   auto reservation = quota_.reserve(spec, setup_.memory());
@@ -60,6 +61,15 @@ Result<Submitted> JobService::Impl::submit_once(const JobSpec& spec, const acces
 Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const JobPtr& job,
                                              std::optional<store::StoredKey> key) {
   if (!accepting_) return fail(Errc::unavailable, "the daemon is shutting down");
+  const auto places = turns_.take_places(spec.targets.size());
+  if (!places) return wait_in_queue(spec, job, std::move(key));
+  auto begun = begin_at_once(spec, job, key);
+  if (begun || !spec.queue || begun.error().code != Errc::conflict) return begun;
+  return wait_in_queue(spec, job, std::move(key));
+}
+
+Result<JobSnapshot> JobService::Impl::begin_at_once(const JobSpec& spec, const JobPtr& job,
+                                                    std::optional<store::StoredKey> key) {
   auto reservation = reserve(spec);
   if (!reservation) return tl::unexpected(reservation.error());
   const auto barrier =
@@ -67,10 +77,12 @@ Result<JobSnapshot> JobService::Impl::submit(const JobSpec& spec, const JobPtr& 
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto planned = plan::make_plan(setup_.admission, spec, job->id());
     if (!planned) return tl::unexpected(planned.error());
+    if (auto status = find_waiting(spec, *planned); !status) return tl::unexpected(status.error());
     for (run::DevicePlan& device : planned->devices) give_grants(*reservation, device);
     auto runs = create_runs(job, std::move(*planned), barrier);
     if (!runs) return tl::unexpected(runs.error());
-    job->set_runs(std::move(*runs), *reservation);
+    job->set_runs(std::move(*runs));
+    job->set_reservation(*reservation);
     return launch(job, *barrier, std::move(key));
   };
   Result<JobSnapshot> snapshot = fail(Errc::internal, "the job did not begin");
@@ -90,7 +102,7 @@ void JobService::Impl::abandon(const JobPtr& job, run::StartBarrier& barrier, co
   const Job::Runs runs = job->take_runs();  // joined when this returns
   for (const auto& run : runs) (void)run->wait_until_finished(end - util::system_clock().now());
   (void)table_.remove(job);
-  for (const auto& run : runs) registry_.add_ended(run, false, setup_.clock.now());
+  for (const auto& run : runs) registry_.add_ended(run->live(), false, setup_.clock.now());
   quota_.give_back(reservation);
 }
 
@@ -129,22 +141,41 @@ Result<Job::Runs> JobService::Impl::create_runs(const JobPtr& job, plan::JobPlan
   }
   Job::Runs runs;
   for (auto& device : plan.devices) {
-    auto run = run::DeviceRun::create(
-        environment_, {job->id(), plan.spec.name, job->run_id()}, plan.stages, std::move(device), barrier, job->gate(),
-        {[this] { supervisor_.wake(); },
-         [this, id = job->id(), index = runs.size()](run::Checkpoint at) { journal_.note(id, index, std::move(at)); },
-         [this, whose = std::weak_ptr(job), name = names.at(runs.size())](run::News news) {
-           if (const auto there = whose.lock()) journal_.note(change_of(*there, name, std::move(news)));
-         }});
+    auto run = create_run(job, plan.spec.name, plan.stages, std::move(device), barrier);
     if (!run) return tl::unexpected(run.error());
     runs.push_back(std::move(*run));
   }
   return runs;
 }
 
+Result<std::shared_ptr<run::DeviceRun>> JobService::Impl::create_run(
+    const JobPtr& job, const std::string& name, const run::SharedStages& stages, run::DevicePlan device,
+    const std::shared_ptr<run::StartBarrier>& barrier) {
+  const std::size_t index = device.number;
+  const std::string& id = job->id();
+  const std::string device_name = device.target.facts.name;
+  run::Hooks hooks;
+  hooks.on_change = [this] {
+    supervisor_.wake();
+    turns_.wake();
+  };
+  hooks.on_checkpoint = [this, id, index](run::Checkpoint at) { journal_.note(id, index, std::move(at)); };
+  hooks.settle_checkpoint = [this, id, index] { journal_.settle(id, index); };
+  hooks.on_news = [this, whose = std::weak_ptr(job), device_name](run::News news) {
+    const auto there = whose.lock();
+    if (!there) return;
+    const bool is_evidence = news.kind != run::News::Kind::stage;
+    journal_.note(change_of(*there, device_name, std::move(news)));
+    if (is_evidence) (void)journal_.wait_until_delivered(kEvidence);
+  };
+  return run::DeviceRun::create(environment_, {id, name, job->run_id()}, stages, std::move(device), barrier,
+                                job->gate(), std::move(hooks));
+}
+
 Result<JobSnapshot> JobService::Impl::launch(const JobPtr& job, run::StartBarrier& barrier,
                                              std::optional<store::StoredKey> key) {
-  const Job::Runs runs = job->runs();
+  std::vector<std::shared_ptr<run::DeviceRun>> runs;
+  for (const auto& run : job->runs()) runs.push_back(run->live());
   std::size_t waiters = 0;
   for (const auto& run : runs) {
     if (auto status = run->start(); !status) return tl::unexpected(status.error());

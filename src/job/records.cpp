@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The jobs as they are shown, listed and taken over from the store.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "service_impl.h"
@@ -8,26 +10,131 @@ namespace spliced::job {
 
 using util::Result;
 
+namespace {
+
+// Where a device goes on, of which no checkpoint was stored: at its beginning, with whatever was done in doubt.
+run::Checkpoint beginning_of(const JobSpec& spec) {
+  run::Checkpoint out;
+  out.cursors.resize(run::streams_of(plan::leaves_of(spec).at(0).stage).size());
+  out.streams.resize(out.cursors.size());
+  return out;
+}
+
+std::optional<run::Checkpoint> checkpoint_in(const store::StoredCheckpoint& stored, const RecordForm& form) {
+  run::Checkpoint out;
+  if (!form.read_counts(stored.counts, out)) return std::nullopt;
+  out.stage = stored.stage;
+  out.at = stored.at;
+  for (const store::StoredCursor& row : stored.cursors) {
+    auto cursor = workload::unpack(row.position, row.watermark, row.above);
+    if (!cursor) return std::nullopt;
+    out.cursors.push_back(std::move(*cursor));
+  }
+  return out;
+}
+
+constexpr const char* kEndedMeanwhile =
+    "the daemon ended while the job was running; what is told is what was recorded last";
+
+// A device of a job that is gone on with. Throws std::runtime_error.
+std::shared_ptr<run::IdleRun> device_of(const JobSpec& spec, DeviceSnapshot shown, bool begun,
+                                        const store::StoredCheckpoint* stored, const RecordForm& form) {
+  const auto given_up = [&](const std::string& why) {
+    run::settle(shown, State::interrupted);
+    auto out = std::make_shared<run::IdleRun>(std::move(shown), State::interrupted);
+    out->end(State::interrupted, why);
+    return out;
+  };
+  if (is_final(shown.state)) return std::make_shared<run::IdleRun>(shown, shown.state);
+  if (!begun || shown.state == State::queued) return std::make_shared<run::IdleRun>(std::move(shown));
+  if (!shown.reason.empty()) {
+    run::settle(shown, State::failed);
+    return std::make_shared<run::IdleRun>(std::move(shown), State::failed);
+  }
+  auto at = stored == nullptr ? beginning_of(spec) : checkpoint_in(*stored, form);
+  if (!at) return given_up("how far it had come was stored by another version, or is damaged");
+  auto from = std::make_shared<run::Resumption>();
+  from->at = std::move(*at);
+  from->stages.assign(shown.stages.begin(),
+                      shown.stages.begin() + static_cast<std::ptrdiff_t>(std::min(shown.stages.size(), from->at.stage + 1)));
+  if (from->stages.size() < from->at.stage) return given_up("what its earlier stages came to was not stored");
+  return std::make_shared<run::IdleRun>(std::move(shown), std::nullopt, std::move(from));
+}
+
+}  // namespace
+
 util::Status JobService::Impl::restore() {
+  restored_ = false;
   if (auto status = events_.restore(); !status) return status;
   if (auto status = submissions_.restore(); !status) return status;
-  auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs);
+  auto stored = setup_.store.load(setup_.limits.kept_jobs + setup_.limits.running_jobs + setup_.limits.queued_jobs);
   if (!stored) return tl::unexpected(stored.error());
   for (store::StoredJob& record : *stored) {
-    if (!is_final(summary_of(record).state)) {
-      record.state = state_name(State::interrupted);
-      record.reason = "the daemon ended while the job was running; what is told is what was recorded last";
-      record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
-      const Event event =
-          events_.make(EventKind::state, record.id, State::interrupted, summary_of(record).verdict, record.reason);
-      record.events = {EventLog::row_of(event)};
-      journal_.put(record);
-      events_.publish(event);
+    if (is_final(summary_of(record).state)) {
+      table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
+    } else if (const JobPtr job = resumed(record)) {
+      table_.resume(job);
+    } else {
+      interrupt(std::move(record), kEndedMeanwhile);
     }
-    table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
   }
   supervisor_.forget_oldest(true);
+  restored_at_ = setup_.clock.now();
+  restored_ = true;
+  turns_.wake();
   return {};
+}
+
+void JobService::Impl::interrupt(store::StoredJob record, const std::string& why) {
+  record.state = state_name(State::interrupted);
+  record.reason = why;
+  record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
+  record.done = true;
+  const Event event =
+      events_.make(EventKind::state, record.id, State::interrupted, summary_of(record).verdict, record.reason);
+  record.events = {EventLog::row_of(event)};
+  journal_.put(record);
+  events_.publish(event);
+  table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
+}
+
+// Null where it is not to be gone on with, or cannot be.
+JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
+  const auto stored = setup_.store.record(record.id);
+  const auto text = stored->spec();
+  if (!text || record.run_id.empty()) return nullptr;
+  JobSnapshot known;
+  const JobSummary summary = summary_of(record);
+  known.id = record.id;
+  known.sequence = record.sequence;
+  known.run_id = record.run_id;
+  known.spec = setup_.form.read_spec(*text);
+  known.spec.name = record.name;
+  known.created_at = record.created_at;
+  known.created_by = record.created_by;
+  known.started_at = record.started_at;
+  known.elapsed = record.elapsed;
+  known.interruptions = setup_.form.read_history(record.history);
+  const bool begun = summary.state != State::queued;
+  if (begun && known.spec.on_restart != plan::OnRestart::resume) return nullptr;
+  if (begun) known.interruptions.push_back({record.saved_at, std::nullopt});
+  const auto checkpoints = setup_.store.checkpoints(record.id);
+  if (!checkpoints) return nullptr;
+  Job::Runs runs;
+  for (std::size_t i = 0; i < record.devices.size(); ++i) {
+    const auto at = std::find_if(checkpoints->begin(), checkpoints->end(), [&](auto& one) { return one.device == i; });
+    runs.push_back(device_of(known.spec, DeviceSnapshot(setup_.form.read_device(stored->device(i))), begun,
+                             at == checkpoints->end() ? nullptr : &*at, setup_.form));
+  }
+  if (runs.empty() || runs.size() != known.spec.targets.size()) return nullptr;
+  auto job = std::make_shared<Job>(std::move(known), summary.state == State::paused, setup_.clock,
+                                   [this](Change change) { journal_.note(std::move(change)); });
+  job->set_runs(std::move(runs));
+  return job;
+} catch (const std::exception& error) {
+  setup_.log.log(util::LogLevel::error, fmt::format("job {} cannot be gone on with: {}", record.id, error.what()),
+                 {{"JOB_ID", record.id}});
+  return nullptr;
 }
 
 Result<JobView> JobService::Impl::open(const std::string& id) const {

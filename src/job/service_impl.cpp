@@ -42,9 +42,16 @@ JobService::Impl::Impl(ServiceSetup setup)
       journal_({setup_.clock, setup_.log, setup_.store, setup_.form, setup_.limits.checkpoint}, table_, recent_,
                events_),
       supervisor_({setup_.clock, setup_.log, setup_.admission, setup_.limits.kept_jobs, setup_.limits.kept_time,
-                   pauses_, registry_, quota_, table_, recent_, journal_}) {}
+                   pauses_, registry_, quota_, table_, recent_, journal_}),
+      turns_({setup_.clock, setup_.limits.running_devices, table_,
+              [this](const JobPtr& job, std::size_t device) { return begin_device(job, device); },
+              [this](const device::TargetFacts& facts) {
+                return facts.stack.empty() ? std::string() : setup_.admission.job_holding(facts);
+              },
+              [this] { return accepting() && restored_; }}) {}
 
 JobService::Impl::~Impl() {
+  turns_.stop();
   supervisor_.stop();
   journal_.stop();
   // Runs use the supervisor until they are joined, and what closes a target does. After stop_all() nothing is left to
@@ -155,7 +162,7 @@ bool JobService::Impl::stop_all(Nanos limit) {
   const Nanos end = util::system_clock().now() + limit;
   bool all_left = stop_jobs(limit);
   all_left = wait_for_threads(std::max(time_until(end), kLeastWait)) && all_left;
-  if (!all_left || journal_.pending() > 0) all_left = record_last_words() && all_left;
+  if (!all_left || journal_.pending() > 0 || journal_.has_checkpoints()) all_left = record_last_words() && all_left;
   if (const std::size_t left = journal_.pending(); left > 0) {
     setup_.log.log(util::LogLevel::error, fmt::format("what became of {} jobs could not be recorded", left));
   }
@@ -180,6 +187,7 @@ bool JobService::Impl::record_last_words() {
   return last_words_->run(
       [this] {
         record_those_that_are_stuck();
+        journal_.commit_checkpoints();
         if (journal_.pending() > 0) journal_.retry();
       },
       kLastWords);
@@ -192,7 +200,8 @@ void JobService::Impl::record_those_that_are_stuck() {
   journal_.put_undelivered();
   for (const JobPtr& job : active) {
     JobView shown = job->view();
-    if (is_final(shown.head.state)) continue;
+    // The next daemon goes on with those that are left to it, if the device answers by then.
+    if (is_final(shown.head.state) || job->is_to_be_left()) continue;
     shown.head.state = State::interrupted;
     shown.head.reason = "the daemon was stopped while a device did not answer";
     shown.head.ended_at = std::chrono::system_clock::now();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
+#include <mutex>
 #include <optional>
 
 #include "event_log.h"
@@ -15,8 +16,12 @@
 #include "supervisor.h"
 #include "totals/device_totals_registry.h"
 #include "totals/target_watch.h"
+#include "turns.h"
 
 namespace spliced::job {
+
+// What of a job's reservation is for each stream of a device.
+void give_grants(const plan::Reservation& reservation, run::DevicePlan& device);
 
 // The parts of the service, each with a lock of its own, and what callers do with them.
 class JobService::Impl {
@@ -47,7 +52,20 @@ class JobService::Impl {
 
  private:
   util::Result<JobSnapshot> submit(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
+  util::Result<JobSnapshot> begin_at_once(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
+  util::Result<JobSnapshot> wait_in_queue(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
+  [[nodiscard]] util::Status find_waiting(const JobSpec& spec, const plan::JobPlan& plan) const;
   util::Result<plan::Reservation> reserve(const JobSpec& spec);
+  util::Result<std::shared_ptr<run::DeviceRun>> create_run(const JobPtr& job, const std::string& name,
+                                                           const run::SharedStages& stages, run::DevicePlan device,
+                                                           const std::shared_ptr<run::StartBarrier>& barrier);
+  // These are of a device whose turn it is.
+  Turns::Outcome begin_device(const JobPtr& job, std::size_t device);
+  util::Status try_device(const JobPtr& job, std::size_t device, run::IdleRun& waiting);
+  util::Status start_device(const JobPtr& job, plan::JobPlan plan);
+  util::Result<JobSpec> spec_for(const JobPtr& job, std::size_t device, const run::IdleRun& waiting) const;
+  [[nodiscard]] JobPtr resumed(const store::StoredJob& record);
+  void interrupt(store::StoredJob record, const std::string& why);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation);
   util::Result<Job::Runs> create_runs(const JobPtr& job, plan::JobPlan plan,
                                       const std::shared_ptr<run::StartBarrier>& barrier);
@@ -73,6 +91,10 @@ class JobService::Impl {
   RecentJobs recent_;
   mutable Journal journal_;
   Supervisor supervisor_;
+  std::mutex reserving_;  // held by whoever has the first of several devices of a job begin
+  std::atomic<util::Nanos> restored_at_{0};
+  std::atomic<bool> restored_{true};  // no device has its turn before all that is to go on is known
+  Turns turns_;
   std::optional<util::Delegate> last_words_;
 };
 

@@ -60,7 +60,7 @@ void Supervisor::tick() {
   forget_oldest(false);
   for (const JobPtr& job : setup_.table.active()) {
     const Job::Watched seen = job->watched();
-    if (seen.state == State::pending || is_final(seen.state)) continue;
+    if (seen.state == State::pending || is_final(seen.state) || seen.left) continue;
     if (poll_job(seen, now)) finalize(seen, now);
   }
   poll_lingering(now);
@@ -93,6 +93,7 @@ bool Supervisor::poll_job(const Job::Watched& job, Nanos now) {
   for (const auto& run : job.runs) {
     run->check_stall(now);
     run->sample(now);
+    if (job.leaves) run->leave_for_later();
     if (job.state == State::stopping) run->request_stop();
     // A wake-up that comes just before a worker enters its system call is lost, hence in every round.
     if (job.state == State::stopping || run->failed()) run->wake_workers();
@@ -107,24 +108,37 @@ void Supervisor::finalize(const Job::Watched& over, Nanos now) {
   std::vector<DeviceEnd> ends;
   const WallTime ended = std::chrono::system_clock::now();
   for (const auto& run : over.runs) {
-    if (run->finished()) {
-      setup_.registry.add_ended(run, run->failed(), now);
-    } else {
-      stuck.push_back(run);
-    }
+    if (!run->finished()) stuck.push_back(run);
+    add_ended(run, run->failed(), now);
     ends.push_back(verdict::end_of(*run, over.criteria));
-    setup_.registry.conclude(run->facts().name, ends.back().verdict, ended);
+    if (run->live() && !over.leaves) setup_.registry.conclude(run->facts().name, ends.back().verdict, ended);
   }
   {
     const std::lock_guard lock(mutex_);
     lingering_.insert(lingering_.end(), stuck.begin(), stuck.end());
   }
+  const auto give_back = [&] {
+    if (const auto reservation = over.job->reservation()) setup_.quota.give_back(*reservation);
+  };
+  const bool some_stopped =
+      std::any_of(ends.begin(), ends.end(), [](const DeviceEnd& end) { return end.state == State::stopping; });
+  if (over.leaves && some_stopped) {
+    return over.job->leave([&] {
+      give_back();
+      setup_.table.left();
+    });
+  }
   over.job->conclude(std::move(ends), now, ended, [&](State state, Verdict verdict) {
-    setup_.quota.give_back(over.job->reservation());
+    give_back();
     setup_.table.ended(over.job);
     const std::lock_guard lock(mutex_);
     ++finished_[static_cast<std::size_t>(state)][static_cast<std::size_t>(verdict)];
   });
+}
+
+void Supervisor::add_ended(const std::shared_ptr<run::Run>& run, bool failed, Nanos now) {
+  const auto live = run->finished() ? run->live() : nullptr;
+  if (live) setup_.registry.add_ended(live, failed, now);
 }
 
 void Supervisor::poll_lingering(Nanos now) {
@@ -137,7 +151,7 @@ void Supervisor::poll_lingering(Nanos now) {
     }
   }
   if (back.empty()) return;
-  for (const auto& run : back) setup_.registry.add_ended(run, true, now);
+  for (const auto& run : back) add_ended(run, true, now);
   const std::lock_guard lock(mutex_);
   std::erase_if(lingering_, [&](const auto& run) { return std::find(back.begin(), back.end(), run) != back.end(); });
   came_back_.notify_all();

@@ -55,6 +55,7 @@ class Supervisor {
   [[nodiscard]] static bool poll_job(const Job::Watched& job, util::Nanos now);
   void finalize(const Job::Watched& over, util::Nanos now);
   void poll_lingering(util::Nanos now);
+  void add_ended(const std::shared_ptr<run::Run>& run, bool failed, util::Nanos now);
   void sweep(util::Nanos now);
 
   const Setup setup_;

@@ -235,6 +235,35 @@ void enter_stages(const JointCheck& together, PlanEntry& entry) {
 
 }  // namespace
 
+std::vector<run::StagePlan> stages_on(const JobSpec& spec, const device::TargetFacts& facts) {
+  std::vector<FieldError> none;
+  return JointCheck(spec, access_for(spec)).stages_on(facts, none);
+}
+
+util::Result<std::vector<device::TargetFacts>> check_to_wait(const device::TargetAdmission& admission,
+                                                             const JobSpec& spec) {
+  const PlanReport report = report_plan(admission, spec);
+  std::vector<FieldError> errors = report.errors;
+  std::vector<device::TargetFacts> out;
+  for (std::size_t i = 0; i < report.targets.size(); ++i) {
+    const PlanEntry& entry = report.targets[i];
+    const std::string holder = entry.facts.exists ? admission.job_holding(entry.facts) : "";
+    const auto is_of_job = [&](const device::Refusal& refusal) {
+      return refusal.reason == Reason::busy && !holder.empty();
+    };
+    for (const auto& refusal : entry.refusals) {
+      if (is_of_job(refusal)) continue;
+      for (auto& detail : device::refusal_error(spec.targets.at(i), {refusal}).details) {
+        errors.push_back({target_pointer(i), detail.detail, detail.reason});
+      }
+    }
+    errors.insert(errors.end(), entry.errors.begin(), entry.errors.end());
+    out.push_back(entry.facts);
+  }
+  if (!errors.empty()) return tl::unexpected(combine(std::move(errors)));
+  return out;
+}
+
 PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& spec) {
   PlanReport report;
   report.errors = check(spec);

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <cstddef>
-#include <vector>
-
-#include "spliced/util/clock.h"
-#include "spliced/workload/cursor.h"
+#include "spliced/run/checkpoint.h"
 
 namespace spliced::run {
-
-// How far a device has come: what is done by its cursors has reached the medium.
-struct Checkpoint {
-  std::size_t stage = 0;                  // which of the device's
-  std::vector<workload::Cursor> cursors;  // of its streams
-  util::Nanos active = 0;                 // for how long the stage has run, without pauses
-  util::WallTime at;                      // when all of this was so
-};
 
 // When the next checkpoint is due. To write a cache back costs a slow disk half of its operations when it is done every
 // five seconds: it may take no more than one fiftieth of the time.

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
+#include "spliced/run/checkpoint.h"
 #include "spliced/run/verification.h"
 
 namespace spliced::run {
@@ -28,6 +30,11 @@ class DamageLog {
 
   // Whether one of this kind is to be looked into, because few were before.
   [[nodiscard]] bool claim_triangulation(verify::Kind kind);
+  // Goes on with what was recorded before a restart, perhaps after the checkpoint that is gone on from: what is found
+  // at the same place again is the same damage. Before any other.
+  void resume(const VerifySnapshot& known, const Checkpoint& from);
+  // What was found after that checkpoint.
+  void add_before_to(VerifyTotals& out) const;
   // Whether it is the first of its kind.
   bool add(Miscompare one);
   // Those that are kept, how many are not, and the shift that all of the misdirected ones have.
@@ -41,6 +48,9 @@ class DamageLog {
   std::array<std::uint64_t, verify::kKinds> counts_{}, triangulated_{};
   std::optional<std::int64_t> shift_;
   bool one_shift_ = true;
+  [[nodiscard]] bool replace_known(const Miscompare& one);
+  std::set<std::uint64_t> known_;  // offsets, from before a restart
+  VerifyTotals late_;              // after the checkpoint
 };
 
 }  // namespace spliced::run

@@ -49,8 +49,10 @@ void DeviceRun::await_stage() {
 void DeviceRun::take_checkpoint() {
   const Nanos now = environment_.clock.now();
   pace_.nothing_to_flush(now);
-  if (no_checkpoints_ || stopped_ || failed() || gate_->closed()) return;
+  if (no_checkpoints_ || (stopped_ && !left_for_later_) || failed()) return;
+  if (gate_->closed() && !left_for_later_) return;
   auto noted = current_->checkpoint(now);
+  if (noted) note_checkpoint(*noted, now);
   DeviceTotals totals;
   add_to(totals);
   if (!noted || of(totals, util::OpClass::sync).error_count() != 0) return;
@@ -62,16 +64,39 @@ void DeviceRun::take_checkpoint() {
     if (of(after, util::OpClass::sync).error_count() != 0) return;
   }
   last_checkpoint_ = now;
-  if (!hooks_.on_checkpoint) return;
-  noted->stage = current_index_;
-  noted->at = std::chrono::system_clock::now();
-  hooks_.on_checkpoint(std::move(*noted));
+  if (hooks_.on_checkpoint) hooks_.on_checkpoint(std::move(*noted));
 }
 
-// What a later stage checks is on the medium by then.
-void DeviceRun::flush_for_check() {
-  const auto coming = stages_->begin() + static_cast<std::ptrdiff_t>(current_index_) + 1;
-  if (first_that_destroys(current_spec()) == nullptr || std::none_of(coming, stages_->end(), checks_anything)) return;
+// All that goes with how far the stage has come.
+void DeviceRun::note_checkpoint(Checkpoint& noted, Nanos now) const {
+  if (current_) current_->describe(noted);
+  const Moment at = moment();
+  noted.stage = current_index_;
+  noted.at = std::chrono::system_clock::now();
+  noted.next_pass = next_pass_;
+  noted.series = history_.points();
+  noted.before = at.ended->before;
+  noted.before.merge(at.ended->totals);
+  noted.ramped = at.ended->ramped;
+  noted.elapsed = elapsed(now);
+}
+
+// Before the next one begins: what that changes, this one would be taken to have failed at.
+void DeviceRun::note_stage_end() {
+  if (no_checkpoints_ || !hooks_.on_checkpoint) return;
+  const StageSpec& next = current_spec();
+  Checkpoint noted;
+  noted.cursors.resize(streams_of(next).size());
+  noted.streams.resize(noted.cursors.size());
+  note_checkpoint(noted, environment_.clock.now());
+  hooks_.on_checkpoint(std::move(noted));
+  if (first_that_destroys(next) != nullptr && hooks_.settle_checkpoint) hooks_.settle_checkpoint();
+}
+
+// What was written is on the medium before a later stage begins, which may check it, or which a restart goes on from.
+void DeviceRun::flush_for_next() {
+  const bool is_last = current_index_ + 1 == stages_->size();
+  if (first_that_destroys(current_spec()) == nullptr || is_last) return;
   const auto noted = current_->checkpoint(environment_.clock.now());
   DeviceTotals totals;
   add_to(totals);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "held_target.h"
@@ -8,6 +9,8 @@
 #include "spliced/workload/block_range.h"
 
 namespace spliced::run {
+
+struct Resumption;
 
 // What may be taken at most where the job leaves the choice.
 inline constexpr std::uint64_t kLargestGrant = 1ULL
@@ -35,6 +38,7 @@ struct DevicePlan {
   std::size_t number = 0;  // among the targets of the job
   HeldTarget target;
   std::vector<StagePlan> stages;
+  std::shared_ptr<const Resumption> from = {};  // where it goes on; null: from its beginning
 };
 
 }  // namespace spliced::run

@@ -2,6 +2,7 @@
 #include "device_run.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -21,6 +22,7 @@ DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStage
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
       origin_(data_origin(label_.run_id, plan_.number, plan_.target.facts.info)),
+      from_(plan_.from),
       ended_stages_(std::make_shared<const Ended>()) {}
 
 // The target answered a moment ago: this is for one that has stopped doing so.
@@ -38,10 +40,38 @@ util::Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Environment& en
                                                            std::shared_ptr<PauseGate> gate, Hooks hooks) {
   std::shared_ptr<DeviceRun> run(new DeviceRun(environment, std::move(label), std::move(stages), std::move(plan),
                                                std::move(barrier), std::move(gate), std::move(hooks)));
-  const auto status = run->on_target_thread<util::Status>([run] { return run->prepare_stage(run->barrier_); });
+  const auto status = run->on_target_thread<util::Status>([run]() -> util::Status {
+    if (auto resumed = run->resume(); !resumed) return resumed;
+    return run->prepare_stage(run->barrier_);
+  });
   if (!status) return tl::unexpected(util::with_context(status.error(), run->facts().path));
   run->first_waiters_ = run->current_->waiters();
   return run;
+}
+
+// Nothing is written to what is another drive now, or holds other data.
+util::Status DeviceRun::resume() {
+  if (!from_) return {};
+  const Checkpoint& at = from_->at;
+  const History of{*stages_, plan_.stages, origin_};
+  if (const std::string misfit = find_misfit(at, *stages_, plan_.stages); !misfit.empty()) {
+    return util::fail(util::Errc::internal, fmt::format("its checkpoint {}", misfit));
+  }
+  if (const std::string change = find_change(plan_.target.open->fd.get(), witnesses(of, at)); !change.empty()) {
+    return util::refuse(util::Reason::changed, change);
+  }
+  restore(of, at, history_);
+  current_index_ = at.stage;
+  next_pass_ = at.next_pass;
+  elapsed_before_ = at.elapsed;
+  auto ended = std::make_shared<Ended>();
+  ended->stages.assign(from_->stages.begin(),
+                       from_->stages.begin() + static_cast<std::ptrdiff_t>(std::min(at.stage, from_->stages.size())));
+  ended->before = at.before;
+  ended->ramped = at.ramped;
+  for (const StageSnapshot& stage : from_->stages) damage_budget_.kept += stage.verify.miscompares.size();
+  ended_stages_ = std::move(ended);
+  return {};
 }
 
 util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barrier) {
@@ -50,7 +80,8 @@ util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barri
     (void)::posix_fadvise(plan_.target.open->fd.get(), 0, 0, POSIX_FADV_DONTNEED);
   std::shared_ptr<Stage> stage =
       make_stage({environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_, flushes_,
-                  origin_, history_, damage_budget_, next_pass_});
+                  origin_, history_, damage_budget_, next_pass_, current_index_,
+                  from_ && from_->at.stage == current_index_ ? from_.get() : nullptr});
   if (auto status = stage->prepare(barrier); !status) return status;
   const std::lock_guard lock(mutex_);
   current_ = std::move(stage);
@@ -83,7 +114,8 @@ void DeviceRun::walk() {
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
     const bool done = on && current_->completed();
-    if (done && !failed() && !stopped_) flush_for_check();
+    if (done && !failed() && !stopped_) flush_for_next();
+    if (!done && left_for_later_ && !failed()) take_checkpoint();
     end_stage();
     if (!done || failed() || stopped_) break;
     if (current_index_ + 1 == stages_->size()) {
@@ -91,6 +123,7 @@ void DeviceRun::walk() {
       break;
     }
     ++current_index_;
+    note_stage_end();
   }
   close_target();
 }
@@ -124,6 +157,7 @@ void DeviceRun::end_stage() {
   const State state = done ? State::succeeded : failed() ? State::failed : State::stopping;
   StageSnapshot& stage = ended->stages.emplace_back(current_->snapshot(now, state, Detail::all));
   current_->add_to(ended->totals);
+  current_->add_before_to(ended->before);
   if (const Nanos ramped = current_->ramped(now); ramped != 0) {
     if (!ended->ramp) ended->ramp.emplace();
     current_->add_ramp_to(*ended->ramp);

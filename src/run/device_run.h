@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernel_witness.h"
+#include "run.h"
 #include "stage.h"
 
 namespace spliced::run {
@@ -37,6 +38,8 @@ struct Hooks {
   // Everything was given back, or the device has failed; from any thread, too.
   std::function<void()> on_change;
   std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
+  // Waits, within a bound, until that is stored: what comes next would change what was done until then.
+  std::function<void()> settle_checkpoint = {};
   // A stage that began, the first error of its kind in a stage, the first miscompare of its kind; from a worker's
   // thread, too, and must not wait.
   std::function<void(News)> on_news = {};
@@ -47,7 +50,7 @@ struct Hooks {
 // The target's own thread, whose descriptors the workers copy, walks the stages; then it closes the target and gives
 // the claim back: closing can block on a dying disk, and nobody else may wait for that. Everything else is called by
 // the supervisor or by readers, from any thread.
-class DeviceRun final : public StageOwner, public std::enable_shared_from_this<DeviceRun> {
+class DeviceRun final : public Run, public StageOwner, public std::enable_shared_from_this<DeviceRun> {
  public:
   // The first stage has all that it needs; it begins at the barrier, with those of other devices.
   [[nodiscard]] static util::Result<std::shared_ptr<DeviceRun>> create(const Environment& environment, RunLabel label,
@@ -59,33 +62,26 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   // How many wait at the barrier.
   [[nodiscard]] std::size_t waiters() const { return 1 + first_waiters_; }
   void began(util::Nanos start);  // before the barrier lets go
-  void request_stop();
-  void wake_workers();  // interrupts system calls; repeat until finished()
   void fail(const std::string& reason);
 
-  // All has ended, and everything was given back. True before the start, too.
-  [[nodiscard]] bool finished() const { return !active_.load(std::memory_order_acquire); }
-  // The same, when that is so within `limit`.
-  [[nodiscard]] bool wait_until_finished(util::Nanos limit) const;
-  [[nodiscard]] bool failed() const;
-  [[nodiscard]] bool stalled() const { return stalled_at_.load(std::memory_order_relaxed) != 0; }
-  // Whether nothing is done on it while the job is paused.
-  [[nodiscard]] bool still() const;
-  // Fails the device when an operation has been in flight for longer than the stage's stall timeout.
-  void check_stall(util::Nanos now);
-  // Keeps the rates of the last second.
-  void sample(util::Nanos now);
-
-  // What became of it; `stopped` is the state of a device that was stopped from outside.
-  [[nodiscard]] State outcome(State stopped) const;
-  // What it is shown as while the job is in state `job`.
-  [[nodiscard]] State state_in(State job) const;
-  // What it did so far, after the ramp times.
-  [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state, Detail detail = Detail::all) const;
-  // All that it did, whatever the time.
+  [[nodiscard]] bool finished() const override { return !active_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool wait_until_finished(util::Nanos limit) const override;
+  [[nodiscard]] bool failed() const override;
+  [[nodiscard]] bool stalled() const override { return stalled_at_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool still() const override;
+  void request_stop() override;
+  void leave_for_later() override { left_for_later_ = true; }
+  void wake_workers() override;
+  void check_stall(util::Nanos now) override;
+  void sample(util::Nanos now) override;
+  [[nodiscard]] State outcome(State stopped) const override;
+  [[nodiscard]] State state_in(State job) const override;
+  [[nodiscard]] DeviceSnapshot snapshot(util::Nanos now, State state, Detail detail = Detail::all) const override;
+  [[nodiscard]] std::shared_ptr<DeviceRun> live() override { return shared_from_this(); }
+  [[nodiscard]] const device::TargetFacts& facts() const override { return plan_.target.facts; }
+  // All that it did in this daemon, whatever the time.
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, RunTelemetry& out) const;
-  [[nodiscard]] const device::TargetFacts& facts() const { return plan_.target.facts; }
   [[nodiscard]] const std::string& job_id() const { return label_.job_id; }
 
   void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
@@ -98,6 +94,7 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   struct Ended {
     std::vector<StageSnapshot> stages;
     DeviceTotals totals;
+    DeviceTotals before;               // what was counted before a restart, in none of the others
     std::optional<DeviceTotals> ramp;  // see Stage::add_ramp_to
     util::Nanos ramped = 0;
     util::Nanos last_completion = 0;
@@ -115,8 +112,12 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   void walk();
   void await_stage();
   void take_checkpoint();
+  void note_checkpoint(Checkpoint& noted, util::Nanos now) const;
+  void note_stage_end();
+  [[nodiscard]] util::Status resume();
+  [[nodiscard]] util::Nanos elapsed(util::Nanos end) const;
   [[nodiscard]] bool flush(const DeviceTotals& totals, util::Nanos active);
-  void flush_for_check();
+  void flush_for_next();
   [[nodiscard]] bool begin_stage();
   void end_stage();
   void close_target();
@@ -170,9 +171,12 @@ class DeviceRun final : public StageOwner, public std::enable_shared_from_this<D
   std::atomic<util::Nanos> closing_since_{0};  // in close(2), which may write back and may hang
   std::atomic<util::Nanos> stalled_at_{0};     // 0: it has not
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> left_for_later_{false};
   std::atomic<bool> unmeasured_{false};  // what it did says nothing of the device
   std::atomic<bool> completed_{false};
   std::atomic<bool> active_{false};
+  const std::shared_ptr<const Resumption> from_;  // null: it began in this daemon
+  util::Nanos elapsed_before_ = 0;                // in an earlier one
   std::atomic<std::size_t> current_index_{0};
   std::shared_ptr<const Ended> ended_stages_;
   std::shared_ptr<Stage> current_;  // last: it uses all of the above until it is joined

@@ -21,6 +21,12 @@ Nanos DeviceRun::end_or(Nanos now) const {
   return ended != 0 ? ended : now;
 }
 
+// Without pauses, and without what is no stage's time.
+Nanos DeviceRun::elapsed(Nanos end) const {
+  const Nanos paused = ended_ != 0 ? paused_.load() : gate_->closed_time(end);
+  return elapsed_before_ + (started_ == 0 ? 0 : end - started_ - paused - overhang_);
+}
+
 void DeviceRun::sample(Nanos now) {
   if (const auto stage = moment().current) stage->sample(now);
 }
@@ -106,8 +112,7 @@ double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) co
 DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const {
   const Moment at = moment();
   const Nanos end = end_or(now);
-  Nanos active = end - started_ - (ended_ != 0 ? paused_.load() : gate_->closed_time(end)) - at.ended->ramped;
-  active -= overhang_;
+  Nanos active = elapsed(end) - at.ended->ramped;
   if (at.current) active -= at.current->ramped(end);
   StageSnapshot current;
   if (at.current) {
@@ -123,8 +128,12 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.idle_stage = first_of(at.ended->stages, is_idle);
   out.unchecked_stage = first_of(at.ended->stages, is_unchecked);
   DeviceTotals totals;
+  totals.merge(at.ended->before);
   totals.merge(at.ended->totals);
-  if (at.current) at.current->add_to(totals, detail);
+  if (at.current) {
+    at.current->add_before_to(totals);
+    at.current->add_to(totals, detail);
+  }
   fill_counts(totals, out);
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
     OpSnapshot& op = out.ops[i];

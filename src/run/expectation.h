@@ -55,6 +55,8 @@ class FoundData final : public Expectation {
     std::optional<verify::Payload> payload;  // where it is no random data
   };
   explicit FoundData(Wanted wanted) : wanted_(std::move(wanted)) {}
+  // That of this image.
+  explicit FoundData(std::shared_ptr<const verify::Image> image) : image_(std::move(image)) {}
 
   // Looks for a header of the data in what was read at `offset`; whether one is known now. Before any at().
   bool learn(std::span<const std::byte> data, std::uint64_t offset);
@@ -62,6 +64,10 @@ class FoundData final : public Expectation {
   // known.
   [[nodiscard]] bool has_trace_in(std::span<const std::byte> interval, std::uint64_t offset) const {
     return look_at(interval, offset).any;
+  }
+  // Likewise, of data that belongs there, of whatever pass.
+  [[nodiscard]] bool has_own_in(std::span<const std::byte> interval, std::uint64_t offset) const {
+    return look_at(interval, offset).pass.has_value();
   }
   // Whether all of the range was written: what has no trace of it is wrong then. Else nobody can tell it from what that
   // job had not come to yet.
@@ -84,7 +90,7 @@ class FoundData final : public Expectation {
   [[nodiscard]] bool is_of_other_layout(std::span<const std::byte> sector, std::uint64_t offset,
                                         std::uint32_t pass) const;
 
-  const Wanted wanted_;
+  const Wanted wanted_{};
   std::shared_ptr<const verify::Image> image_;
   bool is_whole_ = false;
   mutable std::atomic<std::uint32_t> last_{0};  // the pass that was found last

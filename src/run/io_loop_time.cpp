@@ -22,10 +22,11 @@ constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 void IoLoop::begin_times(Nanos start) {
   const StreamTimes& times = with_.times;
   const workload::BlockSource& source = with_.feed.source();
-  begin_ = start + times.begins;
-  ramp_end_ = with_.ramp != nullptr ? start + times.measured_from : kNever;
-  deadline_ = times.ends == 0 ? 0 : start + times.ends;
-  pacer_.emplace(with_.workload, source.range(), begin_, source.first_position());
+  const Nanos begun = start - times.passed;
+  begin_ = begun + times.begins;
+  ramp_end_ = with_.ramp != nullptr ? begun + times.measured_from : kNever;
+  deadline_ = times.ends == 0 ? 0 : begun + times.ends;
+  pacer_.emplace(with_.workload, source.range(), std::max(begin_, start), source.first_position());
   paced_ = pacer_->paced();
   pauses_seen_ = with_.gate.changes() / 2 * 2;  // it may be closed already
   paused_ = with_.gate.closed_time(start);

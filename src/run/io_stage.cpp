@@ -33,26 +33,23 @@ std::string describe_failure(const IoSlot& slot, const device::TargetFacts& fact
 
 IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string& order_of)
     : setup_(setup), spec_(spec) {
+  if (setup.from != nullptr && setup.number < setup.from->stages.size()) {
+    const StageSnapshot& known = setup.from->stages[setup.number];
+    errors_.resume(known, setup.from->at);
+    damage_.resume(known.verify, setup.from->at);
+  }
   StreamOwner& owner = *this;
   unsigned workers = 0;
   const std::uint64_t order = order_of.empty() ? 0 : setup.history.last_round_of(order_of);
   for (std::size_t i = 0; i < spec.streams.size(); ++i) {
     const StreamSpec& stream = spec.streams[i];
-    const IoStream::Setup one{stream,  setup.plan.streams.at(i), times_of(spec, stream),
-                              workers, is_contested(i),          order};
+    StreamTimes times = times_of(spec, stream);
+    if (setup.from != nullptr) times.passed = setup.from->at.active;
+    const IoStream::Setup one{
+        stream, setup.plan.streams.at(i), times, workers, is_contested(spec, setup.plan, i), order, i};
     streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
-}
-
-bool IoStage::is_contested(std::size_t stream) const {
-  const workload::BlockRange& own = setup_.plan.streams.at(stream).range;
-  for (std::size_t i = 0; i < spec_.streams.size(); ++i) {
-    const workload::BlockRange& other = setup_.plan.streams.at(i).range;
-    const bool apart = other.offset + other.size <= own.offset || own.offset + own.size <= other.offset;
-    if (i != stream && !apart && workload::destroys(spec_.streams[i].io.workload.rw)) return true;
-  }
-  return false;
 }
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -78,6 +75,23 @@ std::optional<Checkpoint> IoStage::checkpoint(Nanos now) const {
   for (const auto& stream : streams_) out.cursors.push_back(stream->cursor());
   out.active = active_time(now);
   return out;
+}
+
+// The streams that change something are the newest of the history.
+void IoStage::describe(Checkpoint& out) const {
+  for (const auto& stream : streams_) out.streams.push_back(stream->point());
+  if (out.streams.empty()) return;
+  DeviceTotals& first = out.streams.front().totals;
+  auto& errors = first.ops[static_cast<std::size_t>(util::OpClass::sync)].errors;
+  for (std::size_t i = 0; i < errors.size(); ++i) errors[i] += flush_errors_[i].load(std::memory_order_relaxed);
+  errors_.add_before_to(first);
+  damage_.add_before_to(first.verify);
+}
+
+void IoStage::add_before_to(DeviceTotals& out) const {
+  for (const auto& stream : streams_) out.merge(stream->before());
+  errors_.add_before_to(out);
+  damage_.add_before_to(out.verify);
 }
 
 void IoStage::note_flush() {
@@ -208,6 +222,11 @@ StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   if (streams.size() == 1) {
     out = streams.front();
     add_flush_errors_to(out);
+    DeviceTotals found;  // after the checkpoint, and before the restart
+    errors_.add_before_to(found);
+    damage_.add_before_to(found.verify);
+    for (std::size_t i = 0; i < util::kOpClasses; ++i) out.ops[i].errors += found.ops[i].error_count();
+    out.verify.merge(found.verify);
   } else {
     sum_up(now, streams, state, detail, out);
   }
@@ -230,6 +249,7 @@ void IoStage::sum_up(Nanos now, const std::vector<StageSnapshot>& streams, State
                      StageSnapshot& out) const {
   DeviceTotals totals;
   add_to(totals, detail);
+  add_before_to(totals);
   fill_counts(totals, out);
   out.range = setup_.plan.range();
   out.state = streams.front().state;

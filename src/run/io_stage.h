@@ -21,6 +21,8 @@ class IoStage final : public Stage, private StreamOwner {
   [[nodiscard]] util::Status launch() override;
   [[nodiscard]] bool wait(util::Nanos until) override;
   [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos now) const override;
+  void describe(Checkpoint& out) const override;
+  void add_before_to(DeviceTotals& out) const override;
   void note_flush() override;
   void on_flushed() override;
   void on_flush_error(int error) override;
@@ -44,7 +46,6 @@ class IoStage final : public Stage, private StreamOwner {
   void on_refusal(const std::string& what) override;
   void on_damage(const Miscompare& one, bool first) override { setup_.owner.on_damage(one, first); }
   void on_host_fault(HostFault fault, const std::string& what) override { setup_.owner.on_host_fault(fault, what); }
-  [[nodiscard]] bool is_contested(std::size_t stream) const;
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
   void add_flush_errors_to(StageSnapshot& out) const;
   void sum_up(util::Nanos now, const std::vector<StageSnapshot>& streams, State state, Detail detail,

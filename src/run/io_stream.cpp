@@ -33,14 +33,13 @@ IoStream::IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& dam
       first_worker_(setup.first_worker),
       damage_(damage),
       owner_(owner),
-      source_(setup.spec.io.workload, setup.plan.range, {}, setup.order) {
-  if (!workload::destroys(io_.workload.rw)) return;
-  if (workload::writes(io_.workload.rw)) {
-    image_ = std::make_shared<const verify::Image>(payload_of(io_, plan_.range.offset),
-                                                   setup_.origin.with_seed(io_.workload.seed));
-  }
-  series_ = std::make_shared<WrittenSeries>(image_, source_.first_round(), setup_.first_pass, setup.contested,
-                                            setup_.spec.name);
+      before_(stage.from == nullptr ? StreamPoint{} : stage.from->at.streams.at(setup.number)),
+      source_(setup.spec.io.workload, setup.plan.range,
+              stage.from == nullptr ? workload::Cursor{} : stage.from->at.cursors.at(setup.number), setup.order),
+      series_(make_series({setup_.origin, io_, source_.first_round(), setup_.first_pass, setup.contested,
+                           {stage.number, setup.number, stage.spec.name}})),
+      image_(series_ ? series_->image() : nullptr) {
+  if (series_ && stage.from != nullptr) resume_series(*series_, *stage.from, setup.number, io_.workload);
 }
 
 util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -106,7 +105,7 @@ bool IoStream::wait(Nanos until) {
 
 void IoStream::began(Nanos start) {
   paused_before_ = setup_.gate.closed_time(start);
-  rates_.begin(start);
+  rates_.begin(start, before_.visited);
   started_ = start;
 }
 

@@ -28,6 +28,7 @@ class IoStream final : private WorkerOwner {
     unsigned first_worker;  // its number among those of the stage
     bool contested;         // another stream changes what this one changes
     std::uint64_t order;    // the number of the round whose order it begins with
+    std::size_t number;     // among the streams of the stage
   };
   IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& damage, StreamOwner& owner);
 
@@ -50,6 +51,9 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] std::optional<std::string> find_stall(util::Nanos now) const;
   void sample(util::Nanos now);
   void add_to(DeviceTotals& out, Detail detail) const;
+  // What it was counted before a restart.
+  [[nodiscard]] const DeviceTotals& before() const { return before_.totals; }
+  [[nodiscard]] StreamPoint point() const;
   void add_ramp_to(DeviceTotals& out) const;
   // Since its stage began, until it ended, without pauses.
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
@@ -84,9 +88,10 @@ class IoStream final : private WorkerOwner {
   const unsigned first_worker_;
   DamageLog& damage_;
   StreamOwner& owner_;
+  const StreamPoint before_;  // what it was counted before a restart
   workload::BlockSource source_;
-  std::shared_ptr<const verify::Image> image_;  // of what it writes; null where it does not
-  WriteHistory::Series series_;                 // likewise, or trims
+  WriteHistory::Series series_;                 // of what it changes; null where it does not
+  std::shared_ptr<const verify::Image> image_;  // of what it writes, likewise
   std::unique_ptr<OwnData> own_;                // of what is checked, one or none of these two
   std::unique_ptr<FoundData> found_;
   bool checks_unmarked_ = false;     // of its own data, some is neither tagged nor has headers

@@ -172,6 +172,7 @@ void IoStream::add_to(VerifySnapshot& out) const {
     out.indeterminate_ranges += series_->doubts().ranges();
     series_->list_doubts(out.indeterminate, kMostListed);
   }
+  for (const auto& [pass, bytes] : before_.passes) out.passes[pass] += bytes;
   if (!found_ || !looked_.load(std::memory_order_acquire)) return;
   for (const auto& worker : workers_) {
     if (const LiveVerify* verified = worker->verified()) verified->passes.add_to(out.passes);

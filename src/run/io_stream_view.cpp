@@ -10,6 +10,7 @@ using util::Nanos;
 
 MovedSoFar IoStream::moved() const {
   MovedSoFar out;
+  out.visited = before_.visited;
   for (const auto& worker : workers_) {
     const WorkerCounters& counters = worker->counters();
     out.visited += worker->visited_bytes();
@@ -24,11 +25,11 @@ MovedSoFar IoStream::moved() const {
 Nanos IoStream::active_time(Nanos now) const {
   const Nanos started = started_, took = took_;
   if (started == 0 || took != 0) return took;
-  return now - started - (setup_.gate.closed_time(now) - paused_before_);
+  return times_.passed + now - started - (setup_.gate.closed_time(now) - paused_before_);
 }
 
 void IoStream::sample(Nanos now) {
-  if (started_ != 0 && !setup_.gate.closed()) rates_.sample(started_ + active_time(now), moved());
+  if (started_ != 0 && !setup_.gate.closed()) rates_.sample(started_ + active_time(now) - times_.passed, moved());
 }
 
 void IoStream::add_to(DeviceTotals& out, Detail detail) const {
@@ -45,6 +46,16 @@ void IoStream::add_to(DeviceTotals& out, Detail detail) const {
   }
   out.verify.asked_for = out.verify.asked_for || checks_reads(io_);
   out.verify.unmarked = out.verify.unmarked || checks_unmarked_;
+}
+
+StreamPoint IoStream::point() const {
+  StreamPoint out = before_;
+  add_to(out.totals, Detail::all);
+  out.visited = moved().visited;
+  for (const auto& worker : workers_) {
+    if (const LiveVerify* verified = worker->verified()) verified->passes.add_to(out.passes);
+  }
+  return out;
 }
 
 void IoStream::add_ramp_to(DeviceTotals& out) const {
@@ -80,7 +91,7 @@ StageSnapshot IoStream::snapshot(Nanos now, State state, Detail detail) const {
   out.name = spec_.name;
   out.range = plan_.range;
   out.state = state_in(state);
-  DeviceTotals totals;
+  DeviceTotals totals = before_.totals;
   add_to(totals, detail);
   fill_counts(totals, out);
   if (detail == Detail::all) {

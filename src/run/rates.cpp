@@ -22,8 +22,9 @@ double per_second(std::uint64_t amount, Nanos time) {
   return time > 0 ? static_cast<double>(amount) * 1e9 / static_cast<double>(time) : 0;
 }
 
-void Rates::begin(Nanos now) {
+void Rates::begin(Nanos now, std::uint64_t visited) {
   const std::lock_guard lock(mutex_);
+  last_.visited = visited_before_ = visited;
   began_ = at_ = before_at_ = now;
 }
 

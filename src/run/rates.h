@@ -20,7 +20,7 @@ struct MovedSoFar {
 // How fast it goes: over the last second, and on the whole. Thread-safe.
 class Rates {
  public:
-  void begin(util::Nanos now);
+  void begin(util::Nanos now, std::uint64_t visited = 0);  // so many were before
   // Once in a second or so; more often does nothing.
   void sample(util::Nanos now, const MovedSoFar& moved);
 

@@ -12,6 +12,7 @@
 #include "flush_watch.h"
 #include "pause_gate.h"
 #include "rates.h"
+#include "resumption.h"
 #include "spliced/run/stage_spec.h"
 #include "start_barrier.h"
 #include "write_history.h"
@@ -56,6 +57,8 @@ class Stage {
     WriteHistory& history;
     DamageBudget& damage;
     std::uint32_t first_pass;  // of what it writes
+    std::size_t number;        // among the stages of the device
+    const Resumption* from;    // where it goes on; null: from its beginning
   };
   virtual ~Stage() = default;  // stops and joins
 
@@ -65,8 +68,10 @@ class Stage {
   [[nodiscard]] virtual util::Status launch() = 0;
   // Whether it is done or has stopped, and nothing of it is left in the kernel, by then at the latest.
   [[nodiscard]] virtual bool wait(util::Nanos until) = 0;
-  // How far it has come, if that is worth noting.
+  // How far it has come, if that is worth noting: cursors and time.
   [[nodiscard]] virtual std::optional<Checkpoint> checkpoint(util::Nanos now) const = 0;
+  // What goes with that.
+  virtual void describe(Checkpoint&) const {}
   // The device is to write its cache back; it did; it did not. On its thread.
   virtual void note_flush() {}
   virtual void on_flushed() {}
@@ -90,6 +95,8 @@ class Stage {
   // What was counted after the ramp time, and in it; errors are with the first.
   virtual void add_to(DeviceTotals& out, Detail detail = Detail::all) const = 0;
   virtual void add_ramp_to(DeviceTotals& out) const = 0;
+  // What was counted before a restart and is in neither, of what its snapshot shows.
+  virtual void add_before_to(DeviceTotals&) const {}
   // How much of the time since it began is of the ramp.
   [[nodiscard]] virtual util::Nanos ramped(util::Nanos now) const = 0;
   [[nodiscard]] virtual Flying flying() const = 0;

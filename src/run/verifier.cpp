@@ -80,10 +80,15 @@ bool Verifier::check_piece(Data data, const Place& place, const WriteHistory::Pi
     counters_.indeterminate_bytes.add(data.size());
     return false;
   }
+  const std::size_t right = piece.expected.image->check(data, place.offset, piece.expected.pass);
+  // What is wrong may be of a later round, of which nothing was noted before a restart.
+  if (piece.certainty == Certainty::outdated && right != data.size()) {
+    counters_.indeterminate_bytes.add(data.size());
+    return false;
+  }
   counters_.bytes.add(data.size());
   if (with_.counts_passes) counters_.passes.add(piece.expected.pass, data.size());
   if (piece.moved_since < with_.distance) counters_.cache_suspect_bytes.add(data.size());
-  const std::size_t right = piece.expected.image->check(data, place.offset, piece.expected.pass);
   if (right != data.size()) [[unlikely]]
     judge(data, place, piece, right);
   return true;

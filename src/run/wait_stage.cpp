@@ -21,7 +21,13 @@ void WaitStage::began(Nanos start) {
 // A pause of the job does not count.
 Nanos WaitStage::waited(Nanos now) const {
   const Nanos started = started_;
-  return started == 0 ? 0 : now - started - (gate_.closed_time(now) - paused_before_);
+  return passed_ + (started == 0 ? 0 : now - started - (gate_.closed_time(now) - paused_before_));
+}
+
+std::optional<Checkpoint> WaitStage::checkpoint(Nanos now) const {
+  Checkpoint out;
+  out.active = waited(now);
+  return out;
 }
 
 bool WaitStage::wait(Nanos until) {

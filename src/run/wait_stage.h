@@ -10,12 +10,16 @@ namespace spliced::run {
 class WaitStage final : public Stage {
  public:
   WaitStage(const Setup& setup, util::Nanos time)
-      : clock_(setup.environment.clock), gate_(setup.gate), time_(time), name_(setup.spec.name) {}
+      : clock_(setup.environment.clock),
+        gate_(setup.gate),
+        time_(time),
+        passed_(setup.from != nullptr ? setup.from->at.active : 0),
+        name_(setup.spec.name) {}
 
   [[nodiscard]] util::Status prepare(const std::shared_ptr<StartBarrier>&) override { return {}; }
   [[nodiscard]] util::Status launch() override { return {}; }
   [[nodiscard]] bool wait(util::Nanos until) override;
-  [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos) const override { return std::nullopt; }
+  [[nodiscard]] std::optional<Checkpoint> checkpoint(util::Nanos now) const override;
   void on_flush_error(int) override {}
   [[nodiscard]] std::size_t waiters() const override { return 0; }
   void began(util::Nanos start) override;
@@ -37,6 +41,7 @@ class WaitStage final : public Stage {
   util::Clock& clock_;
   PauseGate& gate_;
   const util::Nanos time_;
+  const util::Nanos passed_;  // before a restart
   const std::string name_;
   util::Nanos paused_before_ = 0;  // of the gate, when it started
   std::atomic<util::Nanos> started_{0};

@@ -13,7 +13,7 @@ constexpr std::uint64_t kMostLooked = 100'000;  // positions; a list is made whi
 void Doubts::add(std::uint64_t begin, std::uint64_t end) {
   if (begin >= end) return;
   const std::lock_guard lock(mutex_);
-  auto first = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& one) { return one.end >= begin; });
+  auto first = std::find_if(ranges_.begin(), ranges_.end(), [&](const PositionRange& one) { return one.end >= begin; });
   auto last = first;
   for (; last != ranges_.end() && last->begin <= end; ++last) {
     begin = std::min(begin, last->begin);
@@ -38,11 +38,11 @@ bool Doubts::contains(std::uint64_t position) const {
   if (ranges() == 0) return false;
   const std::lock_guard lock(mutex_);
   const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), position,
-                                      [](std::uint64_t at, const Range& one) { return at < one.begin; });
+                                      [](std::uint64_t at, const PositionRange& one) { return at < one.begin; });
   return after != ranges_.begin() && position < std::prev(after)->end;
 }
 
-std::vector<Doubts::Range> Doubts::list() const {
+std::vector<PositionRange> Doubts::list() const {
   const std::lock_guard lock(mutex_);
   return ranges_;
 }
@@ -102,6 +102,12 @@ std::size_t WriteHistory::doubts() const {
   return out;
 }
 
+std::vector<SeriesPoint> WriteHistory::points() const {
+  std::vector<SeriesPoint> out;
+  for (const Series& one : series_) out.push_back(one->point());
+  return out;
+}
+
 bool WriteHistory::has_unmarked_in(const BlockRange& range) const {
   return std::any_of(series_.begin(), series_.end(), [&](const Series& one) {
     const BlockRange& of = one->first_round().range();
@@ -111,8 +117,19 @@ bool WriteHistory::has_unmarked_in(const BlockRange& range) const {
   });
 }
 
+void WrittenSeries::resume(workload::Cursor from, std::uint64_t rounds, const std::vector<PositionRange>& doubts) {
+  flushed_ = from.watermark;
+  for (const auto& [begin, end] : doubts) doubts_.add(begin, end);
+  most_rounds_ = rounds;
+  resumed_ = std::move(from);
+}
+
 void WrittenSeries::end(workload::Cursor cursor) {
   ended_ = std::move(cursor);
+}
+
+SeriesPoint WrittenSeries::point() const {
+  return {place_.stage, place_.stream, first_pass_, ended_.value_or(workload::Cursor{}), doubts_.list()};
 }
 
 void WrittenSeries::flush_failed(std::uint64_t end) {
@@ -124,17 +141,24 @@ std::uint64_t WrittenSeries::rounds() const {
   return !ended_ || count == 0 ? 0 : (ended_->position + count - 1) / count;
 }
 
-// Each round changes a block once at most; of those before `before` only the last two can be done in part.
+// Each round changes a block once at most; of those before `before` only the last two can be done in part. What was in
+// flight when the daemon died is old, new or torn until it is written again, in whatever round.
 std::optional<WrittenSeries::Change> WrittenSeries::last_change(std::uint64_t block, std::uint64_t before) const {
   const std::uint64_t count = first_round_.count();
+  std::optional<Change> in_flight;
   for (std::uint64_t round = first_round_.changes() ? before : 0; round-- > 0;) {
     const auto index = first_round_.round(round).index_of_change(block);
     if (!index) continue;
     const std::uint64_t position = round * count + *index;
-    const bool doubtful = doubts_.contains(position);
-    if (doubtful || !ended_ || ended_->is_done(position)) return Change{round, position, doubtful};
+    if (doubts_.contains(position)) return Change{round, position, true};
+    if (!ended_ || ended_->is_done(position)) {
+      const bool before_restart = resumed_ && resumed_->is_done(position);
+      if (before_restart && in_flight) return in_flight;
+      return Change{round, position, false, before_restart && before < most_rounds_};
+    }
+    if (resumed_ && !in_flight) in_flight = Change{round, position, true};
   }
-  return std::nullopt;
+  return in_flight;
 }
 
 WriteHistory::Found WriteHistory::find(std::uint64_t offset, std::uint64_t& length, const View& view,
@@ -165,7 +189,8 @@ WriteHistory::Found WriteHistory::find(std::uint64_t offset, std::uint64_t& leng
       // Once it has ended, what reads goes through it as it did, as far as it came.
       const std::uint64_t moved = is_own ? (view.position - change->position) * range.block
                                          : std::min(range.size, series.positions() * range.block);
-      return {trimmed ? Certainty::trimmed : Certainty::known, {series.image().get(), pass}, moved};
+      const Certainty sure = change->outdated ? Certainty::outdated : Certainty::known;
+      return {trimmed ? Certainty::trimmed : sure, {series.image().get(), pass}, moved};
     }
   }
   return {};

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "spliced/run/checkpoint.h"
 #include "spliced/run/verification.h"
 #include "spliced/verify/damage.h"
 #include "spliced/workload/cursor.h"
@@ -26,16 +27,19 @@ class Doubts {
   void add(std::uint64_t begin, std::uint64_t end);
   [[nodiscard]] bool contains(std::uint64_t position) const;
   [[nodiscard]] std::size_t ranges() const { return count_.load(std::memory_order_acquire); }
-  struct Range {
-    std::uint64_t begin, end;
-  };
-  [[nodiscard]] std::vector<Range> list() const;
+  [[nodiscard]] std::vector<PositionRange> list() const;
 
  private:
   void merge_nearest();
   mutable std::mutex mutex_;
-  std::vector<Range> ranges_;
+  std::vector<PositionRange> ranges_;
   std::atomic<std::size_t> count_{0};
+};
+
+// Which of the streams of which stage of a device.
+struct StreamPlace {
+  std::size_t stage = 0, stream = 0;
+  std::string name = {};  // of the stage
 };
 
 // What one workload changed on a device, round after round.
@@ -44,13 +48,16 @@ class WrittenSeries {
   // `image`: of what is written; null where it trims. `first_pass`: of its first round. `contested`: others change the
   // same places at the same time.
   WrittenSeries(std::shared_ptr<const verify::Image> image, workload::Pass first_round, std::uint32_t first_pass,
-                bool contested = false, std::string stage = "")
-      : stage_(std::move(stage)),
+                bool contested = false, StreamPlace place = {})
+      : place_(std::move(place)),
         image_(std::move(image)),
         first_round_(std::move(first_round)),
         first_pass_(first_pass),
         contested_(contested) {}
 
+  // Goes on from there after a restart: of what the daemon did after that, nobody knows anything. `rounds`: how many
+  // there may be at most. Before anything else.
+  void resume(workload::Cursor from, std::uint64_t rounds, const std::vector<PositionRange>& doubts);
   // How far it came, once it has ended: before, nobody asks of what is not done by order. On the device's thread.
   void end(workload::Cursor cursor);
   // What is written at positions from the last good FLUSH on, to before `end`, is in doubt.
@@ -78,17 +85,22 @@ class WrittenSeries {
     std::uint64_t round = 0;
     std::uint64_t position = 0;
     bool doubtful = false;
+    bool outdated = false;  // before a restart, a later round may have changed it
   };
   [[nodiscard]] std::optional<Change> last_change(std::uint64_t block, std::uint64_t before) const;
 
-  [[nodiscard]] const std::string& stage() const { return stage_; }
+  [[nodiscard]] const std::string& stage() const { return place_.name; }
+  // What is to be known of it after a restart.
+  [[nodiscard]] SeriesPoint point() const;
 
  private:
-  const std::string stage_;
+  const StreamPlace place_;
   const std::shared_ptr<const verify::Image> image_;
   const workload::Pass first_round_;
   const std::uint32_t first_pass_;
   const bool contested_;
+  std::optional<workload::Cursor> resumed_;  // where it went on
+  std::uint64_t most_rounds_ = 0;            // of one that did
   std::optional<workload::Cursor> ended_;
   std::atomic<std::uint64_t> flushed_{0};  // all positions before it are on the medium
   Doubts doubts_;
@@ -109,6 +121,8 @@ class WriteHistory {
   [[nodiscard]] std::uint64_t last_round_of(const std::string& stage) const;
   // Whether something was written in that range of which neither tags nor headers say what it is. As add().
   [[nodiscard]] bool has_unmarked_in(const workload::BlockRange& range) const;
+  // In their order. On the device's thread.
+  [[nodiscard]] std::vector<SeriesPoint> points() const;
   // Ranges in all of them, from any thread.
   [[nodiscard]] std::size_t doubts() const;
 
@@ -120,6 +134,7 @@ class WriteHistory {
   };
   enum class Certainty : std::uint8_t {
     known,     // it holds `expected`
+    outdated,  // likewise, or what was written after that and before a restart, perhaps in part
     trimmed,   // likewise, or zeros, or ones
     doubtful,  // a write that may not have reached it, or only in part
     unknown,   // nothing was written

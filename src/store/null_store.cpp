@@ -17,8 +17,10 @@ class NullStore final : public JobStore {
  public:
   util::Status accept(const StoredJob&) override { return {}; }
   util::Status put(const StoredJob&) override { return {}; }
-  util::Status put_cursors(const std::vector<StoredCursor>&) override { return {}; }
-  util::Result<std::vector<StoredCursor>> cursors(const std::string&) override { return std::vector<StoredCursor>{}; }
+  util::Status put_checkpoints(const std::vector<StoredCheckpoint>&) override { return {}; }
+  util::Result<std::vector<StoredCheckpoint>> checkpoints(const std::string&) override {
+    return std::vector<StoredCheckpoint>{};
+  }
   util::Status put_events(const std::vector<StoredEvent>&) override { return {}; }
   util::Status erase(const std::string&, Erased) override { return {}; }
   util::Result<bool> has_used(const std::string&) override { return false; }

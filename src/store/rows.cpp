@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rows.h"
 
+#include "checkpoint_rows.h"
 #include "database.h"
 #include "key_rows.h"
 
@@ -38,12 +39,12 @@ Status put_row(sqlite3* database, const StoredJob& job) {
   const Statement statement = prepare_on(
       database,
       "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, "
-      "saved_ms, targets, target_count, destructive, progress, errors, created_by, run_id, elapsed_ns, spec) "
-      "VALUES (?16,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?17,?18,?19,?20) ON CONFLICT(id) DO UPDATE "
+      "saved_ms, targets, target_count, destructive, progress, errors, created_by, run_id, elapsed_ns, spec, history) "
+      "VALUES (?16,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?17,?18,?19,?20,?21) ON CONFLICT(id) DO UPDATE "
       "SET name=excluded.name, state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, "
       "started_ms=excluded.started_ms, ended_ms=excluded.ended_ms, devices=excluded.devices, "
       "saved_ms=excluded.saved_ms, targets=excluded.targets, target_count=excluded.target_count, "
-      "destructive=excluded.destructive, progress=excluded.progress, errors=excluded.errors, "
+      "history=excluded.history, destructive=excluded.destructive, progress=excluded.progress, errors=excluded.errors, "
       "elapsed_ns=COALESCE(excluded.elapsed_ns, jobs.elapsed_ns), spec=COALESCE(excluded.spec, jobs.spec) "
       "WHERE jobs.ended_ms IS NULL");
   if (!statement) return error_of(database, kStoreJob);
@@ -67,6 +68,7 @@ Status put_row(sqlite3* database, const StoredJob& job) {
   text(statement, 18, job.run_id);
   if (job.elapsed) sqlite3_bind_int64(statement.get(), 19, *job.elapsed);
   if (job.spec) text(statement, 20, *job.spec);
+  text(statement, 21, job.history);
   return run_on(database, statement, kStoreJob);
 }
 
@@ -77,48 +79,6 @@ util::Result<bool> has_ended(sqlite3* database, const std::string& job) {
   if (step == SQLITE_ROW) return true;
   if (step == SQLITE_DONE) return false;
   return tl::unexpected(error_of(database, kStoreJob).error());
-}
-
-Status put_cursor(sqlite3* database, const StoredCursor& cursor) {
-  const Statement statement = prepare_on(database,
-                                         "INSERT OR REPLACE INTO cursors (job, device, stage, stream, position, "
-                                         "watermark, above, runtime_ns, at_ms) SELECT "
-                                         "?1,?2,?3,?4,?5,?6,?7,?8,?9 WHERE EXISTS (SELECT 1 FROM jobs WHERE id=?1)");
-  if (!statement) return error_of(database, kStoreJob);
-  text(statement, 1, cursor.job);
-  number(statement, 2, cursor.device);
-  sqlite3_bind_int(statement.get(), 3, cursor.place.stage);
-  sqlite3_bind_int(statement.get(), 4, cursor.place.stream);
-  number(statement, 5, cursor.position);
-  number(statement, 6, cursor.watermark);
-  sqlite3_bind_blob(statement.get(), 7, cursor.above.data(), static_cast<int>(cursor.above.size()), SQLITE_STATIC);
-  sqlite3_bind_int64(statement.get(), 8, cursor.active);
-  sqlite3_bind_int64(statement.get(), 9, to_ms(cursor.at));
-  return run_on(database, statement, kStoreJob);
-}
-
-util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const std::string& job) {
-  const Statement statement =
-      prepare_on(database,
-                 "SELECT device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors WHERE job=? "
-                 "ORDER BY device, stage, stream");
-  if (!statement) return tl::unexpected(error_of(database, "read cursors").error());
-  text(statement, 1, job);
-  std::vector<StoredCursor> out;
-  int step = SQLITE_DONE;
-  while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    sqlite3_stmt* const row = statement.get();
-    out.push_back({job,
-                   number_at(row, 0),
-                   {sqlite3_column_int(row, 1), sqlite3_column_int(row, 2)},
-                   number_at(row, 3),
-                   number_at(row, 4),
-                   column(row, 5),
-                   sqlite3_column_int64(row, 6),
-                   from_ms(sqlite3_column_int64(row, 7))});
-  }
-  if (step != SQLITE_DONE) return tl::unexpected(error_of(database, "read cursors").error());
-  return out;
 }
 
 Status raise_event_id(sqlite3* database, std::uint64_t id) {
@@ -168,10 +128,6 @@ Status erase_where(sqlite3* database, const char* sql, const std::string& job) {
 
 }  // namespace
 
-Status erase_cursors(sqlite3* database, const std::string& job) {
-  return erase_where(database, "DELETE FROM cursors WHERE job=?", job);
-}
-
 Status erase_rows(sqlite3* database, const std::string& job, Erased how) {
   for (const char* sql :
        {"DELETE FROM jobs WHERE id=?", "DELETE FROM devices WHERE job=?", "DELETE FROM stages WHERE job=?",
@@ -180,7 +136,7 @@ Status erase_rows(sqlite3* database, const std::string& job, Erased how) {
   }
   const Status status = how == Erased::forgotten ? note_former(database, job)
                                                  : erase_where(database, "DELETE FROM keys WHERE job=?", job);
-  return status ? erase_cursors(database, job) : status;
+  return status ? erase_checkpoints(database, job) : status;
 }
 
 std::optional<std::string> read_spec(sqlite3* database, const std::string& job) {
@@ -239,6 +195,7 @@ StoredJob row_of(sqlite3_stmt* statement) {
   job.saved_at = time_column(statement, 14).value_or(job.ended_at.value_or(job.started_at.value_or(job.created_at)));
   job.sequence = static_cast<std::uint64_t>(sqlite3_column_int64(statement, 15));
   job.created_by = column(statement, 16);
+  job.history = column(statement, 19);
   job.run_id = column(statement, 17);
   if (known(18)) job.elapsed = sqlite3_column_int64(statement, 18);
   return job;

@@ -16,12 +16,9 @@ namespace spliced::store {
 [[nodiscard]] util::Status put_row(sqlite3* database, const StoredJob& job);
 // Whether the job is there and has ended.
 [[nodiscard]] util::Result<bool> has_ended(sqlite3* database, const std::string& job);
-[[nodiscard]] util::Status put_cursor(sqlite3* database, const StoredCursor& cursor);
-[[nodiscard]] util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const std::string& job);
 // The ids of events that are to come are greater.
 [[nodiscard]] util::Status raise_event_id(sqlite3* database, std::uint64_t id);
 [[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
-[[nodiscard]] util::Status erase_cursors(sqlite3* database, const std::string& job);
 // All rows of a job, in every table; of one that was forgotten its id and its key are kept.
 [[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job, Erased how);
 
@@ -34,7 +31,7 @@ namespace spliced::store {
 inline constexpr const char* kSelectNewest =
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, targets, "
     "target_count, destructive, progress, errors, CASE WHEN ended_ms IS NULL THEN saved_ms END, "
-    "rowid, created_by, run_id, elapsed_ns FROM jobs ORDER BY rowid DESC LIMIT ?";
+    "rowid, created_by, run_id, elapsed_ns, history FROM jobs ORDER BY rowid DESC LIMIT ?";
 [[nodiscard]] StoredJob row_of(sqlite3_stmt* statement);
 
 }  // namespace spliced::store

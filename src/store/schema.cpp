@@ -14,7 +14,7 @@ using util::Status;
 namespace {
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 7;
+constexpr int kSchemaVersion = 8;
 // The number of a row of `jobs` is the job's place in the order of jobs. `document`, `text` and `pieces` are where
 // earlier versions had the job as one text: what they stored is read from there. A job of this version has a `spec`,
 // and its devices, their stages, cursors and errors have rows of their own; a number in the place of `stage` or
@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
   created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, devices TEXT NOT NULL, document TEXT NOT NULL,
   saved_ms INTEGER, targets TEXT, target_count INTEGER, destructive INTEGER, progress REAL, errors INTEGER,
-  text INTEGER, created_by TEXT, run_id TEXT, elapsed_ns INTEGER, spec TEXT);
+  text INTEGER, created_by TEXT, run_id TEXT, elapsed_ns INTEGER, spec TEXT,
+  history TEXT);
 CREATE TABLE IF NOT EXISTS pieces (
   text INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, piece BLOB NOT NULL, PRIMARY KEY (text, number));
 CREATE INDEX IF NOT EXISTS pieces_of_jobs ON pieces (job);
@@ -44,6 +45,9 @@ CREATE TABLE IF NOT EXISTS cursors (
   job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, stream INTEGER NOT NULL,
   position INTEGER NOT NULL, watermark INTEGER NOT NULL, above BLOB NOT NULL, runtime_ns INTEGER NOT NULL,
   at_ms INTEGER NOT NULL, PRIMARY KEY (job, device, stage, stream));
+CREATE TABLE IF NOT EXISTS checkpoints (
+  job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, at_ms INTEGER NOT NULL, counts TEXT NOT NULL,
+  PRIMARY KEY (job, device));
 CREATE TABLE IF NOT EXISTS errors (
   job TEXT NOT NULL, device INTEGER NOT NULL, number INTEGER NOT NULL, stage INTEGER NOT NULL,
   stream INTEGER NOT NULL, op TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, errno TEXT NOT NULL,
@@ -63,7 +67,8 @@ DELETE FROM stages WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELEC
 DELETE FROM errors WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELECT id FROM jobs));
 DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM cursors WHERE job NOT IN (SELECT id FROM jobs);
-PRAGMA user_version=7;
+DELETE FROM checkpoints WHERE job NOT IN (SELECT id FROM jobs);
+PRAGMA user_version=8;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -104,13 +109,16 @@ ALTER TABLE events ADD COLUMN what TEXT NOT NULL DEFAULT '';
 PRAGMA user_version=7;
 COMMIT;
 )";
+constexpr const char* kFromVersion7 =
+    "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN history TEXT; PRAGMA user_version=8; COMMIT;";
 constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
-    "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, number, piece FROM jobs "
+    "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, history, number, piece FROM jobs "
     "JOIN pieces USING (text)",
     "SELECT job, device, name, path, wwn, serial, model, revision, size, state, verdict, figures FROM devices",
     "SELECT job, device, stage, name, state, figures FROM stages",
     "SELECT job, device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors",
+    "SELECT job, device, stage, at_ms, counts FROM checkpoints",
     "SELECT job, device, number, stage, stream, op, offset, length, errno, count, message FROM errors",
     "SELECT id, at_ms, job, kind, state, verdict, text, device, stage, offset, what FROM events",
     "SELECT principal, key, digest, job, at_ms FROM keys",
@@ -156,7 +164,8 @@ Status prepare_schema(sqlite3* database) {
     return util::fail(util::Errc::system, fmt::format("the state database has version {}; this program knows up to {}",
                                                       version, kSchemaVersion));
   }
-  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4, kFromVersion5, kFromVersion6};
+  constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4,
+                             kFromVersion5, kFromVersion6, kFromVersion7};
   for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
     const char* step = steps.at(static_cast<std::size_t>(from) - 1);
     if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "checkpoint_rows.h"
 #include "database.h"
 #include "device_rows.h"
 #include "key_rows.h"
@@ -64,7 +65,7 @@ class SqliteStore final : public JobStore {
       auto status = put_row(database_, job);
       // No row changed: the job has ended, and stays as it is.
       if (!status || sqlite3_changes(database_) == 0) return status;
-      if (job.done) status = erase_cursors(database_, job.id);
+      if (job.done) status = erase_checkpoints(database_, job.id);
       if (!status) return status;
       step("events");
       return store::put_events(database_, job.events);
@@ -94,19 +95,19 @@ class SqliteStore final : public JobStore {
   }
 
   // As accept() does, but over another connection: no new job waits for more than the commit.
-  Status put_cursors(const std::vector<StoredCursor>& cursors) override {
+  Status put_checkpoints(const std::vector<StoredCheckpoint>& checkpoints) override {
     const std::lock_guard lock(cursor_mutex_);
     return in_transaction(cursor_writer_.get(), "store how far jobs have come", [&]() -> Status {
-      for (const StoredCursor& one : cursors) {
-        step("cursor");
-        if (auto status = put_cursor(cursor_writer_.get(), one); !status) return status;
+      for (const StoredCheckpoint& one : checkpoints) {
+        step("checkpoint");
+        if (auto status = put_checkpoint(cursor_writer_.get(), one); !status) return status;
       }
       return {};
     });
   }
-  util::Result<std::vector<StoredCursor>> cursors(const std::string& job) override {
+  util::Result<std::vector<StoredCheckpoint>> checkpoints(const std::string& job) override {
     const std::lock_guard lock(mutex_);
-    return read_cursors(database_, job);
+    return read_checkpoints(database_, job);
   }
 
   Status put_events(const std::vector<StoredEvent>& events) override {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "run/device_run.h"
+#include "run/run.h"
 
 namespace spliced::verdict {
 
@@ -139,7 +139,7 @@ DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device) {
   return out;
 }
 
-DeviceEnd end_of(const run::DeviceRun& run, const Criteria& criteria) {
+DeviceEnd end_of(const run::Run& run, const Criteria& criteria) {
   const State state = run.outcome(State::stopping);
   const State judged_as = state == State::stopping ? State::cancelled : state;
   DeviceSnapshot seen = judged(criteria, run.snapshot(0, judged_as, run::Detail::counts));

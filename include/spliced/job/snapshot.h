@@ -36,6 +36,12 @@ using verdict::kVerdictNames;
 using verdict::Verdict;
 using WallTime = run::WallTime;
 
+// A time in which the daemon was not there, or not yet back at a job.
+struct Interruption {
+  WallTime from;                    // the last that was recorded before
+  std::optional<WallTime> until;    // when the first device went on; none: it has not
+};
+
 struct JobSnapshot {
   std::string id;
   std::uint64_t sequence = 0;  // jobs are in this order, whatever the clock on the wall did
@@ -48,7 +54,10 @@ struct JobSnapshot {
   std::string created_by;  // access::Principal::name; "" of a job that an earlier version recorded
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
-  std::optional<util::Nanos> elapsed;  // since it started, until it ended, by the monotonic clock
+  // Since it started, until it ended, by the monotonic clock; without interruptions.
+  std::optional<util::Nanos> elapsed;
+  std::vector<Interruption> interruptions = {};  // oldest first
+  std::size_t queue_position = 0;                // see JobSummary
   std::vector<DeviceSnapshot> devices;
 };
 
@@ -82,7 +91,8 @@ struct JobSummary {
   std::size_t target_count = 0;
   std::vector<std::string> devices;  // likewise, kernel names or paths
   std::size_t device_count = 0;
-  bool destroys = false;  // writes or trims, and is not yet on record as ended
+  bool destroys = false;           // writes or trims, and is not yet on record as ended
+  std::size_t queue_position = 0;  // of one that is QUEUED, from 1 on; 0: it does not wait
 };
 inline constexpr std::size_t kListedNames = 16;
 inline constexpr std::size_t kListedBytes = 1024;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job as a client asks for it: a validated value with nothing of JSON left in it.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spliced/run/stage_spec.h"
@@ -20,6 +22,10 @@ struct Criteria {
       max_mismatches;  // intervals that do not hold what they should; none: 0, if any is checked
 };
 
+// What becomes of a job when the daemon ends, or dies, while it runs.
+enum class OnRestart : std::uint8_t { resume, interrupt };
+inline constexpr std::array<std::string_view, 2> kOnRestartNames{"resume", "interrupt"};
+
 struct JobSpec {
   std::string name;
   std::vector<std::string> targets;  // absolute paths
@@ -29,6 +35,8 @@ struct JobSpec {
   engine::Options engine;
   ErrorPolicy error_policy;
   Criteria criteria;
+  OnRestart on_restart = OnRestart::resume;
+  bool queue = false;                             // waits where another job has a target, rather than being refused
   bool destructive = false;                       // the client knows that data will be lost
   std::vector<std::string> confirm;               // serial or WWN of each device that has one, where data will be lost
   bool allow_in_use = false;                      // for jobs that only read

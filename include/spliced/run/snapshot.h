@@ -16,9 +16,19 @@
 namespace spliced::run {
 
 // Of jobs, of their devices, and of the stages of these.
-enum class State : std::uint8_t { pending, running, paused, stopping, succeeded, failed, cancelled, interrupted };
-inline constexpr std::size_t kStates = 8;
-inline constexpr std::array<std::string_view, kStates> kStateNames{"PENDING",   "RUNNING", "PAUSED",    "STOPPING",
+enum class State : std::uint8_t {
+  queued,  // waits for its turn, or for what it is to go on with
+  pending,
+  running,
+  paused,
+  stopping,
+  succeeded,
+  failed,
+  cancelled,
+  interrupted
+};
+inline constexpr std::size_t kStates = 9;
+inline constexpr std::array<std::string_view, kStates> kStateNames{"QUEUED", "PENDING",   "RUNNING", "PAUSED",    "STOPPING",
                                                                    "SUCCEEDED", "FAILED",  "CANCELLED", "INTERRUPTED"};
 [[nodiscard]] constexpr bool is_final(State state) {
   return state >= State::succeeded;

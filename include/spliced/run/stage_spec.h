@@ -82,6 +82,7 @@ struct StreamTimes {
   util::Nanos begins = 0;
   util::Nanos measured_from = 0;  // what ends before is of the ramp
   util::Nanos ends = 0;           // at the latest; 0: when all is done
+  util::Nanos passed = 0;         // of these, before a restart
 };
 [[nodiscard]] StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream);
 

@@ -64,6 +64,17 @@ struct StoredCursor {
   util::WallTime at;
 };
 
+// How far a device of a job had come. `counts`: a text that the store does not look into.
+struct StoredCheckpoint {
+  std::string job;
+  std::size_t device = 0;  // its place among those of the job
+  std::size_t stage = 0;
+  util::WallTime at;
+  std::string counts;
+  std::vector<StoredCursor> cursors;  // of the streams of that stage
+  std::optional<StoredDevice> shown;  // to be stored with it; none: what is stored stays
+};
+
 // What happened to a job. `id`: unique for ever, ascending.
 struct StoredEvent {
   std::uint64_t id = 0;
@@ -106,6 +117,7 @@ struct StoredJob {
   std::optional<bool> destructive;  // these three: unknown of what an earlier version stored
   std::optional<double> progress;
   std::optional<std::uint64_t> errors;
+  std::string history = {};         // a text that the store does not look into: how it was interrupted
   std::optional<std::string> spec;  // a text that the store does not look into; none: what is stored of it stays
   DeviceSource results;             // of its devices, in their order; none: what is stored of them stays
   std::vector<StoredEvent> events;  // to be added to those that are stored
@@ -142,9 +154,9 @@ class JobStore {
   // New, or in the place of what was put before; a job that was put as ended stays as it is. Devices are written one
   // after the other, each as a whole, the job and its events last.
   [[nodiscard]] virtual util::Status put(const StoredJob& job) = 0;
-  // In the place of those that were put before for the same streams; they reach the disk. Those of jobs that are not
-  // there are left out.
-  [[nodiscard]] virtual util::Status put_cursors(const std::vector<StoredCursor>& cursors) = 0;
+  // In the place of those that were put before for the same devices, all of them or none; they reach the disk. Those of
+  // jobs that are not there, or have ended, are left out.
+  [[nodiscard]] virtual util::Status put_checkpoints(const std::vector<StoredCheckpoint>& checkpoints) = 0;
   // Of jobs of which nothing else has changed. Those of jobs that are not there are left out.
   [[nodiscard]] virtual util::Status put_events(const std::vector<StoredEvent>& events) = 0;
   // With its events.
@@ -155,8 +167,8 @@ class JobStore {
   [[nodiscard]] virtual util::Result<std::vector<StoredKey>> keys() = 0;
   // The newest `limit` jobs, oldest first, without specs, results and events.
   [[nodiscard]] virtual util::Result<std::vector<StoredJob>> load(std::size_t limit) = 0;
-  // By device and place.
-  [[nodiscard]] virtual util::Result<std::vector<StoredCursor>> cursors(const std::string& job) = 0;
+  // By device, and their cursors by place; without what is shown.
+  [[nodiscard]] virtual util::Result<std::vector<StoredCheckpoint>> checkpoints(const std::string& job) = 0;
   // Does not block.
   [[nodiscard]] virtual std::shared_ptr<JobRecord> record(const std::string& id) = 0;
   // The events after the one with that id, of one job or (with "") of all, at most `limit`, oldest first. Throws as

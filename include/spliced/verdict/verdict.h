@@ -11,7 +11,7 @@
 #include "spliced/run/snapshot.h"
 
 namespace spliced::run {
-class DeviceRun;
+class Run;
 }
 
 namespace spliced::verdict {
@@ -60,7 +60,7 @@ struct DeviceEnd {
   std::string reason;
 };
 // Of a run that is over, without percentiles. The state is `stopping` where it was stopped from outside.
-[[nodiscard]] DeviceEnd end_of(const run::DeviceRun& run, const plan::Criteria& criteria);
+[[nodiscard]] DeviceEnd end_of(const run::Run& run, const plan::Criteria& criteria);
 
 // FAIL before INCONCLUSIVE before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);

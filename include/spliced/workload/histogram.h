@@ -50,6 +50,10 @@ class Histogram {
   void merge(const Histogram& other);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  // By bucket; empty when there are none.
+  [[nodiscard]] const std::vector<std::uint64_t>& counts() const { return counts_; }
+  [[nodiscard]] std::uint64_t sum_nanos() const { return sum_; }
+  [[nodiscard]] std::uint64_t max_nanos() const { return max_; }
   [[nodiscard]] double sum_seconds() const { return static_cast<double>(sum_) / 1e9; }
   [[nodiscard]] double max_seconds() const { return static_cast<double>(max_) / 1e9; }
   [[nodiscard]] double mean_seconds() const {

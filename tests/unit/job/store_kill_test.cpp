@@ -281,9 +281,11 @@ void check_cursors(store::JobStore& store, const std::vector<store::StoredJob>& 
   for (const auto& job : jobs) {
     // Of earlier daemons nothing was counted here.
     if (std::find(accepted.begin(), accepted.end(), job.id) == accepted.end()) continue;
-    const auto stored = store.cursors(job.id);
+    const auto stored = store.checkpoints(job.id);
     ASSERT_TRUE(stored);
-    for (const auto& cursor : *stored) {
+    std::vector<store::StoredCursor> all;
+    for (const auto& one : *stored) all.insert(all.end(), one.cursors.begin(), one.cursors.end());
+    for (const auto& cursor : all) {
       ++cursors;
       const std::size_t target = job.devices.at(cursor.device).ends_with("w0") ? 0 : 1;
       EXPECT_TRUE(workload::unpack(cursor.position, cursor.watermark, cursor.above));

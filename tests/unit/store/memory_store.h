@@ -62,17 +62,26 @@ class MemoryStore final : public store::JobStore {
     if (on_put) on_put(job);
     return {};
   }
-  util::Status put_cursors(const std::vector<store::StoredCursor>& cursors) override {
+  util::Status put_checkpoints(const std::vector<store::StoredCheckpoint>& checkpoints) override {
     if (broken || broken_cursors) {
       ++refusals;
       return util::fail(util::Errc::system, "the store is broken");
     }
     const std::lock_guard lock(mutex_);
-    for (const auto& one : cursors) cursors_[one.job].push_back(one);
+    for (const auto& one : checkpoints) {
+      checkpoints_[one.job][one.device] = one;
+      cursors_[one.job].insert(cursors_[one.job].end(), one.cursors.begin(), one.cursors.end());
+    }
     return {};
   }
+  util::Result<std::vector<store::StoredCheckpoint>> checkpoints(const std::string& job) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::StoredCheckpoint> out;
+    for (const auto& [device, one] : checkpoints_[job]) out.push_back(one);
+    return out;
+  }
   // All that were put, oldest first.
-  util::Result<std::vector<store::StoredCursor>> cursors(const std::string& job) override {
+  std::vector<store::StoredCursor> cursors(const std::string& job) {
     const std::lock_guard lock(mutex_);
     return cursors_[job];
   }
@@ -95,6 +104,7 @@ class MemoryStore final : public store::JobStore {
     jobs_.erase(id);
     devices_.erase(id);
     cursors_.erase(id);
+    checkpoints_.erase(id);
     std::erase_if(events_, [&](auto& event) { return event.job == id; });
     std::erase(order_, id);
     return {};
@@ -190,6 +200,7 @@ class MemoryStore final : public store::JobStore {
   std::set<std::string> former_;
   std::vector<store::StoredKey> keys_;
   std::map<std::string, std::vector<store::StoredCursor>> cursors_;
+  std::map<std::string, std::map<std::size_t, store::StoredCheckpoint>> checkpoints_;
   std::vector<std::string> order_;
 };
 

@@ -101,6 +101,17 @@ TEST_F(SqliteStore, NothingStaysOfAJobThatIsForgotten) {
   EXPECT_THROW((void)store->record("a")->spec(), std::runtime_error);
 }
 
+StoredCheckpoint checkpoint_of(std::vector<StoredCursor> cursors) {
+  StoredCheckpoint out;
+  out.job = cursors.front().job;
+  out.device = cursors.front().device;
+  out.stage = static_cast<std::size_t>(cursors.front().place.stage);
+  out.at = cursors.front().at;
+  out.counts = "counts";
+  out.cursors = std::move(cursors);
+  return out;
+}
+
 TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   ASSERT_TRUE(open()->put(make_job("a")));
   const std::string bytes("\1\0\0above", 8);
@@ -109,11 +120,17 @@ TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   second.place.stream = 1;
   StoredCursor other = first;
   other.job = "gone";
-  ASSERT_TRUE(open()->put_cursors({second, first, other}));
+  ASSERT_TRUE(open()->put_checkpoints({checkpoint_of({second, first}), checkpoint_of({other})}));
   EXPECT_EQ(count("cursors"), 2) << "there is no such job";
   second.watermark = 250;
-  ASSERT_TRUE(open()->put_cursors({second}));
-  const auto cursors = open()->cursors("a").value();
+  ASSERT_TRUE(open()->put_checkpoints({checkpoint_of({second})}));
+  const auto checkpoints = open()->checkpoints("a").value();
+  ASSERT_EQ(checkpoints.size(), 1U);
+  EXPECT_EQ(checkpoints[0].device, 1U);
+  EXPECT_EQ(checkpoints[0].stage, 2U);
+  EXPECT_EQ(checkpoints[0].at, at_ms(7));
+  EXPECT_EQ(checkpoints[0].counts, "counts");
+  const auto& cursors = checkpoints[0].cursors;
   ASSERT_EQ(cursors.size(), 2U);
   EXPECT_EQ(cursors[0].place, first.place);
   EXPECT_EQ(cursors[0].device, 1U);
@@ -130,11 +147,11 @@ TEST_F(SqliteStore, TheNewestCursorsOfAJobAreKept) {
   StoredJob done = make_job("b");
   ASSERT_TRUE(open()->put(done));
   other.job = "b";
-  ASSERT_TRUE(open()->put_cursors({other}));
+  ASSERT_TRUE(open()->put_checkpoints({checkpoint_of({other})}));
   done.ended_at = at_ms(5);
   done.done = true;
   ASSERT_TRUE(open()->put(done));
-  EXPECT_EQ(open()->cursors("b")->size(), 0U);
+  EXPECT_EQ(open()->checkpoints("b")->size(), 0U);
   EXPECT_TRUE(open()->erase("a", Erased::forgotten));
   EXPECT_EQ(count("cursors"), 0);
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "comeback.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "spliced/device/identity.h"
+#include "spliced/util/boot.h"
+#include "spliced/util/unique_fd.h"
+
+namespace spliced::job {
+
+using device::BlockNode;
+using device::TargetFacts;
+using run::Witness;
+using util::Reason;
+using util::Result;
+
+namespace {
+
+constexpr util::Nanos kComebackLook = 5 * util::kSecond;  // at all that it may be
+
+Result<std::string> find_file(const TargetFacts& then) {
+  struct stat st {};
+  if (::stat(then.path.c_str(), &st) != 0) {
+    return util::refuse(Reason::missing, fmt::format("{} is not here: {}", then.path, util::errno_text(errno)));
+  }
+  if (st.st_ino == then.id.inode) return then.path;
+  return util::refuse(Reason::changed, fmt::format("{} is another file now", then.path));
+}
+
+// What it is known by, for a person.
+std::string number_of(const TargetFacts& then) {
+  if (!then.info.serial.empty()) return fmt::format("serial {}", then.info.serial);
+  return fmt::format("WWN {}", then.info.wwn);
+}
+
+// Several are paths to one disk.
+Result<std::string> find_by_number(const std::vector<BlockNode>& nodes, const TargetFacts& then,
+                                   const std::string& number) {
+  const BlockNode* found = nullptr;
+  for (const BlockNode& node : nodes) {
+    if (node.partition != then.partition || device::known_by(node.info) != number) continue;
+    if (found == nullptr || node.name == then.name) found = &node;
+  }
+  if (found == nullptr) {
+    return util::refuse(Reason::missing, fmt::format("{} ({}) is not here", then.name, number_of(then)));
+  }
+  const std::string path = device::node_path(found->name);
+  if (found->size == then.size) return path;
+  return util::refuse(Reason::changed,
+                      fmt::format("{} ({}) has {} bytes and had {}", path, number_of(then), found->size, then.size));
+}
+
+bool is_untouched(const BlockNode& node, const TargetFacts& then) {
+  return node.number == then.id.device && node.sequence != 0 && node.sequence == then.sequence &&
+         then.boot == util::boot_id();
+}
+
+// Why it is not the one; "" if it is.
+std::string look_for_data(const std::string& path, const std::vector<Witness>& witnesses) {
+  const util::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return util::errno_text(errno);
+  return run::find_change(fd.get(), witnesses);
+}
+
+Result<std::string> find_by_data(const device::TargetAdmission& admission, const std::vector<BlockNode>& nodes,
+                                 const TargetFacts& then, const std::vector<Witness>& witnesses) {
+  struct Candidate {
+    std::string path;
+    device::Look<std::string> look;
+  };
+  std::vector<Candidate> candidates;
+  const util::Nanos until = util::system_clock().now() + kComebackLook;
+  for (const BlockNode& node : nodes) {
+    const std::string path = device::node_path(node.name);
+    if (node.partition != then.partition || node.size != then.size) continue;
+    if (!device::known_by(node.info).empty() || !admission.allows(path)) continue;
+    if (is_untouched(node, then)) return path;
+    if (witnesses.empty()) continue;
+    candidates.push_back({path,
+                          {admission.lookout(), path, until, [path, witnesses](const auto&) -> Result<std::string> {
+                             return look_for_data(path, witnesses);
+                           }}});
+  }
+  std::string why;
+  for (Candidate& one : candidates) {
+    const auto change = one.look.wait(until);
+    if (change && change->empty()) return one.path;
+    if (one.path == then.path) why = change ? *change : change.error().message;
+  }
+  if (!why.empty()) return util::refuse(Reason::missing, fmt::format("{} is not what it was: {}", then.path, why));
+  return util::refuse(Reason::missing,
+                      witnesses.empty() ? fmt::format("nothing on it tells whether a device is what was {}", then.path)
+                                        : fmt::format("no device holds what the job wrote to {}", then.path));
+}
+
+}  // namespace
+
+Result<std::string> find_again(const device::TargetAdmission& admission, const TargetFacts& then,
+                               const std::vector<Witness>& witnesses) {
+  if (!then.block_device) return find_file(then);
+  const std::vector<BlockNode> nodes = admission.block_nodes();
+  const std::string number = device::known_by(then.info);
+  return number.empty() ? find_by_data(admission, nodes, then, witnesses) : find_by_number(nodes, then, number);
+}
+
+}  // namespace spliced::job

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "turns.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spliced/device/identity.h"
+#include "spliced/util/threads.h"
+
+namespace spliced::job {
+
+using util::Nanos;
+
+namespace {
+
+constexpr auto kTurnRound = std::chrono::milliseconds(500);
+
+// Of a device that an earlier daemon worked on, what it stands on is not known before it is looked at.
+bool may_share(const device::TargetFacts& a, const device::TargetFacts& b) {
+  const std::string number = device::known_by(a.info);
+  return a.path == b.path || device::share_a_disk(a, b) || (!number.empty() && number == device::known_by(b.info));
+}
+
+}  // namespace
+
+Turns::Turns(Setup setup) : setup_(std::move(setup)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void Turns::wake() {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  changed_.notify_all();
+}
+
+void Turns::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  wake();
+  thread_.join();
+  std::list<Starter> left;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(left, starters_);
+  }
+}
+
+void Turns::run(const std::stop_token& stop) {
+  util::name_this_thread("turns");
+  while (!stop.stop_requested()) {
+    while (!stop.stop_requested() && setup_.accepting() && give_one()) {
+    }
+    tell(census(), setup_.clock.now());
+    reap();
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, kTurnRound, [this] { return woken_; });
+    woken_ = false;
+  }
+}
+
+void Turns::reap() {
+  std::list<Starter> done;
+  const std::lock_guard lock(mutex_);
+  for (auto it = starters_.begin(); it != starters_.end();) {
+    auto next = std::next(it);
+    if (it->done) done.splice(done.end(), starters_, it);
+    it = next;
+  }
+}
+
+// A device that is stalled is at work until it comes back.
+Turns::Census Turns::census() const {
+  Census out;
+  for (const JobPtr& job : setup_.table.active()) {
+    const Job::Watched seen = job->watched();
+    const bool goes_on = seen.state != State::stopping && !seen.leaves && !is_final(seen.state);
+    for (std::size_t i = 0; i < seen.runs.size(); ++i) {
+      if (seen.runs[i]->live()) {
+        if (seen.runs[i]->finished() && seen.state != State::pending) continue;
+        ++out.at_work[job->created_by()];
+        ++out.in_all;
+      } else if (auto idle = std::dynamic_pointer_cast<run::IdleRun>(seen.runs[i]); idle && idle->waits() && goes_on) {
+        out.waiting.push_back({job, i, std::move(idle)});
+      }
+    }
+  }
+  std::stable_sort(out.waiting.begin(), out.waiting.end(),
+                   [](const Waiting& a, const Waiting& b) { return a.job->sequence() < b.job->sequence(); });
+  return out;
+}
+
+// What keeps a device from beginning, but for the places; "" if nothing does.
+std::string Turns::obstacle(const Census& all, std::size_t index, Nanos now) const {
+  const Waiting& one = all.waiting[index];
+  for (std::size_t i = 0; i < index; ++i) {
+    const Waiting& before = all.waiting[i];
+    if (before.job == one.job || !may_share(before.run->facts(), one.run->facts())) continue;
+    return fmt::format("job {} waits for {}, too, and comes first", before.job->id(), one.run->facts().name);
+  }
+  if (const std::string holder = setup_.holder(one.run->facts()); !holder.empty() && holder != one.job->id()) {
+    return fmt::format("job {} has {}", holder, one.run->facts().name);
+  }
+  const std::lock_guard lock(mutex_);
+  const auto again = not_before_.find({one.job->id(), one.device});
+  if (again == not_before_.end() || now >= again->second) return "";
+  const std::string why = one.run->reason();
+  return why.empty() ? "it could not begin" : why;
+}
+
+// Whether a device began to begin.
+bool Turns::give_one() {
+  const Nanos now = setup_.clock.now();
+  Census all = census();
+  std::unique_lock lock(mutex_);
+  std::size_t in_all = all.in_all + taken_ + starting_.size();
+  for (const auto& [key, whose] : starting_) ++all.at_work[whose];
+  const bool is_full = (setup_.most_devices != 0 && in_all >= setup_.most_devices) || starting_.size() >= kMostStarting;
+  const auto starting = starting_;
+  lock.unlock();
+  if (is_full) return false;
+  const Waiting* next = nullptr;
+  for (std::size_t i = 0; i < all.waiting.size(); ++i) {
+    const Waiting& one = all.waiting[i];
+    if (starting.contains({one.job->id(), one.device})) continue;
+    if (next != nullptr && all.at_work[one.job->created_by()] >= all.at_work[next->job->created_by()]) continue;
+    if (!obstacle(all, i, now).empty()) continue;
+    next = &one;
+  }
+  if (next == nullptr) return false;
+  start(*next);
+  return true;
+}
+
+void Turns::start(const Waiting& whose) {
+  const Key key{whose.job->id(), whose.device};
+  const std::lock_guard lock(mutex_);
+  starting_.emplace(key, whose.job->created_by());
+  Starter& starter = starters_.emplace_back();
+  starter.thread = std::jthread([this, key, job = whose.job, &done = starter.done] {
+    util::name_this_thread("turn");
+    const Outcome outcome = setup_.begin(job, key.second);
+    const std::lock_guard finished(mutex_);
+    starting_.erase(key);
+    not_before_.erase(key);
+    if (outcome == Outcome::later) not_before_[key] = setup_.clock.now() + kTryAgain;
+    done = true;
+    woken_ = true;
+    changed_.notify_all();
+  });
+}
+
+// Where each job stands, and why.
+void Turns::tell(const Census& all, Nanos now) {
+  std::size_t position = 0;
+  const Job* last = nullptr;
+  for (std::size_t i = 0; i < all.waiting.size(); ++i) {
+    const Waiting& one = all.waiting[i];
+    std::string why = obstacle(all, i, now);
+    if (why.empty()) {
+      why = setup_.most_devices == 0 ? "it begins"
+                                     : fmt::format("{} of at most {} devices are worked on", all.in_all, setup_.most_devices);
+    }
+    one.run->set_reason(why);
+    if (one.job.get() == last) continue;
+    last = one.job.get();
+    one.job->set_waiting(one.job->state() == State::queued ? ++position : 0, why);
+  }
+}
+
+std::optional<Turns::Places> Turns::take_places(std::size_t count) {
+  if (setup_.most_devices == 0) return Places(*this, 0);
+  const Census all = census();
+  const std::lock_guard lock(mutex_);
+  const bool others_wait = std::any_of(all.waiting.begin(), all.waiting.end(), [&](const Waiting& one) {
+    return !not_before_.contains({one.job->id(), one.device});
+  });
+  if (others_wait || all.in_all + taken_ + starting_.size() + count > setup_.most_devices) return std::nullopt;
+  taken_ += count;
+  return Places(*this, count);
+}
+
+void Turns::give_back(std::size_t count) {
+  const std::lock_guard lock(mutex_);
+  taken_ -= count;
+  woken_ = true;
+  changed_.notify_all();
+}
+
+std::string Turns::waiting_for(const device::TargetFacts& facts) const {
+  for (const Waiting& one : census().waiting) {
+    if (may_share(one.run->facts(), facts)) return one.job->id();
+  }
+  return "";
+}
+
+std::size_t Turns::waiting() const {
+  const auto active = setup_.table.active();
+  return static_cast<std::size_t>(
+      std::count_if(active.begin(), active.end(), [](const JobPtr& job) { return job->state() == State::queued; }));
+}
+
+}  // namespace spliced::job
