@@ -20,7 +20,7 @@ _splicectl() {
   case $previous in
     --token-file | --cacert | --cert | --key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --state)
-      mapfile -t COMPREPLY < <(compgen -W "PENDING RUNNING PAUSED STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
+      mapfile -t COMPREPLY < <(compgen -W "QUEUED PENDING RUNNING PAUSED STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
       return ;;
     --context | use | delete)
       if [[ $previous == --context || $command == context ]]; then

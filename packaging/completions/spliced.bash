@@ -2,7 +2,7 @@
 # bash completion for spliced
 _spliced() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local options="--config --check-config --listen --metrics-listen --state-dir --keep-jobs --keep-days --allow --unconfirmed-models --read-group --token-file
+  local options="--config --check-config --listen --metrics-listen --state-dir --keep-jobs --keep-days --max-running-devices --resume-timeout --allow --unconfirmed-models --read-group --token-file
     --tls-cert --tls-key --tls-client-ca --tls-client-crl --tls-client --tls-min-version
     --metrics-tls-cert --metrics-tls-key --metrics-tls-client-ca --metrics-tls-client-crl
     --insecure-no-auth --bus --log-level --version --help"

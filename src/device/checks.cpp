@@ -99,13 +99,7 @@ void check_signatures(const Case& c, Refusals& refusals) {
   const auto may_lose = [&](const std::string& name) {
     return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
   };
-  if (!c.access.destructive || c.access.no_signatures || c.target.facts.size == 0) return;
-  if (may_lose("all")) {
-    if (c.signatures == nullptr) return;
-    const auto fd = reopen(c.target.handle, O_RDONLY | O_NONBLOCK);
-    if (auto names = fd ? c.machine.calls.signatures(fd.get()) : util::Result<std::vector<std::string>>()) *c.signatures = *names;
-    return;
-  }
+  if (!c.access.destructive || c.access.no_signatures || c.target.facts.size == 0 || may_lose("all")) return;
   constexpr const char* way = R"(; to go on without looking, set /overwrite_signatures to ["all"])";
   const auto fd = reopen(c.target.handle, O_RDONLY | O_NONBLOCK);
   if (!fd) {

@@ -154,7 +154,7 @@ void Job::leave(const std::function<void()>& also) {
   left_ = true;
   ended_now_ = clock_.now();
   now_.state = before_stop_;
-  record_locked();
+  record_locked(true);
   also();
 }
 
@@ -163,12 +163,13 @@ void Job::record_progress() {
   if (!is_final(now_.state) && now_.state != State::stopping) record_locked();
 }
 
-void Job::record_locked() {
+void Job::record_locked(bool is_last) {
   Change change;
   change.job = id_;
   change.state = now_.state;
   change.record = view_locked();
   change.silent = true;
+  if (is_last) change.ended = shared_from_this();
   sink_(std::move(change));
 }
 

@@ -113,7 +113,7 @@ class Job : public std::enable_shared_from_this<Job> {
  private:
   // Called with the lock held.
   void publish(EventKind kind = EventKind::state);
-  void record_locked();
+  void record_locked(bool is_last = false);
   [[nodiscard]] JobView view_locked() const;
   [[nodiscard]] JobSnapshot header() const;
   template <class T>

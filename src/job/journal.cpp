@@ -247,7 +247,7 @@ void Journal::run(const std::stop_token& stop) {
 void Journal::deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten) {
   for (Change& change : changes) {
     if (change.silent) {
-      put(record_of(*change.record));
+      change.ended ? record_left(change.ended, *change.record) : put(record_of(*change.record));
       continue;
     }
     Event event = events_.make(change.kind, change.job, change.state, change.verdict, change.reason);
@@ -296,6 +296,14 @@ void Journal::record_end(const JobPtr& job, const JobView& end) {
   job->replace_runs(std::move(kept), listing_of(record));
   put(std::move(record));
   recent_.keep(job, bytes);
+}
+
+// Likewise, of one that the next daemon goes on with.
+void Journal::record_left(const JobPtr& job, const JobView& left) {
+  JobView kept = view_of(whole(left).value());
+  store::StoredJob record = record_of(kept);
+  put(record);
+  job->replace_runs(std::move(kept), listing_of(record));
 }
 
 std::deque<JobPtr> Journal::running_jobs() const {

@@ -81,6 +81,7 @@ class Journal {
   [[nodiscard]] bool has_work() const { return !changes_.empty() || !forgotten_.empty() || urgent_; }
   void deliver(std::vector<Change> changes, const std::vector<std::string>& forgotten);
   void record_end(const JobPtr& job, const JobView& end);
+  void record_left(const JobPtr& job, const JobView& left);
   void checkpoint(const JobPtr& job);
   using DeviceKey = std::pair<std::string, std::size_t>;
   [[nodiscard]] store::StoredCheckpoint stored_form_of(const DeviceKey& key, const run::Checkpoint& checkpoint);

@@ -2,6 +2,7 @@
 // Jobs that wait for their turn, and the turn of each of their devices.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "comeback.h"
@@ -125,7 +126,9 @@ Result<JobSpec> JobService::Impl::spec_for(const JobPtr& job, std::size_t device
     auto found = find_again(setup_.admission, waiting.facts(), run::witnesses({stages, plans, origin}, from->at));
     if (!found) return tl::unexpected(found.error());
     path = std::move(*found);
-    out.overwrite_signatures = waiting.facts().signatures;  // those that were not there are not to be lost
+    // Those that were not there are not to be lost; where any may be, nobody had looked.
+    auto& allowed = out.overwrite_signatures;
+    if (std::find(allowed.begin(), allowed.end(), "all") == allowed.end()) allowed = waiting.facts().signatures;
   }
   out.targets = {std::move(path)};
   return out;

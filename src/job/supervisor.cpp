@@ -117,8 +117,8 @@ void Supervisor::finalize(const Job::Watched& over, Nanos now) {
     const std::lock_guard lock(mutex_);
     lingering_.insert(lingering_.end(), stuck.begin(), stuck.end());
   }
-  const auto give_back = [&] {
-    if (const auto reservation = over.job->reservation()) setup_.quota.give_back(*reservation);
+  const auto give_back = [&, reservation = over.job->reservation()] {
+    if (reservation) setup_.quota.give_back(*reservation);
   };
   const bool some_stopped =
       std::any_of(ends.begin(), ends.end(), [](const DeviceEnd& end) { return end.state == State::stopping; });

@@ -122,6 +122,17 @@ void add_witness(const Done& done, std::uint64_t from, bool upwards, std::vector
   }
 }
 
+// Of the block, if it was written: at the ends of a disk is what tells of partitions and file systems.
+void add_witness_of(const Done& done, std::uint64_t block, std::vector<Witness>& out) {
+  if (done.pass.count() == 0) return;
+  const std::uint64_t last = done.cursor.watermark / done.pass.count();
+  for (std::uint64_t round : {last, last == 0 ? 0 : last - 1}) {
+    const auto index = done.pass.round(round).index_of_change(block);
+    if (!index) continue;
+    if (auto found = witness_at(done, round * done.pass.count() + *index)) return out.push_back(std::move(*found));
+  }
+}
+
 std::optional<Done> done_by(const History& of, const SeriesPoint& point, const Cursor& cursor) {
   const IoSpec& io = streams_of(of.stages.at(point.stage))[point.stream].io;
   const BlockRange& range = of.plans.at(point.stage).streams.at(point.stream).range;
@@ -141,6 +152,11 @@ std::vector<Witness> witnesses(const History& of, const Checkpoint& at) {
     const auto done = done_by(of, *point, cursor);
     if (!done) break;  // trimmed
     const std::uint64_t end = cursor.watermark + 64 * cursor.done.size();
+    const BlockRange& range = done->pass.range();
+    if (done->pass.is_known() && range.size >= range.block) {
+      add_witness_of(*done, 0, out);
+      add_witness_of(*done, (range.size - 1) / range.block, out);
+    }
     add_witness(*done, 0, true, out);
     add_witness(*done, cursor.watermark / 2, true, out);
     add_witness(*done, end == 0 ? 0 : end - 1, false, out);

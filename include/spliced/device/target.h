@@ -46,7 +46,7 @@ struct TargetFacts {
   DeviceInfo info;
   unsigned partition = 0;      // its number on the disk; 0 for a disk
   std::string boot = {};       // of the kernel that the numbers of `id` and `sequence` are of
-  std::vector<std::string> signatures = {};  // that were on it when it was claimed to be written, by libblkid's names
+  std::vector<std::string> signatures = {};  // that were found on it when it was claimed to be written
   std::uint64_t sequence = 0;  // of a device: another number means that another one took its place; 0: not known
 };
 

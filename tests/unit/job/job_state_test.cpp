@@ -8,14 +8,17 @@
 namespace spliced::job {
 namespace {
 
-constexpr std::array<State, kStates> kAll{State::pending, State::running,   State::stopping,   State::succeeded,
-                                          State::failed,  State::cancelled, State::interrupted};
+constexpr std::array<State, kStates> kAll{State::queued,   State::pending,   State::running,
+                                          State::paused,   State::stopping,  State::succeeded,
+                                          State::failed,   State::cancelled, State::interrupted};
 
 TEST(MayFollow, IsTheTableOfTheStateMachine) {
   for (const State from : kAll) {
     for (const State to : kAll) {
-      const bool forward = (from == State::pending && (to == State::running || to == State::stopping)) ||
-                           (from == State::running && to == State::stopping);
+      const bool begins = from == State::queued || from == State::pending;
+      const bool forward = (begins && to == State::running) || (from == State::running && to == State::paused) ||
+                           (from == State::paused && to == State::running) ||
+                           (from < State::stopping && to == State::stopping);
       const bool expected = !is_final(from) && (is_final(to) || forward);
       EXPECT_EQ(may_follow(from, to), expected) << state_name(from) << " to " << state_name(to);
     }

@@ -18,6 +18,7 @@ namespace spliced::testing {
 [[nodiscard]] inline plan::JobSpec reading(std::vector<std::string> targets) {
   plan::JobSpec spec;
   spec.targets = std::move(targets);
+  spec.on_restart = plan::OnRestart::interrupt;
   io(spec).workload.direct = false;  // the file system of the temporary directory may not have it
   return spec;
 }
