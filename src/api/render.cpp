@@ -120,6 +120,7 @@ Json render_head(const JobSnapshot& job) {
   out["elapsed_seconds"] = nullptr;
   if (job.elapsed) out["elapsed_seconds"] = static_cast<double>(*job.elapsed) / 1e9;
   out["queue_position"] = position_of(job.queue_position);
+  out["repeat_from"] = time_or_null(job.repeat_from);
   out["interruptions"] = render_interruptions(job.interruptions);
   out.update(render_spec(job.spec));
   return out;

@@ -67,6 +67,12 @@ bool Journal::has_checkpoints() {
   return !checkpoints_.empty();
 }
 
+std::optional<WallTime> Journal::checkpoints_wait_since() const {
+  const Nanos since = cursors_wait_since_;
+  if (since == 0) return std::nullopt;
+  return util::to_wall_time(since, setup_.clock.now());
+}
+
 void Journal::settle(const std::string& job, std::size_t device) {
   const DeviceKey key{job, device};
   std::unique_lock lock(mutex_);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -69,6 +70,8 @@ class Journal {
   void shut_down();  // what becomes of running jobs is more urgent than what they have done
   void stop();       // when all is delivered; the thread is gone then
 
+  // Since when the store has taken no checkpoint; none: it does.
+  [[nodiscard]] std::optional<WallTime> checkpoints_wait_since() const;
   // How many jobs the store has not taken in their newest state.
   [[nodiscard]] std::size_t pending() const { return write_behind_.pending(); }
   // For how long the oldest of what is to be recorded has been waiting for this thread or the store.

@@ -141,6 +141,7 @@ Result<JobView> JobService::Impl::open(const std::string& id) const {
   const auto job = find(id);
   if (!job) return tl::unexpected(job.error());
   JobView out = (*job)->view();
+  if (!is_final(out.head.state)) out.head.repeat_from = journal_.checkpoints_wait_since();
   if (out.device) return out;
   return journal_.read(std::move(out));
 }

@@ -264,8 +264,11 @@ void collect_jobs(const Telemetry& telemetry, Families& out) {
       finished.add({{"state", state}, {"verdict", verdict}}, static_cast<double>(telemetry.finished[i][v]));
     }
   }
+  auto queue = Family::gauge("spliced_queue_jobs", "Jobs that wait for their turn, or for their devices.");
+  queue.add({}, static_cast<double>(telemetry.jobs[static_cast<std::size_t>(job::State::queued)]));
   jobs.finish(out);
   finished.finish(out);
+  queue.finish(out);
 }
 
 }  // namespace

@@ -16,6 +16,9 @@
 //                                         and length
 //   log FILE                              from now on, appends a line for each read: its microseconds
 //   fsync MILLISECONDS [ERRNO]            each fsync takes that long, and fails with that errno
+//   volatile                              from now on, what is written is lost with the power until it was fsynced
+//   power-cut [SEED]                      all of that is lost; with a seed, each of its pages or not, by chance
+//   lie                                   fsync reports success, and what was written stays volatile
 //   damage ...                            data is damaged in silence; see damage.h
 //   clear                                 no faults
 #define FUSE_USE_VERSION 35
@@ -30,7 +33,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <mutex>
+#include <random>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -63,12 +68,35 @@ struct Disk {
   std::vector<std::pair<std::uint64_t, int>> others;  // of every so manieth request, instead; the last that fits counts
   std::uint64_t requests = 0;
   std::ofstream log, trace;
+  bool is_volatile = false, lies = false;
+  std::map<off_t, std::string> unsynced;  // pages as they were when they were last on the medium
   int seek_ms = 0;
   std::mutex arm;
   off_t arm_at = 0;  // guarded by `arm`
 };
 
 Disk disk;
+
+constexpr off_t kPage = 4096;
+
+// Called with the lock held, before the range is written.
+void keep_what_is_stable(off_t offset, std::size_t size) {
+  if (!disk.is_volatile) return;
+  for (off_t page = offset / kPage * kPage; page < offset + static_cast<off_t>(size); page += kPage) {
+    const auto length = std::min<std::size_t>(kPage, disk.bytes.size() - static_cast<std::size_t>(page));
+    disk.unsynced.try_emplace(page, disk.bytes.data() + page, length);
+  }
+}
+
+void cut_power(std::istream& in) {
+  unsigned seed = 0;
+  const bool by_chance = static_cast<bool>(in >> seed);
+  std::mt19937 random(seed);
+  for (const auto& [page, before] : disk.unsynced) {
+    if (!by_chance || random() % 2 == 0) std::copy(before.begin(), before.end(), disk.bytes.begin() + page);
+  }
+  disk.unsynced.clear();
+}
 
 int apply(const std::string& line) {
   std::istringstream in(line);
@@ -81,7 +109,8 @@ int apply(const std::string& line) {
     disk.faults.clear();
     disk.damages.clear();
     disk.delay_ms = disk.seek_ms = disk.fsync_ms = disk.fsync_error = 0;
-    disk.hang_flush = false;
+    disk.hang_flush = disk.is_volatile = disk.lies = false;
+    disk.unsynced.clear();
     disk.others.clear();
     disk.cleared.notify_all();
     return 0;
@@ -96,6 +125,14 @@ int apply(const std::string& line) {
     Damage damage;
     if (!Damage::parse(in, damage)) return -EINVAL;
     disk.damages.push_back(damage);
+    return 0;
+  }
+  if (verb == "volatile" || verb == "lie") {
+    (verb == "lie" ? disk.lies : disk.is_volatile) = true;
+    return 0;
+  }
+  if (verb == "power-cut") {
+    cut_power(in);
     return 0;
   }
   if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;
@@ -171,6 +208,7 @@ int do_fsync(const char*, int, fuse_file_info*) {
   std::unique_lock lock(disk.mutex);
   const auto time = std::chrono::milliseconds(disk.fsync_ms);
   const int error = disk.fsync_error;
+  if (!disk.lies && error == 0) disk.unsynced.clear();
   lock.unlock();
   std::this_thread::sleep_for(time);
   return -error;
@@ -230,6 +268,7 @@ int do_write(const char* path, const char* data, std::size_t size, off_t offset,
   if (offset + static_cast<off_t>(size) > static_cast<off_t>(disk.bytes.size())) return -ENOSPC;
   if (const int error = strike(true, offset, size); error != 0) return error;
   const std::lock_guard lock(disk.mutex);
+  keep_what_is_stable(offset, size);
   DamagedRequest(disk.bytes, offset, size).write(data, disk.damages);
   return static_cast<int>(size);
 }

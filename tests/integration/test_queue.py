@@ -35,7 +35,7 @@ class Queue(TestCase):
     def test_no_more_than_the_limit_are_at_work_in_their_order(self):
         daemon = self.begin("2")
         files = self.files(6)
-        jobs = [daemon.submit(**self.job(path)) for path in files]
+        jobs = [daemon.submit_to_go_on(**self.job(path)) for path in files]
         self.assertEqual(["RUNNING", "RUNNING"] + ["QUEUED"] * 4, [job["state"] for job in jobs])
         self.assertEqual([None, None, 1, 2, 3, 4], [job["queue_position"] for job in jobs])
         await_true(lambda: "2 of at most 2" in (self.state(daemon, jobs[2])["reason"] or ""), "a reason")
@@ -46,7 +46,7 @@ class Queue(TestCase):
 
     def test_the_devices_of_a_large_job_take_their_turns(self):
         daemon = self.begin("2")
-        job = daemon.submit(**self.job(*self.files(5), seconds=1))
+        job = daemon.submit_to_go_on(**self.job(*self.files(5), seconds=1))
         self.assertEqual("QUEUED", job["state"])
         most = 0
         while not self.state(daemon, job)["ended_at"]:
@@ -58,11 +58,11 @@ class Queue(TestCase):
     def test_a_target_of_another_job_is_waited_for_if_asked(self):
         daemon = self.begin("0")
         path, = self.files(1)
-        first = daemon.submit(**self.job(path, seconds=60))
+        first = daemon.submit_to_go_on(**self.job(path, seconds=60))
         refused = daemon.call("POST", "/v1/jobs", self.job(path))
         self.assertEqual(409, refused.status)
-        second = daemon.submit(**self.job(path, queue=True))
-        third = daemon.submit(**self.job(path, queue=True))
+        second = daemon.submit_to_go_on(**self.job(path, queue=True))
+        third = daemon.submit_to_go_on(**self.job(path, queue=True))
         self.assertEqual(("QUEUED", "QUEUED"), (second["state"], third["state"]))
         await_true(lambda: first["id"] in (self.state(daemon, second)["reason"] or ""), "a reason")
         self.assertEqual(409, daemon.call("DELETE", f"/v1/jobs/{second['id']}").status)
@@ -75,16 +75,16 @@ class Queue(TestCase):
     def test_a_job_that_needs_another_device_is_not_held_up(self):
         daemon = self.begin("2")
         one, two = self.files(2)
-        daemon.submit(**self.job(one, seconds=60))
-        waits = daemon.submit(**self.job(one, queue=True))
-        passes = daemon.submit(**self.job(two, queue=True))
+        daemon.submit_to_go_on(**self.job(one, seconds=60))
+        waits = daemon.submit_to_go_on(**self.job(one, queue=True))
+        passes = daemon.submit_to_go_on(**self.job(two, queue=True))
         self.assertEqual("PASS", daemon.wait(passes["id"])["verdict"])
         self.assertEqual("QUEUED", self.state(daemon, waits)["state"])
 
     def test_queued_jobs_survive_a_kill_in_their_order(self):
         daemon = self.begin("1")
         files = self.files(4)
-        jobs = [daemon.submit(**self.job(path)) for path in files]
+        jobs = [daemon.submit_to_go_on(**self.job(path)) for path in files]
         os.kill(daemon.pid(), signal.SIGKILL)
         daemon.process.wait()
         daemon = Daemon("--max-running-devices", "1", allow=["/dev/shm/"], directory=daemon.dir)
@@ -98,8 +98,8 @@ class Queue(TestCase):
     def test_what_became_unsafe_in_the_queue_is_not_touched(self):
         daemon = self.begin("1")
         one, two = self.files(2)
-        first = daemon.submit(**self.job(one, seconds=60))
-        waits = daemon.submit(**self.job(two))
+        first = daemon.submit_to_go_on(**self.job(one, seconds=60))
+        waits = daemon.submit_to_go_on(**self.job(two))
         os.unlink(two)
         daemon.call("POST", f"/v1/jobs/{first['id']}:cancel")
         ended = daemon.wait(waits["id"])

@@ -18,7 +18,7 @@ class Resume(TestCase):
     def begin(self, *targets, allow, **job):
         daemon = self.daemon(allow=allow)
         definition = {"targets": [str(one) for one in targets], "destructive": True} | job
-        return daemon, daemon.submit(**definition)
+        return daemon, daemon.submit_to_go_on(**definition)
 
     def next_daemon(self, daemon, *arguments, allow, killed=True):
         """Ends it, and begins another one on its state."""

@@ -65,7 +65,7 @@ def engine(rng):
 def definition(rng, targets, name=""):
     load = workload(rng)
     out = {"name": name, "targets": targets, "workload": load, "engine": engine(rng),
-           "destructive": not reads_only(load["rw"]), "overwrite_signatures": ["all"]}
+           "destructive": not reads_only(load["rw"]), "overwrite_signatures": ["all"], "on_restart": "interrupt"}
     if rng.random() < 0.3:
         out["error_policy"] = {"max_errors": rng.choice([0, 1, 10, 100000])}
     if rng.random() < 0.1:

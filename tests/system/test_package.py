@@ -72,7 +72,7 @@ class Package(unittest.TestCase):
         self.run_in("DEBIAN_FRONTEND=noninteractive apt-get -y " + " ".join(words), timeout=300)
 
     def job(self, target, **workload):
-        body = json.dumps({"targets": [target], "destructive": True, "workload": {"rw": "randwrite", "bs": "4k", **workload}})
+        body = json.dumps({"targets": [target], "destructive": True, "on_restart": "interrupt", "workload": {"rw": "randwrite", "bs": "4k", **workload}})
         return json.loads(self.run_in(f"{CURL}/v1/jobs -H 'Content-Type: application/json' -d @-", text=body))["id"]
 
     def interrupted_by(self, script):

@@ -64,11 +64,11 @@ class OnAMachine(unittest.TestCase):
         self.configure()
         self.run_in("systemctl reset-failed spliced; systemctl restart spliced", timeout=60)
 
-    def submit(self, target, **workload):
+    def submit(self, target, on_restart="interrupt", **workload):
         answer = json.loads(self.run_in(
             "curl -sS --max-time 20 --unix-socket /run/spliced/spliced.sock -H 'Content-Type: application/json' -d @- "
             "http://localhost/v1/jobs",
-            text=json.dumps({"targets": [target], "destructive": True, "workload": workload})))
+            text=json.dumps({"targets": [target], "destructive": True, "on_restart": on_restart, "workload": workload})))
         self.assertIn("id", answer, answer)
         return answer["id"]
 
@@ -159,6 +159,24 @@ class Service(OnAMachine):
         shown = json.loads(self.get(f"/v1/jobs/{job}"))
         self.assertEqual("INTERRUPTED", shown["state"])
         self.assertGreater(shown["devices"][0]["io"]["write"]["bytes"], 0)
+
+    def test_a_job_goes_on_over_an_upgrade_and_so_does_who_waits_for_it(self):
+        definition = {"targets": [f"{SCRATCH}/upgraded"], "destructive": True, "stages": [
+            {"name": "fill", "workload": {"rw": "write", "bs": "4k", "size": "8M", "rate_iops": 200, "direct": False}},
+            {"name": "check", "verify": {"of": "fill"}}]}
+        self.run_in(f"cat >{SCRATCH}/upgraded.json", text=json.dumps(definition))
+        self.run_in(f"(splicectl run {SCRATCH}/upgraded.json >{SCRATCH}/said 2>&1; echo $? >{SCRATCH}/code) "
+                    "</dev/null >/dev/null 2>&1 &")
+        jobs = lambda: json.loads(self.get("/v1/jobs?state=RUNNING"))["jobs"]  # noqa: E731
+        await_true(jobs, "the job to run")
+        job = jobs()[0]["id"]
+        self.await_operations(job)
+        self.run_in("systemctl restart spliced", timeout=60)
+        code = lambda: self.run_in(f"cat {SCRATCH}/code 2>/dev/null || true").strip()  # noqa: E731
+        await_true(code, "splicectl to end", 120)
+        self.assertEqual("0", code(), self.run_in(f"cat {SCRATCH}/said"))
+        ended = json.loads(self.get(f"/v1/jobs/{job}"))
+        self.assertEqual(("SUCCEEDED", "PASS", 1), (ended["state"], ended["verdict"], len(ended["interruptions"])))
 
     def test_a_file_that_is_broken_is_told_everywhere_and_changes_nothing(self):
         job = self.endless()

@@ -62,7 +62,7 @@ class OnAVirtualMachine(unittest.TestCase):
         """What is answered to a job on these targets, all of which are confirmed unless `confirm` says otherwise."""
         if confirm is None:
             confirm = [serial for serial in self.devices() if serial]
-        body = {"targets": list(targets), "destructive": destructive, "confirm": confirm, "engine": engine or {},
+        body = {"targets": list(targets), "destructive": destructive, "confirm": confirm, "engine": engine or {}, "on_restart": "interrupt",
                 "workload": {"direct": True, **workload}}
         return json.loads(self.run_in(f"{CURL} -H 'Content-Type: application/json' -d @- http://localhost/v1/jobs",
                                       text=json.dumps(body), timeout=100))

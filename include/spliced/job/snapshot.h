@@ -58,6 +58,8 @@ struct JobSnapshot {
   std::optional<util::Nanos> elapsed;
   std::vector<Interruption> interruptions = {};  // oldest first
   std::size_t queue_position = 0;                // see JobSummary
+  // Since when the state directory has taken no checkpoints: after a crash, what was done since would be repeated.
+  std::optional<WallTime> repeat_from = {};
   std::vector<DeviceSnapshot> devices;
 };
 

@@ -32,7 +32,9 @@ TEST(RenderJob, HasTheFieldsOfTheContract) {
                                               "ended_at", "name",        "elapsed_seconds", "targets",
                                               "stages",   "engine",      "error_policy",    "criteria",
                                               "confirm",  "destructive", "allow_in_use",    "overwrite_signatures",
-                                              "devices"}));
+                                              "devices",  "on_restart",  "queue",           "queue_position",
+                                              "repeat_from",
+                                              "interruptions"}));
   EXPECT_EQ(job.at("id"), "id-1");
   EXPECT_EQ(job.at("state"), "RUNNING");
   EXPECT_EQ(job.at("verdict"), nullptr);

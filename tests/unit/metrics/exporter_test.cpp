@@ -116,6 +116,7 @@ TEST_F(ExporterTest, EveryMetricOfTheTableIsThereWithItsTypeAndLabels) {
       {"spliced_job_info", "gauge", "job_id,device,name"},
       {"spliced_job_progress_ratio", "gauge", "device"},
       {"spliced_jobs", "gauge", "state"},
+      {"spliced_queue_jobs", "gauge", ""},
       {"spliced_jobs_finished_total", "counter", "state,verdict"},
       {"spliced_http_requests_total", "counter", "handler,method,code"},
       {"spliced_http_request_duration_seconds", "histogram", "handler"},

@@ -11,7 +11,8 @@ using testing::contains;
 
 // What the sixth version added to the table of jobs.
 constexpr const char* kToFifth =
-    "DROP TABLE keys; DROP TABLE former_jobs; DROP TABLE events; ALTER TABLE jobs DROP COLUMN run_id; ALTER TABLE jobs "
+    "DROP TABLE checkpoints; ALTER TABLE jobs DROP COLUMN history; DROP TABLE keys; DROP TABLE former_jobs; DROP TABLE "
+    "events; ALTER TABLE jobs DROP COLUMN run_id; ALTER TABLE jobs "
     "DROP COLUMN elapsed_ns; ALTER TABLE jobs DROP COLUMN spec;";
 
 TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
@@ -22,7 +23,7 @@ TEST_F(SqliteStore, ANewerSchemaIsRefusedAndLeftAlone) {
   EXPECT_TRUE(contains(refused.error().message, "version 99")) << refused.error().message;
   EXPECT_NE(refused.error().sys_errno, EUCLEAN);
   EXPECT_TRUE(contains(refused.error().message, path));
-  execute("PRAGMA user_version=7");
+  execute("PRAGMA user_version=8");
   EXPECT_EQ(ids(*open()), Ids{"a"});
 }
 
@@ -91,7 +92,8 @@ TEST_F(SqliteStore, ADatabaseOfTheSixthVersionKeepsItsEvents) {
   job.events = {{7, at_ms(1000), "a", "state", "RUNNING", "", "why", "sda", "fill", 4096, "EIO"}};
   ASSERT_TRUE(open()->put(job));
   execute(
-      "DROP TABLE keys; DROP TABLE former_jobs; ALTER TABLE events DROP COLUMN device; ALTER TABLE events DROP COLUMN "
+      "DROP TABLE checkpoints; ALTER TABLE jobs DROP COLUMN history; DROP TABLE keys; DROP TABLE former_jobs; ALTER "
+      "TABLE events DROP COLUMN device; ALTER TABLE events DROP COLUMN "
       "stage; ALTER TABLE events DROP COLUMN offset; ALTER TABLE events DROP COLUMN what; PRAGMA user_version=6;");
   const auto events = open()->events(0, 10, "a");
   ASSERT_EQ(events.size(), 1U);
