@@ -57,12 +57,14 @@ Json identity_of(const device::TargetFacts& facts) {
   return {{"vendor", facts.info.vendor},         {"block_device", facts.block_device},
           {"partition", facts.partition},        {"alignment", facts.alignment}, {"node", std::uint64_t{facts.id.device}},
           {"inode", std::uint64_t{facts.id.inode}}, {"sequence", facts.sequence},
-          {"boot", util::boot_id()},              {"signatures", facts.signatures}};
+          {"boot", util::boot_id()},              {"backing", facts.backing},
+          {"signatures", facts.signatures}};
 }
 void read_identity(const Json& from, device::TargetFacts& out) {
   read_member(from, "vendor", out.info.vendor);
   read_member(from, "block_device", out.block_device);
   read_member(from, "boot", out.boot);
+  read_member(from, "backing", out.backing);
   read_member(from, "sequence", out.sequence);
   std::uint64_t partition = 0, node = 0, inode = 0, alignment = out.alignment;
   read_member(from, "alignment", alignment);

@@ -137,6 +137,7 @@ void describe_block(const struct stat& st, const BlockTopology& host, TargetFact
   facts.info = node->info;
   facts.sequence = node->sequence;
   facts.partition = node->partition;
+  facts.backing = node->backing_text();
   facts.zoned = node->zoned;
 }
 

@@ -16,7 +16,6 @@ namespace spliced::job {
 
 using device::BlockNode;
 using device::TargetFacts;
-using run::Witness;
 using util::Reason;
 using util::Result;
 
@@ -56,35 +55,39 @@ Result<std::string> find_by_number(const std::vector<BlockNode>& nodes, const Ta
                       fmt::format("{} ({}) has {} bytes and had {}", path, number_of(then), found->size, then.size));
 }
 
-bool is_untouched(const BlockNode& node, const TargetFacts& then) {
+// Whether it has been there all the time, or has the same file behind it.
+bool is_the_same(const BlockNode& node, const TargetFacts& then) {
+  if (!then.backing.empty() && node.backing_text() == then.backing) return true;
   return node.number == then.id.device && node.sequence != 0 && node.sequence == then.sequence &&
          then.boot == util::boot_id();
 }
 
 // Why it is not the one; "" if it is.
-std::string look_for_data(const std::string& path, const std::vector<Witness>& witnesses) {
+std::string look_for_data(const std::string& path, const OwnPlaces& places) {
   const util::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return util::errno_text(errno);
-  return run::find_change(fd.get(), witnesses);
+  if (!places.done.empty()) return run::find_change(fd.get(), places.done);
+  return run::holds_any(fd.get(), places.in_flight) ? "" : "nothing of what this job wrote is there";
 }
 
 Result<std::string> find_by_data(const device::TargetAdmission& admission, const std::vector<BlockNode>& nodes,
-                                 const TargetFacts& then, const std::vector<Witness>& witnesses) {
+                                 const TargetFacts& then, const OwnPlaces& places) {
   struct Candidate {
     std::string path;
     device::Look<std::string> look;
   };
   std::vector<Candidate> candidates;
+  const bool is_blind = places.done.empty() && places.in_flight.empty();
   const util::Nanos until = util::system_clock().now() + kComebackLook;
   for (const BlockNode& node : nodes) {
     const std::string path = device::node_path(node.name);
     if (node.partition != then.partition || node.size != then.size) continue;
     if (!device::known_by(node.info).empty() || !admission.allows(path)) continue;
-    if (is_untouched(node, then)) return path;
-    if (witnesses.empty()) continue;
+    if (is_the_same(node, then)) return path;
+    if (is_blind) continue;
     candidates.push_back({path,
-                          {admission.lookout(), path, until, [path, witnesses](const auto&) -> Result<std::string> {
-                             return look_for_data(path, witnesses);
+                          {admission.lookout(), path, until, [path, places](const auto&) -> Result<std::string> {
+                             return look_for_data(path, places);
                            }}});
   }
   std::string why;
@@ -95,18 +98,18 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
   }
   if (!why.empty()) return util::refuse(Reason::missing, fmt::format("{} is not what it was: {}", then.path, why));
   return util::refuse(Reason::missing,
-                      witnesses.empty() ? fmt::format("nothing on it tells whether a device is what was {}", then.path)
+                      is_blind ? fmt::format("nothing on it tells whether a device is what was {}", then.path)
                                         : fmt::format("no device holds what the job wrote to {}", then.path));
 }
 
 }  // namespace
 
 Result<std::string> find_again(const device::TargetAdmission& admission, const TargetFacts& then,
-                               const std::vector<Witness>& witnesses) {
+                               const OwnPlaces& places) {
   if (!then.block_device) return find_file(then);
   const std::vector<BlockNode> nodes = admission.block_nodes();
   const std::string number = device::known_by(then.info);
-  return number.empty() ? find_by_data(admission, nodes, then, witnesses) : find_by_number(nodes, then, number);
+  return number.empty() ? find_by_data(admission, nodes, then, places) : find_by_number(nodes, then, number);
 }
 
 }  // namespace spliced::job

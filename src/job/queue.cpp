@@ -123,7 +123,9 @@ Result<JobSpec> JobService::Impl::spec_for(const JobPtr& job, std::size_t device
     if (const std::string misfit = run::find_misfit(from->at, stages, plans); !misfit.empty()) {
       return fail(Errc::internal, fmt::format("its checkpoint {}", misfit));
     }
-    auto found = find_again(setup_.admission, waiting.facts(), run::witnesses({stages, plans, origin}, from->at));
+    const run::History of{stages, plans, origin};
+    auto found = find_again(setup_.admission, waiting.facts(),
+                            {run::witnesses(of, from->at), run::first_in_flight(of, from->at)});
     if (!found) return tl::unexpected(found.error());
     path = std::move(*found);
     // Those that were not there are not to be lost; where any may be, nobody had looked.

@@ -21,6 +21,7 @@ using workload::Pass;
 namespace {
 
 constexpr std::uint64_t kMostLooked = 100'000;  // positions, for one that is done and writes
+constexpr std::uint64_t kInFlight = 256;        // positions
 constexpr std::uint64_t kWitnessBytes = 4096;   // at least, where the block has as many: any device takes that
 
 std::uint64_t rounds_of(const workload::WorkloadSpec& workload) {
@@ -173,6 +174,26 @@ bool is_held(const Witness& one, std::span<const std::byte> data) {
 }
 
 }  // namespace
+
+std::vector<Witness> first_in_flight(const History& of, const Checkpoint& at) {
+  std::vector<Witness> out;
+  const auto streams = streams_of(of.stages.at(at.stage));
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const auto done = done_by(of, {at.stage, i, at.next_pass, {}, {}}, at.cursors.at(i));
+    if (!done || done->pass.count() == 0) continue;
+    for (std::uint64_t k = 0; k < kInFlight; ++k) {
+      const std::uint64_t position = at.cursors[i].watermark + k;
+      const workload::Request request = done->pass.round(position / done->pass.count()).at(position % done->pass.count());
+      if (request.op != util::Op::write) continue;
+      out.push_back({request.offset, std::min<std::uint64_t>(request.length, kWitnessBytes), done->image});
+    }
+  }
+  return out;
+}
+
+bool holds_any(int fd, const std::vector<Witness>& places) {
+  return std::any_of(places.begin(), places.end(), [fd](const Witness& one) { return find_change(fd, {one}).empty(); });
+}
 
 std::string find_change(int fd, const std::vector<Witness>& witnesses) {
   for (const Witness& one : witnesses) {

@@ -59,6 +59,11 @@ struct Witness {
 // The first, the middle and the last that the newest stage had done which writes; fewer where there are fewer. Empty
 // where nothing was written, or it may have been trimmed since.
 [[nodiscard]] std::vector<Witness> witnesses(const History& of, const Checkpoint& at);
+// The first places of the stage that goes on whose writes may have been in flight: some of them may hold what the job
+// wrote there, where nothing is done.
+[[nodiscard]] std::vector<Witness> first_in_flight(const History& of, const Checkpoint& at);
+// Whether any of them does. As find_change().
+[[nodiscard]] bool holds_any(int fd, const std::vector<Witness>& places);
 // Why it is not what it was: which of them it does not hold; "" when it holds them all. Reads `fd`, which it may block.
 [[nodiscard]] std::string find_change(int fd, const std::vector<Witness>& witnesses);
 

@@ -175,18 +175,19 @@ class Crash(TestCase):
     @need_root
     def test_a_transient_miscompare_is_not_forgotten(self):
         mount = self.fuse_disk(SIZE, "uncached")
+        (mount / "control").write_text("delay 3")
         loop = self.attach(mount / "disk")
         job = self.begin(loop, rate_iops=None)
         await_true(lambda: self.job(job)["devices"][0]["stages"][1]["state"] == "RUNNING", "the check to begin", 60)
-        (mount / "control").write_text("delay 5")
-        (mount / "control").write_text(f"damage read flipped {SIZE // 4} {3 * SIZE // 4} 7 1")
+        for block in range(0, SIZE // BLOCK, 16):  # of each of these, the next read alone
+            (mount / "control").write_text(f"damage read flipped {block * BLOCK} {BLOCK} 7 1")
         await_true(lambda: mismatches(verified(self.job(job))), "it to be found", 60)
         self.kill()
         (mount / "control").write_text("clear")
         self.restart()
         ended = self.current.wait(job["id"], 120)
         self.assertEqual("FAIL", ended["verdict"])
-        self.assertEqual({"bitflip": 1}, mismatches(verified(ended)))
+        self.assertGreaterEqual(mismatches(verified(ended))["bitflip"], 1)
 
 
 if __name__ == "__main__":

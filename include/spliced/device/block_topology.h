@@ -57,6 +57,10 @@ struct BlockNode {
   std::string zoned_unknown;   // why it cannot be told whether it is, "" if it can
   bool counts_io = true;       // whether the kernel counts what is read and written
   [[nodiscard]] bool is_partition() const { return number != whole; }
+  // Of a loop device: the path of the file and its inode, which outlast a detachment; "" where they are not known.
+  [[nodiscard]] std::string backing_text() const {
+    return backing && !backing_path.empty() ? backing_path + "\n" + std::to_string(backing->inode) : "";
+  }
 };
 
 struct MountPoint {
