@@ -82,14 +82,9 @@ void read(const Json& form, run::VerifyTotals& out) {
 Json form_of(const run::DeviceTotals& totals) {
   Json ops = Json::array();
   for (const auto& op : totals.ops) ops.push_back(form_of(op));
-  return {{"ops", std::move(ops)},
-          {"asked_for", totals.asked_for},
-          {"events", totals.engine.events},
-          {"ran", totals.engine.ran},
-          {"cpu_wait", totals.cpu_wait},
-          {"cpu_wait_known", totals.cpu_wait_known},
-          {"flushing", totals.flushing},
-          {"verify", form_of(totals.verify)}};
+  return {{"ops", std::move(ops)},       {"asked_for", totals.asked_for},   {"events", totals.engine.events},
+          {"ran", totals.engine.ran},    {"cpu_wait", totals.cpu_wait},     {"cpu_wait_known", totals.cpu_wait_known},
+          {"flushing", totals.flushing}, {"verify", form_of(totals.verify)}};
 }
 void read(const Json& form, run::DeviceTotals& out) {
   for (std::size_t i = 0; i < out.ops.size(); ++i) read(form.at("ops").at(i), out.ops[i]);
@@ -161,15 +156,11 @@ void read_list(const Json& form, std::vector<T>& out) {
 
 std::string write_counts(const run::Checkpoint& checkpoint) {
   using counts::form_of, counts::list_of;
-  return counts::Json{{"version", counts::kVersion},
-              {"order", workload::Permutation::kVersion},
-              {"active", checkpoint.active},
-              {"next_pass", checkpoint.next_pass},
-              {"series", list_of(checkpoint.series)},
-              {"streams", list_of(checkpoint.streams)},
-              {"before", form_of(checkpoint.before)},
-              {"ramped", checkpoint.ramped},
-              {"elapsed", checkpoint.elapsed}}
+  return counts::Json{{"version", counts::kVersion},          {"order", workload::Permutation::kVersion},
+                      {"active", checkpoint.active},          {"next_pass", checkpoint.next_pass},
+                      {"series", list_of(checkpoint.series)}, {"streams", list_of(checkpoint.streams)},
+                      {"before", form_of(checkpoint.before)}, {"ramped", checkpoint.ramped},
+                      {"elapsed", checkpoint.elapsed}}
       .dump();
 }
 

@@ -54,10 +54,15 @@ void read_hidden(const Json& hidden, StageSnapshot& out) {
 
 // By what a device is found again.
 Json identity_of(const device::TargetFacts& facts) {
-  return {{"vendor", facts.info.vendor},         {"block_device", facts.block_device},
-          {"partition", facts.partition},        {"alignment", facts.alignment}, {"node", std::uint64_t{facts.id.device}},
-          {"inode", std::uint64_t{facts.id.inode}}, {"sequence", facts.sequence},
-          {"boot", util::boot_id()},              {"backing", facts.backing},
+  return {{"vendor", facts.info.vendor},
+          {"block_device", facts.block_device},
+          {"partition", facts.partition},
+          {"alignment", facts.alignment},
+          {"node", std::uint64_t{facts.id.device}},
+          {"inode", std::uint64_t{facts.id.inode}},
+          {"sequence", facts.sequence},
+          {"boot", util::boot_id()},
+          {"backing", facts.backing},
           {"signatures", facts.signatures}};
 }
 void read_identity(const Json& from, device::TargetFacts& out) {

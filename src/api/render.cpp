@@ -101,7 +101,8 @@ Json position_of(std::size_t position) {
 
 Json render_interruptions(const std::vector<job::Interruption>& all) {
   Json out = Json::array();
-  for (const auto& one : all) out.push_back({{"from", util::format_time(one.from)}, {"until", time_or_null(one.until)}});
+  for (const auto& one : all)
+    out.push_back({{"from", util::format_time(one.from)}, {"until", time_or_null(one.until)}});
   return out;
 }
 

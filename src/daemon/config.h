@@ -24,8 +24,8 @@ struct Config {
   bool default_listen = false;                  // nobody said where
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
-  std::size_t keep_jobs = 1000;  // that have ended
-  unsigned keep_days = 0;        // after their end; 0: for ever
+  std::size_t keep_jobs = 1000;         // that have ended
+  unsigned keep_days = 0;               // after their end; 0: for ever
   std::size_t max_running_devices = 0;  // that are worked on at a time; 0: any number
   unsigned resume_timeout = 600;        // seconds
   std::vector<std::string> allow;

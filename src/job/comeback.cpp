@@ -85,10 +85,9 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
     if (!device::known_by(node.info).empty() || !admission.allows(path)) continue;
     if (is_the_same(node, then)) return path;
     if (is_blind) continue;
-    candidates.push_back({path,
-                          {admission.lookout(), path, until, [path, places](const auto&) -> Result<std::string> {
-                             return look_for_data(path, places);
-                           }}});
+    candidates.push_back({path, {admission.lookout(), path, until, [path, places](const auto&) -> Result<std::string> {
+                                   return look_for_data(path, places);
+                                 }}});
   }
   std::string why;
   for (Candidate& one : candidates) {
@@ -99,7 +98,7 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
   if (!why.empty()) return util::refuse(Reason::missing, fmt::format("{} is not what it was: {}", then.path, why));
   return util::refuse(Reason::missing,
                       is_blind ? fmt::format("nothing on it tells whether a device is what was {}", then.path)
-                                        : fmt::format("no device holds what the job wrote to {}", then.path));
+                               : fmt::format("no device holds what the job wrote to {}", then.path));
 }
 
 }  // namespace

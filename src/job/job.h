@@ -67,7 +67,7 @@ class Job : public std::enable_shared_from_this<Job> {
   void wait_in_queue();
   // Puts a run that is about to begin in the place of one that waits. false: nobody waits for it any more.
   [[nodiscard]] bool replace_waiting(std::size_t device, const std::shared_ptr<run::Run>& run);
-  void record_progress();  // what it is by now, without telling anybody
+  void record_progress();                                      // what it is by now, without telling anybody
   void set_waiting(std::size_t position, std::string reason);  // 0: it does not
 
   void begin();              // QUEUED or PENDING → RUNNING, and on to what was asked for meanwhile
@@ -80,7 +80,7 @@ class Job : public std::enable_shared_from_this<Job> {
                 const std::function<void(State, Verdict)>& also);
   // Nothing of it runs any more, and the next daemon goes on with it. `also`: as with conclude().
   void leave(const std::function<void()>& also);
-  [[nodiscard]] bool is_left() const;      // it has been
+  [[nodiscard]] bool is_left() const;        // it has been
   [[nodiscard]] bool is_to_be_left() const;  // when all of it has stopped
   // From now on the job is what is given here: the runs go, whose workers have memory.
   void replace_runs(JobView whole, Listing listing);

@@ -60,9 +60,12 @@ void JobState::conclude(const std::vector<DeviceEnd>& devices) {
     if (verdict == Verdict::fail) reason += "; " + reason_of(devices, verdict);
   } else if (ended_as(State::failed) == 0 && ended_as(State::interrupted) != 0) {
     transition(State::interrupted);
-    const auto first = std::find_if(devices.begin(), devices.end(),
-                                    [](auto& device) { return device.state == State::interrupted; });
-    reason = devices.size() == 1 ? first->reason : fmt::format("{} of {} devices were not gone on with; {}: {}", ended_as(State::interrupted), devices.size(), first->name, first->reason);
+    const auto first =
+        std::find_if(devices.begin(), devices.end(), [](auto& device) { return device.state == State::interrupted; });
+    reason = devices.size() == 1
+                 ? first->reason
+                 : fmt::format("{} of {} devices were not gone on with; {}: {}", ended_as(State::interrupted),
+                               devices.size(), first->name, first->reason);
   } else {
     transition(State::failed);
     reason = fmt::format("{} of {} devices failed", ended_as(State::failed), devices.size());

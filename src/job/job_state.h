@@ -9,8 +9,8 @@
 namespace spliced::job {
 
 // Whether a job may go from one state to another:
-//   QUEUED or PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to STOPPING,
-//   too, and from any of the first four to a final one.
+//   QUEUED or PENDING → RUNNING ⇄ PAUSED → STOPPING → SUCCEEDED | FAILED | CANCELLED | INTERRUPTED, from RUNNING to
+//   STOPPING, too, and from any of the first four to a final one.
 [[nodiscard]] bool may_follow(State from, State to);
 
 struct JobState {

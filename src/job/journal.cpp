@@ -84,8 +84,8 @@ void Journal::settle(const std::string& job, std::size_t device) {
 }
 
 store::StoredCheckpoint Journal::stored_form_of(const DeviceKey& key, const run::Checkpoint& checkpoint) {
-  store::StoredCheckpoint out{key.first, key.second, checkpoint.stage, checkpoint.at, setup_.form.write_counts(checkpoint),
-                              {}, {}};
+  store::StoredCheckpoint out{
+      key.first, key.second, checkpoint.stage, checkpoint.at, setup_.form.write_counts(checkpoint), {}, {}};
   for (int stream = 0; const workload::Cursor& cursor : checkpoint.cursors) {
     out.cursors.push_back({key.first,
                            key.second,

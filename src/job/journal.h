@@ -109,8 +109,8 @@ class Journal {
   std::map<DeviceKey, std::size_t> shown_;  // how many stages had ended of which the store has the figures
   bool urgent_ = false;                     // somebody waits for them
   std::mutex commit_mutex_;                 // held by who commits them
-  std::map<std::string, std::vector<store::StoredEvent>> unstored_;         // of jobs, for the next record of each
-  std::vector<store::StoredEvent> loose_;                                   // the thread's own; see commit_events()
+  std::map<std::string, std::vector<store::StoredEvent>> unstored_;  // of jobs, for the next record of each
+  std::vector<store::StoredEvent> loose_;                            // the thread's own; see commit_events()
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::atomic<util::Nanos> cursors_wait_since_{0};  // for the store to take any; 0: it does

@@ -18,7 +18,7 @@ using util::Result;
 namespace {
 
 constexpr Nanos kEvidence = util::kSecond;  // for what is wrong to be on record before more is looked for
-constexpr Nanos kAbandon = util::kSecond;  // for targets to be given back, so that whoever comes next finds them free
+constexpr Nanos kAbandon = util::kSecond;   // for targets to be given back, so that whoever comes next finds them free
 
 // Never the job's id: a repeat of the same job is another run.
 std::string new_run_id() {

@@ -42,8 +42,8 @@ util::Status JobService::Impl::find_waiting(const JobSpec& spec, const plan::Job
   for (const run::DevicePlan& device : plan.devices) {
     const std::string other = turns_.waiting_for(device.target.facts);
     if (other.empty()) continue;
-    return tl::unexpected(device::refusal_error(
-        spec.targets.at(device.number), {{fmt::format("is waited for by job {}", other), Reason::busy}}));
+    return tl::unexpected(device::refusal_error(spec.targets.at(device.number),
+                                                {{fmt::format("is waited for by job {}", other), Reason::busy}}));
   }
   return {};
 }
@@ -61,13 +61,13 @@ Result<JobSnapshot> JobService::Impl::wait_in_queue(const JobSpec& spec, const J
     const device::TargetFacts& facts = (*targets)[i];
     const std::string other = turns_.waiting_for(facts);
     if (!other.empty() && !spec.queue) {
-      return tl::unexpected(device::refusal_error(
-          spec.targets.at(i), {{fmt::format("is waited for by job {}", other), Reason::busy}}));
+      return tl::unexpected(
+          device::refusal_error(spec.targets.at(i), {{fmt::format("is waited for by job {}", other), Reason::busy}}));
     }
     const std::string holder = facts.exists ? setup_.admission.job_holding(facts) : "";
     if (!holder.empty() && !spec.queue) {
-      return tl::unexpected(device::refusal_error(spec.targets.at(i),
-                                                  {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
+      return tl::unexpected(
+          device::refusal_error(spec.targets.at(i), {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
     }
     runs.push_back(std::make_shared<run::IdleRun>(waiting_device(facts)));
   }

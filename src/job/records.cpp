@@ -55,8 +55,8 @@ std::shared_ptr<run::IdleRun> device_of(const JobSpec& spec, DeviceSnapshot show
   if (!at) return given_up("how far it had come was stored by another version, or is damaged");
   auto from = std::make_shared<run::Resumption>();
   from->at = std::move(*at);
-  from->stages.assign(shown.stages.begin(),
-                      shown.stages.begin() + static_cast<std::ptrdiff_t>(std::min(shown.stages.size(), from->at.stage + 1)));
+  from->stages.assign(shown.stages.begin(), shown.stages.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                       shown.stages.size(), from->at.stage + 1)));
   if (from->stages.size() < from->at.stage) return given_up("what its earlier stages came to was not stored");
   return std::make_shared<run::IdleRun>(std::move(shown), std::nullopt, std::move(from));
 }

@@ -156,8 +156,9 @@ void Turns::tell(const Census& all, Nanos now) {
     const Waiting& one = all.waiting[i];
     std::string why = obstacle(all, i, now);
     if (why.empty()) {
-      why = setup_.most_devices == 0 ? "it begins"
-                                     : fmt::format("{} of at most {} devices are worked on", all.in_all, setup_.most_devices);
+      why = setup_.most_devices == 0
+                ? "it begins"
+                : fmt::format("{} of at most {} devices are worked on", all.in_all, setup_.most_devices);
     }
     one.run->set_reason(why);
     if (one.job.get() == last) continue;

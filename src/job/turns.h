@@ -76,7 +76,7 @@ class Turns {
     std::shared_ptr<run::IdleRun> run;
   };
   struct Census {
-    std::vector<Waiting> waiting;  // the oldest first
+    std::vector<Waiting> waiting;                // the oldest first
     std::map<std::string, std::size_t> at_work;  // devices, by principal
     std::size_t in_all = 0;
   };

@@ -73,7 +73,8 @@ std::string find_misfit(const Checkpoint& at, const std::vector<StageSpec>& stag
   const std::size_t streams = streams_of(stages[at.stage]).size();
   if (at.cursors.size() != streams || at.streams.size() != streams) return "is of other streams";
   for (const SeriesPoint& one : at.series) {
-    if (one.stage > at.stage || one.stream >= streams_of(stages[one.stage]).size()) return "names a stream that is none";
+    if (one.stage > at.stage || one.stream >= streams_of(stages[one.stage]).size())
+      return "names a stream that is none";
   }
   return "";
 }
@@ -112,7 +113,8 @@ std::optional<Witness> witness_at(const Done& done, std::uint64_t position) {
   if (done.pass.count() == 0 || !done.cursor.is_done(position)) return std::nullopt;
   const workload::Request request = done.pass.round(position / done.pass.count()).at(position % done.pass.count());
   if (request.op != util::Op::write) return std::nullopt;
-  const std::uint64_t length = std::min<std::uint64_t>(request.length, std::max<std::uint64_t>(done.image->interval(), kWitnessBytes));
+  const std::uint64_t length =
+      std::min<std::uint64_t>(request.length, std::max<std::uint64_t>(done.image->interval(), kWitnessBytes));
   return Witness{request.offset, length, done.image};
 }
 
@@ -138,8 +140,9 @@ std::optional<Done> done_by(const History& of, const SeriesPoint& point, const C
   const IoSpec& io = streams_of(of.stages.at(point.stage))[point.stream].io;
   const BlockRange& range = of.plans.at(point.stage).streams.at(point.stream).range;
   if (!workload::writes(io.workload.rw)) return std::nullopt;
-  return Done{Pass(io.workload, range), cursor,
-              std::make_shared<const verify::Image>(payload_of(io, range.offset), of.origin.with_seed(io.workload.seed))};
+  return Done{
+      Pass(io.workload, range), cursor,
+      std::make_shared<const verify::Image>(payload_of(io, range.offset), of.origin.with_seed(io.workload.seed))};
 }
 
 }  // namespace
@@ -183,7 +186,8 @@ std::vector<Witness> first_in_flight(const History& of, const Checkpoint& at) {
     if (!done || done->pass.count() == 0) continue;
     for (std::uint64_t k = 0; k < kInFlight; ++k) {
       const std::uint64_t position = at.cursors[i].watermark + k;
-      const workload::Request request = done->pass.round(position / done->pass.count()).at(position % done->pass.count());
+      const workload::Request request =
+          done->pass.round(position / done->pass.count()).at(position % done->pass.count());
       if (request.op != util::Op::write) continue;
       out.push_back({request.offset, std::min<std::uint64_t>(request.length, kWitnessBytes), done->image});
     }
@@ -204,7 +208,9 @@ std::string find_change(int fd, const std::vector<Witness>& witnesses) {
     do {
       got = ::pread(fd, buffer->data(), one.length, static_cast<off_t>(one.offset));
     } while (got < 0 && errno == EINTR);
-    if (got < 0) return fmt::format("its {} bytes at offset {} cannot be read: {}", one.length, one.offset, util::errno_text(errno));
+    if (got < 0)
+      return fmt::format("its {} bytes at offset {} cannot be read: {}", one.length, one.offset,
+                         util::errno_text(errno));
     const auto bytes = static_cast<std::size_t>(got) / verify::kSector * verify::kSector;
     if (!is_held(one, {buffer->data(), bytes})) {
       return fmt::format("its {} bytes at offset {} are not what this job wrote there", one.length, one.offset);

@@ -58,7 +58,6 @@ util::Result<std::vector<StoredCursor>> read_cursors(sqlite3* database, const st
   return out;
 }
 
-
 // Of the stages before.
 Status erase_old_cursors(sqlite3* database, const StoredCheckpoint& at) {
   const Statement statement = prepare_on(database, "DELETE FROM cursors WHERE job=?1 AND device=?2 AND stage<>?3");

@@ -40,7 +40,8 @@ Status put_row(sqlite3* database, const StoredJob& job) {
       database,
       "INSERT INTO jobs (rowid, id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, "
       "saved_ms, targets, target_count, destructive, progress, errors, created_by, run_id, elapsed_ns, spec, history) "
-      "VALUES (?16,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?17,?18,?19,?20,?21) ON CONFLICT(id) DO UPDATE "
+      "VALUES (?16,?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10,?11,?12,?13,?14,?15,?17,?18,?19,?20,?21) ON CONFLICT(id) DO "
+      "UPDATE "
       "SET name=excluded.name, state=excluded.state, verdict=excluded.verdict, reason=excluded.reason, "
       "started_ms=excluded.started_ms, ended_ms=excluded.ended_ms, devices=excluded.devices, "
       "saved_ms=excluded.saved_ms, targets=excluded.targets, target_count=excluded.target_count, "

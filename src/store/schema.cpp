@@ -113,7 +113,8 @@ constexpr const char* kFromVersion7 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN history TEXT; PRAGMA user_version=8; COMMIT;";
 constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
-    "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, history, number, piece FROM jobs "
+    "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, history, number, piece "
+    "FROM jobs "
     "JOIN pieces USING (text)",
     "SELECT job, device, name, path, wwn, serial, model, revision, size, state, verdict, figures FROM devices",
     "SELECT job, device, stage, name, state, figures FROM stages",

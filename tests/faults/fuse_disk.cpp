@@ -98,6 +98,20 @@ void cut_power(std::istream& in) {
   disk.unsynced.clear();
 }
 
+// Whether it is of the power; then it is done.
+bool apply_to_power(const std::string& verb, std::istream& in) {
+  if (verb == "volatile") {
+    disk.is_volatile = true;
+  } else if (verb == "lie") {
+    disk.lies = true;
+  } else if (verb == "power-cut") {
+    cut_power(in);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 int apply(const std::string& line) {
   std::istringstream in(line);
   std::string verb;
@@ -105,6 +119,7 @@ int apply(const std::string& line) {
   Fault fault;
   off_t length = 0;
   in >> verb;
+  if (apply_to_power(verb, in)) return 0;
   if (verb == "clear") {
     disk.faults.clear();
     disk.damages.clear();
@@ -125,14 +140,6 @@ int apply(const std::string& line) {
     Damage damage;
     if (!Damage::parse(in, damage)) return -EINVAL;
     disk.damages.push_back(damage);
-    return 0;
-  }
-  if (verb == "volatile" || verb == "lie") {
-    (verb == "lie" ? disk.lies : disk.is_volatile) = true;
-    return 0;
-  }
-  if (verb == "power-cut") {
-    cut_power(in);
     return 0;
   }
   if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;

@@ -50,7 +50,8 @@ class HungStateDisk(TestCase):
         disks = [self.loop(4 * MIB)[0] for _ in range(3)]
 
         def endless(disk):
-            return {"targets": [disk], "workload": {"rw": "read", "bs": "4k", "runtime": "1h", "time_based": True, "rate_iops": 500}}
+            return {"targets": [disk], "on_restart": "interrupt", "workload": {
+                "rw": "read", "bs": "4k", "runtime": "1h", "time_based": True, "rate_iops": 500}}
 
         going_on, cancelled = daemon.submit(**endless(disks[0])), daemon.submit(**endless(disks[1]))
         control.write_text(f"hang write 0 {64 * MIB}\n")

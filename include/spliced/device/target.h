@@ -44,9 +44,9 @@ struct TargetFacts {
   dev_t home = 0;
   std::uint64_t free_bytes = std::numeric_limits<std::uint64_t>::max();
   DeviceInfo info;
-  unsigned partition = 0;      // its number on the disk; 0 for a disk
-  std::string backing = {};    // of a loop device: the file that it writes to, and its inode
-  std::string boot = {};       // of the kernel that the numbers of `id` and `sequence` are of
+  unsigned partition = 0;                    // its number on the disk; 0 for a disk
+  std::string backing = {};                  // of a loop device: the file that it writes to, and its inode
+  std::string boot = {};                     // of the kernel that the numbers of `id` and `sequence` are of
   std::vector<std::string> signatures = {};  // that were found on it when it was claimed to be written
   std::uint64_t sequence = 0;  // of a device: another number means that another one took its place; 0: not known
 };

@@ -31,13 +31,13 @@ inline constexpr std::uint64_t kOwnDescriptors = 512;
 
 struct ServiceLimits {
   std::size_t running_jobs = 256;
-  std::size_t worker_threads = 4096;            // of all running jobs
-  std::size_t kept_jobs = 1000;                 // ended jobs that can still be asked for,
-  util::Nanos checkpoint = 10 * util::kSecond;  // between two records of what a running job has done
-  std::size_t running_devices = 0;  // that are worked on at a time, the others wait; 0: any number
-  std::size_t queued_jobs = 1000;   // of which no device has begun
+  std::size_t worker_threads = 4096;                 // of all running jobs
+  std::size_t kept_jobs = 1000;                      // ended jobs that can still be asked for,
+  util::Nanos checkpoint = 10 * util::kSecond;       // between two records of what a running job has done
+  std::size_t running_devices = 0;                   // that are worked on at a time, the others wait; 0: any number
+  std::size_t queued_jobs = 1000;                    // of which no device has begun
   util::Nanos resume_timeout = 600 * util::kSecond;  // for the devices of jobs that a restart interrupted to come back
-  util::Nanos overdue = util::kSecond;          // a round of the supervisor that is later than this tells of a pause
+  util::Nanos overdue = util::kSecond;  // a round of the supervisor that is later than this tells of a pause
   std::uint64_t descriptors = descriptors_for_jobs();  // of each device of a job
   util::Nanos kept_time = 0;                           // and for how long after their end; 0: for ever
   // Of the figures of those jobs that ended last, which are shown without the store. Bytes.

@@ -38,8 +38,8 @@ using WallTime = run::WallTime;
 
 // A time in which the daemon was not there, or not yet back at a job.
 struct Interruption {
-  WallTime from;                    // the last that was recorded before
-  std::optional<WallTime> until;    // when the first device went on; none: it has not
+  WallTime from;                  // the last that was recorded before
+  std::optional<WallTime> until;  // when the first device went on; none: it has not
 };
 
 struct JobSnapshot {

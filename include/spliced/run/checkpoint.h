@@ -33,8 +33,8 @@ struct StreamPoint {
   std::map<std::uint32_t, std::uint64_t> passes;  // see VerifySnapshot
 };
 
-// What is done by its cursors has reached the medium, and is in its counts. A little of what is not done may be in them,
-// too: what was counted while this was made.
+// What is done by its cursors has reached the medium, and is in its counts. A little of what is not done may be in
+// them, too: what was counted while this was made.
 struct Checkpoint {
   std::size_t stage = 0;                  // which of the device's; the number of its stages: all are done
   std::vector<workload::Cursor> cursors;  // of its streams

@@ -28,8 +28,8 @@ enum class State : std::uint8_t {
   interrupted
 };
 inline constexpr std::size_t kStates = 9;
-inline constexpr std::array<std::string_view, kStates> kStateNames{"QUEUED", "PENDING",   "RUNNING", "PAUSED",    "STOPPING",
-                                                                   "SUCCEEDED", "FAILED",  "CANCELLED", "INTERRUPTED"};
+inline constexpr std::array<std::string_view, kStates> kStateNames{
+    "QUEUED", "PENDING", "RUNNING", "PAUSED", "STOPPING", "SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED"};
 [[nodiscard]] constexpr bool is_final(State state) {
   return state >= State::succeeded;
 }

@@ -8,9 +8,9 @@
 namespace spliced::job {
 namespace {
 
-constexpr std::array<State, kStates> kAll{State::queued,   State::pending,   State::running,
-                                          State::paused,   State::stopping,  State::succeeded,
-                                          State::failed,   State::cancelled, State::interrupted};
+constexpr std::array<State, kStates> kAll{State::queued, State::pending,   State::running,
+                                          State::paused, State::stopping,  State::succeeded,
+                                          State::failed, State::cancelled, State::interrupted};
 
 TEST(MayFollow, IsTheTableOfTheStateMachine) {
   for (const State from : kAll) {
