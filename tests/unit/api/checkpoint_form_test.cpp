@@ -6,7 +6,7 @@
 namespace spliced::api {
 namespace {
 
-run::Checkpoint full() {
+run::Checkpoint full_checkpoint() {
   run::Checkpoint out;
   out.active = 5;
   out.next_pass = 3;
@@ -36,7 +36,7 @@ run::Checkpoint full() {
 }
 
 TEST(CheckpointForm, IsReadAsItWasWritten) {
-  const std::string text = write_counts(full());
+  const std::string text = write_counts(full_checkpoint());
   run::Checkpoint read;
   ASSERT_TRUE(read_counts(text, read));
   EXPECT_EQ(write_counts(read), text);
@@ -49,7 +49,7 @@ TEST(CheckpointForm, IsReadAsItWasWritten) {
 }
 
 TEST(CheckpointForm, WhatIsOfAnotherVersionOrDamagedIsNotRead) {
-  const std::string text = write_counts(full());
+  const std::string text = write_counts(full_checkpoint());
   const auto read = [](const std::string& form) {
     run::Checkpoint out;
     return read_counts(form, out);

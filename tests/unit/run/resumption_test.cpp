@@ -19,8 +19,8 @@ using workload::BlockRange;
 using workload::Cursor;
 using workload::Pass;
 
-constexpr std::uint64_t kBlock = 4096;
-constexpr BlockRange kHundred{0, kBlock * 100, kBlock};
+constexpr std::uint64_t kResumedBlock = 4096;
+constexpr BlockRange kHundred{0, kResumedBlock * 100, kResumedBlock};
 
 Cursor up_to(std::uint64_t position) {
   Cursor out;
@@ -37,7 +37,7 @@ std::shared_ptr<WrittenSeries> resumed_at(std::uint64_t from, std::uint64_t roun
   return out;
 }
 Certainty certainty_of(const WriteHistory& history, std::uint64_t block) {
-  return history.at(block * kBlock, kBlock, {}).certainty;
+  return history.at(block * kResumedBlock, kResumedBlock, {}).certainty;
 }
 
 TEST(ResumedSeries, WhatWasInFlightIsInDoubtUntilItIsWrittenAgain) {
@@ -74,7 +74,7 @@ struct WitnessTest : ::testing::Test {
     stage.what = StreamsSpec{};
     auto& stream = std::get<StreamsSpec>(stage.what).streams[0];
     stream.io.workload.rw = workload::Mode::randwrite;
-    stream.io.workload.bs = {kBlock, kBlock, kBlock};
+    stream.io.workload.bs = {kResumedBlock, kResumedBlock, kResumedBlock};
     stages.push_back(stage);
     plans.push_back({{{kHundred, {}}}});
     at.cursors = {up_to(30)};
@@ -88,13 +88,15 @@ struct WitnessTest : ::testing::Test {
     for (std::uint64_t i = 0; i < at.cursors[0].watermark; ++i) write(pass.at(i).offset, 1);
   }
   void write(std::uint64_t offset, std::uint32_t pass) {
-    std::vector<std::byte> data(kBlock);
+    std::vector<std::byte> data(kResumedBlock);
     image->fill(data, offset, pass);
-    ASSERT_EQ(::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)), static_cast<ssize_t>(kBlock));
+    ASSERT_EQ(::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)),
+              static_cast<ssize_t>(kResumedBlock));
   }
   void wipe(std::uint64_t offset) {
-    const std::vector<std::byte> data(kBlock);
-    ASSERT_EQ(::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)), static_cast<ssize_t>(kBlock));
+    const std::vector<std::byte> data(kResumedBlock);
+    ASSERT_EQ(::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)),
+              static_cast<ssize_t>(kResumedBlock));
   }
   History history() { return {stages, plans, origin}; }
 
@@ -104,7 +106,7 @@ struct WitnessTest : ::testing::Test {
   Checkpoint at;
   std::shared_ptr<const verify::Image> image;
   testing::TempDir dir;
-  util::UniqueFd fd{::open(dir.file("disk", kBlock * 100).c_str(), O_RDWR)};
+  util::UniqueFd fd{::open(dir.file("disk", kResumedBlock * 100).c_str(), O_RDWR)};
 };
 
 TEST_F(WitnessTest, TheFirstTheMiddleAndTheLastMustBeThere) {

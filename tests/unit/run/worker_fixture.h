@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/plan.h"
+#include "run/data_origin.h"
 #include "run/worker.h"
 #include "unit/job/service_fixture.h"
 
