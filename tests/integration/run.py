@@ -20,9 +20,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # threads. SPLICED_ALL=1 runs them under both.
 UNDER_ONE = {
     "asan": ("test_access", "test_activation", "test_cli", "test_damages", "test_exit_codes", "test_http", "test_list", "test_metrics",
-             "test_packaging", "test_problems", "test_safety", "test_sequential", "test_validate", "test_verify", "test_zsh"),
-    "tsan": ("test_bus_objects", "test_checkpoints", "test_dbus", "test_faults", "test_hangs", "test_http_clients", "test_locks",
-             "test_log", "test_restart", "test_speed", "test_state_disk", "test_streams")}
+             "test_packaging", "test_problems", "test_resume", "test_safety", "test_sequential", "test_validate", "test_verify", "test_zsh"),
+    "tsan": ("test_bus_objects", "test_checkpoints", "test_crash", "test_dbus", "test_faults", "test_hangs", "test_http_clients", "test_locks",
+             "test_log", "test_queue", "test_restart", "test_speed", "test_state_disk", "test_streams")}
 TOTALS = re.compile(r"^integration: (\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 

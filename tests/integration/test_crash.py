@@ -16,8 +16,8 @@ from verified import MIB, mismatches, verified
 BLOCK = 16384
 SIZE = 32 * MIB
 RATE = 128  # blocks per second: the pass takes 16 s, three checkpoints
-KILLS = int(os.environ.get("SPLICED_CRASHES", "5"))
-CUTS = int(os.environ.get("SPLICED_POWER_CUTS", "5"))
+KILLS = int(os.environ.get("SPLICED_CRASHES", "4"))
+CUTS = int(os.environ.get("SPLICED_POWER_CUTS", "4"))
 SEED = int(os.environ.get("SPLICED_SEED", str(random.randrange(1 << 32))))
 ALLOW = ["/dev/loop*"]
 
