@@ -93,8 +93,8 @@ util::WallTime time_of(const Json& milliseconds) {
 
 std::string write_history(const std::vector<job::Interruption>& interruptions) {
   Json out = Json::array();
-  for (const auto& [from, until] : interruptions) {
-    out.push_back({milliseconds_of(from), until ? Json(milliseconds_of(*until)) : Json()});
+  for (const auto& [from, until, paused] : interruptions) {
+    out.push_back({milliseconds_of(from), until ? Json(milliseconds_of(*until)) : Json(), paused});
   }
   return text_of(out);
 }
@@ -104,6 +104,7 @@ std::vector<job::Interruption> read_history(const std::string& text) try {
     job::Interruption& interruption = out.emplace_back();
     interruption.from = time_of(one.at(0));
     if (!one.at(1).is_null()) interruption.until = time_of(one.at(1));
+    interruption.paused = one.at(2).get<bool>();
   }
   return out;
 } catch (const Json::exception&) {
@@ -166,6 +167,7 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   take_errors_out(figures, device, {}, out);
   if (are_those_of_the_stages(device)) out.errors.clear();
   figures[kRecord]["unmeasured"] = device.unmeasured;
+  figures[kRecord]["begun"] = device.begun;
   figures[kRecord][kIdentity] = identity_of(device.facts);
   if (figures["verify"].is_object()) figures["verify"].erase("miscompares");  // the stages have them
   figures[kRecord]["idle_stage"] = device.idle_stage;
@@ -204,6 +206,7 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   const Json& hidden = object_in(figures, kRecord);
   read_hidden(hidden, out);
   read_member(hidden, "unmeasured", out.unmeasured);
+  read_member(hidden, "begun", out.begun);
   read_member(hidden, "idle_stage", out.idle_stage);
   read_member(hidden, "unchecked_stage", out.unchecked_stage);
   out.facts.name = device.name;

@@ -32,6 +32,7 @@ run::DeviceSnapshot waiting_device(const device::TargetFacts& facts) {
   run::DeviceSnapshot out;
   out.facts = facts;
   out.state = State::queued;
+  out.begun = false;
   return out;
 }
 
@@ -63,11 +64,6 @@ Result<JobSnapshot> JobService::Impl::wait_in_queue(const JobSpec& spec, const J
     if (!other.empty() && !spec.queue) {
       return tl::unexpected(
           device::refusal_error(spec.targets.at(i), {{fmt::format("is waited for by job {}", other), Reason::busy}}));
-    }
-    const std::string holder = facts.exists ? setup_.admission.job_holding(facts) : "";
-    if (!holder.empty() && !spec.queue) {
-      return tl::unexpected(
-          device::refusal_error(spec.targets.at(i), {{fmt::format("is claimed by job {}", holder), Reason::busy}}));
     }
     runs.push_back(std::make_shared<run::IdleRun>(waiting_device(facts)));
   }

@@ -46,8 +46,9 @@ std::shared_ptr<run::IdleRun> device_of(const JobSpec& spec, DeviceSnapshot show
     return out;
   };
   if (is_final(shown.state)) return std::make_shared<run::IdleRun>(shown, shown.state);
-  if (!begun || shown.state == State::queued) return std::make_shared<run::IdleRun>(std::move(shown));
-  if (!shown.reason.empty()) {
+  if (!begun || !shown.begun) return std::make_shared<run::IdleRun>(std::move(shown));
+  // A device that waits says what for.
+  if (!shown.reason.empty() && shown.state != State::queued) {
     run::settle(shown, State::failed);
     return std::make_shared<run::IdleRun>(std::move(shown), State::failed);
   }
@@ -115,9 +116,13 @@ JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
   known.started_at = record.started_at;
   known.elapsed = record.elapsed;
   known.interruptions = setup_.form.read_history(record.history);
-  const bool begun = summary.state != State::queued;
+  const bool begun = record.started_at.has_value();
   if (begun && known.spec.on_restart != plan::OnRestart::resume) return nullptr;
-  if (begun) known.interruptions.push_back({record.saved_at, std::nullopt});
+  // Where it had not come to go on since the last time, that lasts.
+  auto& interruptions = known.interruptions;
+  const bool lasts = !interruptions.empty() && !interruptions.back().until;
+  const bool paused = lasts ? interruptions.back().paused : summary.state == State::paused;
+  if (begun && !lasts) interruptions.push_back({record.saved_at, std::nullopt, paused});
   const auto checkpoints = setup_.store.checkpoints(record.id);
   if (!checkpoints) return nullptr;
   Job::Runs runs;
@@ -127,7 +132,7 @@ JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
                              at == checkpoints->end() ? nullptr : &*at, setup_.form));
   }
   if (runs.empty() || runs.size() != known.spec.targets.size()) return nullptr;
-  auto job = std::make_shared<Job>(std::move(known), summary.state == State::paused, setup_.clock,
+  auto job = std::make_shared<Job>(std::move(known), paused, setup_.clock,
                                    [this](Change change) { journal_.note(std::move(change)); });
   job->set_runs(std::move(runs));
   return job;

@@ -247,12 +247,7 @@ util::Result<std::vector<device::TargetFacts>> check_to_wait(const device::Targe
   std::vector<device::TargetFacts> out;
   for (std::size_t i = 0; i < report.targets.size(); ++i) {
     const PlanEntry& entry = report.targets[i];
-    const std::string holder = entry.facts.exists ? admission.job_holding(entry.facts) : "";
-    const auto is_of_job = [&](const device::Refusal& refusal) {
-      return refusal.reason == Reason::busy && !holder.empty();
-    };
     for (const auto& refusal : entry.refusals) {
-      if (is_of_job(refusal)) continue;
       for (auto& detail : device::refusal_error(spec.targets.at(i), {refusal}).details) {
         errors.push_back({target_pointer(i), detail.detail, detail.reason});
       }
@@ -275,6 +270,10 @@ PlanReport report_plan(const device::TargetAdmission& admission, const JobSpec& 
     PlanEntry entry;
     entry.facts = std::move(inspection.facts);
     entry.refusals = std::move(inspection.refusals);
+    // That another job has it is what such a job waits for.
+    if (spec.queue && entry.facts.exists && !admission.job_holding(entry.facts).empty()) {
+      std::erase_if(entry.refusals, [](const device::Refusal& refusal) { return refusal.reason == Reason::busy; });
+    }
     if (entry.refusals.empty()) {
       if (auto refusal = together.add(entry.facts)) entry.refusals.push_back(std::move(*refusal));
     }

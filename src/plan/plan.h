@@ -25,8 +25,7 @@ struct JobPlan {
 // What each stage of a job works on, of a target that may be used.
 [[nodiscard]] std::vector<run::StagePlan> stages_on(const JobSpec& spec, const device::TargetFacts& facts);
 
-// What is in the way of a job that is to wait for its targets: what they are, if nothing is but other jobs. Claims and
-// creates nothing. The error is as make_plan()'s.
+// The targets of a job that is to wait for them. Claims and creates nothing. The error is as make_plan()'s.
 [[nodiscard]] util::Result<std::vector<device::TargetFacts>> check_to_wait(const device::TargetAdmission& admission,
                                                                            const JobSpec& spec);
 

@@ -95,6 +95,30 @@ class Queue(TestCase):
         self.assertEqual(sorted(began), began)
         self.assertEqual([1, 0, 0, 0], [len(job["interruptions"]) for job in ended])
 
+    def test_twenty_jobs_on_four_devices_over_restarts(self):
+        daemon = self.begin("2")
+        files = self.files(4)
+        jobs = [daemon.submit_to_go_on(**self.job(files[i % 4], queue=True)) for i in range(20)]
+        most = 0
+        for _ in range(5):
+            ended = sum(1 for job in jobs if self.state(daemon, job)["ended_at"])
+            def more():
+                nonlocal most
+                most = max(most, self.at_work(daemon))
+                return sum(1 for job in jobs if self.state(daemon, job)["ended_at"]) > ended + 1
+            await_true(more, "a few more to end", 60)
+            os.kill(daemon.pid(), signal.SIGKILL)
+            daemon.process.wait()
+            daemon = Daemon("--max-running-devices", "2", allow=["/dev/shm/"], directory=daemon.dir)
+            self.addCleanup(daemon.close)
+        ended = [daemon.wait(job["id"]) for job in jobs]
+        self.assertEqual(["PASS"] * 20, [job["verdict"] for job in ended], [job["reason"] for job in ended])
+        for device in range(4):
+            began = [job["started_at"] for job in ended[device::4]]
+            self.assertEqual(sorted(began), began)
+        self.assertEqual(2, most)
+        self.assertEqual(20, len(daemon.call("GET", "/v1/jobs").json["jobs"]))
+
     def test_what_became_unsafe_in_the_queue_is_not_touched(self):
         daemon = self.begin("1")
         one, two = self.files(2)

@@ -40,6 +40,7 @@ using WallTime = run::WallTime;
 struct Interruption {
   WallTime from;                  // the last that was recorded before
   std::optional<WallTime> until;  // when the first device went on; none: it has not
+  bool paused = false;            // the job was
 };
 
 struct JobSnapshot {

@@ -112,6 +112,7 @@ struct DeviceSnapshot : StageSnapshot {
   std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
   std::string idle_stage;                        // one that succeeded and moved nothing, though it was to; "" for none
   std::string unchecked_stage;                   // likewise, that checked nothing
+  bool begun = true;                             // false: it has only waited so far
   bool unmeasured = false;                       // what it did says nothing of the device
   bool host_untrusted = false;                   // a fault of this host was proven, on whatever device
   std::uint64_t safety_read_bytes = 0;           // read from the device by the checks before the job

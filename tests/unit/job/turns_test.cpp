@@ -30,8 +30,11 @@ struct TurnsTest : ::testing::Test {
   void start(std::size_t most) {
     turns.emplace(Turns::Setup{clock, most, table,
                                [this](const JobPtr& job, std::size_t device) {
-                                 const std::lock_guard lock(mutex);
-                                 begun.push_back(job->id() + "/" + std::to_string(device));
+                                 {
+                                   const std::lock_guard lock(mutex);
+                                   begun.push_back(job->id() + "/" + std::to_string(device));
+                                 }
+                                 if (before_end) before_end();
                                  if (outcome == Turns::Outcome::ended) end(job, device);
                                  return outcome;
                                },
@@ -52,6 +55,7 @@ struct TurnsTest : ::testing::Test {
   std::mutex mutex;
   std::vector<std::string> begun;
   std::string held;
+  std::function<void()> before_end;
   Turns::Outcome outcome = Turns::Outcome::ended;
   std::optional<Turns> turns;  // last
 };
@@ -84,6 +88,21 @@ TEST_F(TurnsTest, WhatCannotBeginYetIsTriedAgainLaterAndKeepsNobodyElse) {
   ASSERT_TRUE(await([&] { return taken().size() == 2; }));
   EXPECT_EQ(taken(), (std::vector<std::string>{"a/0", "b/0"}));
   EXPECT_TRUE(turns->take_places(1)) << "nobody waits for a place";
+}
+
+TEST_F(TurnsTest, WhoHasTheFewestAtWorkComesFirst) {
+  testing::Valve valve;
+  add("a", "me", {"/1"});
+  add("b", "me", {"/2"});
+  add("c", "you", {"/3"});
+  before_end = [&] { valve.pass(); };
+  start(2);
+  ASSERT_TRUE(await([&] { return taken().size() == 2; }));
+  auto first = taken();
+  std::sort(first.begin(), first.end());
+  EXPECT_EQ(first, (std::vector<std::string>{"a/0", "c/0"}));
+  valve.open();
+  EXPECT_TRUE(await([&] { return taken().size() == 3; }));
 }
 
 TEST_F(TurnsTest, PlacesAreTakenOnceAndGivenBack) {
