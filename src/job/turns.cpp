@@ -106,23 +106,38 @@ std::string Turns::obstacle(const Census& all, std::size_t index, Nanos now) con
   return why.empty() ? "it could not begin" : why;
 }
 
+// Takes a place, and says how many are taken then. What is about to begin is counted before the others are: then it may
+// be counted twice, but never not at all.
+Turns::Count Turns::count_with(std::size_t more) {
+  Count out;
+  {
+    const std::lock_guard lock(mutex_);
+    taken_ += more;
+    out.taken = taken_;
+    out.starting = starting_;
+  }
+  out.all = census();
+  for (const auto& [key, whose] : out.starting) ++out.all.at_work[whose];
+  return out;
+}
+
+bool Turns::has_room(const Count& count) const {
+  return setup_.most_devices == 0 || count.all.in_all + count.taken + count.starting.size() <= setup_.most_devices;
+}
+
 // Whether a device began to begin.
 bool Turns::give_one() {
+  Count count = count_with(1);
+  const Places place(*this, 1);
+  if (!has_room(count) || count.starting.size() >= kMostStarting) return false;
   const Nanos now = setup_.clock.now();
-  Census all = census();
-  std::unique_lock lock(mutex_);
-  std::size_t in_all = all.in_all + taken_ + starting_.size();
-  for (const auto& [key, whose] : starting_) ++all.at_work[whose];
-  const bool is_full = (setup_.most_devices != 0 && in_all >= setup_.most_devices) || starting_.size() >= kMostStarting;
-  const auto starting = starting_;
-  lock.unlock();
-  if (is_full) return false;
   const Waiting* next = nullptr;
-  for (std::size_t i = 0; i < all.waiting.size(); ++i) {
-    const Waiting& one = all.waiting[i];
-    if (starting.contains({one.job->id(), one.device})) continue;
-    if (next != nullptr && all.at_work[one.job->created_by()] >= all.at_work[next->job->created_by()]) continue;
-    if (!obstacle(all, i, now).empty()) continue;
+  auto& at_work = count.all.at_work;
+  for (std::size_t i = 0; i < count.all.waiting.size(); ++i) {
+    const Waiting& one = count.all.waiting[i];
+    if (count.starting.contains({one.job->id(), one.device})) continue;
+    if (next != nullptr && at_work[one.job->created_by()] >= at_work[next->job->created_by()]) continue;
+    if (!obstacle(count.all, i, now).empty()) continue;
     next = &one;
   }
   if (next == nullptr) return false;
@@ -169,21 +184,20 @@ void Turns::tell(const Census& all, Nanos now) {
 
 std::optional<Turns::Places> Turns::take_places(std::size_t count) {
   if (setup_.most_devices == 0) return Places(*this, 0);
-  const Census all = census();
+  const Count with = count_with(count);
+  Places out(*this, count);
+  if (!has_room(with)) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const bool others_wait = std::any_of(all.waiting.begin(), all.waiting.end(), [&](const Waiting& one) {
+  const bool others_wait = std::any_of(with.all.waiting.begin(), with.all.waiting.end(), [&](const Waiting& one) {
     return !not_before_.contains({one.job->id(), one.device});
   });
-  if (others_wait || all.in_all + taken_ + starting_.size() + count > setup_.most_devices) return std::nullopt;
-  taken_ += count;
-  return Places(*this, count);
+  if (others_wait) return std::nullopt;
+  return out;
 }
 
 void Turns::give_back(std::size_t count) {
   const std::lock_guard lock(mutex_);
   taken_ -= count;
-  woken_ = true;
-  changed_.notify_all();
 }
 
 std::string Turns::waiting_for(const device::TargetFacts& facts) const {

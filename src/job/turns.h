@@ -80,8 +80,15 @@ class Turns {
     std::map<std::string, std::size_t> at_work;  // devices, by principal
     std::size_t in_all = 0;
   };
+  struct Count {
+    Census all;
+    std::size_t taken = 0;
+    std::map<Key, std::string> starting;
+  };
   void run(const std::stop_token& stop);
   [[nodiscard]] Census census() const;
+  [[nodiscard]] Count count_with(std::size_t more);
+  [[nodiscard]] bool has_room(const Count& count) const;
   [[nodiscard]] bool give_one();
   [[nodiscard]] std::string obstacle(const Census& all, std::size_t index, util::Nanos now) const;
   void tell(const Census& all, util::Nanos now);
