@@ -70,8 +70,23 @@ std::string look_for_data(const std::string& path, const OwnPlaces& places) {
   return run::holds_any(fd.get(), places.in_flight) ? "" : "nothing of what this job wrote is there";
 }
 
+// Those that it may be, by what is known without looking at them.
+std::vector<const BlockNode*> candidates_among(const device::TargetAdmission& admission,
+                                               const std::vector<BlockNode>& nodes, const TargetFacts& then) {
+  std::vector<const BlockNode*> out;
+  for (const BlockNode& node : nodes) {
+    if (node.partition != then.partition || node.size != then.size || !device::known_by(node.info).empty()) continue;
+    if (!admission.allows(device::node_path(node.name))) continue;
+    if (is_the_same(node, then)) return {&node};
+    out.push_back(&node);
+  }
+  return out;
+}
+
 Result<std::string> find_by_data(const device::TargetAdmission& admission, const std::vector<BlockNode>& nodes,
                                  const TargetFacts& then, const OwnPlaces& places) {
+  const auto possible = candidates_among(admission, nodes, then);
+  if (possible.size() == 1 && is_the_same(*possible[0], then)) return device::node_path(possible[0]->name);
   struct Candidate {
     std::string path;
     device::Look<std::string> look;
@@ -79,12 +94,10 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
   std::vector<Candidate> candidates;
   const bool is_blind = places.done.empty() && places.in_flight.empty();
   const util::Nanos until = util::system_clock().now() + kComebackLook;
-  for (const BlockNode& node : nodes) {
-    const std::string path = device::node_path(node.name);
-    if (node.partition != then.partition || node.size != then.size) continue;
-    if (!device::known_by(node.info).empty() || !admission.allows(path)) continue;
-    if (is_the_same(node, then)) return path;
-    if (is_blind) continue;
+  for (const BlockNode* node : possible) {
+    const bool is_taken = !admission.job_holding(device::block_id(node->number), device::block_id(node->whole)).empty();
+    if (is_blind || is_taken) continue;
+    const std::string path = device::node_path(node->name);
     candidates.push_back({path, {admission.lookout(), path, until, [path, places](const auto&) -> Result<std::string> {
                                    return look_for_data(path, places);
                                  }}});

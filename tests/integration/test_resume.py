@@ -12,6 +12,7 @@ from harness import Daemon, TestCase, await_true, need_root
 from verified import MIB, mismatches, verified
 
 BLOCK = 65536
+SIZE = 52 * MIB  # no device of another test has it: others of that size are looked at
 
 
 class Resume(TestCase):
@@ -37,12 +38,12 @@ class Resume(TestCase):
         with contextlib.closing(sqlite3.connect(daemon.dir / "state" / "state.db")) as store:
             return store.execute("SELECT stage, at_ms FROM checkpoints").fetchall()
 
-    def stages(self, seconds=10, size=64 * MIB, **fill):
+    def stages(self, seconds=10, size=SIZE, **fill):
         rate = size // BLOCK // seconds
         return [{"name": "fill", "workload": {"rw": "write", "bs": BLOCK, "rate_iops": rate} | fill},
                 {"name": "check", "verify": {"of": "fill"}}]
 
-    def assert_whole(self, job, size=64 * MIB):
+    def assert_whole(self, job, size=SIZE):
         self.assertEqual(("SUCCEEDED", "PASS"), (job["state"], job["verdict"]), job["reason"])
         for device in range(len(job["devices"])):
             verify = verified(job, device=device)
@@ -53,7 +54,7 @@ class Resume(TestCase):
     def test_a_killed_daemon_goes_on_from_the_checkpoint(self):
         for workers in (1, 3):
             with self.subTest(workers=workers):
-                loop, _ = self.loop(64 * MIB)
+                loop, _ = self.loop(SIZE)
                 allow = ["/dev/loop*"]
                 daemon, job = self.begin(loop, allow=allow, stages=self.stages(workers=workers, rw="randwrite"))
                 await_true(lambda: self.checkpoints(daemon), "a checkpoint", 30)
@@ -64,21 +65,21 @@ class Resume(TestCase):
                 interruption, = ended["interruptions"]
                 self.assertIsNotNone(interruption["until"])
                 written = ended["devices"][0]["stages"][0]["io"]["write"]["bytes"]
-                self.assertLess(written, 64 * MIB * 1.3, "a second of it at most is done twice, and what the store lags")
+                self.assertLess(written, SIZE * 1.3, "a second of it at most is done twice, and what the store lags")
                 daemon.close()
 
     def test_a_daemon_that_is_stopped_leaves_its_jobs_to_the_next(self):
-        loop, _ = self.loop(64 * MIB)
+        loop, _ = self.loop(SIZE)
         daemon, job = self.begin(loop, allow=["/dev/loop*"], stages=self.stages(6))
         await_true(lambda: daemon.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0][
             "io"]["write"]["bytes"] > MIB, "something written")
         daemon = self.next_daemon(daemon, allow=["/dev/loop*"], killed=False)
         ended = daemon.wait(job["id"])
         self.assert_whole(ended)
-        self.assertEqual(64 * MIB, ended["devices"][0]["stages"][0]["io"]["write"]["bytes"], "drained, none twice")
+        self.assertEqual(SIZE, ended["devices"][0]["stages"][0]["io"]["write"]["bytes"], "drained, none twice")
 
     def test_a_paused_job_comes_back_paused(self):
-        loop, _ = self.loop(64 * MIB)
+        loop, _ = self.loop(SIZE)
         daemon, job = self.begin(loop, allow=["/dev/loop*"], stages=self.stages(4))
         daemon.call("POST", f"/v1/jobs/{job['id']}:pause")
         daemon = self.next_daemon(daemon, allow=["/dev/loop*"], killed=False)
@@ -88,7 +89,7 @@ class Resume(TestCase):
         self.assert_whole(daemon.wait(job["id"]))
 
     def test_one_that_is_not_to_go_on_is_interrupted(self):
-        loop, _ = self.loop(64 * MIB)
+        loop, _ = self.loop(SIZE)
         daemon, job = self.begin(loop, allow=["/dev/loop*"], stages=self.stages(60), on_restart="interrupt")
         daemon = self.next_daemon(daemon, allow=["/dev/loop*"])
         self.assertEqual("INTERRUPTED", daemon.wait(job["id"])["state"])
@@ -96,14 +97,14 @@ class Resume(TestCase):
     @need_root
     def test_a_device_under_another_name_is_found_by_what_was_written(self):
         image = self.directory() / "image"
-        subprocess.run(["truncate", "-s", str(64 * MIB), image], check=True)
+        subprocess.run(["truncate", "-s", str(SIZE), image], check=True)
         loop, _ = self.loop(image=image)
         daemon, job = self.begin(loop, allow=["/dev/loop*"], stages=self.stages())
         await_true(lambda: self.checkpoints(daemon), "a checkpoint", 30)
         os.kill(daemon.pid(), signal.SIGKILL)
         daemon.process.wait()
         subprocess.run(["losetup", "-d", loop], check=True)
-        other, _ = self.loop(64 * MIB)  # takes its place, and is not what it was
+        other, _ = self.loop(SIZE)  # takes its place, and is not what it was
         again, _ = self.loop(image=image)
         before = open(other, "rb").read(MIB)
         daemon = Daemon(allow=["/dev/loop*"], directory=daemon.dir)
@@ -118,14 +119,14 @@ class Resume(TestCase):
         for way in ("wiped", "gpt", "gone"):
             with self.subTest(way=way):
                 image = self.directory() / "image"
-                subprocess.run(["truncate", "-s", str(64 * MIB), image], check=True)
+                subprocess.run(["truncate", "-s", str(SIZE), image], check=True)
                 loop, _ = self.loop(image=image)
                 daemon, job = self.begin(loop, allow=["/dev/loop*"], stages=self.stages(rw="randwrite"))
                 await_true(lambda: self.checkpoints(daemon), "a checkpoint", 30)
                 os.kill(daemon.pid(), signal.SIGKILL)
                 daemon.process.wait()
                 if way == "wiped":
-                    subprocess.run(["dd", "if=/dev/zero", f"of={loop}", "bs=1M", "count=64", "conv=fsync"], check=True,
+                    subprocess.run(["dd", "if=/dev/zero", f"of={loop}", "bs=1M", "count=52", "conv=fsync"], check=True,
                                    stderr=subprocess.DEVNULL)
                 elif way == "gpt":
                     subprocess.run(["sfdisk", "-q", loop], input="label: gpt\n", text=True, check=True)
