@@ -87,7 +87,7 @@ TEST_F(TurnsTest, WhatCannotBeginYetIsTriedAgainLaterAndKeepsNobodyElse) {
   start(1);
   ASSERT_TRUE(await([&] { return taken().size() == 2; }));
   EXPECT_EQ(taken(), (std::vector<std::string>{"a/0", "b/0"}));
-  EXPECT_TRUE(turns->take_places(1)) << "nobody waits for a place";
+  EXPECT_TRUE(await([&] { return turns->take_places(1).has_value(); })) << "nobody waits for a place";
 }
 
 TEST_F(TurnsTest, WhoHasTheFewestAtWorkComesFirst) {
