@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "comeback.h"
@@ -54,6 +55,11 @@ Result<JobSnapshot> JobService::Impl::wait_in_queue(const JobSpec& spec, const J
   const std::size_t before = turns_.waiting();
   if (before >= setup_.limits.queued_jobs) {
     return fail(Errc::exhausted, fmt::format("{} jobs wait for their turn; that is the limit", before));
+  }
+  try {
+    turns_.begin();
+  } catch (const std::system_error& error) {
+    return fail(Errc::exhausted, fmt::format("cannot start a thread: {}", error.what()));
   }
   const auto targets = plan::check_to_wait(setup_.admission, spec);
   if (!targets) return tl::unexpected(targets.error());

@@ -82,7 +82,7 @@ util::Status JobService::Impl::restore() {
   supervisor_.forget_oldest(true);
   restored_at_ = setup_.clock.now();
   restored_ = true;
-  turns_.wake();
+  if (!table_.active().empty()) turns_.begin();
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "spliced/device/identity.h"
 #include "spliced/util/threads.h"
@@ -24,7 +25,10 @@ bool may_share(const device::TargetFacts& a, const device::TargetFacts& b) {
 
 }  // namespace
 
-Turns::Turns(Setup setup) : setup_(std::move(setup)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+void Turns::begin() {
+  const std::lock_guard lock(mutex_);
+  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
 
 void Turns::wake() {
   const std::lock_guard lock(mutex_);
@@ -33,10 +37,15 @@ void Turns::wake() {
 }
 
 void Turns::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
+  std::jthread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(thread, thread_);
+  }
+  if (!thread.joinable()) return;
+  thread.request_stop();
   wake();
-  thread_.join();
+  thread.join();
   std::list<Starter> left;
   {
     const std::lock_guard lock(mutex_);
@@ -145,22 +154,34 @@ bool Turns::give_one() {
   return true;
 }
 
+// Without a thread for it the device waits.
 void Turns::start(const Waiting& whose) {
   const Key key{whose.job->id(), whose.device};
   const std::lock_guard lock(mutex_);
   starting_.emplace(key, whose.job->created_by());
   Starter& starter = starters_.emplace_back();
-  starter.thread = std::jthread([this, key, job = whose.job, &done = starter.done] {
-    util::name_this_thread("turn");
-    const Outcome outcome = setup_.begin(job, key.second);
-    const std::lock_guard finished(mutex_);
-    starting_.erase(key);
-    not_before_.erase(key);
-    if (outcome == Outcome::later) not_before_[key] = setup_.clock.now() + kTryAgain;
-    done = true;
-    woken_ = true;
-    changed_.notify_all();
-  });
+  try {
+    starter.thread = std::jthread([this, key, job = whose.job, &done = starter.done] {
+      util::name_this_thread("turn");
+      const Outcome outcome = setup_.begin(job, key.second);
+      const std::lock_guard finished(mutex_);
+      ended(key, outcome);
+      done = true;
+    });
+  } catch (const std::system_error& error) {
+    starters_.pop_back();
+    whose.run->set_reason(fmt::format("cannot start a thread: {}", error.what()));
+    ended(key, Outcome::later);
+  }
+}
+
+// Called with the lock held.
+void Turns::ended(const Key& key, Outcome outcome) {
+  starting_.erase(key);
+  not_before_.erase(key);
+  if (outcome == Outcome::later) not_before_[key] = setup_.clock.now() + kTryAgain;
+  woken_ = true;
+  changed_.notify_all();
 }
 
 // Where each job stands, and why.

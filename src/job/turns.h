@@ -42,8 +42,11 @@ class Turns {
   static constexpr util::Nanos kTryAgain = 10 * util::kSecond;  // for a device that could not begin
   static constexpr std::size_t kMostStarting = 16;              // at the same time
 
-  explicit Turns(Setup setup);
+  explicit Turns(Setup setup) : setup_(std::move(setup)) {}
   ~Turns() { stop(); }
+  // From now on devices that wait have their turn; a daemon of which none ever waits needs no thread for that. Throws
+  // std::system_error when there is none to be had.
+  void begin();
   void wake();  // something has changed
   void stop();  // no device begins any more; waits for those that are at it
 
@@ -93,6 +96,7 @@ class Turns {
   [[nodiscard]] std::string obstacle(const Census& all, std::size_t index, util::Nanos now) const;
   void tell(const Census& all, util::Nanos now);
   void start(const Waiting& whose);
+  void ended(const Key& key, Outcome outcome);
   void give_back(std::size_t count);
   void reap();
 

@@ -40,6 +40,7 @@ struct TurnsTest : ::testing::Test {
                                },
                                [this](const device::TargetFacts& facts) { return facts.path == held ? "holder" : ""; },
                                [] { return true; }});
+    turns->begin();
   }
   // As if it had been worked on, and were done.
   static void end(const JobPtr& job, std::size_t device) {
