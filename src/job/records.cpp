@@ -116,7 +116,8 @@ JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
   known.started_at = record.started_at;
   known.elapsed = record.elapsed;
   known.interruptions = setup_.form.read_history(record.history);
-  const bool begun = record.started_at.has_value();
+  // That one which was accepted has begun may be on record a moment later only.
+  const bool begun = record.started_at.has_value() || summary.state != State::queued;
   if (begun && known.spec.on_restart != plan::OnRestart::resume) return nullptr;
   // Where it had not come to go on since the last time, that lasts.
   auto& interruptions = known.interruptions;

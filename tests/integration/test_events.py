@@ -192,6 +192,31 @@ class OfJobs(TestCase):
         for one in readers:
             self.assertEqual(("state", "CANCELLED"), kinds(one.to_end())[-1])
 
+    def test_all_that_read_get_each_event_in_order_beside_one_that_does_not(self):
+        readers = [self.events() for _ in range(STREAMS)]
+        readers.pop()  # it is there, and takes nothing
+        last = str(uuid.uuid4())
+
+        def is_last(kind, data):
+            return kind == "state" and data["job"] == last and data["state"] == "SUCCEEDED"
+
+        files = [self.file(f"f{i}", 4096) for i in range(8)]
+        reading = {"targets": files, "workload": {"rw": "read", "direct": False}}
+        with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
+            heard = [pool.submit(one.until, is_last) for one in readers]
+            for _ in range(10):
+                self.server.run(**reading)
+            self.server.call("PUT", f"/v1/jobs/{last}", reading, {"Content-Type": "application/json", "If-None-Match": "*"})
+            stories = [[(kind, number) for kind, _, number in told(one.result(timeout=60 * SLOW))] for one in heard]
+        numbers = [int(number) for _, number in stories[0]]
+        self.assertEqual(sorted(set(numbers)), numbers)
+        self.assertGreater(len(numbers), 100)
+        for story in stories:
+            self.assertEqual(stories[0], story)
+        self.restart()
+        again = told(self.events(last=numbers[0]).until(is_last))
+        self.assertEqual(numbers[1:], [int(number) for _, _, number in again])
+
     @unittest.skipIf(SLOW > 1, "a sanitizer takes too long to fill the buffers")
     def test_one_that_takes_nothing_is_dropped_and_holds_up_nobody(self):
         slow, quick = self.events(), self.events()

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is submitted twice makes one job: by a key of the client, or with an id of its own."""
 import concurrent.futures
+import http.client
 import os
 import signal
+import time
 import unittest
 import uuid
 
-from harness import BIN, SLOW, TestCase
+from harness import BIN, SLOW, TestCase, await_true
 from test_http import raw
 
 MANY = 16
@@ -116,6 +118,33 @@ class Once(TestCase):
                 self.assertEqual(1, len(told))
                 self.server.wait(told.pop())
         self.assertEqual(2, len(self.jobs()))
+
+    def test_two_hundred_with_twenty_names_over_restarts_make_twenty(self):
+        bodies = [self.reading(f"file{i}") for i in range(20)]
+        ids = [str(uuid.uuid4()) for _ in bodies]
+
+        def send(number):
+            """Until it is answered, as a client would."""
+            name = number % 20
+            while True:
+                try:
+                    answer = self.put(ids[name], bodies[name]) if name % 2 else self.post(bodies[name], f"key {name}")
+                except (OSError, http.client.HTTPException):
+                    time.sleep(0.05)  # the daemon is away
+                    continue
+                if answer.status != 503:
+                    return answer
+
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            sent = [pool.submit(send, number) for number in range(200)]
+            for enough in (40, 100, 160):
+                await_true(lambda: sum(one.done() for one in sent) >= enough, f"{enough} answers", 60)
+                self.restart()
+            answers = [one.result(timeout=60 * SLOW) for one in sent]
+        self.assertLessEqual({answer.status for answer in answers}, {200, 201, 412}, [answer.raw for answer in answers])
+        self.assertEqual(20, len(self.jobs()))
+        for job in self.jobs():
+            self.server.wait(job)
 
     def test_keys_and_ids_outlive_the_daemon(self):
         body = self.reading()
