@@ -128,7 +128,7 @@ class Once(TestCase):
             name = number % 20
             while True:
                 try:
-                    answer = self.put(ids[name], bodies[name]) if name % 2 else self.post(bodies[name], f"key {name}")
+                    answer = self.put(ids[name], bodies[name]) if name % 2 else self.post(bodies[name], f"key-{name}")
                 except (OSError, http.client.HTTPException):
                     time.sleep(0.05)  # the daemon is away
                     continue
@@ -141,7 +141,7 @@ class Once(TestCase):
                 await_true(lambda: sum(one.done() for one in sent) >= enough, f"{enough} answers", 60)
                 self.restart()
             answers = [one.result(timeout=60 * SLOW) for one in sent]
-        self.assertLessEqual({answer.status for answer in answers}, {200, 201, 412}, [answer.raw for answer in answers])
+        self.assertLessEqual({answer.status for answer in answers}, {200, 201, 412})
         self.assertEqual(20, len(self.jobs()))
         for job in self.jobs():
             self.server.wait(job)
