@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from harness import Daemon, TestCase, await_true
+from harness import SLOW, Daemon, TestCase, await_true
 
 MIB = 1 << 20
 
@@ -35,7 +35,7 @@ class Queue(TestCase):
     def test_no_more_than_the_limit_are_at_work_in_their_order(self):
         daemon = self.begin("2")
         files = self.files(6)
-        jobs = [daemon.submit_to_go_on(**self.job(path)) for path in files]
+        jobs = [daemon.submit_to_go_on(**self.job(path, seconds=2 * SLOW)) for path in files]
         self.assertEqual(["RUNNING", "RUNNING"] + ["QUEUED"] * 4, [job["state"] for job in jobs])
         self.assertEqual([None, None, 1, 2, 3, 4], [job["queue_position"] for job in jobs])
         await_true(lambda: "2 of at most 2" in (self.state(daemon, jobs[2])["reason"] or ""), "a reason")
@@ -84,7 +84,7 @@ class Queue(TestCase):
     def test_queued_jobs_survive_a_kill_in_their_order(self):
         daemon = self.begin("1")
         files = self.files(4)
-        jobs = [daemon.submit_to_go_on(**self.job(path)) for path in files]
+        jobs = [daemon.submit_to_go_on(**self.job(path, seconds=2 * SLOW)) for path in files]
         os.kill(daemon.pid(), signal.SIGKILL)
         daemon.process.wait()
         daemon = Daemon("--max-running-devices", "1", allow=["/dev/shm/"], directory=daemon.dir)
