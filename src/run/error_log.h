@@ -31,9 +31,9 @@ class ErrorLog {
   std::vector<ErrorEntry> entries_;
   std::uint64_t omitted_ = 0;
   std::uint64_t total_ = 0;
-  std::size_t known_ = 0;                             // entries, from before a restart
+  std::size_t known_ = 0;                               // entries, from before a restart
   std::array<std::uint64_t, util::kOpClasses> late_{};  // errors after the checkpoint, by class,
-  std::uint64_t late_of_host_ = 0;                    // and how many of them are the host's
+  std::uint64_t late_of_host_ = 0;                      // and how many of them are the host's
 };
 
 }  // namespace spliced::run

@@ -36,7 +36,11 @@ IoStream::IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& dam
       before_(stage.from == nullptr ? StreamPoint{} : stage.from->at.streams.at(setup.number)),
       source_(setup.spec.io.workload, setup.plan.range,
               stage.from == nullptr ? workload::Cursor{} : stage.from->at.cursors.at(setup.number), setup.order),
-      series_(make_series({setup_.origin, io_, source_.first_round(), setup_.first_pass, setup.contested,
+      series_(make_series({setup_.origin,
+                           io_,
+                           source_.first_round(),
+                           setup_.first_pass,
+                           setup.contested,
                            {stage.number, setup.number, stage.spec.name}})),
       image_(series_ ? series_->image() : nullptr) {
   if (series_ && stage.from != nullptr) resume_series(*series_, *stage.from, setup.number, io_.workload);

@@ -69,7 +69,9 @@ Worker::Worker(const Setup& setup)
       clock_(setup.environment.clock),
       feed_(setup.spec.workload, setup.source),
       calibrator_(setup.tunings, setup.index == 0),
-      ramp_(setup.times.measured_from > std::max(setup.times.begins, setup.times.passed) ? std::make_unique<WorkerCounters>() : nullptr),
+      ramp_(setup.times.measured_from > std::max(setup.times.begins, setup.times.passed)
+                ? std::make_unique<WorkerCounters>()
+                : nullptr),
       recorder_(ramp_ ? *ramp_ : counters_, setup.environment.pauses, setup.flushes, setup.target.open->fd.get(),
                 setup.owner) {}
 
