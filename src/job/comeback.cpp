@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "spliced/device/identity.h"
 #include "spliced/util/boot.h"
@@ -23,13 +24,23 @@ namespace {
 
 constexpr util::Nanos kComebackLook = 5 * util::kSecond;  // at all that it may be
 
-Result<std::string> find_file(const TargetFacts& then) {
+Result<std::string> look_at_file(const TargetFacts& then) {
   struct stat st {};
   if (::stat(then.path.c_str(), &st) != 0) {
-    return util::refuse(Reason::missing, fmt::format("{} is not here: {}", then.path, util::errno_text(errno)));
+    const std::string why = fmt::format("{} is not here: {}", then.path, util::errno_text(errno));
+    return errno == ENOENT || errno == ENOTDIR ? Result<std::string>(util::refuse(Reason::missing, why))
+                                               : util::fail(util::Errc::system, why, errno);
   }
   if (st.st_ino == then.id.inode) return then.path;
   return util::refuse(Reason::changed, fmt::format("{} is another file now", then.path));
+}
+
+// Its file system may not answer.
+Result<std::string> find_file(const device::TargetAdmission& admission, const TargetFacts& then) {
+  const util::Nanos until = util::system_clock().now() + kComebackLook;
+  return device::Look<std::string>(admission.lookout(), then.path, until,
+                                   [then](const auto&) { return look_at_file(then); })
+      .wait(until);
 }
 
 // What it is known by, for a person.
@@ -62,12 +73,16 @@ bool is_the_same(const BlockNode& node, const TargetFacts& then) {
          then.boot == util::boot_id();
 }
 
-// Why it is not the one; "" if it is.
-std::string look_for_data(const std::string& path, const OwnPlaces& places) {
+// The path, if it is the one. Error: changed, where it is not; others, where nobody can tell.
+Result<std::string> look_for_data(const std::string& path, const OwnPlaces& places) {
   const util::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return util::errno_text(errno);
-  if (!places.done.empty()) return run::find_change(fd.get(), places.done);
-  return run::holds_any(fd.get(), places.in_flight) ? "" : "nothing of what this job wrote is there";
+  if (!fd) return util::fail(util::Errc::system, fmt::format("{}: {}", path, util::errno_text(errno)), errno);
+  if (places.done.empty()) {
+    if (run::holds_any(fd.get(), places.in_flight)) return path;
+    return util::refuse(Reason::changed, "nothing of what this job wrote is there");
+  }
+  if (auto same = run::check_places(fd.get(), places.done); !same) return tl::unexpected(same.error());
+  return path;
 }
 
 // Those that it may be, by what is known without looking at them.
@@ -98,16 +113,21 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
     const bool is_taken = !admission.job_holding(device::block_id(node->number), device::block_id(node->whole)).empty();
     if (is_blind || is_taken) continue;
     const std::string path = device::node_path(node->name);
-    candidates.push_back({path, {admission.lookout(), path, until, [path, places](const auto&) -> Result<std::string> {
+    candidates.push_back({path, {admission.lookout(), path, until, [path, places](const auto&) {
                                    return look_for_data(path, places);
                                  }}});
   }
+  std::optional<util::Error> unknown;  // of one that may be it, and did not answer, or there were no means to ask it
   std::string why;
   for (Candidate& one : candidates) {
-    const auto change = one.look.wait(until);
-    if (change && change->empty()) return one.path;
-    if (one.path == then.path) why = change ? *change : change.error().message;
+    auto found = one.look.wait(until);
+    if (found) return found;
+    const util::Error& error = found.error();
+    if (const Reason reason = util::reason_of(error); reason == Reason::hung || reason == Reason::limit)
+      unknown = error;
+    if (one.path == then.path) why = error.message;
   }
+  if (unknown) return tl::unexpected(*unknown);
   if (!why.empty()) return util::refuse(Reason::missing, fmt::format("{} is not what it was: {}", then.path, why));
   return util::refuse(Reason::missing,
                       is_blind ? fmt::format("nothing on it tells whether a device is what was {}", then.path)
@@ -118,7 +138,7 @@ Result<std::string> find_by_data(const device::TargetAdmission& admission, const
 
 Result<std::string> find_again(const device::TargetAdmission& admission, const TargetFacts& then,
                                const OwnPlaces& places) {
-  if (!then.block_device) return find_file(then);
+  if (!then.block_device) return find_file(admission, then);
   const std::vector<BlockNode> nodes = admission.block_nodes();
   const std::string number = device::known_by(then.info);
   return number.empty() ? find_by_data(admission, nodes, then, places) : find_by_number(nodes, then, number);

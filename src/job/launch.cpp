@@ -77,7 +77,9 @@ Result<JobSnapshot> JobService::Impl::begin_at_once(const JobSpec& spec, const J
   const auto begin = [&]() -> Result<JobSnapshot> {
     auto planned = plan::make_plan(setup_.admission, spec, job->id());
     if (!planned) return tl::unexpected(planned.error());
-    if (auto status = find_waiting(spec, *planned); !status) return tl::unexpected(status.error());
+    std::vector<device::TargetFacts> targets;
+    for (const run::DevicePlan& device : planned->devices) targets.push_back(device.target.facts);
+    if (auto status = find_awaited(spec, targets); !status) return tl::unexpected(status.error());
     for (run::DevicePlan& device : planned->devices) give_grants(*reservation, device);
     auto runs = create_runs(job, std::move(*planned), barrier);
     if (!runs) return tl::unexpected(runs.error());

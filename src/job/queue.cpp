@@ -22,11 +22,33 @@ namespace {
 
 constexpr Nanos kQueueGiveBack = util::kSecond;  // for a device that did not begin to be given back
 
-// What may be over by itself. Only what was here before a restart may come back.
+// Whether it is over by itself, perhaps. Only what was here before a restart may come back.
 bool may_pass(const util::Error& error, bool resumes) {
-  const Reason reason = util::reason_of(error);
-  return error.code == Errc::exhausted || error.code == Errc::unavailable || reason == Reason::busy ||
-         reason == Reason::hung || reason == Reason::limit || (resumes && reason == Reason::missing);
+  switch (util::reason_of(error)) {
+    case Reason::limit:
+    case Reason::unavailable:
+    case Reason::busy:
+    case Reason::hung: return true;
+    case Reason::missing: return resumes;
+    default: return false;
+  }
+}
+
+// Whether the target is not what it was, rather than that this could not be told, or is the daemon's or the operator's
+// affair.
+bool is_change(const util::Error& error) {
+  switch (util::reason_of(error)) {
+    case Reason::limit:
+    case Reason::unavailable:
+    case Reason::internal:
+    case Reason::busy:
+    case Reason::hung:
+    case Reason::cannot_open:
+    case Reason::not_allowed:
+    case Reason::unknown_use:
+    case Reason::forbidden: return false;
+    default: return true;
+  }
 }
 
 run::DeviceSnapshot waiting_device(const device::TargetFacts& facts) {
@@ -40,14 +62,12 @@ run::DeviceSnapshot waiting_device(const device::TargetFacts& facts) {
 }  // namespace
 
 // A target that a job waits for is that job's, as if it had it.
-util::Status JobService::Impl::find_waiting(const JobSpec& spec, const plan::JobPlan& plan) const {
-  for (const run::DevicePlan& device : plan.devices) {
-    const std::string other = turns_.waiting_for(device.target.facts);
-    if (other.empty()) continue;
-    return tl::unexpected(device::refusal_error(spec.targets.at(device.number),
-                                                {{fmt::format("is waited for by job {}", other), Reason::busy}}));
-  }
-  return {};
+util::Status JobService::Impl::find_awaited(const JobSpec& spec,
+                                            const std::vector<device::TargetFacts>& targets) const {
+  const auto awaited = turns_.first_awaited(targets);
+  if (!awaited) return {};
+  return tl::unexpected(device::refusal_error(spec.targets.at(awaited->target),
+                                              {{fmt::format("is waited for by job {}", awaited->job), Reason::busy}}));
 }
 
 Result<JobSnapshot> JobService::Impl::wait_in_queue(const JobSpec& spec, const JobPtr& job,
@@ -63,16 +83,11 @@ Result<JobSnapshot> JobService::Impl::wait_in_queue(const JobSpec& spec, const J
   }
   const auto targets = plan::check_to_wait(setup_.admission, spec);
   if (!targets) return tl::unexpected(targets.error());
-  Job::Runs runs;
-  for (std::size_t i = 0; i < targets->size(); ++i) {
-    const device::TargetFacts& facts = (*targets)[i];
-    const std::string other = turns_.waiting_for(facts);
-    if (!other.empty() && !spec.queue) {
-      return tl::unexpected(
-          device::refusal_error(spec.targets.at(i), {{fmt::format("is waited for by job {}", other), Reason::busy}}));
-    }
-    runs.push_back(std::make_shared<run::IdleRun>(waiting_device(facts)));
+  if (!spec.queue) {
+    if (auto status = find_awaited(spec, *targets); !status) return tl::unexpected(status.error());
   }
+  Job::Runs runs;
+  for (const auto& facts : *targets) runs.push_back(std::make_shared<run::IdleRun>(waiting_device(facts)));
   job->set_runs(std::move(runs));
   job->wait_in_queue();
   job->set_waiting(before + 1, "");
@@ -106,7 +121,7 @@ Turns::Outcome JobService::Impl::begin_device(const JobPtr& job, std::size_t dev
     waiting->set_reason(why);
     return Turns::Outcome::later;
   }
-  waiting->end(State::interrupted, fmt::format("changed: {}", why));
+  waiting->end(State::interrupted, is_change(status.error()) ? "changed: " + why : "could not begin: " + why);
   setup_.log.log(util::LogLevel::error, fmt::format("{}: not gone on with: {}", waiting->facts().name, why),
                  {{"JOB_ID", job->id()}, {"DEVICE", waiting->facts().name}});
   supervisor_.wake();

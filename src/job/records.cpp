@@ -73,10 +73,10 @@ util::Status JobService::Impl::restore() {
   for (store::StoredJob& record : *stored) {
     if (is_final(summary_of(record).state)) {
       table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
-    } else if (const JobPtr job = resumed(record)) {
-      table_.resume(job);
+    } else if (const auto job = resumed(record); job) {
+      table_.resume(*job);
     } else {
-      interrupt(std::move(record), kEndedMeanwhile);
+      interrupt(std::move(record), job.error().message);
     }
   }
   supervisor_.forget_oldest(true);
@@ -99,11 +99,12 @@ void JobService::Impl::interrupt(store::StoredJob record, const std::string& why
   table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
 }
 
-// Null where it is not to be gone on with, or cannot be.
-JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
+// The error says why it is not gone on with.
+Result<JobPtr> JobService::Impl::resumed(const store::StoredJob& record) try {
+  const auto ended = [] { return util::fail(util::Errc::conflict, kEndedMeanwhile); };
   const auto stored = setup_.store.record(record.id);
   const auto text = stored->spec();
-  if (!text || record.run_id.empty()) return nullptr;
+  if (!text || record.run_id.empty()) return ended();
   JobSnapshot known;
   const JobSummary summary = summary_of(record);
   known.id = record.id;
@@ -118,29 +119,27 @@ JobPtr JobService::Impl::resumed(const store::StoredJob& record) try {
   known.interruptions = setup_.form.read_history(record.history);
   // That one which was accepted has begun may be on record a moment later only.
   const bool begun = record.started_at.has_value() || summary.state != State::queued;
-  if (begun && known.spec.on_restart != plan::OnRestart::resume) return nullptr;
+  if (begun && known.spec.on_restart != plan::OnRestart::resume) return ended();
   // Where it had not come to go on since the last time, that lasts.
   auto& interruptions = known.interruptions;
   const bool lasts = !interruptions.empty() && !interruptions.back().until;
   const bool paused = lasts ? interruptions.back().paused : summary.state == State::paused;
   if (begun && !lasts) interruptions.push_back({record.saved_at, std::nullopt, paused});
   const auto checkpoints = setup_.store.checkpoints(record.id);
-  if (!checkpoints) return nullptr;
+  if (!checkpoints) return tl::unexpected(checkpoints.error());
   Job::Runs runs;
   for (std::size_t i = 0; i < record.devices.size(); ++i) {
     const auto at = std::find_if(checkpoints->begin(), checkpoints->end(), [&](auto& one) { return one.device == i; });
     runs.push_back(device_of(known.spec, DeviceSnapshot(setup_.form.read_device(stored->device(i))), begun,
                              at == checkpoints->end() ? nullptr : &*at, setup_.form));
   }
-  if (runs.empty() || runs.size() != known.spec.targets.size()) return nullptr;
+  if (runs.empty() || runs.size() != known.spec.targets.size()) return ended();
   auto job = std::make_shared<Job>(std::move(known), paused, setup_.clock,
                                    [this](Change change) { journal_.note(std::move(change)); });
   job->set_runs(std::move(runs));
   return job;
 } catch (const std::exception& error) {
-  setup_.log.log(util::LogLevel::error, fmt::format("job {} cannot be gone on with: {}", record.id, error.what()),
-                 {{"JOB_ID", record.id}});
-  return nullptr;
+  return util::fail(util::Errc::unavailable, fmt::format("how far it had come could not be read: {}", error.what()));
 }
 
 Result<JobView> JobService::Impl::open(const std::string& id) const {

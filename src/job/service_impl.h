@@ -54,7 +54,7 @@ class JobService::Impl {
   util::Result<JobSnapshot> submit(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
   util::Result<JobSnapshot> begin_at_once(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
   util::Result<JobSnapshot> wait_in_queue(const JobSpec& spec, const JobPtr& job, std::optional<store::StoredKey> key);
-  [[nodiscard]] util::Status find_waiting(const JobSpec& spec, const plan::JobPlan& plan) const;
+  [[nodiscard]] util::Status find_awaited(const JobSpec& spec, const std::vector<device::TargetFacts>& targets) const;
   util::Result<plan::Reservation> reserve(const JobSpec& spec);
   util::Result<std::shared_ptr<run::DeviceRun>> create_run(const JobPtr& job, const std::string& name,
                                                            const run::SharedStages& stages, run::DevicePlan device,
@@ -64,7 +64,7 @@ class JobService::Impl {
   util::Status try_device(const JobPtr& job, std::size_t device, run::IdleRun& waiting);
   util::Status start_device(const JobPtr& job, plan::JobPlan plan);
   util::Result<JobSpec> spec_for(const JobPtr& job, std::size_t device, const run::IdleRun& waiting) const;
-  [[nodiscard]] JobPtr resumed(const store::StoredJob& record);
+  [[nodiscard]] util::Result<JobPtr> resumed(const store::StoredJob& record);
   void interrupt(store::StoredJob record, const std::string& why);
   void abandon(const JobPtr& job, run::StartBarrier& barrier, const plan::Reservation& reservation);
   util::Result<Job::Runs> create_runs(const JobPtr& job, plan::JobPlan plan,

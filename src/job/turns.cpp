@@ -184,8 +184,16 @@ void Turns::ended(const Key& key, Outcome outcome) {
   changed_.notify_all();
 }
 
+void Turns::forget_those_that_are_gone(const Census& all) {
+  std::set<Key> known;
+  for (const Waiting& one : all.waiting) known.emplace(one.job->id(), one.device);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(not_before_, [&](const auto& entry) { return !known.contains(entry.first); });
+}
+
 // Where each job stands, and why.
 void Turns::tell(const Census& all, Nanos now) {
+  forget_those_that_are_gone(all);
   std::size_t position = 0;
   const Job* last = nullptr;
   for (std::size_t i = 0; i < all.waiting.size(); ++i) {
@@ -221,11 +229,14 @@ void Turns::give_back(std::size_t count) {
   taken_ -= count;
 }
 
-std::string Turns::waiting_for(const device::TargetFacts& facts) const {
-  for (const Waiting& one : census().waiting) {
-    if (may_share(one.run->facts(), facts)) return one.job->id();
+std::optional<Turns::Awaited> Turns::first_awaited(const std::vector<device::TargetFacts>& targets) const {
+  const Census all = census();
+  for (std::size_t i = 0; i < targets.size() && !all.waiting.empty(); ++i) {
+    for (const Waiting& one : all.waiting) {
+      if (may_share(one.run->facts(), targets[i])) return Awaited{i, one.job->id()};
+    }
   }
-  return "";
+  return std::nullopt;
 }
 
 std::size_t Turns::waiting() const {

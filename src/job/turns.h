@@ -67,8 +67,13 @@ class Turns {
   };
   // None: there is no room for all of them, or others wait for it.
   [[nodiscard]] std::optional<Places> take_places(std::size_t count);
-  // The job that waits for a target, or for a disk that it shares; "" for none.
-  [[nodiscard]] std::string waiting_for(const device::TargetFacts& facts) const;
+  // A target that a job waits for, or for a disk that it shares.
+  struct Awaited {
+    std::size_t target = 0;  // its place among those that were asked for
+    std::string job;
+  };
+  // The first of these; none: no job waits for any.
+  [[nodiscard]] std::optional<Awaited> first_awaited(const std::vector<device::TargetFacts>& targets) const;
   [[nodiscard]] std::size_t waiting() const;  // jobs of which no device has begun
 
  private:
@@ -95,6 +100,7 @@ class Turns {
   [[nodiscard]] bool give_one();
   [[nodiscard]] std::string obstacle(const Census& all, std::size_t index, util::Nanos now) const;
   void tell(const Census& all, util::Nanos now);
+  void forget_those_that_are_gone(const Census& all);
   void start(const Waiting& whose);
   void ended(const Key& key, Outcome outcome);
   void give_back(std::size_t count);

@@ -57,9 +57,7 @@ util::Status DeviceRun::resume() {
   if (const std::string misfit = find_misfit(at, *stages_, plan_.stages); !misfit.empty()) {
     return util::fail(util::Errc::internal, fmt::format("its checkpoint {}", misfit));
   }
-  if (const std::string change = find_change(plan_.target.open->fd.get(), witnesses(of, at)); !change.empty()) {
-    return util::refuse(util::Reason::changed, change);
-  }
+  if (auto same = check_places(plan_.target.open->fd.get(), witnesses(of, at)); !same) return same;
   restore(of, at, history_);
   current_index_ = at.stage;
   next_pass_ = at.next_pass;

@@ -40,8 +40,8 @@ struct Hooks {
   std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
   // Waits, within a bound, until that is stored: what comes next would change what was done until then.
   std::function<void()> settle_checkpoint = {};
-  // A stage that began, the first error of its kind in a stage, the first miscompare of its kind; from a worker's
-  // thread, too, and must not wait.
+  // A stage that began; the first error of its kind in a stage, the first miscompare of its kind, from a worker's
+  // thread, too, which may be kept for a second, until that is on record.
   std::function<void(News)> on_news = {};
 };
 

@@ -196,27 +196,33 @@ std::vector<Witness> first_in_flight(const History& of, const Checkpoint& at) {
 }
 
 bool holds_any(int fd, const std::vector<Witness>& places) {
-  return std::any_of(places.begin(), places.end(), [fd](const Witness& one) { return find_change(fd, {one}).empty(); });
+  return std::any_of(places.begin(), places.end(),
+                     [fd](const Witness& one) { return check_places(fd, {one}).has_value(); });
 }
 
-std::string find_change(int fd, const std::vector<Witness>& witnesses) {
-  for (const Witness& one : witnesses) {
+util::Status check_places(int fd, const std::vector<Witness>& places) {
+  for (const Witness& one : places) {
     auto buffer = util::PageBuffer::allocate(one.length);
-    if (!buffer) return buffer.error().message;
+    if (!buffer) return tl::unexpected(buffer.error());
     (void)::posix_fadvise(fd, static_cast<off_t>(one.offset), static_cast<off_t>(one.length), POSIX_FADV_DONTNEED);
     ssize_t got = 0;
     do {
       got = ::pread(fd, buffer->data(), one.length, static_cast<off_t>(one.offset));
     } while (got < 0 && errno == EINTR);
-    if (got < 0)
-      return fmt::format("its {} bytes at offset {} cannot be read: {}", one.length, one.offset,
-                         util::errno_text(errno));
+    if (got < 0) {
+      return util::fail(
+          util::Errc::system,
+          fmt::format("its {} bytes at offset {} cannot be read: {}", one.length, one.offset, util::errno_text(errno)),
+          errno);
+    }
     const auto bytes = static_cast<std::size_t>(got) / verify::kSector * verify::kSector;
     if (!is_held(one, {buffer->data(), bytes})) {
-      return fmt::format("its {} bytes at offset {} are not what this job wrote there", one.length, one.offset);
+      return util::refuse(
+          util::Reason::changed,
+          fmt::format("its {} bytes at offset {} are not what this job wrote there", one.length, one.offset));
     }
   }
-  return "";
+  return {};
 }
 
 }  // namespace spliced::run

@@ -10,6 +10,7 @@
 #include "spliced/run/checkpoint.h"
 #include "spliced/run/snapshot.h"
 #include "spliced/run/stage_spec.h"
+#include "spliced/util/result.h"
 #include "write_history.h"
 
 namespace spliced::run {
@@ -62,9 +63,10 @@ struct Witness {
 // The first places of the stage that goes on whose writes may have been in flight: some of them may hold what the job
 // wrote there, where nothing is done.
 [[nodiscard]] std::vector<Witness> first_in_flight(const History& of, const Checkpoint& at);
-// Whether any of them does. As find_change().
+// Whether any of them does. As check_places().
 [[nodiscard]] bool holds_any(int fd, const std::vector<Witness>& places);
-// Why it is not what it was: which of them it does not hold; "" when it holds them all. Reads `fd`, which it may block.
-[[nodiscard]] std::string find_change(int fd, const std::vector<Witness>& witnesses);
+// Whether it holds all of them. Reads `fd`, which it may block. Errors: changed, where it does not; system, where a
+// place cannot be read; exhausted, where the daemon lacks the memory for that.
+[[nodiscard]] util::Status check_places(int fd, const std::vector<Witness>& places);
 
 }  // namespace spliced::run

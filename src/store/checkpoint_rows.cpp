@@ -5,6 +5,7 @@
 
 #include "database.h"
 #include "device_rows.h"
+#include "rows.h"
 
 namespace spliced::store {
 
@@ -13,7 +14,6 @@ using util::Status;
 namespace {
 
 constexpr const char* kPut = "store how far a job has come";
-constexpr const char* kErase = "forget how far a job had come";
 
 Status put_cursor(sqlite3* database, const StoredCursor& cursor) {
   const Statement statement = prepare_on(database,
@@ -82,13 +82,6 @@ Status put_counts(sqlite3* database, const StoredCheckpoint& at) {
   return run_on(database, statement, kPut);
 }
 
-Status erase_from(sqlite3* database, const char* sql, const std::string& job) {
-  const Statement statement = prepare_on(database, sql);
-  if (!statement) return error_of(database, kErase);
-  text(statement, 1, job);
-  return run_on(database, statement, kErase);
-}
-
 }  // namespace
 
 Status put_checkpoint(sqlite3* database, const StoredCheckpoint& checkpoint) {
@@ -129,8 +122,8 @@ util::Result<std::vector<StoredCheckpoint>> read_checkpoints(sqlite3* database, 
 }
 
 Status erase_checkpoints(sqlite3* database, const std::string& job) {
-  const Status status = erase_from(database, "DELETE FROM cursors WHERE job=?", job);
-  return status ? erase_from(database, "DELETE FROM checkpoints WHERE job=?", job) : status;
+  const Status status = erase_where(database, "DELETE FROM cursors WHERE job=?", job);
+  return status ? erase_where(database, "DELETE FROM checkpoints WHERE job=?", job) : status;
 }
 
 }  // namespace spliced::store

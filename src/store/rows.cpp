@@ -118,16 +118,12 @@ Status put_events(sqlite3* database, const std::vector<StoredEvent>& events) {
   return {};
 }
 
-namespace {
-
 Status erase_where(sqlite3* database, const char* sql, const std::string& job) {
   const Statement statement = prepare_on(database, sql);
   if (!statement) return error_of(database, "forget a job");
   text(statement, 1, job);
   return run_on(database, statement, "forget a job");
 }
-
-}  // namespace
 
 Status erase_rows(sqlite3* database, const std::string& job, Erased how) {
   for (const char* sql :

@@ -19,6 +19,8 @@ namespace spliced::store {
 // The ids of events that are to come are greater.
 [[nodiscard]] util::Status raise_event_id(sqlite3* database, std::uint64_t id);
 [[nodiscard]] util::Status put_events(sqlite3* database, const std::vector<StoredEvent>& events);
+// Those of a job, by a statement with its id as the only parameter.
+[[nodiscard]] util::Status erase_where(sqlite3* database, const char* sql, const std::string& job);
 // All rows of a job, in every table; of one that was forgotten its id and its key are kept.
 [[nodiscard]] util::Status erase_rows(sqlite3* database, const std::string& job, Erased how);
 

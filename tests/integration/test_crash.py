@@ -173,6 +173,27 @@ class Crash(TestCase):
                    self.job(job)["verdict"] == "FAIL", "what is missing to be noticed", 120)
 
     @need_root
+    def test_what_was_in_flight_and_is_not_written_again_is_in_doubt(self):
+        """The pass ends by its runtime, before it comes as far again as it had been: old, new or torn."""
+        mount = self.fuse_disk(SIZE, "uncached")
+        (mount / "control").write_text("delay 20")
+        loop = self.attach(mount / "disk")
+        job = self.begin(loop, rate_iops=None, runtime="8s")
+        written = lambda: self.job(job)["devices"][0]["io"]["write"]["bytes"]  # noqa: E731
+        await_true(self.checkpoints, "a checkpoint", 60)
+        at = written()
+        await_true(lambda: written() > at + 40 * BLOCK, "more than that", 60)
+        self.kill()
+        (mount / "control").write_text("delay 500")
+        self.restart()
+        await_true(lambda: self.job(job)["devices"][0]["stages"][1]["state"] == "RUNNING", "the check", 60)
+        (mount / "control").write_text("clear")
+        ended = self.current.wait(job["id"], 120)
+        self.assertEqual("INCONCLUSIVE", ended["verdict"], ended["reason"])
+        self.assertEqual({}, mismatches(verified(ended)))
+        self.assertGreater(verified(ended)["indeterminate_bytes"], 0)
+
+    @need_root
     def test_a_transient_miscompare_is_not_forgotten(self):
         mount = self.fuse_disk(SIZE, "uncached")
         (mount / "control").write_text("delay 3")

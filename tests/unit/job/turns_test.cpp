@@ -122,9 +122,13 @@ TEST_F(TurnsTest, ATargetThatAJobWaitsForIsThatJobs) {
   start(0);
   device::TargetFacts facts;
   facts.path = "/1";
-  EXPECT_EQ(turns->waiting_for(facts), "a");
-  facts.path = "/2";
-  EXPECT_EQ(turns->waiting_for(facts), "");
+  device::TargetFacts other;
+  other.path = "/2";
+  const auto awaited = turns->first_awaited({other, facts});
+  ASSERT_TRUE(awaited);
+  EXPECT_EQ(awaited->job, "a");
+  EXPECT_EQ(awaited->target, 1U);
+  EXPECT_FALSE(turns->first_awaited({other}));
   EXPECT_EQ(turns->waiting(), 1U);
 }
 

@@ -98,6 +98,9 @@ struct WitnessTest : ::testing::Test {
     ASSERT_EQ(::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)),
               static_cast<ssize_t>(kResumedBlock));
   }
+  static util::Reason why(const util::Status& status) {
+    return status ? util::Reason::internal : util::reason_of(status.error());
+  }
   History history() { return {stages, plans, origin}; }
 
   std::vector<StageSpec> stages;
@@ -113,15 +116,23 @@ TEST_F(WitnessTest, TheFirstTheMiddleAndTheLastMustBeThere) {
   write_done();
   const auto all = witnesses(history(), at);
   ASSERT_GE(all.size(), 3U);
-  EXPECT_EQ(find_change(fd.get(), all), "");
+  EXPECT_TRUE(check_places(fd.get(), all));
   for (const Witness& one : all) {
     wipe(one.offset);
-    EXPECT_NE(find_change(fd.get(), all), "") << one.offset;
+    EXPECT_EQ(why(check_places(fd.get(), all)), util::Reason::changed) << one.offset;
     write(one.offset, 9);  // whatever its pass
-    EXPECT_EQ(find_change(fd.get(), all), "");
+    EXPECT_TRUE(check_places(fd.get(), all));
   }
   origin.device = 8;
-  EXPECT_NE(find_change(fd.get(), witnesses(history(), at)), "") << "it was written to another device";
+  EXPECT_FALSE(check_places(fd.get(), witnesses(history(), at))) << "it was written to another device";
+}
+
+TEST_F(WitnessTest, WhatCannotBeReadIsNoChange) {
+  const util::UniqueFd unreadable(::open((dir.path() + "/disk").c_str(), O_WRONLY));
+  const auto status = check_places(unreadable.get(), witnesses(history(), at));
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, util::Errc::system);
+  EXPECT_NE(util::reason_of(status.error()), util::Reason::changed);
 }
 
 TEST_F(WitnessTest, BeforeThereIsACheckpointOneInFlightIsEnough) {
