@@ -77,7 +77,7 @@ void Turns::reap() {
 }
 
 // A device that is stalled is at work until it comes back.
-Turns::Census Turns::census() const {
+Turns::Census Turns::census(const std::map<Key, std::string>& starting) const {
   Census out;
   for (const JobPtr& job : setup_.table.active()) {
     const Job::Watched seen = job->watched();
@@ -87,6 +87,7 @@ Turns::Census Turns::census() const {
         if (seen.runs[i]->finished() && seen.state != State::pending) continue;
         ++out.at_work[job->created_by()];
         ++out.in_all;
+        if (Key key{job->id(), i}; starting.contains(key)) out.begun.insert(std::move(key));
       } else if (auto idle = std::dynamic_pointer_cast<run::IdleRun>(seen.runs[i]); idle && idle->waits() && goes_on) {
         out.waiting.push_back({job, i, std::move(idle)});
       }
@@ -115,30 +116,31 @@ std::string Turns::obstacle(const Census& all, std::size_t index, Nanos now) con
   return why.empty() ? "it could not begin" : why;
 }
 
-// Takes a place, and says how many are taken then. What is about to begin is counted before the others are: then it may
-// be counted twice, but never not at all.
-Turns::Count Turns::count_with(std::size_t more) {
+// Called by who holds deciding_. What is about to begin is read before the others are counted: it may be among them by
+// then, and is never left out.
+Turns::Count Turns::count() const {
   Count out;
   {
     const std::lock_guard lock(mutex_);
-    taken_ += more;
     out.taken = taken_;
     out.starting = starting_;
   }
-  out.all = census();
+  out.all = census(out.starting);
+  std::erase_if(out.starting, [&](const auto& one) { return out.all.begun.contains(one.first); });
   for (const auto& [key, whose] : out.starting) ++out.all.at_work[whose];
   return out;
 }
 
-bool Turns::has_room(const Count& count) const {
-  return setup_.most_devices == 0 || count.all.in_all + count.taken + count.starting.size() <= setup_.most_devices;
+bool Turns::has_room(const Count& count, std::size_t more) const {
+  const std::size_t used = count.all.in_all + count.taken + count.starting.size();
+  return setup_.most_devices == 0 || used + more <= setup_.most_devices;
 }
 
 // Whether a device began to begin.
 bool Turns::give_one() {
-  Count count = count_with(1);
-  const Places place(*this, 1);
-  if (!has_room(count) || count.starting.size() >= kMostStarting) return false;
+  const std::lock_guard one_at_a_time(deciding_);
+  Count count = this->count();
+  if (!has_room(count, 1) || count.starting.size() >= kMostStarting) return false;
   const Nanos now = setup_.clock.now();
   const Waiting* next = nullptr;
   auto& at_work = count.all.at_work;
@@ -213,15 +215,16 @@ void Turns::tell(const Census& all, Nanos now) {
 
 std::optional<Turns::Places> Turns::take_places(std::size_t count) {
   if (setup_.most_devices == 0) return Places(*this, 0);
-  const Count with = count_with(count);
-  Places out(*this, count);
-  if (!has_room(with)) return std::nullopt;
+  const std::lock_guard one_at_a_time(deciding_);
+  const Count before = this->count();
+  if (!has_room(before, count)) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const bool others_wait = std::any_of(with.all.waiting.begin(), with.all.waiting.end(), [&](const Waiting& one) {
+  const bool others_wait = std::any_of(before.all.waiting.begin(), before.all.waiting.end(), [&](const Waiting& one) {
     return !not_before_.contains({one.job->id(), one.device});
   });
   if (others_wait) return std::nullopt;
-  return out;
+  taken_ += count;
+  return Places(*this, count);
 }
 
 void Turns::give_back(std::size_t count) {

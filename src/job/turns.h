@@ -87,6 +87,7 @@ class Turns {
     std::vector<Waiting> waiting;                // the oldest first
     std::map<std::string, std::size_t> at_work;  // devices, by principal
     std::size_t in_all = 0;
+    std::set<Key> begun;  // of those that were asked for, which are among them
   };
   struct Count {
     Census all;
@@ -94,9 +95,9 @@ class Turns {
     std::map<Key, std::string> starting;
   };
   void run(const std::stop_token& stop);
-  [[nodiscard]] Census census() const;
-  [[nodiscard]] Count count_with(std::size_t more);
-  [[nodiscard]] bool has_room(const Count& count) const;
+  [[nodiscard]] Census census(const std::map<Key, std::string>& starting = {}) const;
+  [[nodiscard]] Count count() const;
+  [[nodiscard]] bool has_room(const Count& count, std::size_t more) const;
   [[nodiscard]] bool give_one();
   [[nodiscard]] std::string obstacle(const Census& all, std::size_t index, util::Nanos now) const;
   void tell(const Census& all, util::Nanos now);
@@ -107,6 +108,7 @@ class Turns {
   void reap();
 
   const Setup setup_;
+  std::mutex deciding_;       // held by who counts what is used, until what it takes is counted, too; before the next
   mutable std::mutex mutex_;  // guards the rest
   std::condition_variable_any changed_;
   bool woken_ = false;
