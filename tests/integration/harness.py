@@ -267,8 +267,23 @@ class TestCase(unittest.TestCase):
         if done.returncode != 0:
             self.skipTest(f"no loop device: {done.stderr.strip()}")
         device = done.stdout.strip()
-        self.addCleanup(subprocess.run, ["losetup", "-d", device], capture_output=True)
+        self.addCleanup(self._detach, device, self._backing(device))
         return device, image
+
+    @staticmethod
+    def _backing(device):
+        """What a loop device is attached to, and the how manyeth attachment that is; None: to nothing."""
+        directory = pathlib.Path("/sys/block") / os.path.basename(device)
+        try:
+            return (directory / "loop/backing_file").read_text(), (directory / "diskseq").read_text()
+        except OSError:
+            return None
+
+    @classmethod
+    def _detach(cls, device, backing):
+        """Not where it was detached before: the number may be another test's by now."""
+        if backing and cls._backing(device) == backing:
+            subprocess.run(["losetup", "-d", device], capture_output=True)
 
     def memory_group(self, limit):
         """A control group of its own with so many bytes of memory; its directory."""
