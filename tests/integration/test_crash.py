@@ -73,10 +73,11 @@ class Crash(TestCase):
             self.assertEqual((SIZE, 0), (verify["bytes"], verify["indeterminate_bytes"]))
 
     def assert_noticed(self, job):
-        """By what is read before it goes on, or by its check."""
-        ended = self.current.wait(job["id"], 120)
-        if ended["verdict"] != "FAIL":
-            self.assertIn("are not what this job wrote", ended["reason"] or "", ended["state"])
+        """By what is read before it goes on, when it waits for the right disk, or by its check."""
+        refused = lambda now: "are not what this job wrote" in (now["reason"] or "")  # noqa: E731
+        await_true(lambda: refused(self.job(job)) or self.job(job)["ended_at"], "the job to end, or to wait", 120)
+        now = self.job(job)
+        self.assertTrue(refused(now) or now["verdict"] == "FAIL", (now["state"], now["verdict"], now["reason"]))
 
     def assert_little_is_done_twice(self, seen):
         """Of what was done when the daemon was killed, all but what fits between two checkpoints is in the cursors."""
