@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spliced/figures/series.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace spliced::figures {
+namespace {
+
+constexpr double kThousandths = 1'000;
+constexpr double kHundredths = 100;
+constexpr int kUnknown = -128;  // temperature
+
+bool is_idle(const SeriesOp& op) {
+  return op.bytes == 0 && op.operations == 0 && op.bytes_high == 0 && op.operations_high == 0 && op.longest == 0;
+}
+
+double weighted(double a, double of_a, double b, double of_b) {
+  return of_a + of_b > 0 ? (a * of_a + b * of_b) / (of_a + of_b) : 0;
+}
+
+SeriesOp merge(const SeriesOp& a, double length_a, const SeriesOp& b, double length_b) {
+  SeriesOp out;
+  out.bytes = weighted(a.bytes, length_a, b.bytes, length_b);
+  out.bytes_low = std::min(a.bytes_low, b.bytes_low);
+  out.bytes_high = std::max(a.bytes_high, b.bytes_high);
+  out.operations = weighted(a.operations, length_a, b.operations, length_b);
+  out.operations_low = std::min(a.operations_low, b.operations_low);
+  out.operations_high = std::max(a.operations_high, b.operations_high);
+  out.p50 = weighted(a.p50, a.operations * length_a, b.p50, b.operations * length_b);
+  out.p99 = std::max(a.p99, b.p99);
+  out.longest = std::max(a.longest, b.longest);
+  return out;
+}
+
+std::array<Log16, 9> pack(const SeriesOp& op) {
+  const auto rate = [](double value) { return Log16(value * kThousandths); };
+  return {rate(op.bytes),      rate(op.bytes_low),      rate(op.bytes_high),
+          rate(op.operations), rate(op.operations_low), rate(op.operations_high),
+          Log16(op.p50),       Log16(op.p99),           Log16(op.longest)};
+}
+
+SeriesOp unpack(const std::array<Log16, 9>& packed) {
+  const auto rate = [&](std::size_t i) { return packed.at(i).value() / kThousandths; };
+  return {rate(0), rate(1),           rate(2),           rate(3),          rate(4),
+          rate(5), packed[6].value(), packed[7].value(), packed[8].value()};
+}
+
+}  // namespace
+
+SeriesPoint merge(const SeriesPoint& first, const SeriesPoint& second) {
+  SeriesPoint out;
+  out.start = first.start;
+  out.length = first.length + second.length;
+  for (std::size_t i = 0; i < kSeriesOps; ++i)
+    out.ops[i] = merge(first.ops[i], first.length, second.ops[i], second.length);
+  out.errors = first.errors + second.errors;
+  out.temperature = std::max(first.temperature, second.temperature);  // none is less than any
+  out.marks = static_cast<std::uint8_t>(first.marks | second.marks);
+  return out;
+}
+
+void Series::add(const SeriesPoint& second) {
+  pending_ = pending_ ? merge(*pending_, second) : second;
+  if (++pending_seconds_ < resolution_) return;
+  push(*std::exchange(pending_, std::nullopt));
+  pending_seconds_ = 0;
+  if (common_.size() >= kMost) halve();
+}
+
+void Series::push(const SeriesPoint& point) {
+  Common& common = common_.emplace_back();
+  common.start = static_cast<std::uint32_t>(std::max(0.0, std::round(point.start * kHundredths)));
+  common.length = Log16(point.length * kThousandths);
+  common.errors = Log16(point.errors);
+  common.temperature = static_cast<std::int8_t>(std::clamp(point.temperature.value_or(kUnknown), kUnknown, 127));
+  common.marks = point.marks;
+  for (std::size_t i = 0; i < kSeriesOps; ++i) {
+    if (ops_[i].empty() && is_idle(point.ops[i])) continue;
+    if (ops_[i].empty()) ops_[i].reserve(kMost);
+    ops_[i].resize(common_.size());
+    ops_[i].back() = pack(point.ops[i]);
+  }
+}
+
+SeriesPoint Series::at(std::size_t index) const {
+  const Common& common = common_[index];
+  SeriesPoint out;
+  out.start = common.start / kHundredths;
+  out.length = common.length.value() / kThousandths;
+  out.errors = common.errors.value();
+  if (common.temperature != kUnknown) out.temperature = common.temperature;
+  out.marks = common.marks;
+  for (std::size_t i = 0; i < kSeriesOps; ++i) {
+    if (!ops_[i].empty()) out.ops[i] = unpack(ops_[i].at(index));
+  }
+  return out;
+}
+
+void Series::halve() {
+  const std::vector<SeriesPoint> all = points();
+  common_.clear();
+  for (auto& op : ops_) op.clear();
+  for (std::size_t i = 0; i + 1 < all.size(); i += 2) push(merge(all[i], all[i + 1]));
+  if (all.size() % 2 != 0) {
+    pending_ = all.back();
+    pending_seconds_ = resolution_;
+  }
+  resolution_ *= 2;
+}
+
+std::vector<SeriesPoint> Series::points() const {
+  std::vector<SeriesPoint> out;
+  out.reserve(common_.size() + 1);
+  for (std::size_t i = 0; i < common_.size(); ++i) out.push_back(at(i));
+  if (pending_) out.push_back(*pending_);
+  return out;
+}
+
+std::size_t Series::memory() const {
+  std::size_t out = sizeof(*this) + common_.capacity() * sizeof(Common);
+  for (const auto& op : ops_) out += op.capacity() * sizeof(PackedOp);
+  return out;
+}
+
+void Series::resume(const std::vector<SeriesPoint>& points, std::size_t resolution) {
+  resolution_ = std::max<std::size_t>(1, resolution);
+  for (const SeriesPoint& point : points) {
+    push(point);
+    if (common_.size() >= kMost) halve();
+  }
+}
+
+HistogramMark::Since HistogramMark::advance(const workload::Histogram& now) {
+  Since out;
+  const auto& counts = now.counts();
+  if (counts.empty()) return out;
+  before_.resize(counts.size());
+  std::vector<std::uint32_t> since(counts.size());
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    since[i] = static_cast<std::uint32_t>(counts[i]) - before_[i];
+    before_[i] += since[i];
+    out.count += since[i];
+  }
+  if (out.count == 0) return out;
+  const auto at = [&](double quantile) {
+    const auto wanted = static_cast<std::uint64_t>(std::max(1.0, std::ceil(quantile * static_cast<double>(out.count))));
+    std::uint64_t seen = 0;
+    std::size_t i = 0;
+    while (i + 1 < since.size() && (seen += since[i]) < wanted) ++i;
+    return static_cast<double>(workload::buckets::value_of(i));
+  };
+  out.p50 = at(0.5);
+  out.p99 = at(0.99);
+  out.longest = at(1);
+  if (now.max_nanos() > longest_) out.longest = static_cast<double>(now.max_nanos());
+  longest_ = std::max(longest_, now.max_nanos());
+  return out;
+}
+
+}  // namespace spliced::figures
