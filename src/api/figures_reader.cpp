@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "criteria_form.h"
 #include "render_engine.h"
 #include "render_verify.h"
 #include "spliced/util/names.h"
@@ -68,6 +69,9 @@ void read_operation(const Json& op, run::OpSnapshot& out) {
   read_member(latency, "p90", out.latency.p90);
   read_member(latency, "p99", out.latency.p99);
   read_member(latency, "p999", out.latency.p999);
+  read_member(latency, "p9999", out.latency.p9999);
+  read_member(latency, "p99999", out.latency.p99999);
+  read_member(latency, "p999999", out.latency.p999999);
   read_member(latency, "max", out.latency.max);
 }
 
@@ -100,20 +104,6 @@ void read_kernel(const Json& kernel, device::KernelCounters& out) {
   read_member(kernel, "trim_operations", out.discard_ios);
 }
 
-void read_criteria(const Json& list, std::vector<job::CriterionResult>& out) {
-  for (const Json& one : list) {
-    std::string name;
-    read_member(one, "name", name);
-    const std::string_view known = verdict::criterion_named(name);
-    if (known.empty()) continue;
-    job::CriterionResult& result = out.emplace_back();
-    result.name = known;
-    read_member(one, "limit", result.limit);
-    read_member(one, "measured", result.measured);
-    read_member(one, "met", result.met);
-  }
-}
-
 }  // namespace
 
 std::vector<run::ErrorEntry> read_errors(const Json& list) {
@@ -144,7 +134,7 @@ void read_run(const Json& device, job::DeviceSnapshot& out) {
   read_member(device, "device", out.facts.name);
   read_member(device, "path", out.facts.path);
   read_name(device, "verdict", job::kVerdictNames, out.verdict);
-  read_criteria(array_in(device, "criteria"), out.criteria);
+  out.criteria = read_criteria(array_in(device, "criteria"));
   read_figures(device, out);
   read_member(device, "safety_read_bytes", out.safety_read_bytes);
   if (const Json& kernel = object_in(device, "kernel"); !kernel.empty()) read_kernel(kernel, out.kernel.emplace());

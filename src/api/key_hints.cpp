@@ -75,7 +75,7 @@ constexpr std::array kGroups{
     Group{"rate_min ratemin rate_iops_min rate_cycle ratecycle steadystate ss ss_dur ss_ramp ss_interval "
           "steadystate_duration steadystate_ramp_time steadystate_check_interval latency_target latency_window "
           "latency_percentile flow flow_id flow_watermark flow_sleep",
-          "what must be met is said in /criteria, which knows max_io_errors alone"},
+          "what must be met is said in /criteria: latency by percentile, and min_rate"},
     Group{"cpumask cpus_allowed_policy numa_cpu_nodes",
           "use /workload/cpus_allowed, a list of CPUs that all workers share"},
     Group{"numa_mem_policy", "memory is where the kernel puts it; workers can be bound by /workload/cpus_allowed"},
@@ -118,7 +118,9 @@ constexpr std::array kHomes{
           "/workload"},
     Group{"kind read_path pipe_size batch gift", "/engine"},
     Group{"max_errors stall_timeout", "/error_policy"},
-    Group{"max_io_errors max_mismatches", "/criteria"},
+    Group{"max_io_errors max_mismatches max_indeterminate min_coverage max_slow_zone max_peer_deviation steady latency "
+          "min_rate",
+          "/criteria"},
     Group{"of only interval verify_distance mode", "/verify"},
     Group{"run_id adopt", "/only"},
     Group{"name targets workload stages engine error_policy criteria on_restart queue destructive confirm allow_in_use "

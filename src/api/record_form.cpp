@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "checkpoint_form.h"
+#include "evidence_form.h"
 #include "figures_reader.h"
 #include "render.h"
 #include "spec_reader.h"
@@ -40,12 +41,16 @@ Json parsed(const std::string& text) {
 
 // What the API does not show of a stage.
 Json hidden_of(const StageSnapshot& stage) {
-  return {{"host_errors", stage.host_errors}, {"block_bytes", stage.range.block}, {"asked_for", stage.asked_for}};
+  return {{"host_errors", stage.host_errors},
+          {"block_bytes", stage.range.block},
+          {"asked_for", stage.asked_for},
+          {"evidence", render_evidence(stage.evidence)}};
 }
 void read_hidden(const Json& hidden, StageSnapshot& out) {
   read_member(hidden, "host_errors", out.host_errors);
   read_member(hidden, "block_bytes", out.range.block);
   out.range.block = std::max<std::uint64_t>(1, out.range.block);
+  out.evidence = read_evidence(object_in(hidden, "evidence"));
   const Json& asked = array_in(hidden, "asked_for");
   for (std::size_t i = 0; i < std::min(asked.size(), out.asked_for.size()); ++i) {
     if (asked[i].is_boolean()) out.asked_for[i] = asked[i].get<bool>();
@@ -172,6 +177,8 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   if (figures["verify"].is_object()) figures["verify"].erase("miscompares");  // the stages have them
   figures[kRecord]["idle_stage"] = device.idle_stage;
   figures[kRecord]["unchecked_stage"] = device.unchecked_stage;
+  figures[kRecord]["host_untrusted"] = device.host_untrusted;
+  figures[kRecord]["zones"] = render_zones(device.zones);
   out.figures = text_of(figures);
   for (int i = 0; const StageSnapshot& stage : device.stages) {
     Json one = render_stage(stage);
@@ -209,6 +216,8 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   read_member(hidden, "begun", out.begun);
   read_member(hidden, "idle_stage", out.idle_stage);
   read_member(hidden, "unchecked_stage", out.unchecked_stage);
+  read_member(hidden, "host_untrusted", out.host_untrusted);
+  out.zones = read_zones(object_in(hidden, "zones"));
   out.facts.name = device.name;
   out.facts.path = device.path;
   out.facts.info.wwn = device.wwn;
@@ -218,7 +227,8 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   out.facts.size = device.size;
   read_identity(object_in(hidden, kIdentity), out.facts);
   for (int i = 0; i < static_cast<int>(device.stages.size()); ++i) {
-    read_stored_stage(device, i, out.stages.emplace_back());
+    const StageSnapshot& stage = (read_stored_stage(device, i, out.stages.emplace_back()), out.stages.back());
+    if (stage.state != run::State::pending) out.shown.push_back({stage.name, stage.evidence});
   }
   out.errors = errors_at({}, device);
   if (out.errors.empty()) out.errors = errors_of_stages(out);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "criteria_form.h"
 #include "http/message.h"
 #include "render_engine.h"
 #include "render_verify.h"
@@ -46,7 +47,15 @@ Json operation(const run::OpSnapshot& op) {
           {"bytes_per_second", op.bytes_per_second},
           {"operations_per_second", op.operations_per_second},
           {"latency_seconds",
-           {{"mean", l.mean}, {"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"p999", l.p999}, {"max", l.max}}}};
+           {{"mean", l.mean},
+            {"p50", l.p50},
+            {"p90", l.p90},
+            {"p99", l.p99},
+            {"p999", l.p999},
+            {"p9999", l.p9999},
+            {"p99999", l.p99999},
+            {"p999999", l.p999999},
+            {"max", l.max}}}};
 }
 
 Json errors_of(const run::StageSnapshot& stage) {
@@ -58,14 +67,6 @@ Json errors_of(const run::StageSnapshot& stage) {
                     {"errno", error.error},
                     {"count", error.count},
                     {"message", error.message}});
-  }
-  return list;
-}
-
-Json criteria_of(const DeviceSnapshot& device) {
-  Json list = Json::array();
-  for (const auto& one : device.criteria) {
-    list.push_back({{"name", one.name}, {"limit", one.limit}, {"measured", one.measured}, {"met", one.met}});
   }
   return list;
 }
@@ -176,7 +177,8 @@ Json render_run_alone(const DeviceSnapshot& device) {
               {"path", device.facts.path},
               {"stage", stage_of(device)},
               {"verdict", verdict_of(device.verdict)},
-              {"criteria", criteria_of(device)}};
+              {"criteria", render_criteria(device.criteria)},
+              {"coverage", number_or_null(verdict::coverage_of(device))}};
   out.update(figures_of(device));
   out["safety_read_bytes"] = device.safety_read_bytes;
   out["kernel"] = kernel_of(device.kernel);

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "criteria_form.h"
 #include "render.h"
 #include "spliced/engine/kind.h"
 #include "spliced/util/hex.h"
@@ -184,16 +185,11 @@ Json stages_of(const std::vector<run::StageSpec>& stages) {
   Json list = Json::array();
   for (const auto& stage : stages) {
     Json one = {{"name", stage.name}, {"error_policy", policy_of(stage.error_policy)}};
+    if (stage.criteria) one["criteria"] = render_stage_criteria(*stage.criteria);
     std::visit([&one](const auto& what) { add_what(what, one); }, stage.what);
     list.push_back(std::move(one));
   }
   return list;
-}
-
-Json criteria_of(const plan::Criteria& criteria) {
-  Json out = {{"max_io_errors", criteria.max_io_errors}, {"max_mismatches", nullptr}};
-  if (criteria.max_mismatches) out["max_mismatches"] = *criteria.max_mismatches;
-  return out;
 }
 
 }  // namespace
@@ -204,7 +200,7 @@ Json render_spec(const plan::JobSpec& spec) {
           {"stages", stages_of(spec.stages)},
           {"engine", engine_of(spec.engine)},
           {"error_policy", policy_of(spec.error_policy)},
-          {"criteria", criteria_of(spec.criteria)},
+          {"criteria", render_criteria(spec.criteria)},
           {"destructive", spec.destructive},
           {"confirm", spec.confirm},
           {"on_restart", plan::kOnRestartNames[static_cast<std::size_t>(spec.on_restart)]},

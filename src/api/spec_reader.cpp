@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "criteria_form.h"
 #include "json_object_reader.h"
 #include "stage_reader.h"
 #include "strict_json.h"
@@ -13,14 +14,6 @@
 namespace spliced::api {
 
 namespace {
-
-// null, as it is shown, for one that is left to whether anything is checked.
-void read_criteria(JsonObjectReader& fields, plan::Criteria& out) {
-  fields.read("max_io_errors", out.max_io_errors);
-  const nlohmann::json* value = fields.find("max_mismatches");
-  if (value == nullptr || value->is_null()) return;
-  fields.read("max_mismatches", out.max_mismatches.emplace());
-}
 
 void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);

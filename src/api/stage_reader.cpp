@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "criteria_form.h"
 #include "data_reader.h"
 #include "spliced/engine/kind.h"
 #include "workload_reader.h"
@@ -135,6 +136,7 @@ run::StageSpec read_stage(JsonObjectReader& fields, const Means& around, std::st
   Means means = around;
   read_means(fields, means.engine, means.policy);
   out.error_policy = means.policy;
+  fields.nested("criteria", [&](JsonObjectReader& inner) { read_stage_criteria(inner, out.criteria.emplace()); });
   const std::string kind = kind_of_stage(fields);
   if (kind == "wait") {
     run::WaitSpec wait;

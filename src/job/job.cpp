@@ -238,12 +238,13 @@ util::Status Job::pause_or_resume(State wanted) {
 }
 
 void Job::conclude(std::vector<DeviceEnd> ends, Nanos now, WallTime ended_at,
-                   const std::function<void(State, Verdict)>& also) {
+                   const std::function<void(State, Verdict)>& also, std::vector<verdict::Peers> peers) {
   const std::lock_guard lock(mutex_);
   for (DeviceEnd& end : ends) {
     if (end.state == State::stopping) end.state = now_.stop_state;
     outcomes_.push_back(end.state);
   }
+  peers_ = std::move(peers);
   ended_now_ = now;
   ended_at_ = ended_at;
   now_.conclude(ends);
@@ -331,10 +332,11 @@ JobView Job::view_locked() const {
   if (listing_) return {head_of(*listing_), listing_->devices.size(), {}};
   JobView out{header(), runs_.size(), {}};
   out.device = [&clock = clock_, runs = runs_, outcomes = outcomes_, at = ended_now_, state = now_.state,
-                criteria = spec_.criteria](std::size_t i) {
+                criteria = spec_.criteria, peers = peers_](std::size_t i) {
     const Nanos now = at != 0 ? at : clock.now();
     return verdict::judged(criteria,
-                           runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)));
+                           runs.at(i)->snapshot(now, outcomes.empty() ? runs[i]->state_in(state) : outcomes.at(i)),
+                           i < peers.size() ? peers[i] : verdict::Peers{});
   };
   return out;
 }

@@ -77,7 +77,7 @@ class Job : public std::enable_shared_from_this<Job> {
   // It is over. `ends` has the state `stopping` where a device was stopped from outside. `also` is called with the lock
   // held: what nobody may see the end without.
   void conclude(std::vector<DeviceEnd> ends, util::Nanos now, WallTime ended_at,
-                const std::function<void(State, Verdict)>& also);
+                const std::function<void(State, Verdict)>& also, std::vector<verdict::Peers> peers = {});
   // Nothing of it runs any more, and the next daemon goes on with it. `also`: as with conclude().
   void leave(const std::function<void()>& also);
   [[nodiscard]] bool is_left() const;        // it has been
@@ -142,6 +142,7 @@ class Job : public std::enable_shared_from_this<Job> {
   std::vector<Interruption> interruptions_;
   util::Nanos started_now_ = 0, ended_now_ = 0;  // by the clock of the runs; 0: it did not
   Runs runs_;
+  std::vector<verdict::Peers> peers_;       // what the devices show of one another, likewise
   std::vector<State> outcomes_;             // of the runs, once the job has ended
   std::optional<JobView> whole_;            // of a job that ended a short time ago
   std::shared_ptr<const Listing> listing_;  // set when the end is recorded

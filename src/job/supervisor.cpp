@@ -17,6 +17,18 @@ namespace {
 constexpr auto kRound = std::chrono::milliseconds(50);
 constexpr Nanos kSweepInterval = 60 * util::kSecond;
 
+std::vector<run::DeviceSnapshot> briefs_of(const Job::Runs& runs) {
+  std::vector<run::DeviceSnapshot> out;
+  for (const auto& run : runs) out.push_back(verdict::brief_of(*run));
+  return out;
+}
+
+std::vector<verdict::Peers> peers_among(const std::vector<run::DeviceSnapshot>& devices) {
+  std::vector<const run::DeviceSnapshot*> all;
+  for (const auto& device : devices) all.push_back(&device);
+  return verdict::compare_peers(all);
+}
+
 }  // namespace
 
 Supervisor::Supervisor(Setup setup)
@@ -107,10 +119,13 @@ void Supervisor::finalize(const Job::Watched& over, Nanos now) {
   Job::Runs stuck;
   std::vector<DeviceEnd> ends;
   const WallTime ended = std::chrono::system_clock::now();
-  for (const auto& run : over.runs) {
+  const std::vector<run::DeviceSnapshot> briefs = briefs_of(over.runs);
+  const std::vector<verdict::Peers> peers = peers_among(briefs);
+  for (std::size_t i = 0; i < over.runs.size(); ++i) {
+    const auto& run = over.runs[i];
     if (!run->finished()) stuck.push_back(run);
     add_ended(run, run->failed(), now);
-    ends.push_back(verdict::end_of(*run, over.criteria));
+    ends.push_back(verdict::end_of(*run, briefs[i], over.criteria, peers[i]));
     if (run->live() && !over.leaves) setup_.registry.conclude(run->facts().name, ends.back().verdict, ended);
   }
   {
@@ -128,12 +143,15 @@ void Supervisor::finalize(const Job::Watched& over, Nanos now) {
       setup_.table.left();
     });
   }
-  over.job->conclude(std::move(ends), now, ended, [&](State state, Verdict verdict) {
-    give_back();
-    setup_.table.ended(over.job);
-    const std::lock_guard lock(mutex_);
-    ++finished_[static_cast<std::size_t>(state)][static_cast<std::size_t>(verdict)];
-  });
+  over.job->conclude(
+      std::move(ends), now, ended,
+      [&](State state, Verdict verdict) {
+        give_back();
+        setup_.table.ended(over.job);
+        const std::lock_guard lock(mutex_);
+        ++finished_[static_cast<std::size_t>(state)][static_cast<std::size_t>(verdict)];
+      },
+      peers);
 }
 
 void Supervisor::add_ended(const std::shared_ptr<run::Run>& run, bool failed, Nanos now) {

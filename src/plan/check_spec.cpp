@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "check_criteria.h"
 #include "check_io.h"
 #include "field_check.h"
 #include "resolve.h"
@@ -23,8 +24,7 @@ class Check : private FieldCheck {
     names();
     stages();
     intent();
-    require(!spec_.criteria.max_mismatches || verifies(spec_), "criteria/max_mismatches",
-            "no stage checks what it reads; give one a \"verify\"");
+    add(check_criteria(spec_));
     return take();
   }
 

@@ -9,6 +9,8 @@ namespace {
 
 class Walk {
  public:
+  explicit Walk(const run::StageCriteria& criteria) : criteria_(criteria) {}
+
   std::vector<Leaf> run(const std::vector<run::StageSpec>& stages) {
     go_through(stages, "stages", "");
     return std::move(out_);
@@ -37,7 +39,20 @@ class Walk {
     while (first < out_.size() && out_[first].field != field) ++first;
     out_.push_back({stage, field, first});
     out_.back().stage.name += round;
+    if (!stage.criteria) out_.back().stage.criteria = what_concerns(stage);
   }
+
+  // Of the criteria of the job, those of what the stage does.
+  [[nodiscard]] run::StageCriteria what_concerns(const run::StageSpec& stage) const {
+    const auto does = run::does_of(stage);
+    run::StageCriteria out = criteria_;
+    const auto is_not_done = [&](const auto& limit) { return !does[static_cast<std::size_t>(limit.op)]; };
+    std::erase_if(out.latency, is_not_done);
+    std::erase_if(out.min_rate, is_not_done);
+    return out;
+  }
+
+  const run::StageCriteria& criteria_;
 
   std::vector<Leaf> out_;
 };
@@ -45,7 +60,7 @@ class Walk {
 }  // namespace
 
 std::vector<Leaf> leaves_of(const JobSpec& spec) {
-  return Walk().run(spec.stages);
+  return Walk(spec.criteria.stages).run(spec.stages);
 }
 
 }  // namespace spliced::plan

@@ -11,4 +11,10 @@ workload::BlockRange StagePlan::range() const {
   return whole_of(all);
 }
 
+std::vector<workload::BlockRange> ranges_of(const std::vector<StagePlan>& stages) {
+  std::vector<workload::BlockRange> out;
+  for (const StagePlan& stage : stages) out.push_back(stage.range());
+  return out;
+}
+
 }  // namespace spliced::run

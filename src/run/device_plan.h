@@ -33,6 +33,8 @@ struct StagePlan {
   [[nodiscard]] workload::BlockRange range() const;  // see whole_of()
 };
 
+[[nodiscard]] std::vector<workload::BlockRange> ranges_of(const std::vector<StagePlan>& stages);
+
 // One device of a job, ready to run: open, claimed, its ranges known.
 struct DevicePlan {
   std::size_t number = 0;  // among the targets of the job

@@ -19,6 +19,7 @@ DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStage
       barrier_(std::move(barrier)),
       gate_(std::move(gate)),
       hooks_(std::move(hooks)),
+      range_(whole_of(ranges_of(plan_.stages))),
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
       origin_(data_origin(label_.run_id, plan_.number, plan_.target.facts.info)),

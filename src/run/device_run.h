@@ -131,6 +131,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   [[nodiscard]] util::Nanos end_or(util::Nanos now) const;
   [[nodiscard]] std::vector<StageSnapshot> all_stages(const Moment& at, const StageSnapshot& current,
                                                       State device) const;
+  [[nodiscard]] static std::vector<NamedEvidence> evidence_of(const Moment& at, const StageSnapshot& current,
+                                                              Detail detail);
   [[nodiscard]] double progress_of(const Moment& at, const StageSnapshot& current) const;
   void add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const;
 
@@ -149,7 +151,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   std::set<std::tuple<std::size_t, util::Op, std::string>> told_errors_;  // by stage
   std::atomic<int> news_{0};
   std::optional<device::KernelCounters> kernel_;
-  const bool created_;  // the file was created for this job
+  const workload::BlockRange range_;  // of all stages
+  const bool created_;                // the file was created for this job
   KernelWitness witness_;
   const DataOrigin origin_;
   DamageBudget damage_budget_;

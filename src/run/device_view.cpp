@@ -102,6 +102,14 @@ std::string first_of(const std::vector<StageSnapshot>& ended, bool (*is_so)(cons
 
 }  // namespace
 
+// Of the stage that runs it takes percentiles, which a glance does not need: what has ended is decided.
+std::vector<NamedEvidence> DeviceRun::evidence_of(const Moment& at, const StageSnapshot& current, Detail detail) {
+  std::vector<NamedEvidence> out;
+  for (const StageSnapshot& stage : at.ended->stages) out.push_back({stage.name, stage.evidence});
+  if (at.current && detail == Detail::all) out.push_back({current.name, current.evidence});
+  return out;
+}
+
 // The stages weigh alike: how long each takes is not known before.
 double DeviceRun::progress_of(const Moment& at, const StageSnapshot& current) const {
   double sum = at.current ? current.progress : 0;
@@ -122,11 +130,13 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   }
   DeviceSnapshot out;
   out.state = state;
+  out.range = range_;
   out.progress = progress_of(at, current);
   out.unmeasured = unmeasured_;
   out.host_untrusted = environment_.host_untrusted != nullptr && environment_.host_untrusted->load();
   out.idle_stage = first_of(at.ended->stages, is_idle);
   out.unchecked_stage = first_of(at.ended->stages, is_unchecked);
+  out.shown = evidence_of(at, current, detail);
   DeviceTotals totals;
   totals.merge(at.ended->before);
   totals.merge(at.ended->totals);
@@ -174,9 +184,6 @@ void add_lists(const VerifySnapshot& stage, VerifySnapshot& out) {
 
 void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnapshot& out) const {
   out.facts = facts();
-  std::vector<workload::BlockRange> ranges;
-  for (const StagePlan& stage : plan_.stages) ranges.push_back(stage.range());
-  out.range = whole_of(ranges);
   out.safety_read_bytes = plan_.target.safety_read_bytes;
   out.stages = all_stages(at, current, out.state);
   out.tuning = std::move(current.tuning);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/plain.h"
+#include "stage_evidence.h"
 
 namespace spliced::run {
 
@@ -215,6 +216,14 @@ Flying IoStage::flying() const {
   return out;
 }
 
+StageEvidence IoStage::evidence(Nanos now, bool done) const {
+  DeviceTotals totals;
+  add_to(totals, Detail::all);
+  add_before_to(totals);
+  return make_evidence(setup_.spec, setup_.plan, totals, active_time(now) - ramped(now), setup_.target.facts.size,
+                       done);
+}
+
 StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   std::vector<StageSnapshot> streams;
   for (const auto& stream : streams_) streams.push_back(stream->snapshot(now, state, detail));
@@ -233,6 +242,7 @@ StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {
   out.name = setup_.spec.name;
   if (out.state != State::pending || is_final(state)) out.state = state;
   if (detail == Detail::all) {
+    out.evidence = evidence(now, state == State::succeeded);
     if (streams.size() > 1) {
       for (const auto& stream : streams_) stream->add_to(out.verify);
     }

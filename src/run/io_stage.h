@@ -41,6 +41,8 @@ class IoStage final : public Stage, private StreamOwner {
   [[nodiscard]] Flying flying() const override;
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
+  [[nodiscard]] StageEvidence evidence(util::Nanos now, bool done) const override;
+
  private:
   void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;

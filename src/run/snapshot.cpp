@@ -6,8 +6,9 @@
 namespace spliced::run {
 
 LatencySummary summarize(const workload::Histogram& histogram) {
-  return {histogram.mean_seconds(),         histogram.quantile_seconds(0.5),   histogram.quantile_seconds(0.9),
-          histogram.quantile_seconds(0.99), histogram.quantile_seconds(0.999), histogram.max_seconds()};
+  const auto at = [&histogram](double quantile) { return histogram.quantile_seconds(quantile); };
+  return {histogram.mean_seconds(), at(0.5), at(0.9), at(0.99), at(0.999), at(0.9999), at(0.99999), at(0.999999),
+          histogram.max_seconds()};
 }
 
 workload::BlockRange whole_of(const std::vector<workload::BlockRange>& ranges) {

@@ -100,6 +100,8 @@ class Stage {
   // How much of the time since it began is of the ramp.
   [[nodiscard]] virtual util::Nanos ramped(util::Nanos now) const = 0;
   [[nodiscard]] virtual Flying flying() const = 0;
+  // What it showed so far, or when it had ended at `now`.
+  [[nodiscard]] virtual StageEvidence evidence(util::Nanos now, bool done) const = 0;
   // All but the reason. Of one that has ended, `state` is final, and `now` is when it ended.
   [[nodiscard]] virtual StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const = 0;
 };

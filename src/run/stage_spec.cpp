@@ -61,6 +61,18 @@ StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream) {
   return out;
 }
 
+std::array<bool, util::kOpClasses> does_of(const StageSpec& stage) {
+  std::array<bool, util::kOpClasses> out{};
+  for (const StreamSpec& stream : streams_of(stage)) {
+    const workload::WorkloadSpec& w = stream.io.workload;
+    const std::array<bool, util::kOpClasses> does{
+        workload::reads(w), workload::writes(w.rw), workload::is_trim(w.rw),
+        w.fsync != 0 || w.fdatasync != 0 || w.sync_file_range != 0 || w.end_fsync};
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = out[i] || does[i];
+  }
+  return out;
+}
+
 bool checks_anything(const StageSpec& stage) {
   const auto streams = streams_of(stage);
   return std::any_of(streams.begin(), streams.end(), [](const StreamSpec& one) { return checks_reads(one.io); });

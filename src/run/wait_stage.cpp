@@ -38,6 +38,12 @@ bool WaitStage::wait(Nanos until) {
   return true;
 }
 
+StageEvidence WaitStage::evidence(Nanos, bool done) const {
+  StageEvidence out;
+  out.done = done;
+  return out;
+}
+
 StageSnapshot WaitStage::snapshot(Nanos now, State state, Detail) const {
   StageSnapshot out;
   out.name = name_;

@@ -33,6 +33,7 @@ class WaitStage final : public Stage {
   void add_ramp_to(DeviceTotals&) const override {}
   [[nodiscard]] util::Nanos ramped(util::Nanos) const override { return 0; }
   [[nodiscard]] Flying flying() const override { return {}; }
+  [[nodiscard]] StageEvidence evidence(util::Nanos, bool done) const override;
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
  private:

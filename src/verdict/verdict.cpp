@@ -16,26 +16,8 @@ namespace {
 
 constexpr std::string_view kMaxIoErrors = "max_io_errors", kMaxMismatches = "max_mismatches";
 
-std::uint64_t io_errors(const run::DeviceSnapshot& device) {
-  std::uint64_t out = 0;
-  for (const run::OpSnapshot& op : device.ops) out += op.errors;
-  return out;
-}
-
 bool moved_anything(const run::DeviceSnapshot& device) {
   return std::any_of(device.ops.begin(), device.ops.end(), [](const run::OpSnapshot& op) { return op.bytes != 0; });
-}
-
-std::vector<CriterionResult> measure(const Criteria& criteria, const run::DeviceSnapshot& device,
-                                     std::uint64_t host_errors) {
-  const std::uint64_t all = io_errors(device);
-  const std::uint64_t errors = all - std::min(all, host_errors);
-  std::vector<CriterionResult> out{{kMaxIoErrors, criteria.max_io_errors, errors, errors <= criteria.max_io_errors}};
-  if (!device.verify.asked_for && !criteria.max_mismatches) return out;
-  const std::uint64_t wrong = device.verify.mismatch_count();
-  const std::uint64_t allowed = criteria.max_mismatches.value_or(0);
-  out.push_back({kMaxMismatches, allowed, wrong, wrong <= allowed});
-  return out;
 }
 
 // The kinds that there were, most of them first.
@@ -53,25 +35,47 @@ std::string kinds_of(const run::VerifyTotals& verify) {
   return out;
 }
 
-std::string describe(const CriterionResult& result, const run::DeviceSnapshot& device) {
-  if (result.name == kMaxMismatches) {
-    const bool none_right = device.verify.mismatched_bytes >= device.verify.bytes;
-    return fmt::format("{} {} not hold what was written ({}), {} allowed by criteria.{}{}", result.measured,
-                       result.measured == 1 ? "interval does" : "intervals do", kinds_of(device.verify), result.limit,
-                       result.name, none_right ? "; nothing of what was written is there" : "");
-  }
-  return fmt::format("{} I/O {}, {} allowed by criteria.{}", result.measured, result.measured == 1 ? "error" : "errors",
-                     result.limit, result.name);
+std::string name_in_job(const CriterionResult& result) {
+  return fmt::format("criteria.{}{}", result.name, result.stage.empty() ? "" : " in the stage " + result.stage);
 }
 
-const CriterionResult* unmet(const std::vector<CriterionResult>& criteria, std::string_view name) {
-  const auto found =
-      std::find_if(criteria.begin(), criteria.end(), [&](auto& one) { return one.name == name && !one.met; });
+std::string describe(const CriterionResult& result, const run::DeviceSnapshot& device) {
+  const double measured = result.measured.value_or(0);
+  if (result.name == kMaxMismatches) {
+    const bool none_right = device.verify.mismatched_bytes >= device.verify.bytes;
+    return fmt::format("{:.0f} {} not hold what was written ({}), {:.0f} allowed by criteria.{}{}", measured,
+                       measured == 1 ? "interval does" : "intervals do", kinds_of(device.verify), result.limit,
+                       result.name, none_right ? "; nothing of what was written is there" : "");
+  }
+  if (result.name == kMaxIoErrors) {
+    return fmt::format("{:.0f} I/O {}, {:.0f} allowed by criteria.{}", measured, measured == 1 ? "error" : "errors",
+                       result.limit, result.name);
+  }
+  return fmt::format("{} was {}, {} allowed{}", name_in_job(result), format_measure(result.name, measured),
+                     format_measure(result.name, result.limit), result.note.empty() ? "" : ": " + result.note);
+}
+
+// The first that is so, of those that are about the device or about how much was shown.
+const CriterionResult* first_in(const std::vector<CriterionResult>& criteria, CriterionState state,
+                                bool about_evidence) {
+  const auto found = std::find_if(criteria.begin(), criteria.end(), [&](auto& one) {
+    return one.state == state && is_about_evidence(one.name) == about_evidence;
+  });
   return found == criteria.end() ? nullptr : &*found;
 }
 
+// Why it is not known whether all criteria are met; "" where it is.
+std::string unknown_of(const std::vector<CriterionResult>& criteria, const run::DeviceSnapshot& device) {
+  if (const auto* unmet = first_in(criteria, CriterionState::not_met, true)) return describe(*unmet, device);
+  const auto* unmeasured = first_in(criteria, CriterionState::not_measurable, false);
+  if (unmeasured == nullptr) unmeasured = first_in(criteria, CriterionState::not_measurable, true);
+  if (unmeasured == nullptr) return "";
+  return fmt::format("{} could not be measured: {}", name_in_job(*unmeasured), unmeasured->note);
+}
+
 // Why what was to be checked is not; "" where it is.
-std::string unchecked(const run::DeviceSnapshot& device) {
+std::string unchecked(const Criteria& criteria, const run::DeviceSnapshot& device) {
+  const std::uint64_t allowed = criteria.max_indeterminate.value_or(0);  // of bytes that cannot be judged
   const run::VerifySnapshot& verify = device.verify;
   if (!verify.asked_for) return "";
   if (verify.host_fault_count() != 0 || device.host_untrusted)
@@ -85,7 +89,7 @@ std::string unchecked(const run::DeviceSnapshot& device) {
   }
   if (verify.unread_bytes != 0)
     return fmt::format("{} bytes that were to be checked could not be read", verify.unread_bytes);
-  if (verify.indeterminate_bytes != 0) {
+  if (verify.indeterminate_bytes > allowed) {
     const bool found = !verify.adopted_run_id.empty();
     return fmt::format("{} bytes could not be judged: {}", verify.indeterminate_bytes,
                        found ? "they may be of a write that was cut off, or of a stage with other intervals"
@@ -96,17 +100,10 @@ std::string unchecked(const run::DeviceSnapshot& device) {
 
 }  // namespace
 
-std::string_view criterion_named(std::string_view name) {
-  for (const std::string_view known : {kMaxIoErrors, kMaxMismatches}) {
-    if (name == known) return known;
-  }
-  return {};
-}
-
-Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std::uint64_t host_errors,
-                bool unmeasured) {
+Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std::uint64_t host_errors, bool unmeasured,
+                const Peers& peers) {
   Judgement out;
-  out.criteria = measure(criteria, device, host_errors);
+  out.criteria = measure_criteria(criteria, device, host_errors, peers);
   if (!run::is_final(device.state)) return out;
   const auto decide = [&out](Verdict verdict, std::string reason) {
     out.verdict = verdict;
@@ -114,10 +111,9 @@ Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std
     return out;
   };
   const bool trusted = device.verify.host_fault_count() == 0 && !device.host_untrusted;
-  if (const auto* errors = unmet(out.criteria, kMaxIoErrors)) return decide(Verdict::fail, describe(*errors, device));
-  if (const auto* wrong = unmet(out.criteria, kMaxMismatches)) {
-    if (trusted) return decide(Verdict::fail, describe(*wrong, device));
-    return decide(Verdict::inconclusive, describe(*wrong, device) + "; but " + unchecked(device));
+  if (const auto* broken = first_in(out.criteria, CriterionState::not_met, false)) {
+    if (broken->name != kMaxMismatches || trusted) return decide(Verdict::fail, describe(*broken, device));
+    return decide(Verdict::inconclusive, describe(*broken, device) + "; but " + unchecked(criteria, device));
   }
   if (host_errors != 0 || unmeasured)
     return decide(Verdict::none, "the daemon's own means failed, which says nothing of the device");
@@ -128,22 +124,29 @@ Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std
     return decide(Verdict::none, fmt::format("nothing was moved in the stage {}, which says nothing of the device",
                                              device.idle_stage));
   }
-  if (std::string reason = unchecked(device); !reason.empty()) return decide(Verdict::inconclusive, std::move(reason));
+  std::string reason = unchecked(criteria, device);
+  if (reason.empty()) reason = unknown_of(out.criteria, device);
+  if (!reason.empty()) return decide(Verdict::inconclusive, std::move(reason));
   return decide(Verdict::pass, "");
 }
 
-DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device) {
-  Judgement judgement = judge(criteria, device, device.host_errors, device.unmeasured);
+DeviceSnapshot judged(const Criteria& criteria, run::DeviceSnapshot device, const Peers& peers) {
+  Judgement judgement = judge(criteria, device, device.host_errors, device.unmeasured, peers);
   DeviceSnapshot out{std::move(device), judgement.verdict, std::move(judgement.criteria)};
   if (out.reason.empty()) out.reason = std::move(judgement.reason);
   return out;
 }
 
-DeviceEnd end_of(const run::Run& run, const Criteria& criteria) {
+run::DeviceSnapshot brief_of(const run::Run& run) {
   const State state = run.outcome(State::stopping);
-  const State judged_as = state == State::stopping ? State::cancelled : state;
-  DeviceSnapshot seen = judged(criteria, run.snapshot(0, judged_as, run::Detail::counts));
-  return {run.facts().name, state, seen.verdict, std::move(seen.reason)};
+  run::DeviceSnapshot out = run.snapshot(0, state == State::stopping ? State::cancelled : state, run::Detail::counts);
+  out.facts = run.facts();
+  return out;
+}
+
+DeviceEnd end_of(const run::Run& run, run::DeviceSnapshot brief, const Criteria& criteria, const Peers& peers) {
+  DeviceSnapshot seen = judged(criteria, std::move(brief), peers);
+  return {run.facts().name, run.outcome(State::stopping), seen.verdict, std::move(seen.reason)};
 }
 
 Verdict worst_of(const std::vector<Verdict>& verdicts) {

@@ -15,11 +15,23 @@ namespace spliced::plan {
 
 using run::ErrorPolicy;
 
+// Of stages with an `until`: `wanted` lets what was measured before it was steady decide nothing, `required` makes a
+// device that never was steady INCONCLUSIVE.
+enum class Steady : std::uint8_t { none, wanted, required };
+inline constexpr std::array<std::string_view, 3> kSteadyNames{"none", "wanted", "required"};
+
 // What a device must have met for a PASS, however far the job went.
 struct Criteria {
   std::uint64_t max_io_errors = 0;  // operations of any kind that failed, per device
   std::optional<std::uint64_t>
       max_mismatches;  // intervals that do not hold what they should; none: 0, if any is checked
+  std::optional<std::uint64_t> max_indeterminate;  // bytes that cannot be judged; none: 0, if any is checked
+  // Shares, 0 to 1; none: not asked for.
+  std::optional<double> min_coverage;        // of the range, judged right after its last write
+  std::optional<double> max_slow_zone;       // how much slower a part may be than the rest lets one expect
+  std::optional<double> max_peer_deviation;  // how much slower a disk may be than the median of its model in the job
+  Steady steady = Steady::none;
+  run::StageCriteria stages;  // of each stage that does what they are about, and says nothing else
 };
 
 // What becomes of a job when the daemon ends, or dies, while it runs.

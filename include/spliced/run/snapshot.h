@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "spliced/device/target.h"
+#include "spliced/run/evidence.h"
 #include "spliced/run/totals.h"
 #include "spliced/workload/block_range.h"
 
@@ -49,7 +50,7 @@ struct ErrorEntry {
 };
 
 struct LatencySummary {
-  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  // seconds
+  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, p9999 = 0, p99999 = 0, p999999 = 0, max = 0;  // seconds
 };
 [[nodiscard]] LatencySummary summarize(const workload::Histogram& histogram);
 
@@ -105,11 +106,19 @@ struct StageSnapshot {
   std::vector<ErrorEntry> errors;
   std::uint64_t errors_omitted = 0;    // errors of kinds and places beyond those that are kept
   std::vector<StageSnapshot> streams;  // where there are several, and with full detail
+  StageEvidence evidence;              // of a stage, with full detail
+};
+
+struct NamedEvidence {
+  std::string stage;
+  StageEvidence what;
 };
 
 struct DeviceSnapshot : StageSnapshot {
   device::TargetFacts facts;
   std::vector<StageSnapshot> stages;             // in order, those that have not begun, too
+  std::vector<NamedEvidence> shown;              // of the stages that have begun
+  ZoneReport zones;                              // as far as it is known
   std::string idle_stage;                        // one that succeeded and moved nothing, though it was to; "" for none
   std::string unchecked_stage;                   // likewise, that checked nothing
   bool begun = true;                             // false: it has only waited so far

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "spliced/run/io_spec.h"
+#include "spliced/run/stage_criteria.h"
 #include "spliced/util/clock.h"
 
 namespace spliced::run {
@@ -63,6 +66,7 @@ struct StageSpec {
   std::string name;
   std::variant<StreamsSpec, WaitSpec, RepeatSpec, VerifySpec> what;
   ErrorPolicy error_policy;
+  std::optional<StageCriteria> criteria = {};  // none: those of the job, as far as it does what they are about
 };
 
 // The stages of a job as they are gone through, without repeats.
@@ -86,6 +90,8 @@ struct StreamTimes {
 };
 [[nodiscard]] StreamTimes times_of(const StreamsSpec& stage, const StreamSpec& stream);
 
+// What is done in it, by class of operation.
+[[nodiscard]] std::array<bool, util::kOpClasses> does_of(const StageSpec& stage);
 // Whether it reads what is compared with what should be there.
 [[nodiscard]] bool checks_anything(const StageSpec& stage);
 

@@ -9,6 +9,7 @@
 
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
+#include "spliced/verdict/criterion.h"
 
 namespace spliced::run {
 class Run;
@@ -18,17 +19,6 @@ namespace spliced::verdict {
 
 enum class Verdict : std::uint8_t { none, pass, fail, inconclusive };
 inline constexpr std::array<std::string_view, 4> kVerdictNames{"", "PASS", "FAIL", "INCONCLUSIVE"};
-
-// One of a job's criteria against what was measured, so far or in all.
-struct CriterionResult {
-  std::string_view name;  // as in the spec; a literal
-  std::uint64_t limit = 0;
-  std::uint64_t measured = 0;
-  bool met = true;
-};
-
-// The name of a criterion of a spec, as a literal; "" for one that is none.
-[[nodiscard]] std::string_view criterion_named(std::string_view name);
 
 // What a run showed, and what is to be made of it.
 struct DeviceSnapshot : run::DeviceSnapshot {
@@ -47,10 +37,11 @@ struct Judgement {
 // say nothing of the device and count in no criterion, but where there was one, the device was not tried as it was to
 // be. `unmeasured`: nor was it for another reason, which is the run's.
 [[nodiscard]] Judgement judge(const plan::Criteria& criteria, const run::DeviceSnapshot& device,
-                              std::uint64_t host_errors = 0, bool unmeasured = false);
+                              std::uint64_t host_errors = 0, bool unmeasured = false, const Peers& peers = {});
 
 // What a run shows, with what is to be made of it.
-[[nodiscard]] DeviceSnapshot judged(const plan::Criteria& criteria, run::DeviceSnapshot device);
+[[nodiscard]] DeviceSnapshot judged(const plan::Criteria& criteria, run::DeviceSnapshot device,
+                                    const Peers& peers = {});
 
 // What one device of a job came to.
 struct DeviceEnd {
@@ -59,8 +50,11 @@ struct DeviceEnd {
   Verdict verdict = Verdict::none;
   std::string reason;
 };
-// Of a run that is over, without percentiles. The state is `stopping` where it was stopped from outside.
-[[nodiscard]] DeviceEnd end_of(const run::Run& run, const plan::Criteria& criteria);
+// Of a run that is over, without percentiles, as judged() takes it. The state is `stopping` where it was stopped from
+// outside; then it is shown as cancelled.
+[[nodiscard]] run::DeviceSnapshot brief_of(const run::Run& run);
+[[nodiscard]] DeviceEnd end_of(const run::Run& run, run::DeviceSnapshot brief, const plan::Criteria& criteria,
+                               const Peers& peers = {});
 
 // FAIL before INCONCLUSIVE before none before PASS. Of no devices: none.
 [[nodiscard]] Verdict worst_of(const std::vector<Verdict>& verdicts);

@@ -57,7 +57,16 @@ plan::JobSpec full() {
   io(spec).payload = {verify::PayloadKind::pattern, "\xaa\x55", 0, 0, false};
   io(spec).engine = engine::SpliceOptions{engine::ReadPath::discard, 262144, 1, true};
   policy(spec) = {9, 250'000'000};
-  spec.criteria = {7, std::nullopt};
+  spec.criteria.max_io_errors = 7;
+  spec.criteria.min_coverage = 0.995;
+  spec.criteria.max_slow_zone = 0.12;
+  spec.criteria.steady = plan::Steady::wanted;
+  run::StageCriteria& limits = spec.criteria.stages;
+  limits.latency = {{util::OpClass::read, "p99.9999", 0.999999, 15'000'000},
+                    {util::OpClass::read, "max", 1, 20'000'000}};
+  limits.latency_stop = {true, 2 * util::kSecond};
+  limits.min_rate = {{util::OpClass::write, 68ULL << 20}};
+  limits.per_tb = true;
   spec.confirm = {"5000c500a1b2c3d4"};
   spec.destructive = true;
   spec.overwrite_signatures = {"ext4", "all"};
@@ -140,6 +149,20 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
   EXPECT_EQ(policy(again).max_errors, policy(spec).max_errors);
   EXPECT_EQ(policy(again).stall_timeout, policy(spec).stall_timeout);
   EXPECT_EQ(again.criteria.max_io_errors, spec.criteria.max_io_errors);
+  EXPECT_EQ(again.criteria.min_coverage, spec.criteria.min_coverage);
+  EXPECT_EQ(again.criteria.max_slow_zone, spec.criteria.max_slow_zone);
+  EXPECT_EQ(again.criteria.max_indeterminate, spec.criteria.max_indeterminate);
+  EXPECT_EQ(again.criteria.steady, spec.criteria.steady);
+  const run::StageCriteria &limits = spec.criteria.stages, &same = again.criteria.stages;
+  ASSERT_EQ(limits.latency.size(), same.latency.size());
+  for (std::size_t i = 0; i < limits.latency.size(); ++i) {
+    EXPECT_EQ(limits.latency[i].op, same.latency[i].op);
+    EXPECT_EQ(limits.latency[i].most, same.latency[i].most);
+  }
+  EXPECT_EQ(limits.latency_stop.stop, same.latency_stop.stop);
+  EXPECT_EQ(limits.latency_stop.cycle, same.latency_stop.cycle);
+  ASSERT_EQ(limits.min_rate.size(), same.min_rate.size());
+  EXPECT_EQ(limits.per_tb, same.per_tb);
   EXPECT_EQ(again.destructive, spec.destructive);
   EXPECT_EQ(again.overwrite_signatures, spec.overwrite_signatures);
 }
@@ -209,7 +232,15 @@ TEST(RenderSpec, LooksLikeTheContract) {
       rendered.at("engine"),
       (Json{{"kind", "splice"}, {"read_path", "auto"}, {"pipe_size", "auto"}, {"batch", "auto"}, {"gift", false}}));
   EXPECT_EQ(rendered.at("error_policy"), (Json{{"max_errors", 0}, {"stall_timeout", "60s"}}));
-  EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0}, {"max_mismatches", nullptr}}));
+  EXPECT_EQ(rendered.at("criteria"), (Json{{"max_io_errors", 0},
+                                           {"max_mismatches", nullptr},
+                                           {"max_indeterminate", nullptr},
+                                           {"min_coverage", nullptr},
+                                           {"max_slow_zone", nullptr},
+                                           {"max_peer_deviation", nullptr},
+                                           {"steady", "none"},
+                                           {"latency", nullptr},
+                                           {"min_rate", nullptr}}));
   EXPECT_EQ(rendered.begin().key(), "name");
 }
 

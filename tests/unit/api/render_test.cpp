@@ -53,16 +53,23 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
   EXPECT_EQ(device.at("offset_bytes"), 512);
   EXPECT_EQ(device.at("size_bytes"), 4096);
   EXPECT_EQ(keys(device.at("io")), (std::set<std::string>{"read", "write", "trim", "sync"}));
-  EXPECT_EQ(device.at("io").at("read"),
-            (Json{{"bytes", 4096},
-                  {"operations", 8},
-                  {"operations_across_pause", 0},
-                  {"operations_across_flush", 0},
-                  {"errors", 1},
-                  {"bytes_per_second", 100.5},
-                  {"operations_per_second", 2.5},
-                  {"latency_seconds",
-                   {{"mean", 0.1}, {"p50", 0.2}, {"p90", 0.3}, {"p99", 0.4}, {"p999", 0.5}, {"max", 0.6}}}}));
+  EXPECT_EQ(device.at("io").at("read"), (Json{{"bytes", 4096},
+                                              {"operations", 8},
+                                              {"operations_across_pause", 0},
+                                              {"operations_across_flush", 0},
+                                              {"errors", 1},
+                                              {"bytes_per_second", 100.5},
+                                              {"operations_per_second", 2.5},
+                                              {"latency_seconds",
+                                               {{"mean", 0.1},
+                                                {"p50", 0.2},
+                                                {"p90", 0.3},
+                                                {"p99", 0.4},
+                                                {"p999", 0.5},
+                                                {"p9999", 0.55},
+                                                {"p99999", 0.56},
+                                                {"p999999", 0.57},
+                                                {"max", 0.6}}}}));
   EXPECT_EQ(device.at("engine"),
             (Json{{"kind", "splice"},
                   {"read_path", "copy"},
@@ -89,7 +96,14 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
                                         {"message", "read at 4096 failed"}}}));
   EXPECT_EQ(device.at("errors_omitted"), 7);
   EXPECT_EQ(device.at("verdict"), nullptr);
-  EXPECT_EQ(device.at("criteria"), (Json{{{"name", "max_io_errors"}, {"limit", 0}, {"measured", 8}, {"met", false}}}));
+  EXPECT_EQ(device.at("criteria"), (Json{{{"name", "max_io_errors"},
+                                          {"stage", nullptr},
+                                          {"limit", 0.0},
+                                          {"measured", 8.0},
+                                          {"unit", "operations"},
+                                          {"result", "not_met"},
+                                          {"met", false},
+                                          {"note", nullptr}}}));
 }
 
 TEST(RenderJob, AnEngineWithoutSettingsShowsNone) {

@@ -20,7 +20,7 @@ namespace spliced::testing {
   device.state = job::State::running;
   device.progress = 0.42;
   device.eta_seconds = 12.3;
-  device.ops[0] = {4096, 8, 1, 100.5, 2.5, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}};
+  device.ops[0] = {4096, 8, 1, 100.5, 2.5, {0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.56, 0.57, 0.6}};
   device.engine.ran[0] = true;
   auto& events = device.engine.events[0];
   events[0] = 2;   // the first fallback
@@ -32,7 +32,7 @@ namespace spliced::testing {
   device.tuning = {{engine::Direction::write, {65536, 16}, run::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
-  device.criteria = {{"max_io_errors", 0, 8, false}};
+  device.criteria = {{"max_io_errors", "", 0, 8, verdict::CriterionState::not_met, ""}};
   job.devices.push_back(device);
   return job;
 }

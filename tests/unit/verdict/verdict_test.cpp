@@ -34,7 +34,7 @@ TEST(Judge, ADeviceWithoutAnErrorPasses) {
   EXPECT_EQ(out.criteria[0].name, "max_io_errors");
   EXPECT_EQ(out.criteria[0].limit, 0U);
   EXPECT_EQ(out.criteria[0].measured, 0U);
-  EXPECT_TRUE(out.criteria[0].met);
+  EXPECT_EQ(out.criteria[0].state, CriterionState::met);
 }
 
 // error_policy.max_errors says how far to go, not what passes.
@@ -47,7 +47,7 @@ TEST(Judge, ErrorsThatWereLivedThroughFail) {
   EXPECT_EQ(out.verdict, Verdict::fail);
   EXPECT_EQ(out.reason, "2 I/O errors, 0 allowed by criteria.max_io_errors");
   EXPECT_EQ(out.criteria.at(0).measured, 2U);
-  EXPECT_FALSE(out.criteria[0].met);
+  EXPECT_EQ(out.criteria[0].state, CriterionState::not_met);
 }
 
 TEST(Judge, EveryKindOfOperationCounts) {
@@ -79,7 +79,7 @@ TEST(Judge, WhatRunsHasNoVerdictYetButItsCounts) {
     const Judgement out = judge({}, device);
     EXPECT_EQ(out.verdict, Verdict::none) << state_name(state);
     EXPECT_EQ(out.reason, "");
-    EXPECT_FALSE(out.criteria.at(0).met);
+    EXPECT_EQ(out.criteria.at(0).state, CriterionState::not_met);
   }
 }
 
@@ -142,7 +142,7 @@ TEST(Judge, DataThatIsAllRightPasses) {
   EXPECT_EQ(out.verdict, Verdict::pass);
   ASSERT_EQ(out.criteria.size(), 2U);
   EXPECT_EQ(out.criteria[1].name, "max_mismatches");
-  EXPECT_TRUE(out.criteria[1].met);
+  EXPECT_EQ(out.criteria[1].state, CriterionState::met);
 }
 
 TEST(Judge, DataThatIsWrongFails) {

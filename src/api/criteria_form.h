@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Criteria in JSON: as a job says them, as they are shown, and what they came to.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "json_object_reader.h"
+#include "spliced/plan/spec.h"
+#include "spliced/run/evidence.h"
+#include "spliced/verdict/criterion.h"
+
+namespace spliced::api {
+
+using Json = nlohmann::ordered_json;
+
+void read_criteria(JsonObjectReader& fields, plan::Criteria& out);
+void read_stage_criteria(JsonObjectReader& fields, run::StageCriteria& out);
+[[nodiscard]] Json render_criteria(const plan::Criteria& criteria);
+[[nodiscard]] Json render_stage_criteria(const run::StageCriteria& criteria);
+
+[[nodiscard]] Json render_criteria(const std::vector<verdict::CriterionResult>& results);
+// What is no criterion of this version is left out.
+[[nodiscard]] std::vector<verdict::CriterionResult> read_criteria(const Json& list);
+
+}  // namespace spliced::api

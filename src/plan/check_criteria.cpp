@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check_criteria.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "field_check.h"
+
+namespace spliced::plan {
+namespace {
+
+using Does = std::array<bool, util::kOpClasses>;
+
+constexpr std::array<std::string_view, util::kOpClasses> kVerbs{"reads", "writes", "trims", "syncs"};
+
+class CriteriaCheck : private FieldCheck {
+ public:
+  explicit CriteriaCheck(const JobSpec& spec) : spec_(spec) {}
+
+  std::vector<util::FieldError> run() {
+    const Does all = go_through(spec_.stages, "stages");
+    const Criteria& criteria = spec_.criteria;
+    directions(criteria.stages, all, "criteria", "no stage");
+    const bool checks = verifies(spec_);
+    for (const auto& [given, name] : {std::pair(criteria.max_mismatches.has_value(), "max_mismatches"),
+                                      std::pair(criteria.max_indeterminate.has_value(), "max_indeterminate")}) {
+      require(!given || checks, fmt::format("criteria/{}", name),
+              "no stage checks what it reads; give one a \"verify\"");
+    }
+    require(
+        !criteria.max_peer_deviation || spec_.targets.size() >= kLeastPeers, "criteria/max_peer_deviation",
+        fmt::format("{} targets; it takes {} of one model to tell what is usual", spec_.targets.size(), kLeastPeers));
+    return take();
+  }
+
+ private:
+  static constexpr std::size_t kLeastPeers = 4;
+
+  // What is done in them, all together.
+  Does go_through(const std::vector<run::StageSpec>& stages, const std::string& way) {
+    Does all{};
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const std::string at = fmt::format("{}/{}", way, i);
+      const auto* again = std::get_if<run::RepeatSpec>(&stages[i].what);
+      const Does does = again != nullptr ? go_through(again->stages, at + "/repeat/stages") : run::does_of(stages[i]);
+      for (std::size_t k = 0; k < all.size(); ++k) all[k] = all[k] || does[k];
+      if (!stages[i].criteria) continue;
+      require(again == nullptr, at + "/criteria", "a repeat is not judged as a whole; give its stages criteria");
+      directions(*stages[i].criteria, does, at + "/criteria", "the stage never");
+    }
+    return all;
+  }
+
+  void directions(const run::StageCriteria& criteria, const Does& does, const std::string& way, std::string_view who) {
+    const auto look = [&](util::OpClass op, const char* what) {
+      const auto index = static_cast<std::size_t>(op);
+      require(does.at(index), fmt::format("{}/{}/{}", way, what, util::kOpClassNames.at(index)),
+              fmt::format("{} {}, so that it could not be measured", who, kVerbs.at(index)));
+    };
+    for (const auto& limit : criteria.latency) look(limit.op, "latency");
+    for (const auto& rate : criteria.min_rate) look(rate.op, "min_rate");
+  }
+
+  const JobSpec& spec_;
+};
+
+}  // namespace
+
+std::vector<util::FieldError> check_criteria(const JobSpec& spec) {
+  return CriteriaCheck(spec).run();
+}
+
+}  // namespace spliced::plan
