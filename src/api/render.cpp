@@ -52,9 +52,9 @@ Json operation(const run::OpSnapshot& op) {
             {"p90", l.p90},
             {"p99", l.p99},
             {"p999", l.p999},
-            {"p9999", l.p9999},
-            {"p99999", l.p99999},
-            {"p999999", l.p999999},
+            {"p9999", number_or_null(l.p9999)},
+            {"p99999", number_or_null(l.p99999)},
+            {"p999999", number_or_null(l.p999999)},
             {"max", l.max}}}};
 }
 

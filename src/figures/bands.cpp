@@ -10,17 +10,10 @@ float rate_of(std::uint64_t bytes, std::uint64_t busy) {
   return busy == 0 ? 0 : static_cast<float>(static_cast<double>(bytes) * 1e9 / static_cast<double>(busy));
 }
 
-void raise(std::atomic<std::uint32_t>& highest, std::uint32_t value) {
-  std::uint32_t known = highest.load(std::memory_order_relaxed);
-  while (known < value && !highest.compare_exchange_weak(known, value, std::memory_order_relaxed)) {
-  }
-}
-
-std::uint32_t microseconds(util::Nanos time) {
-  constexpr std::uint64_t kMost = 0xffffffffU;
-  const std::uint64_t rounded =
-      (static_cast<std::uint64_t>(std::max<util::Nanos>(0, time)) + kMicrosecond - 1) / kMicrosecond;
-  return static_cast<std::uint32_t>(std::min(rounded, kMost));
+// Rounded up.
+std::uint32_t microseconds(std::uint64_t ticks, unsigned tick) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(((ticks << tick) + kMicrosecond - 1) / kMicrosecond, 0xffffffffU));
 }
 
 }  // namespace
@@ -31,18 +24,26 @@ std::vector<float> best_of(const BandTable& table) {
   return out;
 }
 
-LiveBands::LiveBands(const BandGrid& grid, bool several) : grid_(grid), cells_(grid.count()) {
+LiveBands::LiveBands(const BandGrid& grid, bool several, bool shared)
+    : grid_(grid), shared_(shared), cells_(grid.count()) {
   if (!several) return;
   begun_.resize(grid.count());
   before_.resize(grid.count());
 }
 
+void LiveBands::Cell::raise(std::uint64_t ticks) {
+  const auto value = static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, 0xffffffffU));
+  std::uint32_t known = longest.load(std::memory_order_relaxed);
+  while (known < value && !longest.compare_exchange_weak(known, value, std::memory_order_relaxed)) {
+  }
+}
+
 // What a worker still kept of the pass before is none of this one.
-void LiveBands::add(std::size_t band, std::uint32_t round, const BandMoved& moved, std::uint32_t longest) {
+void LiveBands::add(std::size_t band, std::uint32_t round, const BandMoved& moved, util::Nanos longest) {
   Cell& cell = cells_[band];
   cell.bytes.fetch_add(moved.bytes, std::memory_order_relaxed);
   cell.busy.fetch_add(moved.busy, std::memory_order_relaxed);
-  if (cell.longest.load(std::memory_order_relaxed) < longest) raise(cell.longest, longest);
+  cell.raise((static_cast<std::uint64_t>(longest) >> kTick) + 1);
   if (begun_.empty() || round >= round_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);
   begun_[band].bytes += moved.bytes;
@@ -79,7 +80,8 @@ BandTable LiveBands::table() const {
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     const Cell& cell = cells_[i];
     out.sums[i] = {cell.bytes.load(std::memory_order_relaxed), cell.busy.load(std::memory_order_relaxed),
-                   cell.longest.load(std::memory_order_relaxed), cell.errors.load(std::memory_order_relaxed)};
+                   microseconds(cell.longest.load(std::memory_order_relaxed), kTick),
+                   cell.errors.load(std::memory_order_relaxed)};
     const BandMoved moved = moved_in(i);
     out.last[i] = rate_of(moved.bytes, moved.busy);
   }
@@ -96,7 +98,7 @@ void LiveBands::resume(const BandTable& table, std::uint32_t round) {
     const BandSums& sums = table.sums[i];
     cells_[i].bytes = sums.bytes;
     cells_[i].busy = sums.busy;
-    cells_[i].longest = sums.longest;
+    cells_[i].longest = static_cast<std::uint32_t>((std::uint64_t{sums.longest} * kMicrosecond) >> kTick);
     cells_[i].errors = sums.errors;
   }
   round_ = round;
@@ -111,18 +113,22 @@ std::size_t LiveBands::memory() const {
          before_.capacity() * sizeof(float);
 }
 
+void BandTally::turn_to(std::uint32_t round) {
+  bands_->begin_round(round);
+  round_ = round;
+}
+
 void BandTally::enter(std::uint64_t offset, std::uint32_t round) {
   flush();
-  bands_->begin_round(round);
+  turn_to(round);
   band_ = bands_->grid_.index_of(offset);
   start_ = bands_->grid_.start_of(band_);
   width_ = bands_->grid_.width();
-  round_ = round;
 }
 
 void BandTally::flush() {
   if (bands_ == nullptr || moved_.busy + moved_.bytes == 0) return;
-  bands_->add(band_, round_, moved_, microseconds(longest_));
+  bands_->add(band_, round_, moved_, longest_);
   moved_ = {};
   longest_ = 0;
 }

@@ -23,7 +23,9 @@ IoLoop::IoLoop(const Parts& parts)
       slots_(depth_),
       new_(depth_, nullptr),
       ended_(depth_, nullptr),
-      counters_(parts.ramp != nullptr ? parts.ramp : &parts.counters) {}
+      counters_(parts.ramp != nullptr ? parts.ramp : &parts.counters) {
+  if (parts.ramp == nullptr) parts.recorder.count_into(parts.bands);
+}
 
 bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   begin_times(start);
@@ -50,6 +52,7 @@ bool IoLoop::run(const std::stop_token& stop, Nanos start) {
   const bool completed = !stop.stop_requested();
   if (completed) finish();
   with_.feed.publish();
+  with_.recorder.flush_bands();
   add_cpu_wait();
   return completed;
 }

@@ -29,6 +29,7 @@ class IoLoop {
     workload::RequestFeed& feed;
     Calibrator& calibrator;
     OpRecorder& recorder;
+    BandsByOp bands;  // that it counts into after the ramp
     WorkerCounters& counters;
     WorkerCounters* ramp;  // of what ends before times.measured_from, which the recorder begins with; null: nothing
     util::Clock& clock;

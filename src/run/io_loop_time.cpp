@@ -103,6 +103,7 @@ void IoLoop::end_ramp() {
   ramp_end_ = kNever;
   counters_ = &with_.counters;
   with_.recorder.count_into(*counters_);
+  with_.recorder.count_into(with_.bands);
   begin_cpu_wait();
 }
 

@@ -33,7 +33,7 @@ std::string describe_failure(const IoSlot& slot, const device::TargetFacts& fact
 }  // namespace
 
 IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string& order_of)
-    : setup_(setup), spec_(spec) {
+    : setup_(setup), spec_(spec), bands_(spec, setup.plan.range()) {
   if (setup.from != nullptr && setup.number < setup.from->stages.size()) {
     const StageSnapshot& known = setup.from->stages[setup.number];
     errors_.resume(known, setup.from->at);
@@ -47,7 +47,7 @@ IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string&
     StreamTimes times = times_of(spec, stream);
     if (setup.from != nullptr) times.passed = setup.from->at.active;
     const IoStream::Setup one{
-        stream, setup.plan.streams.at(i), times, workers, is_contested(spec, setup.plan, i), order, i};
+        stream, setup.plan.streams.at(i), times, workers, is_contested(spec, setup.plan, i), order, i, bands_.live()};
     streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
@@ -175,6 +175,11 @@ void IoStage::on_error(const IoSlot& slot, ErrorClass error_class) {
   setup_.owner.on_io_error(entry, total, error_class);
 }
 
+void IoStage::on_damage(const Miscompare& one, bool first) {
+  bands_.add_damage(one.damage.offset, static_cast<std::size_t>(one.damage.kind));
+  setup_.owner.on_damage(one, first);
+}
+
 void IoStage::on_refusal(const std::string& what) {
   setup_.owner.on_refusal(what);
 }
@@ -213,6 +218,17 @@ Nanos IoStage::ramped(Nanos now) const {
 Flying IoStage::flying() const {
   Flying out;
   for (const auto& stream : streams_) out.merge(stream->flying());
+  return out;
+}
+
+StageFigures IoStage::figures() const {
+  StageFigures out;
+  out.stage = setup_.spec.name;
+  bands_.add_to(out);
+  DeviceTotals totals;
+  add_to(totals, Detail::all);
+  add_before_to(totals);
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) out.latency[i] = std::move(totals.ops[i].latency);
   return out;
 }
 

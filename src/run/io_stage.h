@@ -41,12 +41,13 @@ class IoStage final : public Stage, private StreamOwner {
   [[nodiscard]] Flying flying() const override;
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
+  [[nodiscard]] StageFigures figures() const override;
   [[nodiscard]] StageEvidence evidence(util::Nanos now, bool done) const override;
 
  private:
   void on_error(const engine::IoSlot& slot, ErrorClass error_class) override;
   void on_refusal(const std::string& what) override;
-  void on_damage(const Miscompare& one, bool first) override { setup_.owner.on_damage(one, first); }
+  void on_damage(const Miscompare& one, bool first) override;
   void on_host_fault(HostFault fault, const std::string& what) override { setup_.owner.on_host_fault(fault, what); }
   [[nodiscard]] util::Nanos active_time(util::Nanos now) const;
   void add_flush_errors_to(StageSnapshot& out) const;
@@ -55,6 +56,7 @@ class IoStage final : public Stage, private StreamOwner {
 
   const Setup setup_;
   const StreamsSpec& spec_;
+  StageBands bands_;
   ErrorLog errors_;
   DamageLog damage_{setup_.damage};
   std::array<std::atomic<std::uint64_t>, kErrorClasses> flush_errors_{};

@@ -31,6 +31,7 @@ IoStream::IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& dam
       plan_(setup.plan),
       times_(setup.times),
       first_worker_(setup.first_worker),
+      bands_(setup.bands),
       damage_(damage),
       owner_(owner),
       before_(stage.from == nullptr ? StreamPoint{} : stage.from->at.streams.at(setup.number)),
@@ -66,6 +67,7 @@ util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
                                   setup_.first_pass,
                                   expectation,
                                   damage_,
+                                  bands_,
                                   setup_.flushes,
                                   setup_.gate,
                                   {tunings_[0].get(), tunings_[1].get()}});

@@ -29,6 +29,7 @@ class IoStream final : private WorkerOwner {
     bool contested;         // another stream changes what this one changes
     std::uint64_t order;    // the number of the round whose order it begins with
     std::size_t number;     // among the streams of the stage
+    BandsByOp bands;        // of the stage
   };
   IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& damage, StreamOwner& owner);
 
@@ -86,6 +87,7 @@ class IoStream final : private WorkerOwner {
   const StreamPlan& plan_;
   const StreamTimes times_;
   const unsigned first_worker_;
+  const BandsByOp bands_;
   DamageLog& damage_;
   StreamOwner& owner_;
   const StreamPoint before_;  // what it was counted before a restart

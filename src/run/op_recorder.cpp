@@ -44,6 +44,14 @@ ErrorClass classify_failure(const IoSlot& slot, int fd) {
   return ended ? ErrorClass::removed : classify_errno(slot.error);
 }
 
+void OpRecorder::count_into(const BandsByOp& bands) {
+  for (std::size_t i = 0; i < tallies_.size(); ++i) tallies_[i] = figures::BandTally(bands[i]);
+}
+
+void OpRecorder::flush_bands() {
+  for (auto& tally : tallies_) tally.flush();
+}
+
 void OpRecorder::record_failure(const IoSlot& slot, LiveOp& op) {
   const bool changes = slot.op == util::Op::write || slot.op == util::Op::trim;
   if (changes) owner_.on_doubt(slot);
@@ -51,6 +59,7 @@ void OpRecorder::record_failure(const IoSlot& slot, LiveOp& op) {
   const ErrorClass error_class = classify_failure(slot, fd_);
   const bool of_blocks = util::op_class(slot.op) != util::OpClass::sync;
   op.fail(slot.moved, of_blocks ? slot.length : slot.moved, error_class);
+  tallies_[static_cast<std::size_t>(util::op_class(slot.op))].fail(slot.offset);
   owner_.on_error(slot, error_class);
 }
 

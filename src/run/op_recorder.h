@@ -6,6 +6,7 @@
 #include "live_counters.h"
 #include "pause_watch.h"
 #include "spliced/engine/engine.h"
+#include "stage_bands.h"
 #include "verifier.h"
 
 namespace spliced::run {
@@ -37,6 +38,9 @@ class OpRecorder {
       : counters_(&counters), pauses_(pauses), flushes_(flushes), fd_(fd), owner_(owner) {}
   // From now on.
   void count_into(WorkerCounters& counters) { counters_ = &counters; }
+  void count_into(const BandsByOp& bands);
+  // What it kept is given to the bands. After the last operation.
+  void flush_bands();
 
   // `paced`: latency counts from when it was due, if it was.
   void record(const engine::IoSlot& slot, bool paced) {
@@ -49,6 +53,7 @@ class OpRecorder {
     if (flushes_.may_span(slot.ended - took) && flushes_.spans(slot.ended - took, slot.ended)) [[unlikely]]
       return op.complete_across(op.across_flush, slot.moved, slot.ended);
     op.complete(slot.moved, took, slot.ended);
+    tallies_[static_cast<std::size_t>(util::op_class(slot.op))].add(slot.offset, slot.moved, slot.spent, slot.round);
   }
 
  private:
@@ -57,6 +62,7 @@ class OpRecorder {
   WorkerCounters* counters_;
   const PauseWatch& pauses_;
   const FlushWatch& flushes_;
+  std::array<figures::BandTally, util::kOpClasses> tallies_;
   const int fd_;
   WorkerOwner& owner_;
 };

@@ -14,6 +14,7 @@
 #include "rates.h"
 #include "resumption.h"
 #include "spliced/run/stage_spec.h"
+#include "stage_bands.h"
 #include "start_barrier.h"
 #include "write_history.h"
 
@@ -102,6 +103,8 @@ class Stage {
   [[nodiscard]] virtual Flying flying() const = 0;
   // What it showed so far, or when it had ended at `now`.
   [[nodiscard]] virtual StageEvidence evidence(util::Nanos now, bool done) const = 0;
+  // The large ones; of one that does no I/O there are none.
+  [[nodiscard]] virtual StageFigures figures() const { return {}; }
   // All but the reason. Of one that has ended, `state` is final, and `now` is when it ended.
   [[nodiscard]] virtual StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const = 0;
 };

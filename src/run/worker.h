@@ -34,6 +34,7 @@ class Worker {
     std::uint32_t first_pass;                          // of the first round
     const Expectation* expectation;                    // of what is read; null: nothing is checked
     DamageLog& damage;                                 // outlives it
+    BandsByOp bands;                                   // outlive it
     const FlushWatch& flushes;                         // outlives it
     PauseGate& gate;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it

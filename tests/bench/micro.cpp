@@ -13,9 +13,11 @@
 #include "plan/plan.h"
 #include "run/io_loop.h"
 #include "run/live_counters.h"
+#include "spliced/figures/series.h"
 #include "spliced/job/service.h"
 #include "spliced/util/clock.h"
 #include "spliced/util/page_buffer.h"
+#include "spliced/util/random.h"
 #include "spliced/verify/write_buffers.h"
 #include "spliced/workload/request_feed.h"
 
@@ -199,6 +201,8 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   const run::FlushWatch flushes;
   NobodysWorker owner;
   run::OpRecorder recorder(*counters, pauses, flushes, -1, owner);
+  figures::LiveBands reads(figures::BandGrid(0, kRange), true, false),
+      writes(figures::BandGrid(0, kRange), true, false);
   run::TuningMemory memory;
   run::IoSpec spec;
   spec.workload = workload;
@@ -210,8 +214,22 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   run::PauseGate gate(util::system_clock());
   const run::StreamTimes times{0, 0, workload.runtime};
   for (auto _ : state) {
-    run::IoLoop loop({workload, times, *engine, feed, calibrator, recorder, *counters, nullptr, util::system_clock(),
-                      gate, buffer.data(), nullptr, payload, 1, batch});
+    run::IoLoop loop({workload,
+                      times,
+                      *engine,
+                      feed,
+                      calibrator,
+                      recorder,
+                      {&reads, &writes},
+                      *counters,
+                      nullptr,
+                      util::system_clock(),
+                      gate,
+                      buffer.data(),
+                      nullptr,
+                      payload,
+                      1,
+                      batch});
     benchmark::DoNotOptimize(loop.run(std::stop_token(), util::system_clock().now()));
   }
   const auto blocks = static_cast<double>(counters->ops[0].operations.get() + counters->ops[1].operations.get());
@@ -223,6 +241,43 @@ BENCHMARK_CAPTURE(around_the_system_calls, splice_read, workload::Mode::randread
 BENCHMARK_CAPTURE(around_the_system_calls, splice_write, workload::Mode::randwrite, true)->Arg(1)->Arg(4)->Arg(16);
 BENCHMARK_CAPTURE(around_the_system_calls, psync_read, workload::Mode::randread, false)->Arg(1);
 BENCHMARK_CAPTURE(around_the_system_calls, psync_write, workload::Mode::randwrite, false)->Arg(1);
+
+// What a block costs that goes into a band: of a sequential pass, and of a random one, where each is in another band.
+void count_into_bands(benchmark::State& state) {
+  constexpr std::uint64_t kDisk = 20'000'000'000'000, kBlock = 4096;
+  const bool random = state.range(0) != 0;
+  figures::LiveBands bands(figures::BandGrid(0, kDisk), true, state.range(1) != 0);
+  figures::BandTally tally(&bands);
+  util::Xoshiro256 words(1);
+  std::vector<std::uint64_t> offsets(1 << 12);
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    offsets[i] = (random ? util::scale_to(kDisk / kBlock, words.next()) : i) * kBlock;
+  std::size_t i = 0;
+  for (auto _ : state) tally.add(offsets[i++ & (offsets.size() - 1)], kBlock, 10'000, 0);
+  state.counters["bytes"] = static_cast<double>(bands.memory());
+}
+BENCHMARK(count_into_bands)->ArgNames({"random", "shared"})->ArgsProduct({{0, 1}, {0, 1}});
+
+// A point of the series each second, with its percentiles; what all of it takes on a device that reads and writes.
+void add_to_series(benchmark::State& state) {
+  figures::Series series;
+  std::array<figures::HistogramMark, 2> marks;
+  workload::Histogram latency;
+  double now = 0;
+  for (auto _ : state) {
+    for (std::size_t i = 100; i < 400; ++i) latency.add(i, 10);
+    figures::SeriesPoint point;
+    point.start = now++;
+    point.length = 1;
+    for (std::size_t op = 0; op < marks.size(); ++op) {
+      const auto since = marks[op].advance(latency);
+      point.ops[op] = {1e8, 1e8, 1e8, 1e4, 1e4, 1e4, since.p50, since.p99, since.longest};
+    }
+    series.add(point);
+  }
+  state.counters["bytes"] = static_cast<double>(series.memory() + marks[0].memory() + marks[1].memory());
+}
+BENCHMARK(add_to_series);
 
 void snapshot_counters(benchmark::State& state) {
   const auto counters = std::make_unique<run::WorkerCounters>();

@@ -46,8 +46,9 @@ struct BandTable {
 // Of one direction of a stage. Workers count into it by a BandTally of their own; everybody else reads.
 class LiveBands {
  public:
-  // `several`: there may be more than one pass. Allocates all that it will ever need, but for bands with wrong data.
-  LiveBands(const BandGrid& grid, bool several);
+  // `several`: there may be more than one pass. `shared`: more than one tally may be in use at the same time. Allocates
+  // all that it will ever need.
+  LiveBands(const BandGrid& grid, bool several, bool shared = true);
 
   [[nodiscard]] const BandGrid& grid() const { return grid_; }
   [[nodiscard]] BandTable table() const;
@@ -57,15 +58,27 @@ class LiveBands {
 
  private:
   friend class BandTally;
+  // Times are in nanoseconds, the longest in kTick.
+  static constexpr unsigned kTick = 10;  // 2^10 ns
   struct Cell {
     std::atomic<std::uint64_t> bytes{0}, busy{0};
     std::atomic<std::uint32_t> longest{0}, errors{0};
+
+    // By who is the only one to add.
+    void add_alone(std::uint64_t moved, std::uint64_t spent) {
+      bytes.store(bytes.load(std::memory_order_relaxed) + moved, std::memory_order_relaxed);
+      busy.store(busy.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);
+      const std::uint64_t ticks = (spent >> kTick) + 1;
+      if (ticks > longest.load(std::memory_order_relaxed)) raise(ticks);
+    }
+    void raise(std::uint64_t ticks);
   };
-  void add(std::size_t band, std::uint32_t round, const BandMoved& moved, std::uint32_t longest);
+  void add(std::size_t band, std::uint32_t round, const BandMoved& moved, util::Nanos longest);
   void begin_round(std::uint32_t round);
   [[nodiscard]] BandMoved moved_in(std::size_t band) const;
 
   const BandGrid grid_;
+  const bool shared_;  // else who adds is the only one
   std::vector<Cell> cells_;
   std::atomic<std::uint32_t> round_{0};
   mutable std::mutex mutex_;      // guards what follows, which changes between passes
@@ -74,14 +87,19 @@ class LiveBands {
   bool has_before_ = false;
 };
 
-// What one worker adds to the bands of one direction. It keeps what it did in a band until it comes to another: a
-// sequential pass touches the shared counters once in thousands of blocks. No lock, but at the border of a pass.
+// What one worker adds to the bands of one direction. Where others add, too, it keeps what it did in a band until it
+// comes to another: a sequential pass touches the shared counters once in thousands of blocks. No lock, but at the
+// border of a pass.
 class BandTally {
  public:
   explicit BandTally(LiveBands* bands = nullptr) : bands_(bands) {}  // null: counts nothing
 
   void add(std::uint64_t offset, std::uint64_t bytes, util::Nanos spent, std::uint32_t round) {
     if (bands_ == nullptr) return;
+    if (!bands_->shared_) {
+      if (round != round_) turn_to(round);
+      return bands_->cells_[bands_->grid_.index_of(offset)].add_alone(bytes, static_cast<std::uint64_t>(spent));
+    }
     if (offset - start_ >= width_ || round != round_) enter(offset, round);
     moved_.bytes += bytes;
     moved_.busy += static_cast<std::uint64_t>(spent);
@@ -94,12 +112,13 @@ class BandTally {
   void flush();
 
  private:
+  void turn_to(std::uint32_t round);
   void enter(std::uint64_t offset, std::uint32_t round);
 
   LiveBands* bands_;
+  std::uint32_t round_ = 0;
   std::uint64_t start_ = 0, width_ = 0;  // of the band that it is in
   std::size_t band_ = 0;
-  std::uint32_t round_ = 0;
   BandMoved moved_;
   util::Nanos longest_ = 0;
 };

@@ -48,7 +48,7 @@ job::DeviceSnapshot device_with_stages() {
       run::StageSnapshot stream = stage;
       stream.streams.clear();
       stream.name = std::string(name) + std::to_string(i);
-      stream.ops[1] = {i, 2, 3, 0.5, 1.0 / 3.0, {1e-9, 2e-6, 3e-3, 0.1, 0.2, 7}, 4};
+      stream.ops[1] = {i, 2, 3, 0.5, 1.0 / 3.0, {1e-9, 2e-6, 3e-3, 0.1, 0.2, 0.3, 0.4, 0.5, 7}, 4, 0};
       stream.errors[0].offset = i;
       stream.errors.push_back({util::Op::fdatasync, ~std::uint64_t{0} >> 1, 1, "EOF", i + 1, "odd \xff text"});
       stage.streams.push_back(std::move(stream));

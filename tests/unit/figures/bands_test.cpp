@@ -30,8 +30,8 @@ TEST(Bands, OnePassIsItsSumsAndItsRates) {
   tally.flush();
   const BandTable table = bands.table();
   ASSERT_EQ(4U, table.sums.size());
-  EXPECT_EQ((BandSums{kBand, 64'000'000, 1'000, 0}), table.sums[0]);
-  EXPECT_EQ((BandSums{kBand, 128'000'000, 2'000, 0}), table.sums[2]);
+  EXPECT_EQ((BandSums{kBand, 64'000'000, 1'001, 0}), table.sums[0]);
+  EXPECT_EQ((BandSums{kBand, 128'000'000, 2'001, 0}), table.sums[2]);
   EXPECT_EQ(1U, table.sums[3].errors);
   EXPECT_FLOAT_EQ(rate(1'000'000), table.last[0]);
   EXPECT_FLOAT_EQ(rate(2'000'000), table.last[2]);

@@ -72,6 +72,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                1,
                                nullptr,
                                damage_log,
+                               {},
                                flushes,
                                gate,
                                {workload::reads(io(spec).workload.rw) ? &reading : nullptr,
