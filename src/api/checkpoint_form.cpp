@@ -140,6 +140,64 @@ void read(const Json& form, run::StreamPoint& out) {
   for (const Json& one : form.at("passes")) out.passes[one.at(0).get<std::uint32_t>()] = one.at(1).get<std::uint64_t>();
 }
 
+// By columns: most of the numbers of one are alike.
+Json form_of(const figures::BandTable& table) {
+  Json bytes = Json::array(), busy = Json::array(), longest = Json::array(), errors = Json::array();
+  for (const figures::BandSums& sums : table.sums) {
+    bytes.push_back(sums.bytes);
+    busy.push_back(sums.busy);
+    longest.push_back(sums.longest);
+    errors.push_back(sums.errors);
+  }
+  Json begun = Json::array();
+  for (const auto& [moved, spent] : table.begun) {
+    begun.push_back(moved);
+    begun.push_back(spent);
+  }
+  return {{"offset", table.grid.offset()}, {"size", table.grid.size()},     {"bytes", std::move(bytes)},
+          {"busy", std::move(busy)},       {"longest", std::move(longest)}, {"errors", std::move(errors)},
+          {"before", table.before},        {"begun", std::move(begun)}};
+}
+void read(const Json& form, figures::BandTable& out) {
+  out.grid = {form.at("offset").get<std::uint64_t>(), form.at("size").get<std::uint64_t>()};
+  const std::size_t count = out.grid.count();
+  for (std::size_t i = 0; i < count; ++i) {
+    out.sums.push_back({form.at("bytes").at(i).get<std::uint64_t>(), form.at("busy").at(i).get<std::uint64_t>(),
+                        form.at("longest").at(i).get<std::uint32_t>(), form.at("errors").at(i).get<std::uint32_t>()});
+  }
+  form.at("before").get_to(out.before);
+  const Json& begun = form.at("begun");
+  for (std::size_t i = 0; i + 1 < begun.size(); i += 2)
+    out.begun.push_back({begun[i].get<std::uint64_t>(), begun[i + 1].get<std::uint64_t>()});
+}
+
+Json form_of(const run::BandsByDirection& bands) {
+  Json out = Json::array();
+  for (const auto& table : bands) out.push_back(table ? form_of(*table) : Json());
+  return out;
+}
+void read(const Json& form, run::BandsByDirection& out) {
+  for (std::size_t i = 0; i < out.size() && i < form.size(); ++i) {
+    if (!form[i].is_null()) read(form[i], out[i].emplace());
+  }
+}
+
+Json form_of(const run::RatesByOp& rates) {
+  Json out = Json::array();
+  for (const auto& one : rates) {
+    out.push_back(
+        {{"offset", one.grid.offset()}, {"size", one.grid.size()}, {"last", one.last}, {"before", one.before}});
+  }
+  return out;
+}
+void read(const Json& form, run::RatesByOp& out) {
+  for (std::size_t i = 0; i < out.size() && i < form.size(); ++i) {
+    out[i].grid = {form[i].at("offset").get<std::uint64_t>(), form[i].at("size").get<std::uint64_t>()};
+    form[i].at("last").get_to(out[i].last);
+    form[i].at("before").get_to(out[i].before);
+  }
+}
+
 template <class T>
 Json list_of(const std::vector<T>& parts) {
   Json out = Json::array();
@@ -160,7 +218,8 @@ std::string write_counts(const run::Checkpoint& checkpoint) {
                       {"active", checkpoint.active},          {"next_pass", checkpoint.next_pass},
                       {"series", list_of(checkpoint.series)}, {"streams", list_of(checkpoint.streams)},
                       {"before", form_of(checkpoint.before)}, {"ramped", checkpoint.ramped},
-                      {"elapsed", checkpoint.elapsed}}
+                      {"elapsed", checkpoint.elapsed},        {"bands", form_of(checkpoint.bands)},
+                      {"rates", form_of(checkpoint.rates)}}
       .dump();
 }
 
@@ -174,6 +233,8 @@ bool read_counts(const std::string& text, run::Checkpoint& out) try {
   counts::read(form.at("before"), out.before);
   form.at("ramped").get_to(out.ramped);
   form.at("elapsed").get_to(out.elapsed);
+  if (form.contains("bands")) counts::read(form.at("bands"), out.bands);  // an earlier version had none
+  if (form.contains("rates")) counts::read(form.at("rates"), out.rates);
   return true;
 } catch (const std::exception&) {
   return false;

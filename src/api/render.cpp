@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "criteria_form.h"
+#include "evidence_form.h"
 #include "http/message.h"
 #include "render_engine.h"
 #include "render_verify.h"
@@ -178,7 +179,8 @@ Json render_run_alone(const DeviceSnapshot& device) {
               {"stage", stage_of(device)},
               {"verdict", verdict_of(device.verdict)},
               {"criteria", render_criteria(device.criteria)},
-              {"coverage", number_or_null(verdict::coverage_of(device))}};
+              {"coverage", number_or_null(verdict::coverage_of(device))},
+              {"slow_zones", render_zones(device.zones).at("zones")}};
   out.update(figures_of(device));
   out["safety_read_bytes"] = device.safety_read_bytes;
   out["kernel"] = kernel_of(device.kernel);

@@ -177,6 +177,7 @@ void add_what(const run::VerifySpec& what, Json& out) {
 void add_what(const run::WaitSpec& what, Json& out) {
   out["wait"] = format_duration(what.time);
 }
+void add_what(const run::RereadSpec&, Json&) {}  // no client writes it
 void add_what(const run::RepeatSpec& what, Json& out) {
   out["repeat"] = {{"times", what.times}, {"stages", stages_of(what.stages)}};
 }

@@ -66,6 +66,16 @@ std::string read_serial_page(const std::string& path) {
   return serial.substr(first, serial.find_last_not_of(' ') - first + 1);
 }
 
+// A disk with one actuator has none of these.
+std::vector<std::uint64_t> read_access_ranges(const std::string& directory) {
+  std::vector<std::uint64_t> out;
+  std::error_code error;
+  for (const auto& range : fs::directory_iterator(directory, error))
+    out.push_back(read_number(range.path().string() + "/sector") * 512);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 DeviceInfo read_info(const std::string& disk, const std::string& name) {
   DeviceInfo info;
   info.wwn = read_line(disk + "/wwid");
@@ -78,6 +88,7 @@ DeviceInfo read_info(const std::string& disk, const std::string& name) {
   info.revision = read_line(disk + "/device/rev");
   if (info.revision.empty()) info.revision = read_line(disk + "/device/firmware_rev");
   info.rotational = read_line(disk + "/queue/rotational") == "1";
+  info.access_ranges = read_access_ranges(disk + "/queue/independent_access_ranges");
   std::error_code error;
   info.transport = transport_of(fs::canonical(disk, error).string(), name);
   return info;

@@ -28,6 +28,8 @@ class CriteriaCheck : private FieldCheck {
       require(!given || checks, fmt::format("criteria/{}", name),
               "no stage checks what it reads; give one a \"verify\"");
     }
+    require(!criteria.max_slow_zone || shows_zones(spec_.stages), "criteria/max_slow_zone",
+            "no stage is one sequential workload with direct I/O and without a rate, so that it could not be measured");
     require(
         !criteria.max_peer_deviation || spec_.targets.size() >= kLeastPeers, "criteria/max_peer_deviation",
         fmt::format("{} targets; it takes {} of one model to tell what is usual", spec_.targets.size(), kLeastPeers));
@@ -36,6 +38,15 @@ class CriteriaCheck : private FieldCheck {
 
  private:
   static constexpr std::size_t kLeastPeers = 4;
+
+  static bool shows_zones(const std::vector<run::StageSpec>& stages) {
+    return std::any_of(stages.begin(), stages.end(), [](const run::StageSpec& stage) {
+      const auto* again = std::get_if<run::RepeatSpec>(&stage.what);
+      return again != nullptr ? shows_zones(again->stages)
+                              : run::shows_zones(stage, util::OpClass::read, true) ||
+                                    run::shows_zones(stage, util::OpClass::write, true);
+    });
+  }
 
   // What is done in them, all together.
   Does go_through(const std::vector<run::StageSpec>& stages, const std::string& way) {

@@ -2,6 +2,8 @@
 // The stages of a job in the order in which a device goes through them.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "spliced/plan/spec.h"
 
 namespace spliced::plan {
@@ -9,10 +11,11 @@ namespace {
 
 class Walk {
  public:
-  explicit Walk(const run::StageCriteria& criteria) : criteria_(criteria) {}
+  explicit Walk(const Criteria& criteria) : criteria_(criteria) {}
 
   std::vector<Leaf> run(const std::vector<run::StageSpec>& stages) {
     go_through(stages, "stages", "");
+    add_reread();
     return std::move(out_);
   }
 
@@ -42,17 +45,44 @@ class Walk {
     if (!stage.criteria) out_.back().stage.criteria = what_concerns(stage);
   }
 
+  // As the first stage that shows how fast the disk is from place to place. Whether it rotates is not known yet.
+  void add_reread() {
+    if (!criteria_.max_slow_zone || out_.size() >= kMaxStages) return;
+    const auto shows = [](const Leaf& leaf) {
+      return run::shows_zones(leaf.stage, util::OpClass::read, true) ||
+             run::shows_zones(leaf.stage, util::OpClass::write, true);
+    };
+    const auto found = std::find_if(out_.begin(), out_.end(), shows);
+    if (found == out_.end()) return;
+    run::RereadSpec again;
+    again.limit = *criteria_.max_slow_zone;
+    run::IoSpec& io = again.io.streams.front().io;
+    const run::IoSpec& as = run::streams_of(found->stage).front().io;
+    io.engine = as.engine;
+    workload::WorkloadSpec& w = io.workload;
+    w.rw = workload::Mode::read;
+    w.bs = workload::writes(as.workload.rw) ? as.workload.bs.write : as.workload.bs.read;
+    w.offset = as.workload.offset;
+    w.size = as.workload.size;
+    w.workers = as.workload.workers;
+    w.cpus_allowed = as.workload.cpus_allowed;
+    w.whole_sectors = as.workload.whole_sectors;
+    out_.push_back({{std::string(kRereadName), std::move(again), found->stage.error_policy},
+                    "criteria/max_slow_zone",
+                    out_.size()});
+  }
+
   // Of the criteria of the job, those of what the stage does.
   [[nodiscard]] run::StageCriteria what_concerns(const run::StageSpec& stage) const {
     const auto does = run::does_of(stage);
-    run::StageCriteria out = criteria_;
+    run::StageCriteria out = criteria_.stages;
     const auto is_not_done = [&](const auto& limit) { return !does[static_cast<std::size_t>(limit.op)]; };
     std::erase_if(out.latency, is_not_done);
     std::erase_if(out.min_rate, is_not_done);
     return out;
   }
 
-  const run::StageCriteria& criteria_;
+  const Criteria& criteria_;
 
   std::vector<Leaf> out_;
 };
@@ -60,7 +90,7 @@ class Walk {
 }  // namespace
 
 std::vector<Leaf> leaves_of(const JobSpec& spec) {
-  return Walk(spec.criteria.stages).run(spec.stages);
+  return Walk(spec.criteria).run(spec.stages);
 }
 
 }  // namespace spliced::plan

@@ -143,6 +143,7 @@ struct Estimate {
     return out;
   }
   std::optional<double> operator()(const run::VerifySpec& what) const { return (*this)(what.io); }
+  std::optional<double> operator()(const run::RereadSpec&) const { return 0; }             // of a healthy disk
   std::optional<double> operator()(const run::RepeatSpec&) const { return std::nullopt; }  // no leaf
 };
 

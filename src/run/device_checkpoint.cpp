@@ -75,6 +75,7 @@ void DeviceRun::note_checkpoint(Checkpoint& noted, Nanos now) const {
   noted.at = std::chrono::system_clock::now();
   noted.next_pass = next_pass_;
   noted.series = history_.points();
+  if (zone_watch_.asked()) noted.rates = zone_watch_.rates();
   noted.before = at.ended->before;
   noted.before.merge(at.ended->totals);
   noted.ramped = at.ended->ramped;

@@ -10,6 +10,18 @@ namespace spliced::run {
 
 using util::Nanos;
 
+namespace {
+
+// Of slow zones; none: they are not looked for.
+std::optional<double> limit_of(const std::vector<StageSpec>& stages) {
+  for (const StageSpec& stage : stages) {
+    if (const auto* again = std::get_if<RereadSpec>(&stage.what)) return again->limit;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStages stages, DevicePlan plan,
                      std::shared_ptr<StartBarrier> barrier, std::shared_ptr<PauseGate> gate, Hooks hooks)
     : environment_(environment),
@@ -23,6 +35,7 @@ DeviceRun::DeviceRun(const Environment& environment, RunLabel label, SharedStage
       created_(plan_.target.open->created.exists()),
       witness_(plan_.target.facts),
       origin_(data_origin(label_.run_id, plan_.number, plan_.target.facts.info)),
+      zone_watch_(limit_of(*stages_), plan_.target.facts),
       from_(plan_.from),
       ended_stages_(std::make_shared<const Ended>()) {}
 
@@ -62,6 +75,7 @@ util::Status DeviceRun::resume() {
   restore(of, at, history_);
   current_index_ = at.stage;
   next_pass_ = at.next_pass;
+  zone_watch_.resume(at.rates);
   elapsed_before_ = at.elapsed;
   auto ended = std::make_shared<Ended>();
   ended->stages.assign(from_->stages.begin(),
@@ -80,7 +94,7 @@ util::Status DeviceRun::prepare_stage(const std::shared_ptr<StartBarrier>& barri
   std::shared_ptr<Stage> stage =
       make_stage({environment_, current_spec(), plan_.target, plan_.stages.at(current_index_), *this, *gate_, flushes_,
                   origin_, history_, damage_budget_, next_pass_, current_index_,
-                  from_ && from_->at.stage == current_index_ ? from_.get() : nullptr});
+                  from_ && from_->at.stage == current_index_ ? from_.get() : nullptr, zone_watch_});
   if (auto status = stage->prepare(barrier); !status) return status;
   const std::lock_guard lock(mutex_);
   current_ = std::move(stage);
@@ -162,12 +176,23 @@ void DeviceRun::end_stage() {
     current_->add_ramp_to(*ended->ramp);
     ended->ramped += ramped;
   }
+  ZoneReport zones = look_for_zones(done);
   ended->last_completion = std::max(ended->last_completion, current_->flying().last_completion);
   std::shared_ptr<Stage> over;
   const std::lock_guard lock(mutex_);
   stage.reason = reason_;
+  zones_ = std::move(zones);
   ended_stages_ = std::move(ended);
   std::swap(over, current_);
+}
+
+// It is known when what looks slow was read again.
+ZoneReport DeviceRun::look_for_zones(bool done) {
+  ZoneReport out;
+  if (!zone_watch_.asked()) return out;
+  if (done) zone_watch_.add(current_spec(), current_->figures());
+  const bool is_last = std::holds_alternative<RereadSpec>(current_spec().what);
+  return is_last && done ? zone_watch_.report() : out;
 }
 
 void DeviceRun::request_stop() {

@@ -120,6 +120,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   void flush_for_next();
   [[nodiscard]] bool begin_stage();
   void end_stage();
+  [[nodiscard]] ZoneReport look_for_zones(bool done);
   void close_target();
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
@@ -156,7 +157,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   KernelWitness witness_;
   const DataOrigin origin_;
   DamageBudget damage_budget_;
-  WriteHistory history_;  // these two: of the target's thread
+  ZoneWatch zone_watch_;  // these three: of the target's thread
+  WriteHistory history_;
   std::uint32_t next_pass_ = 1;
   std::atomic<util::Nanos> preparing_since_{0};  // a stage, on the target's thread; 0: none
   FlushWatch flushes_;
@@ -181,6 +183,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   const std::shared_ptr<const Resumption> from_;  // null: it began in this daemon
   util::Nanos elapsed_before_ = 0;                // in an earlier one
   std::atomic<std::size_t> current_index_{0};
+  ZoneReport zones_;  // guarded by mutex_, too
   std::shared_ptr<const Ended> ended_stages_;
   std::shared_ptr<Stage> current_;  // last: it uses all of the above until it is joined
 };

@@ -160,6 +160,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.ramping = current.ramping;
   if (detail == Detail::all) add_details(at, std::move(current), out);
   const std::lock_guard lock(mutex_);
+  out.zones = zones_;
   out.reason = reason_;
   out.kernel = kernel_;
   return out;

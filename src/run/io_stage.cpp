@@ -30,10 +30,15 @@ std::string describe_failure(const IoSlot& slot, const device::TargetFacts& fact
   }
 }
 
+figures::BandGrid grid_of(const Stage::Setup& setup) {
+  const workload::BlockRange range = setup.plan.range();
+  return setup.grid != nullptr ? *setup.grid : figures::BandGrid(range.offset, range.size);
+}
+
 }  // namespace
 
 IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string& order_of)
-    : setup_(setup), spec_(spec), bands_(spec, setup.plan.range()) {
+    : setup_(setup), spec_(spec), bands_(spec, grid_of(setup)) {
   if (setup.from != nullptr && setup.number < setup.from->stages.size()) {
     const StageSnapshot& known = setup.from->stages[setup.number];
     errors_.resume(known, setup.from->at);
@@ -51,6 +56,7 @@ IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string&
     streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
+  if (setup.from != nullptr) bands_.resume(setup.from->at.bands, streams_.front()->first_round());
 }
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -81,6 +87,7 @@ std::optional<Checkpoint> IoStage::checkpoint(Nanos now) const {
 // The streams that change something are the newest of the history.
 void IoStage::describe(Checkpoint& out) const {
   for (const auto& stream : streams_) out.streams.push_back(stream->point());
+  out.bands = bands_.tables();
   if (out.streams.empty()) return;
   DeviceTotals& first = out.streams.front().totals;
   auto& errors = first.ops[static_cast<std::size_t>(util::OpClass::sync)].errors;

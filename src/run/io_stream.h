@@ -37,6 +37,7 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] util::Status launch();
   [[nodiscard]] bool wait(util::Nanos until);
   [[nodiscard]] workload::Cursor cursor() const { return source_.cursor(); }
+  [[nodiscard]] std::uint32_t first_round() const;
   void note_flush() { noted_ = source_.cursor().watermark; }
   void on_flushed();
   void flush_failed();

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "io_stage.h"
+#include "reread_stage.h"
 #include "wait_stage.h"
 
 namespace spliced::run {
@@ -14,6 +15,7 @@ namespace {
 struct Make {
   const Stage::Setup& setup;
   std::unique_ptr<Stage> operator()(const StreamsSpec& what) const { return std::make_unique<IoStage>(setup, what); }
+  std::unique_ptr<Stage> operator()(const RereadSpec& what) const { return std::make_unique<RereadStage>(setup, what); }
   std::unique_ptr<Stage> operator()(const WaitSpec& what) const {
     return std::make_unique<WaitStage>(setup, what.time);
   }

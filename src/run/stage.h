@@ -17,6 +17,7 @@
 #include "stage_bands.h"
 #include "start_barrier.h"
 #include "write_history.h"
+#include "zone_watch.h"
 
 namespace spliced::run {
 
@@ -60,6 +61,8 @@ class Stage {
     std::uint32_t first_pass;  // of what it writes
     std::size_t number;        // among the stages of the device
     const Resumption* from;    // where it goes on; null: from its beginning
+    ZoneWatch& zones;
+    const figures::BandGrid* grid = nullptr;  // that its bands are of; null: that of its range
   };
   virtual ~Stage() = default;  // stops and joins
 

@@ -23,8 +23,7 @@ float workers_for(const StreamsSpec& spec, util::Op op) {
 
 }  // namespace
 
-StageBands::StageBands(const StreamsSpec& spec, const workload::BlockRange& range)
-    : spec_(spec), grid_(range.offset, range.size) {
+StageBands::StageBands(const StreamsSpec& spec, const figures::BandGrid& grid) : spec_(spec), grid_(grid) {
   for (std::size_t i = 0; i < kOps.size(); ++i) {
     if (workers_for(spec, kOps[i]) > 0)
       live_[i] = std::make_unique<figures::LiveBands>(grid_, has_several_passes(spec), workers_for(spec, kOps[i]) > 1);
@@ -50,6 +49,20 @@ void StageBands::add_to(StageFigures& out) const {
     for (float& rate : table.before) rate *= workers;
   }
   out.damage = damage_.counts();
+}
+
+BandsByDirection StageBands::tables() const {
+  BandsByDirection out;
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    if (live_[i]) out[i] = live_[i]->table();
+  }
+  return out;
+}
+
+void StageBands::resume(const BandsByDirection& tables, std::uint32_t round) {
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    if (live_[i] && tables[i]) live_[i]->resume(*tables[i], round);
+  }
 }
 
 }  // namespace spliced::run

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "device_plan.h"
+#include "spliced/run/checkpoint.h"
 #include "spliced/run/stage_figures.h"
 #include "spliced/run/stage_spec.h"
 
@@ -16,11 +17,14 @@ using BandsByOp = std::array<figures::LiveBands*, util::kOpClasses>;
 class StageBands {
  public:
   // A stage of several streams has no passes of its own.
-  StageBands(const StreamsSpec& spec, const workload::BlockRange& range);
+  StageBands(const StreamsSpec& spec, const figures::BandGrid& grid);
 
   [[nodiscard]] BandsByOp live();
   void add_damage(std::uint64_t offset, std::size_t kind);
   void add_to(StageFigures& out) const;
+  // As they are counted, to go on with.
+  [[nodiscard]] BandsByDirection tables() const;
+  void resume(const BandsByDirection& tables, std::uint32_t round);
 
  private:
   const StreamsSpec& spec_;

@@ -17,6 +17,7 @@ struct AddIo {
     for (const StreamSpec& stream : what.streams) out.push_back(&stream.io);
   }
   void operator()(const VerifySpec& what) const { (*this)(what.io); }
+  void operator()(const RereadSpec& what) const { (*this)(what.io); }
   void operator()(const WaitSpec&) const {}
   void operator()(const RepeatSpec& what) const {
     for (const StageSpec& stage : what.stages) std::visit(*this, stage.what);
@@ -28,6 +29,7 @@ struct AddIo {
 std::span<const StreamSpec> streams_of(const StageSpec& stage) {
   if (const auto* io = std::get_if<StreamsSpec>(&stage.what)) return io->streams;
   if (const auto* check = std::get_if<VerifySpec>(&stage.what)) return check->io.streams;
+  if (const auto* again = std::get_if<RereadSpec>(&stage.what)) return again->io.streams;
   return {};
 }
 
@@ -71,6 +73,17 @@ std::array<bool, util::kOpClasses> does_of(const StageSpec& stage) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = out[i] || does[i];
   }
   return out;
+}
+
+bool shows_zones(const StageSpec& stage, util::OpClass op, bool rotational) {
+  const auto streams = streams_of(stage);
+  if (streams.size() != 1 || std::holds_alternative<RereadSpec>(stage.what)) return false;
+  const workload::WorkloadSpec& w = streams.front().io.workload;
+  const bool freely = !workload::paced(w) && w.thinktime == 0 && w.direct;
+  const bool one_way = !workload::is_random(w.rw) && !workload::is_mixed(w.rw) && w.read_back == 0;
+  if (!freely || !one_way || !workload::does(w, op == util::OpClass::read ? util::Op::read : util::Op::write))
+    return false;
+  return op == util::OpClass::read || rotational;
 }
 
 bool checks_anything(const StageSpec& stage) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -42,7 +43,7 @@ struct Damage {
 // A request to the bytes of a disk, with what is to become of it.
 class DamagedRequest {
  public:
-  DamagedRequest(std::vector<char>& disk, off_t offset, std::size_t size) : disk_(disk), offset_(offset), size_(size) {}
+  DamagedRequest(std::span<char> disk, off_t offset, std::size_t size) : disk_(disk), offset_(offset), size_(size) {}
 
   void write(const char* data, std::vector<Damage>& damages) {
     std::vector<char> now(data, data + size_);
@@ -112,7 +113,7 @@ class DamagedRequest {
   }
 
   inline static std::vector<char> memory_ = std::vector<char>(1 << 20, '\x6b');
-  std::vector<char>& disk_;
+  std::span<char> disk_;
   const off_t offset_;
   const std::size_t size_;
   off_t first_ = 0, last_ = 0;

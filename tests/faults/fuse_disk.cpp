@@ -8,6 +8,7 @@
 //   hang read|write OFFSET LENGTH         they wait until "clear"
 //   hang-flush                            each close of the file waits until "clear"
 //   delay MILLISECONDS [EVERY MILLISECONDS]...   every request takes that much longer; and every so manieth, so much
+//   slow OFFSET LENGTH MICROSECONDS       requests that begin in the range take that much longer
 //   seek MILLISECONDS                     requests come one after the other, as they do on a disk with one arm, and one
 //   that
 //                                         does not begin where the last one ended takes that much longer
@@ -24,6 +25,7 @@
 #define FUSE_USE_VERSION 35
 #include <fcntl.h>
 #include <fuse3/fuse.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,6 +38,7 @@
 #include <map>
 #include <mutex>
 #include <random>
+#include <span>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -54,13 +57,19 @@ struct Fault {
   int error = 0;
 };
 
+struct SlowRange {
+  off_t begin = 0, end = 0;
+  int microseconds = 0;
+};
+
 struct Disk {
-  std::vector<char> bytes;
+  std::span<char> bytes;  // which take memory when they are written
   std::mutex mutex;
   std::condition_variable cleared;
   std::vector<Fault> faults;
   std::vector<Damage> damages;
   int delay_ms = 0;
+  std::vector<SlowRange> slow;
   bool uncached = false;
   int fsync_ms = 0;
   int fsync_error = 0;
@@ -127,6 +136,7 @@ int apply(const std::string& line) {
     disk.hang_flush = disk.is_volatile = disk.lies = false;
     disk.unsynced.clear();
     disk.others.clear();
+    disk.slow.clear();
     disk.cleared.notify_all();
     return 0;
   }
@@ -140,6 +150,13 @@ int apply(const std::string& line) {
     Damage damage;
     if (!Damage::parse(in, damage)) return -EINVAL;
     disk.damages.push_back(damage);
+    return 0;
+  }
+  if (verb == "slow") {
+    SlowRange range;
+    if (!(in >> range.begin >> length >> range.microseconds)) return -EINVAL;
+    range.end = range.begin + length;
+    disk.slow.push_back(range);
     return 0;
   }
   if (verb == "seek") return in >> disk.seek_ms ? 0 : -EINVAL;
@@ -180,6 +197,10 @@ void move_arm(off_t offset, std::size_t size) {
 int strike(bool write, off_t offset, std::size_t size) {
   std::unique_lock lock(disk.mutex);
   int delay = disk.delay_ms;
+  std::chrono::microseconds slow{0};
+  for (const SlowRange& range : disk.slow) {
+    if (offset >= range.begin && offset < range.end) slow = std::chrono::microseconds(range.microseconds);
+  }
   const bool seeks = disk.seek_ms > 0;
   if (disk.trace.is_open()) disk.trace << (write ? "write " : "read ") << offset << ' ' << size << '\n' << std::flush;
   ++disk.requests;
@@ -198,7 +219,8 @@ int strike(bool write, off_t offset, std::size_t size) {
   }
   lock.unlock();
   if (seeks) move_arm(offset, size);
-  if (delay > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay));
+  const auto all = std::chrono::milliseconds(delay) + slow;
+  if (all.count() > 0) std::this_thread::sleep_for(all);
   return 0;
 }
 
@@ -297,6 +319,12 @@ int do_readdir(const char*, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file
   return 0;
 }
 
+std::span<char> allocate(std::size_t size) {
+  void* bytes = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (bytes == MAP_FAILED) return {};
+  return {static_cast<char*>(bytes), size};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -306,7 +334,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: fuse_disk MOUNTPOINT SIZE_BYTES [in-order|uncached]\n");
     return 2;
   }
-  disk.bytes.resize(std::strtoull(argv[2], nullptr, 10));
+  disk.bytes = allocate(std::strtoull(argv[2], nullptr, 10));
+  if (disk.bytes.data() == nullptr) return 1;
   fuse_operations operations{};
   operations.getattr = do_getattr;
   operations.open = do_open;

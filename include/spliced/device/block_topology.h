@@ -25,6 +25,7 @@ struct NodeId {
 struct DeviceInfo {
   std::string wwn, vendor, model, serial, revision, transport;
   bool rotational = false;
+  std::vector<std::uint64_t> access_ranges = {};  // where each part with an actuator of its own begins, bytes
 };
 
 // A disk that is written in zones, each from its start on. Reading it is as on any other.

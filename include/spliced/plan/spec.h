@@ -71,6 +71,9 @@ struct Leaf {
 // In order. Of a valid spec kMaxStages at most; of any other, as far as that.
 [[nodiscard]] std::vector<Leaf> leaves_of(const JobSpec& spec);
 
+// The stage that comes last where slow zones are looked for.
+inline constexpr std::string_view kRereadName = "slow-zones";
+
 // Limits of one job.
 inline constexpr std::size_t kMaxTargets = 1024;
 inline constexpr std::size_t kMaxNameLength = 128;            // characters

@@ -2,11 +2,14 @@
 // How far a device of a job has come, and what was counted until then: all that it takes to go on from there. Plain
 // values.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
+#include "spliced/figures/pass_rates.h"
 #include "spliced/run/totals.h"
 #include "spliced/util/clock.h"
 #include "spliced/workload/cursor.h"
@@ -33,6 +36,10 @@ struct StreamPoint {
   std::map<std::uint32_t, std::uint64_t> passes;  // see VerifySnapshot
 };
 
+// By util::OpClass: of reads and writes.
+using RatesByOp = std::array<figures::PassRates, 2>;
+using BandsByDirection = std::array<std::optional<figures::BandTable>, 2>;
+
 // What is done by its cursors has reached the medium, and is in its counts. A little of what is not done may be in
 // them, too: what was counted while this was made.
 struct Checkpoint {
@@ -43,6 +50,8 @@ struct Checkpoint {
   std::uint32_t next_pass = 1;            // the first of the stage
   std::vector<SeriesPoint> series;        // of all stages until then, in their order
   std::vector<StreamPoint> streams;       // of the stage
+  BandsByDirection bands;                 // of the stage, as LiveBands::resume() takes them
+  RatesByOp rates;                        // of the stages before, where slow zones are looked for
   DeviceTotals before;                    // of the stages before
   util::Nanos ramped = 0;                 // of them, the ramp times
   util::Nanos elapsed = 0;                // of the device, without pauses

@@ -53,6 +53,13 @@ struct WaitSpec {
   util::Nanos time = 0;
 };
 
+// What looks slow in the sequential stages before it is read again; see figures/slow_zones.h. Comes last, by itself,
+// where a job asks for it.
+struct RereadSpec {
+  double limit = 0;  // how much slower a zone is than expected, a share
+  StreamsSpec io;    // how the whole range would be read
+};
+
 struct StageSpec;
 
 // Stages that are gone through again and again.
@@ -64,7 +71,7 @@ struct RepeatSpec {
 // One of the things that are done on each device, one after the other.
 struct StageSpec {
   std::string name;
-  std::variant<StreamsSpec, WaitSpec, RepeatSpec, VerifySpec> what;
+  std::variant<StreamsSpec, WaitSpec, RepeatSpec, VerifySpec, RereadSpec> what;
   ErrorPolicy error_policy;
   std::optional<StageCriteria> criteria = {};  // none: those of the job, as far as it does what they are about
 };
@@ -92,6 +99,9 @@ struct StreamTimes {
 
 // What is done in it, by class of operation.
 [[nodiscard]] std::array<bool, util::kOpClasses> does_of(const StageSpec& stage);
+// Whether a stage shows how fast a device is from place to place: one sequential workload, as fast as it goes. What is
+// written to a device that does not rotate shows its cache.
+[[nodiscard]] bool shows_zones(const StageSpec& stage, util::OpClass op, bool rotational);
 // Whether it reads what is compared with what should be there.
 [[nodiscard]] bool checks_anything(const StageSpec& stage);
 

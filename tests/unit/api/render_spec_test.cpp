@@ -59,7 +59,6 @@ plan::JobSpec full() {
   policy(spec) = {9, 250'000'000};
   spec.criteria.max_io_errors = 7;
   spec.criteria.min_coverage = 0.995;
-  spec.criteria.max_slow_zone = 0.12;
   spec.criteria.steady = plan::Steady::wanted;
   run::StageCriteria& limits = spec.criteria.stages;
   limits.latency = {{util::OpClass::read, "p99.9999", 0.999999, 15'000'000},
@@ -150,7 +149,6 @@ TEST(RenderSpec, EveryFieldSurvivesARoundTrip) {
   EXPECT_EQ(policy(again).stall_timeout, policy(spec).stall_timeout);
   EXPECT_EQ(again.criteria.max_io_errors, spec.criteria.max_io_errors);
   EXPECT_EQ(again.criteria.min_coverage, spec.criteria.min_coverage);
-  EXPECT_EQ(again.criteria.max_slow_zone, spec.criteria.max_slow_zone);
   EXPECT_EQ(again.criteria.max_indeterminate, spec.criteria.max_indeterminate);
   EXPECT_EQ(again.criteria.steady, spec.criteria.steady);
   const run::StageCriteria &limits = spec.criteria.stages, &same = again.criteria.stages;

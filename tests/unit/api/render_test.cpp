@@ -96,6 +96,10 @@ TEST(RenderJob, DevicesHaveTheFieldsOfTheContract) {
                                         {"message", "read at 4096 failed"}}}));
   EXPECT_EQ(device.at("errors_omitted"), 7);
   EXPECT_EQ(device.at("verdict"), nullptr);
+}
+
+TEST(RenderJob, CriteriaHaveTheFieldsOfTheContract) {
+  const Json device = render_job(testing::sample_job()).at("devices").at(0);
   EXPECT_EQ(device.at("criteria"), (Json{{{"name", "max_io_errors"},
                                           {"stage", nullptr},
                                           {"limit", 0.0},

@@ -38,8 +38,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
     target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
     TuningMemory memory;
-    const auto& stage = std::get<StreamsSpec>(spec.stages.at(0).what);
-    const StreamTimes times = times_of(stage, stage.streams.at(0));
+    const StreamTimes times = times_of(std::get<StreamsSpec>(spec.stages[0].what), streams_of(spec.stages[0])[0]);
     PauseGate gate(clock);
     its_gate = &gate;
     const PauseWatch pauses(clock.now(), testing::kForever);
