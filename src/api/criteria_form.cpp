@@ -39,21 +39,6 @@ std::optional<double> quantile_of(std::string_view name) {
   return percent / 100;
 }
 
-// A ratio is written as a percentage, "12%", or as a number from 0 to 1.
-void read_share(JsonObjectReader& fields, const char* key, std::optional<double>& out) {
-  const nlohmann::json* value = fields.find(key);
-  if (value == nullptr || value->is_null()) return;
-  double given = -1;
-  if (value->is_number()) given = value->get<double>();
-  if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), given);
-    given = error == std::errc{} && std::string_view(end, text.data() + text.size()) == "%" ? given / 100 : -1;
-  }
-  if (given < 0 || given > 1) return fields.wrong(key, "a share such as \"12%\" or 0.12", *value);
-  out = given;
-}
-
 void read_count(JsonObjectReader& fields, const char* key, std::optional<std::uint64_t>& out, bool size = false) {
   const nlohmann::json* value = fields.find(key);
   if (value == nullptr || value->is_null()) return;
@@ -108,11 +93,8 @@ void read_min_rate(JsonObjectReader& fields, StageCriteria& out) {
   read_stop(fields, out.rate_stop);
 }
 
-std::string share(double value) {
-  return fmt::format("{:.10g}%", value * 100);
-}
 Json share_or_null(const std::optional<double>& value) {
-  return value ? Json(share(*value)) : Json();
+  return value ? Json(format_share(*value)) : Json();
 }
 Json count_or_null(const std::optional<std::uint64_t>& value) {
   return value ? Json(*value) : Json();
@@ -131,6 +113,24 @@ void add_stop(const run::StopRule& rule, Json& out) {
 }
 
 }  // namespace
+
+void read_share(JsonObjectReader& fields, const char* key, std::optional<double>& out) {
+  const nlohmann::json* value = fields.find(key);
+  if (value == nullptr || value->is_null()) return;
+  double given = -1;
+  if (value->is_number()) given = value->get<double>();
+  if (value->is_string()) {
+    const auto& text = value->get_ref<const std::string&>();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), given);
+    given = error == std::errc{} && std::string_view(end, text.data() + text.size()) == "%" ? given / 100 : -1;
+  }
+  if (given < 0 || given > 1) return fields.wrong(key, "a share such as \"12%\" or 0.12", *value);
+  out = given;
+}
+
+std::string format_share(double value) {
+  return fmt::format("{:.10g}%", value * 100);
+}
 
 void read_stage_criteria(JsonObjectReader& fields, StageCriteria& out) {
   const auto is_given = [&fields](const char* key) {

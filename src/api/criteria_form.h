@@ -13,6 +13,10 @@ namespace spliced::api {
 
 using Json = nlohmann::ordered_json;
 
+// A share is a percentage, "12%", or a number from 0 to 1; null leaves it as it is.
+void read_share(JsonObjectReader& fields, const char* key, std::optional<double>& out);
+[[nodiscard]] std::string format_share(double value);
+
 void read_criteria(JsonObjectReader& fields, plan::Criteria& out);
 void read_stage_criteria(JsonObjectReader& fields, run::StageCriteria& out);
 [[nodiscard]] Json render_criteria(const plan::Criteria& criteria);

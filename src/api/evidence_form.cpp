@@ -22,21 +22,6 @@ std::vector<double> numbers_in(const Json& list) {
   return out;
 }
 
-Json render_steady(const run::SteadyResult& steady) {
-  const figures::SteadyWindow& window = steady.window;
-  return {{"of", steady.of},
-          {"steady", steady.steady},
-          {"rounds", steady.rounds},
-          {"mean", window.mean},
-          {"low", window.low},
-          {"high", window.high},
-          {"slope", window.slope},
-          {"intercept", window.intercept},
-          {"range_ok", window.range_ok},
-          {"slope_ok", window.slope_ok},
-          {"left_after_seconds", or_null(steady.left)}};
-}
-
 run::SteadyResult read_steady(const Json& from) {
   run::SteadyResult out;
   read_member(from, "of", out.of);
@@ -56,6 +41,22 @@ run::SteadyResult read_steady(const Json& from) {
 
 }  // namespace
 
+Json render_steady(const std::optional<run::SteadyResult>& steady) {
+  if (!steady) return nullptr;
+  const figures::SteadyWindow& window = steady->window;
+  return {{"of", steady->of},
+          {"steady", steady->steady},
+          {"rounds", steady->rounds},
+          {"mean", window.mean},
+          {"low", window.low},
+          {"high", window.high},
+          {"slope", window.slope},
+          {"intercept", window.intercept},
+          {"range_ok", window.range_ok},
+          {"slope_ok", window.slope_ok},
+          {"left_after_seconds", or_null(steady->left)}};
+}
+
 Json render_evidence(const run::StageEvidence& evidence) {
   Json measures = Json::array();
   for (const run::StageMeasure& one : evidence.measures) {
@@ -74,7 +75,7 @@ Json render_evidence(const run::StageEvidence& evidence) {
           {"visited_bytes", evidence.visited_bytes},
           {"rates", evidence.rates},
           {"measures", std::move(measures)},
-          {"steady", evidence.steady ? render_steady(*evidence.steady) : Json()}};
+          {"steady", render_steady(evidence.steady)}};
 }
 
 run::StageEvidence read_evidence(const Json& from) {

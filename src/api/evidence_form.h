@@ -11,6 +11,7 @@ using Json = nlohmann::ordered_json;
 
 [[nodiscard]] Json render_evidence(const run::StageEvidence& evidence);
 [[nodiscard]] run::StageEvidence read_evidence(const Json& from);
+[[nodiscard]] Json render_steady(const std::optional<run::SteadyResult>& steady);  // null for none
 [[nodiscard]] Json render_zones(const run::ZoneReport& zones);
 [[nodiscard]] run::ZoneReport read_zones(const Json& from);
 

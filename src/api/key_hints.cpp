@@ -72,8 +72,10 @@ constexpr std::array kGroups{
     Group{"stonewall wait_for_previous wait_for new_group",
           "use /stages: they come one after the other on each device"},
     Group{"startdelay", "use the start_delay of one of /streams, or a stage with \"wait\" before it"},
-    Group{"rate_min ratemin rate_iops_min rate_cycle ratecycle steadystate ss ss_dur ss_ramp ss_interval "
-          "steadystate_duration steadystate_ramp_time steadystate_check_interval latency_target latency_window "
+    Group{"steadystate ss ss_dur ss_ramp ss_interval steadystate_duration steadystate_ramp_time "
+          "steadystate_check_interval",
+          "use /workload/until: {\"steady\": {…}}"},
+    Group{"rate_min ratemin rate_iops_min rate_cycle ratecycle latency_target latency_window "
           "latency_percentile flow flow_id flow_watermark flow_sleep",
           "what must be met is said in /criteria: latency by percentile, and min_rate"},
     Group{"cpumask cpus_allowed_policy numa_cpu_nodes",
@@ -114,7 +116,7 @@ constexpr std::array kGroups{
 constexpr std::array kHomes{
     Group{"rw rwmixread bs offset size ramp_time runtime time_based loops workers direct cpus_allowed rate rate_iops "
           "thinktime thinktime_blocks seed "
-          "random_distribution fsync fdatasync sync_file_range end_fsync payload compress header verify",
+          "random_distribution fsync fdatasync sync_file_range end_fsync payload compress header verify until",
           "/workload"},
     Group{"kind read_path pipe_size batch gift", "/engine"},
     Group{"max_errors stall_timeout", "/error_policy"},

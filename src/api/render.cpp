@@ -168,6 +168,7 @@ Json stage_of(const DeviceSnapshot& device) {
 
 Json render_stage(const run::StageSnapshot& stage) {
   Json out = named_figures(stage);
+  out["steady"] = render_steady(stage.evidence.steady);
   out["streams"] = Json::array();
   for (const auto& stream : stage.streams) out["streams"].push_back(named_figures(stream));
   return out;

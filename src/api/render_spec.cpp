@@ -10,6 +10,7 @@
 #include "spliced/engine/kind.h"
 #include "spliced/util/hex.h"
 #include "spliced/util/units.h"
+#include "until_form.h"
 
 namespace spliced::api {
 namespace {
@@ -117,7 +118,8 @@ Json workload_of(const run::IoSpec& spec) {
           {"payload", payload_of(spec.payload)},
           {"compress", spec.payload.compress},
           {"header", spec.payload.header},
-          {"verify", inline_of(spec)}};
+          {"verify", inline_of(spec)},
+          {"until", render_until(spec.until)}};
 }
 
 Json options_of(const engine::SpliceOptions& options) {

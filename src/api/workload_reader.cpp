@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workload_reader.h"
 
+#include "until_form.h"
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -142,6 +144,7 @@ void read_workload(JsonObjectReader& fields, run::IoSpec& spec) {
   fields.read("end_fsync", w.end_fsync);
   read_payload(fields, spec.payload);
   read_inline(fields, spec);
+  read_until(fields, spec.until);
 }
 
 void read_place(JsonObjectReader& fields, workload::WorkloadSpec& out) {

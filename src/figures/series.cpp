@@ -133,30 +133,33 @@ void Series::resume(const std::vector<SeriesPoint>& points, std::size_t resoluti
 }
 
 HistogramMark::Since HistogramMark::advance(const workload::Histogram& now) {
-  Since out;
+  told_ = {};
   const auto& counts = now.counts();
-  if (counts.empty()) return out;
-  before_.resize(counts.size());
-  std::vector<std::uint32_t> since(counts.size());
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    since[i] = static_cast<std::uint32_t>(counts[i]) - before_[i];
-    before_[i] += since[i];
-    out.count += since[i];
+  std::size_t used = counts.size();
+  while (used > 0 && counts[used - 1] == 0) --used;
+  before_.resize(std::max(before_.size(), used));
+  since_.assign(before_.size(), 0);
+  for (std::size_t i = 0; i < used; ++i) {
+    since_[i] = static_cast<std::uint32_t>(counts[i]) - before_[i];
+    before_[i] += since_[i];
+    told_.count += since_[i];
   }
-  if (out.count == 0) return out;
-  const auto at = [&](double quantile) {
-    const auto wanted = static_cast<std::uint64_t>(std::max(1.0, std::ceil(quantile * static_cast<double>(out.count))));
-    std::uint64_t seen = 0;
-    std::size_t i = 0;
-    while (i + 1 < since.size() && (seen += since[i]) < wanted) ++i;
-    return static_cast<double>(workload::buckets::value_of(i));
-  };
-  out.p50 = at(0.5);
-  out.p99 = at(0.99);
-  out.longest = at(1);
-  if (now.max_nanos() > longest_) out.longest = static_cast<double>(now.max_nanos());
+  if (told_.count == 0) return told_;
+  told_.p50 = quantile(0.5);
+  told_.p99 = quantile(0.99);
+  told_.longest = quantile(1);
+  if (now.max_nanos() > longest_) told_.longest = static_cast<double>(now.max_nanos());
   longest_ = std::max(longest_, now.max_nanos());
-  return out;
+  return told_;
+}
+
+double HistogramMark::quantile(double quantile) const {
+  if (told_.count == 0) return 0;
+  const auto wanted = static_cast<std::uint64_t>(std::max(1.0, std::ceil(quantile * static_cast<double>(told_.count))));
+  std::uint64_t seen = 0;
+  std::size_t i = 0;
+  while (i + 1 < since_.size() && (seen += since_[i]) < wanted) ++i;
+  return static_cast<double>(workload::buckets::value_of(i));
 }
 
 }  // namespace spliced::figures

@@ -9,12 +9,16 @@
 #include "field_check.h"
 #include "needs.h"
 #include "run/tuning.h"
+#include "spliced/util/units.h"
 
 namespace spliced::plan {
 namespace {
 
 using workload::Distribution;
 using workload::WorkloadSpec;
+
+constexpr util::Nanos kLeastRound = util::kSecond / 10;
+constexpr unsigned kMostRounds = 1'000;
 
 class IoCheck : private FieldCheck {
  public:
@@ -28,6 +32,7 @@ class IoCheck : private FieldCheck {
     times();
     distribution();
     syncs();
+    until();
     data();
     if (run::checks_reads(spec_) || spec_.check.writes) verification();
     return take();
@@ -91,6 +96,33 @@ class IoCheck : private FieldCheck {
     const WorkloadSpec& w = spec_.workload;
     require(!w.time_based || times_.ends > 0, "workload/time_based", "true needs a runtime above 0");
     require(w.thinktime_blocks > 0, "workload/thinktime_blocks", "0 blocks; give 1 or more");
+  }
+
+  void until() {
+    if (!spec_.until) return;
+    const WorkloadSpec& w = spec_.workload;
+    const run::UntilSteady& until = *spec_.until;
+    const std::string at = "workload/until/steady";
+    require(w.time_based, at,
+            "without \"time_based\": true the stage ends when the range is covered, steady or not; say so, or leave it "
+            "out");
+    const bool one_way = !workload::is_mixed(w.rw);
+    require(one_way || until.op, at + "/direction", "the workload reads and writes; say which of them is to be steady");
+    if (until.op) {
+      const auto op = *until.op == util::OpClass::read    ? util::Op::read
+                      : *until.op == util::OpClass::write ? util::Op::write
+                                                          : util::Op::trim;
+      require(workload::does(w, op), at + "/direction", fmt::format("the workload does not {}", util::op_name(op)));
+    }
+    require(until.round >= kLeastRound, at + "/round", "less than 100ms says nothing; give 100ms or more");
+    const auto& rule = until.rule;
+    require(rule.window >= 2 && rule.window <= kMostRounds, at + "/window",
+            fmt::format("{} rounds; a window has 2 to {}", rule.window, kMostRounds));
+    require(rule.max_rounds >= rule.window && rule.max_rounds <= kMostRounds, at + "/max_rounds",
+            fmt::format("{} is not between the window of {} and {}", rule.max_rounds, rule.window, kMostRounds));
+    require(until.round < kLeastRound || w.runtime == 0 || until.round <= w.runtime / std::max(1U, rule.max_rounds), at + "/max_rounds",
+            fmt::format("{} rounds of {} take longer than the runtime of {}", rule.max_rounds,
+                        util::format_duration(until.round), util::format_duration(w.runtime)));
   }
 
   void distribution() {

@@ -146,6 +146,8 @@ class Check : private FieldCheck {
               fmt::format("another stream is called \"{}\"", stream.name));
       add(util::under(at, check_io(stream.io, run::times_of(stage, stream), spec_.targets.size())));
       direct(stream.io.workload.direct, at + "/workload/direct");
+      require(!stream.io.until || run::is_one_workload(stage), at + "/workload/until",
+              "only a stage of one workload goes on until that is steady");
       workers += std::min(stream.io.workload.workers, kMaxWorkers);
     }
     require(stage.streams.size() < 2 || workers <= kMaxWorkers, way + "/streams",

@@ -42,12 +42,17 @@ bool overlap(const workload::BlockRange& a, const workload::BlockRange& b) {
 }
 
 // What can be told of data only when ranges are known.
-void check_data(const Leaf& leaf, const run::StagePlan& plan, std::vector<FieldError>& errors) {
+void check_data(const Leaf& leaf, const run::StagePlan& plan, bool rotates, std::vector<FieldError>& errors) {
   const auto streams = run::streams_of(leaf.stage);
   const bool of_streams = std::holds_alternative<run::StreamsSpec>(leaf.stage.what);
   for (std::size_t i = 0; i < streams.size(); ++i) {
     const run::IoSpec& io = streams[i].io;
     const workload::BlockRange& range = plan.streams[i].range;
+    if (io.until && rotates) {
+      errors.push_back({fmt::format("{}/streams/{}/workload/until", leaf.field, i),
+                        "hard disks have no steady state in this sense: bands judge them; see max_slow_zone",
+                        Reason::invalid});
+    }
     if (!run::checks_reads(io) && !io.check.writes) continue;
     const std::string way = of_streams ? fmt::format("{}/streams/{}/workload", leaf.field, i) : leaf.field + "/verify";
     if (range.size % verify::kSector != 0) {
@@ -91,7 +96,7 @@ std::vector<run::StagePlan> JointCheck::stages_on(const device::TargetFacts& fac
       if (std::holds_alternative<run::RereadSpec>(leaf.stage.what)) continue;  // told of the stage that it is like
       for (auto& error : util::under(way, std::move(wrong))) errors.push_back(std::move(error));
     }
-    check_data(leaf, out[i], errors);
+    check_data(leaf, out[i], facts.info.rotational, errors);
   }
   return out;
 }

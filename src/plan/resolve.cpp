@@ -56,7 +56,10 @@ class Resolve {
     for (StageSpec& stage : stages) {
       if (auto* again = std::get_if<run::RepeatSpec>(&stage.what)) go_through(again->stages);
       if (auto* io = std::get_if<run::StreamsSpec>(&stage.what)) {
-        for (auto& stream : io->streams) inlined(stream.io);
+        for (auto& stream : io->streams) {
+          bound(stream.io);
+          inlined(stream.io);
+        }
       }
       if (auto* check = std::get_if<run::VerifySpec>(&stage.what)) {
         follow(*check);
@@ -64,6 +67,12 @@ class Resolve {
       }
       before_.add(stage);
     }
+  }
+
+  // Where the runtime is left open, it is a round longer than what is looked at.
+  static void bound(IoSpec& io) {
+    if (io.until && io.workload.time_based && io.workload.runtime == 0)
+      io.workload.runtime = io.until->round * (io.until->rule.max_rounds + 1);
   }
 
   void inlined(IoSpec& io) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "device_run.h"
+#include "stage_watch.h"
 
 namespace spliced::run {
 
@@ -40,8 +41,42 @@ std::uint64_t writes_of(const DeviceTotals& totals) {
 
 }  // namespace
 
+// Workers that are told that it is enough may miss that just before they go to sleep: they are told again.
 void DeviceRun::await_stage() {
-  while (!current_->wait(pace_.next())) take_checkpoint();
+  constexpr Nanos kTellAgain = util::kSecond / 20;
+  util::Clock& clock = environment_.clock;
+  StageWatch watch(current_spec(), *current_, *gate_, facts().size, clock.now());
+  note_steady(watch);
+  bool enough = false;
+  for (;;) {
+    const Nanos tell = enough ? clock.now() + kTellAgain : StageWatch::kNever;
+    if (current_->wait(std::min({pace_.next(), watch.next(), tell}))) break;
+    if (clock.now() >= watch.next()) enough = look(watch) || enough;
+    if (enough) current_->finish();
+    if (clock.now() < pace_.next()) continue;
+    take_checkpoint();
+    watch.disturb(clock.now());
+  }
+  watch.finish(clock.now());
+  note_steady(watch);
+}
+
+// Whether the stage has done enough.
+bool DeviceRun::look(StageWatch& watch) {
+  const StageWatch::Finding found = watch.look(environment_.clock.now());
+  note_steady(watch);
+  if (!found.remark.empty()) {
+    environment_.log.log(util::LogLevel::warning, fmt::format("{}: {}", facts().name, found.remark),
+                         {{"JOB_ID", label_.job_id}, {"DEVICE", facts().name}});
+  }
+  if (!found.breach.empty()) fail(found.breach);
+  return found.enough;
+}
+
+void DeviceRun::note_steady(const StageWatch& watch) {
+  auto steady = watch.steady();
+  const std::lock_guard lock(mutex_);
+  steady_ = std::move(steady);
 }
 
 // What is noted before the FLUSH is on the medium after it; what was done meanwhile waits for the next one. The kernel

@@ -181,6 +181,7 @@ void DeviceRun::end_stage() {
   std::shared_ptr<Stage> over;
   const std::lock_guard lock(mutex_);
   stage.reason = reason_;
+  stage.evidence.steady = std::exchange(steady_, std::nullopt);
   zones_ = std::move(zones);
   ended_stages_ = std::move(ended);
   std::swap(over, current_);

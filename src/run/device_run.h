@@ -45,6 +45,8 @@ struct Hooks {
   std::function<void(News)> on_news = {};
 };
 
+class StageWatch;
+
 // One device under one job: its claim, and its stages, one after the other.
 //
 // The target's own thread, whose descriptors the workers copy, walks the stages; then it closes the target and gives
@@ -111,6 +113,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   [[nodiscard]] util::Status prepare_stage(const std::shared_ptr<StartBarrier>& barrier);
   void walk();
   void await_stage();
+  [[nodiscard]] bool look(StageWatch& watch);
+  void note_steady(const StageWatch& watch);
   void take_checkpoint();
   void note_checkpoint(Checkpoint& noted, util::Nanos now) const;
   void note_stage_end();
@@ -183,7 +187,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   const std::shared_ptr<const Resumption> from_;  // null: it began in this daemon
   util::Nanos elapsed_before_ = 0;                // in an earlier one
   std::atomic<std::size_t> current_index_{0};
-  ZoneReport zones_;  // guarded by mutex_, too
+  ZoneReport zones_;  // these two are guarded by mutex_, too
+  std::optional<SteadyResult> steady_;
   std::shared_ptr<const Ended> ended_stages_;
   std::shared_ptr<Stage> current_;  // last: it uses all of the above until it is joined
 };

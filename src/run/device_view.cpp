@@ -163,6 +163,9 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.zones = zones_;
   out.reason = reason_;
   out.kernel = kernel_;
+  const std::size_t index = at.ended->stages.size();
+  if (at.current && steady_ && index < out.shown.size()) out.shown[index].what.steady = steady_;
+  if (at.current && steady_ && index < out.stages.size()) out.stages[index].evidence.steady = steady_;
   return out;
 }
 

@@ -67,7 +67,7 @@ bool IoLoop::draw() {
 }
 
 bool IoLoop::over(const std::stop_token& stop, Nanos now) const {
-  return stop.stop_requested() || (deadline_ != 0 && now >= deadline_);
+  return stop.stop_requested() || (deadline_ != 0 && now >= deadline_) || with_.enough.load(std::memory_order_relaxed);
 }
 
 // 0 when it is not paced. A rate is one of reads, writes and trims; what syncs them follows at once.

@@ -30,6 +30,7 @@ class IoLoop {
     Calibrator& calibrator;
     OpRecorder& recorder;
     BandsByOp bands;  // that it counts into after the ramp
+    const std::atomic<bool>& enough;
     WorkerCounters& counters;
     WorkerCounters* ramp;  // of what ends before times.measured_from, which the recorder begins with; null: nothing
     util::Clock& clock;

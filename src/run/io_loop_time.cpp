@@ -72,7 +72,7 @@ bool IoLoop::wait_until(const std::stop_token& stop, Nanos when) {
   const bool past_end = deadline_ != 0 && when >= deadline_;
   const Nanos until = past_end ? deadline_ : when;
   while (with_.clock.now() < until) {
-    if (stop.stop_requested()) return false;
+    if (stop.stop_requested() || with_.enough.load(std::memory_order_relaxed)) return false;
     if (paused_meanwhile()) return true;
     with_.clock.sleep_until(until);
   }

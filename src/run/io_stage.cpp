@@ -144,6 +144,10 @@ void IoStage::request_stop() {
   for (auto& stream : streams_) stream->request_stop();
 }
 
+void IoStage::finish() {
+  for (auto& stream : streams_) stream->finish();
+}
+
 void IoStage::wake() {
   for (auto& stream : streams_) stream->wake();
 }
@@ -243,8 +247,7 @@ StageEvidence IoStage::evidence(Nanos now, bool done) const {
   DeviceTotals totals;
   add_to(totals, Detail::all);
   add_before_to(totals);
-  return make_evidence(setup_.spec, setup_.plan, totals, active_time(now) - ramped(now), setup_.target.facts.size,
-                       done);
+  return make_evidence(setup_.spec, setup_.plan, totals, measured(now), setup_.target.facts.size, done);
 }
 
 StageSnapshot IoStage::snapshot(Nanos now, State state, Detail detail) const {

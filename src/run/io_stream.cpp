@@ -74,6 +74,7 @@ util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
                                   expectation,
                                   damage_,
                                   bands_,
+                                  enough_,
                                   setup_.flushes,
                                   setup_.gate,
                                   {tunings_[0].get(), tunings_[1].get()}});
@@ -123,6 +124,11 @@ void IoStream::began(Nanos start) {
 
 void IoStream::request_stop() {
   for (auto& worker : workers_) worker->request_stop();
+}
+
+void IoStream::finish() {
+  enough_ = true;
+  wake();
 }
 
 void IoStream::wake() {

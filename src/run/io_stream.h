@@ -47,6 +47,7 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] std::size_t waiters() const { return workers_.size(); }
   void began(util::Nanos start);
   void request_stop();
+  void finish();
   void wake();
   [[nodiscard]] bool still() const;
   [[nodiscard]] bool completed() const;
@@ -106,7 +107,8 @@ class IoStream final : private WorkerOwner {
   std::atomic<util::Nanos> started_{0};
   util::Nanos paused_before_ = 0;     // of the gate, when it started
   std::atomic<util::Nanos> took_{0};  // until its last worker had left, without pauses; 0: some are there
-  std::mutex mutex_;                  // guards active_
+  std::atomic<bool> enough_{false};
+  std::mutex mutex_;  // guards active_
   std::condition_variable left_;
   std::size_t active_ = 0;                        // workers
   std::vector<std::unique_ptr<Worker>> workers_;  // last: they use all of the above until they are joined

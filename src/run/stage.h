@@ -103,6 +103,10 @@ class Stage {
   virtual void add_before_to(DeviceTotals&) const {}
   // How much of the time since it began is of the ramp.
   [[nodiscard]] virtual util::Nanos ramped(util::Nanos now) const = 0;
+  // For how long it was measured: without the ramp and pauses.
+  [[nodiscard]] virtual util::Nanos measured(util::Nanos) const { return 0; }
+  // It has done enough: it ends as done.
+  virtual void finish() {}
   [[nodiscard]] virtual Flying flying() const = 0;
   // What it showed so far, or when it had ended at `now`.
   [[nodiscard]] virtual StageEvidence evidence(util::Nanos now, bool done) const = 0;

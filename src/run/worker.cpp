@@ -91,9 +91,9 @@ util::Status Worker::allocate(const Setup& setup) {
   make_verifier(setup);
   engine_ = setup.environment.engines(engine_config(setup), setup.environment.clock, stop_.get_token());
   loop_ = std::make_unique<IoLoop>(IoLoop::Parts{workload_, times_, *engine_, feed_, calibrator_, recorder_,
-                                                 setup.bands, counters_, ramp_.get(), setup.environment.clock,
-                                                 setup.gate, read_buffer_.data(), verifier_.get(), write_buffers_,
-                                                 setup.first_pass, depth_of(setup)});
+                                                 setup.bands, setup.enough, counters_, ramp_.get(),
+                                                 setup.environment.clock, setup.gate, read_buffer_.data(),
+                                                 verifier_.get(), write_buffers_, setup.first_pass, depth_of(setup)});
   return {};
 }
 

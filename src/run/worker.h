@@ -35,6 +35,7 @@ class Worker {
     const Expectation* expectation;                    // of what is read; null: nothing is checked
     DamageLog& damage;                                 // outlives it
     BandsByOp bands;                                   // outlive it
+    const std::atomic<bool>& enough;                   // ends it as done; outlives it
     const FlushWatch& flushes;                         // outlives it
     PauseGate& gate;                                   // outlives it
     std::array<Tuning*, engine::kDirections> tunings;  // by Direction, null where the job moves no data; outlive it

@@ -213,6 +213,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
   run::Calibrator calibrator({&reading, &writing}, false);
   run::PauseGate gate(util::system_clock());
   const run::StreamTimes times{0, 0, workload.runtime};
+  const std::atomic<bool> never{false};
   for (auto _ : state) {
     run::IoLoop loop({workload,
                       times,
@@ -221,6 +222,7 @@ void around_the_system_calls(benchmark::State& state, workload::Mode mode, bool 
                       calibrator,
                       recorder,
                       {&reads, &writes},
+                      never,
                       *counters,
                       nullptr,
                       util::system_clock(),

@@ -121,35 +121,13 @@ bool apply_to_power(const std::string& verb, std::istream& in) {
   return true;
 }
 
-int apply(const std::string& line) {
-  std::istringstream in(line);
-  std::string verb;
-  std::string op;
-  Fault fault;
+// How long requests take. 1 where the line is about something else.
+int apply_to_speed(const std::string& verb, std::istringstream& in) {
   off_t length = 0;
-  in >> verb;
-  if (apply_to_power(verb, in)) return 0;
-  if (verb == "clear") {
-    disk.faults.clear();
-    disk.damages.clear();
-    disk.delay_ms = disk.seek_ms = disk.fsync_ms = disk.fsync_error = 0;
-    disk.hang_flush = disk.is_volatile = disk.lies = false;
-    disk.unsynced.clear();
-    disk.others.clear();
-    disk.slow.clear();
-    disk.cleared.notify_all();
-    return 0;
-  }
   if (verb == "delay") {
     disk.others.clear();
     if (!(in >> disk.delay_ms)) return -EINVAL;
     for (std::pair<std::uint64_t, int> other; in >> other.first >> other.second;) disk.others.push_back(other);
-    return 0;
-  }
-  if (verb == "damage") {
-    Damage damage;
-    if (!Damage::parse(in, damage)) return -EINVAL;
-    disk.damages.push_back(damage);
     return 0;
   }
   if (verb == "slow") {
@@ -164,6 +142,35 @@ int apply(const std::string& line) {
     disk.fsync_error = 0;
     if (!(in >> disk.fsync_ms)) return -EINVAL;
     in >> disk.fsync_error;
+    return 0;
+  }
+  return 1;
+}
+
+int apply(const std::string& line) {
+  std::istringstream in(line);
+  std::string verb;
+  std::string op;
+  Fault fault;
+  off_t length = 0;
+  in >> verb;
+  if (apply_to_power(verb, in)) return 0;
+  if (const int result = apply_to_speed(verb, in); result <= 0) return result;
+  if (verb == "clear") {
+    disk.faults.clear();
+    disk.damages.clear();
+    disk.delay_ms = disk.seek_ms = disk.fsync_ms = disk.fsync_error = 0;
+    disk.hang_flush = disk.is_volatile = disk.lies = false;
+    disk.unsynced.clear();
+    disk.others.clear();
+    disk.slow.clear();
+    disk.cleared.notify_all();
+    return 0;
+  }
+  if (verb == "damage") {
+    Damage damage;
+    if (!Damage::parse(in, damage)) return -EINVAL;
+    disk.damages.push_back(damage);
     return 0;
   }
   if (verb == "log" || verb == "trace") {

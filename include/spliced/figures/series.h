@@ -80,11 +80,15 @@ class HistogramMark {
     std::uint64_t count = 0;
     double p50 = 0, p99 = 0, longest = 0;  // nanoseconds
   };
-  [[nodiscard]] Since advance(const workload::Histogram& now);
-  [[nodiscard]] std::size_t memory() const { return before_.capacity() * sizeof(std::uint32_t); }
+  Since advance(const workload::Histogram& now);
+  // Of the time between the last two calls.
+  [[nodiscard]] const Since& since() const { return told_; }
+  [[nodiscard]] double quantile(double quantile) const;  // nanoseconds; 0 where nothing was added
+  [[nodiscard]] std::size_t memory() const { return (before_.capacity() + since_.capacity()) * sizeof(std::uint32_t); }
 
  private:
-  std::vector<std::uint32_t> before_;  // modulo 2^32
+  std::vector<std::uint32_t> before_, since_;  // by bucket as far as there are any, modulo 2^32
+  Since told_;
   std::uint64_t longest_ = 0;
 };
 

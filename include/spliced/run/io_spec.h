@@ -7,6 +7,7 @@
 #include "spliced/engine/engine.h"
 #include "spliced/engine/kind.h"
 #include "spliced/engine/options.h"
+#include "spliced/run/until.h"
 #include "spliced/verify/image.h"
 #include "spliced/workload/spec.h"
 
@@ -36,6 +37,7 @@ struct IoSpec {
   verify::Payload payload;
   engine::Options engine;
   CheckSpec check;
+  std::optional<UntilSteady> until = {};  // of the only workload of a stage
 };
 [[nodiscard]] inline bool checks_reads(const IoSpec& spec) {
   return spec.check.reads != CheckSpec::What::nothing;

@@ -37,7 +37,7 @@ TEST(KeyHints, AKeyOfFiosSaysWhatToUseHere) {
                                                                   {"norandommap", "leave it out"},
                                                                   {"write_bw_log", "/metrics"},
                                                                   {"thread", "leave it out"},
-                                                                  {"ss", "/criteria"},
+                                                                  {"ss", "/workload/until"},
                                                                   {"uid", "starts no programs"}}) {
     for (const char* where : {"/workload/", "/"}) {
       const bool inside = where[1] != '\0';

@@ -31,13 +31,12 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
   }
 
   void run(const plan::JobSpec& spec, const std::function<void(Worker&)>& meanwhile = {}) {
-    plan::JobSpec anywhere = spec;
+    auto anywhere = spec;
     io(anywhere).workload.cpus_allowed.clear();  // a CPU may go after the plan was made
     auto plan = plan::make_plan(admission, anywhere, "job-1");
     ASSERT_TRUE(plan);
     target = plan->devices.at(0).target.open->fd.get();
     const auto start_barrier = std::make_shared<StartBarrier>(clock);
-    TuningMemory memory;
     const StreamTimes times = times_of(std::get<StreamsSpec>(spec.stages[0].what), streams_of(spec.stages[0])[0]);
     PauseGate gate(clock);
     its_gate = &gate;
@@ -72,6 +71,7 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
                                nullptr,
                                damage_log,
                                {},
+                               enough,
                                flushes,
                                gate,
                                {workload::reads(io(spec).workload.rw) ? &reading : nullptr,
@@ -109,6 +109,8 @@ struct WorkerTest : testing::ServiceFixture, WorkerOwner {
 
   std::string path = dir.file("target", 40'960);
   std::vector<std::pair<std::uint64_t, ErrorClass>> errors;
+  std::atomic<bool> enough{false};
+  TuningMemory memory;
   DamageBudget damage_budget;
   DamageLog damage_log{damage_budget};
   std::vector<std::uint64_t> doubts;
