@@ -2,7 +2,7 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit validate run wait events list show cancel pause resume delete devices capabilities block context version" command="" word
+  local commands="submit validate run wait events list show cancel pause resume delete devices recipes capabilities block context version" command="" word
   local options="--server --token-file --cacert --cert --key --context --json --help"
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
@@ -30,13 +30,18 @@ _splicectl() {
     --device)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current")
       return ;;
-    --server | --progress) return ;;
+    --recipe)
+      mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" recipes 2>/dev/null | awk '{ print $1 }')" -- "$current")
+      return ;;
+    --server | --progress | --set | --name | --confirm | --overwrite-signatures) return ;;
   esac
   if [[ $current == -* ]]; then
     [[ -z $command ]] && options+=" --version"
     case $command in
       list) options+=" --state --device" ;;
-      run | wait) options+=" --progress --verbose" ;;
+      run) options+=" --progress --verbose --recipe --set --name --destructive --confirm --overwrite-signatures --queue" ;;
+      submit | validate) options+=" --recipe --set --name --destructive --confirm --overwrite-signatures --queue" ;;
+      wait) options+=" --progress --verbose" ;;
       show) options+=" --verbose" ;;
       events) options+=" --follow --verbose" ;;
       block) options+=" --length" ;;
@@ -49,6 +54,8 @@ _splicectl() {
     submit | validate | run | block) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     devices)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
+    recipes)
+      mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" recipes 2>/dev/null | awk '{ print $1 }')" -- "$current") ;;
     context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
     show | wait | events | cancel | pause | resume | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;

@@ -114,23 +114,52 @@ void add_stop(const run::StopRule& rule, Json& out) {
 
 }  // namespace
 
+namespace {
+
+std::optional<double> parse_share(const std::string& text) {
+  double given = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), given);
+  const bool is_percentage = error == std::errc{} && std::string_view(end, text.data() + text.size()) == "%";
+  if (!is_percentage || !(given >= 0 && given <= 100)) return std::nullopt;
+  return given / 100;
+}
+
+}  // namespace
+
 void read_share(JsonObjectReader& fields, const char* key, std::optional<double>& out) {
   const nlohmann::json* value = fields.find(key);
   if (value == nullptr || value->is_null()) return;
-  double given = -1;
+  std::optional<double> given;
   if (value->is_number()) given = value->get<double>();
-  if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), given);
-    given = error == std::errc{} && std::string_view(end, text.data() + text.size()) == "%" ? given / 100 : -1;
-  }
-  if (given < 0 || given > 1) return fields.wrong(key, "a share such as \"12%\" or 0.12", *value);
+  if (value->is_string()) given = parse_share(value->get<std::string>());
+  if (!given || !(*given >= 0 && *given <= 1)) return fields.wrong(key, "a share such as \"12%\" or 0.12", *value);
   out = given;
 }
 
 std::string format_share(double value) {
   return fmt::format("{:.10g}%", value * 100);
 }
+
+namespace {
+
+constexpr std::string_view kIfMeasurable = " if measurable";
+
+// "12%", which must be measured, or "12% if measurable".
+void read_share_if(JsonObjectReader& fields, const char* key, std::optional<double>& out, bool& if_measurable) {
+  const nlohmann::json* value = fields.find(key);
+  const std::string text = value != nullptr && value->is_string() ? value->get<std::string>() : "";
+  if_measurable = text.ends_with(kIfMeasurable);
+  if (!if_measurable) return read_share(fields, key, out);
+  out = parse_share(text.substr(0, text.size() - kIfMeasurable.size()));
+  if (!out) fields.wrong(key, "a share such as \"12%\" or \"12% if measurable\"", *value);
+}
+
+Json share_if(const std::optional<double>& value, bool if_measurable) {
+  if (!value) return nullptr;
+  return format_share(*value) + (if_measurable ? std::string(kIfMeasurable) : "");
+}
+
+}  // namespace
 
 void read_stage_criteria(JsonObjectReader& fields, StageCriteria& out) {
   const auto is_given = [&fields](const char* key) {
@@ -147,8 +176,8 @@ void read_criteria(JsonObjectReader& fields, plan::Criteria& out) {
   read_count(fields, "max_mismatches", out.max_mismatches);
   read_count(fields, "max_indeterminate", out.max_indeterminate, true);
   read_share(fields, "min_coverage", out.min_coverage);
-  read_share(fields, "max_slow_zone", out.max_slow_zone);
-  read_share(fields, "max_peer_deviation", out.max_peer_deviation);
+  read_share_if(fields, "max_slow_zone", out.max_slow_zone, out.slow_zone_if_measurable);
+  read_share_if(fields, "max_peer_deviation", out.max_peer_deviation, out.peers_if_measurable);
   if (const nlohmann::json* steady = fields.find("steady"); steady != nullptr && !steady->is_null())
     fields.read_name("steady", plan::kSteadyNames, out.steady);
   read_stage_criteria(fields, out.stages);
@@ -177,8 +206,8 @@ Json render_criteria(const plan::Criteria& criteria) {
               {"max_mismatches", count_or_null(criteria.max_mismatches)},
               {"max_indeterminate", count_or_null(criteria.max_indeterminate)},
               {"min_coverage", share_or_null(criteria.min_coverage)},
-              {"max_slow_zone", share_or_null(criteria.max_slow_zone)},
-              {"max_peer_deviation", share_or_null(criteria.max_peer_deviation)},
+              {"max_slow_zone", share_if(criteria.max_slow_zone, criteria.slow_zone_if_measurable)},
+              {"max_peer_deviation", share_if(criteria.max_peer_deviation, criteria.peers_if_measurable)},
               {"steady", plan::kSteadyNames[static_cast<std::size_t>(criteria.steady)]}};
   out.update(render_stage_criteria(criteria.stages));
   return out;
@@ -195,6 +224,7 @@ Json render_criteria(const std::vector<verdict::CriterionResult>& results) {
                 {"unit", verdict::criterion_unit(one.name)},
                 {"result", verdict::kCriterionStateNames[state]},
                 {"met", nullptr},
+                {"required", one.required},
                 {"note", nullptr}};
     if (!one.stage.empty()) out["stage"] = one.stage;
     if (one.measured) out["measured"] = number(one.name, *one.measured);
@@ -216,6 +246,7 @@ std::vector<verdict::CriterionResult> read_criteria(const Json& list) {
     read_member(one, "stage", result.stage);
     read_member(one, "limit", result.limit);
     read_member(one, "measured", result.measured);
+    read_member(one, "required", result.required);
     read_member(one, "note", result.note);
     bool met = true;
     read_member(one, "met", met);

@@ -125,7 +125,8 @@ constexpr std::array kHomes{
           "/criteria"},
     Group{"of only interval verify_distance mode", "/verify"},
     Group{"run_id adopt", "/only"},
-    Group{"name targets workload stages engine error_policy criteria on_restart queue destructive confirm allow_in_use "
+    Group{"name recipe parameters targets workload stages engine error_policy criteria on_restart queue destructive "
+          "confirm allow_in_use "
           "overwrite_signatures",
           "the job itself"},
     Group{"wait streams repeat", "a stage"},

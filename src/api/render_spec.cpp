@@ -28,6 +28,7 @@ std::string decimal(double value) {
 
 Json amount(const workload::Amount& value) {
   if (value.relative) return decimal(value.percent) + "%";
+  if (value.at_most) return "up to " + format_size(value.bytes);
   return value.bytes;
 }
 
@@ -199,6 +200,8 @@ Json stages_of(const std::vector<run::StageSpec>& stages) {
 
 Json render_spec(const plan::JobSpec& spec) {
   return {{"name", spec.name},
+          {"recipe", spec.recipe.empty() ? Json() : Json(spec.recipe)},
+          {"parameters", spec.recipe_parameters.empty() ? Json() : Json::parse(spec.recipe_parameters, nullptr, false)},
           {"targets", spec.targets},
           {"stages", stages_of(spec.stages)},
           {"engine", engine_of(spec.engine)},

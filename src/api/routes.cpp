@@ -73,12 +73,12 @@ Response refuse_query(const char* key, const std::string& value, const std::stri
 
 // Reads the body into a spec and hands it on.
 template <class Next>
-Response with_spec(const Request& request, Next&& next) {
+Response with_spec(const Request& request, const RecipeBook& recipes, Next&& next) {
   if (!is_json(request.content_type)) {
     return problem(415, fmt::format("Content-Type is \"{}\"; application/json is expected", request.content_type),
                    {{"", "send the job definition as application/json"}});
   }
-  auto read = read_spec(request.body);
+  auto read = read_spec(request.body, recipes);
   if (read) {
     Response response = next(*read);
     response.about.targets = read->spec.targets;
@@ -95,7 +95,8 @@ Response with_spec(const Request& request, Next&& next) {
 
 class Handlers {
  public:
-  Handlers(JobService& service, Version version) : service_(service), version_(std::move(version)), streams_(service) {}
+  Handlers(JobService& service, const RecipeBook& recipes, Version version)
+      : service_(service), recipes_(recipes), version_(std::move(version)), streams_(service) {}
 
   Response create(const Request& request) {
     const auto once = once_by_key(request);
@@ -110,7 +111,7 @@ class Handlers {
   }
 
   Response validate(const Request& request) {
-    return with_spec(request, [&](const ReadSpec& read) {
+    return with_spec(request, recipes_, [&](const ReadSpec& read) {
       const auto plan = read.form.with_pointers(service_.validate(read.spec, request.who));
       return answer_json(200, render_plan(plan, read.spec));
     });
@@ -195,6 +196,22 @@ class Handlers {
     return device ? answer_json(200, render_device(*device)) : answer_error(device.error());
   }
 
+  Response recipes(const Request&) {
+    Json list = Json::array();
+    for (const auto& [name, recipe] : recipes_.all()) {
+      const Json whole = Json::parse(recipe.text());
+      list.push_back({{"name", name}, {"title", whole.at("title")}, {"description", whole.at("description")}});
+    }
+    return answer_json(200, {{"recipes", list}});
+  }
+
+  Response recipe(const Request& request) {
+    const std::string& name = request.path_values.at("name");
+    const Recipe* known = recipes_.find(name);
+    if (known == nullptr) return problem(404, fmt::format("there is no recipe \"{}\"", name));
+    return answer_json(200, Json::parse(known->text()));
+  }
+
   Response capabilities(const Request&) { return answer_json(200, render_capabilities(service_.capabilities())); }
 
   Response version(const Request&) {
@@ -222,7 +239,7 @@ class Handlers {
  private:
   template <class Repeated>
   Response submit(const Request& request, const job::Once& once, Repeated&& repeated) {
-    return with_spec(request, [&](const ReadSpec& read) {
+    return with_spec(request, recipes_, [&](const ReadSpec& read) {
       const auto submitted = service_.submit_once(read.spec, request.who, once);
       if (!submitted) return answer_error(read.form.with_pointers(submitted.error()));
       Response response = submitted->repeated ? repeated(*submitted) : created(*submitted, 201);
@@ -314,6 +331,7 @@ class Handlers {
   }
 
   JobService& service_;
+  const RecipeBook& recipes_;
   const Version version_;
   std::atomic<int> waiting_{0};
   EventStreams streams_;
@@ -345,8 +363,8 @@ Response answer_error(const util::Error& error) {
   return response;
 }
 
-std::vector<http::Route> api_routes(JobService& service, const Version& version) {
-  const auto h = std::make_shared<Handlers>(service, version);
+std::vector<http::Route> api_routes(JobService& service, const RecipeBook& recipes, const Version& version) {
+  const auto h = std::make_shared<Handlers>(service, recipes, version);
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
@@ -364,6 +382,8 @@ std::vector<http::Route> api_routes(JobService& service, const Version& version)
       {"DELETE", "/v1/jobs/{id}", to(&Handlers::forget), {}, false, false, kRun},
       {"GET", "/v1/devices", to(&Handlers::devices)},
       {"GET", "/v1/devices/{name}", to(&Handlers::device)},
+      {"GET", "/v1/recipes", to(&Handlers::recipes)},
+      {"GET", "/v1/recipes/{name}", to(&Handlers::recipe)},
       {"GET", "/v1/capabilities", to(&Handlers::capabilities)},
       {"GET", "/v1/version", to(&Handlers::version)},
       {"GET", "/openapi.yaml", &Handlers::openapi},

@@ -12,12 +12,15 @@ extern const std::string_view openapi_yaml;
 
 namespace spliced::api {
 
+class RecipeBook;
+
 struct Version {
   std::string version, revision, compiler;
 };
 
-// Every route of the control API but those that the metrics room brings. `service` must outlive them.
-[[nodiscard]] std::vector<http::Route> api_routes(job::JobService& service, const Version& version);
+// Every route of the control API but those that the metrics room brings. `service` and `recipes` must outlive them.
+[[nodiscard]] std::vector<http::Route> api_routes(job::JobService& service, const RecipeBook& recipes,
+                                                  const Version& version);
 
 // Errc → HTTP status.
 [[nodiscard]] int status_of(util::Errc code);

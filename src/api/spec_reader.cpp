@@ -8,6 +8,7 @@
 
 #include "criteria_form.h"
 #include "json_object_reader.h"
+#include "recipe.h"
 #include "stage_reader.h"
 #include "strict_json.h"
 
@@ -17,6 +18,12 @@ namespace {
 
 void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);
+  if (const nlohmann::json* recipe = fields.find("recipe"); recipe != nullptr && recipe->is_string())
+    spec.recipe = recipe->get<std::string>();
+  if (const nlohmann::json* parameters = fields.find("parameters"); parameters != nullptr && parameters->is_object()) {
+    if (spec.recipe.empty()) fields.error("parameters", "only a recipe has parameters; name one in /recipe");
+    spec.recipe_parameters = parameters->dump();
+  }
   fields.read("targets", spec.targets);
   read_stages(fields, spec, form);
   fields.nested("criteria", [&](JsonObjectReader& inner) { read_criteria(inner, spec.criteria); });
@@ -53,8 +60,8 @@ void add_checks(const plan::JobSpec& spec, const SpecForm& form, std::vector<uti
 
 }  // namespace
 
-tl::expected<ReadSpec, SpecError> read_spec(std::string_view body) {
-  const auto document = parse_strict(body);
+tl::expected<ReadSpec, SpecError> read_spec(std::string_view body, const RecipeBook& recipes) {
+  auto document = parse_strict(body);
   if (!document) return tl::unexpected(SpecError{true, document.error().details});
   if (!document->is_object()) {
     return tl::unexpected(
@@ -62,6 +69,8 @@ tl::expected<ReadSpec, SpecError> read_spec(std::string_view body) {
   }
   ReadSpec out;
   SpecError refused;
+  apply_recipe(recipes, *document, refused.errors);
+  if (!refused.errors.empty()) return tl::unexpected(std::move(refused));
   JsonObjectReader fields(*document, "", refused.errors);
   read_job(fields, out.spec, out.form);
   fields.finish();
@@ -84,8 +93,8 @@ plan::JobSpec read_recorded_spec(std::string_view text) {
   return out;
 }
 
-util::Result<plan::JobSpec> read_spec_or_error(std::string_view body) {
-  auto read = read_spec(body);
+util::Result<plan::JobSpec> read_spec_or_error(std::string_view body, const RecipeBook& recipes) {
+  auto read = read_spec(body, recipes);
   if (read) return std::move(read->spec);
   util::Error error{util::Errc::invalid, {}, 0, std::move(read.error().errors)};
   for (const auto& field : error.details) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <string_view>
 
+#include "recipe.h"
 #include "spec_form.h"
 #include "spliced/plan/spec.h"
 
@@ -21,10 +22,10 @@ struct ReadSpec {
 
 // A job definition as JSON text → JobSpec. Every error is found at once, each with its JSON pointer; the semantic
 // checks of plan::check_spec are part of it.
-[[nodiscard]] tl::expected<ReadSpec, SpecError> read_spec(std::string_view body);
+[[nodiscard]] tl::expected<ReadSpec, SpecError> read_spec(std::string_view body, const RecipeBook& recipes = {});
 
 // The same for callers without a notion of HTTP: Errc::invalid with all details.
-[[nodiscard]] util::Result<plan::JobSpec> read_spec_or_error(std::string_view body);
+[[nodiscard]] util::Result<plan::JobSpec> read_spec_or_error(std::string_view body, const RecipeBook& recipes = {});
 
 // A spec that was accepted once, as render_spec() writes it: what today's reader would refuse of it is left at its
 // default.

@@ -41,6 +41,11 @@ void read_amount(JsonObjectReader& fields, const char* key, Amount& out) {
       out = {true, 0, percent};
       return;
     }
+    if (constexpr std::string_view kUpTo = "up to "; text.starts_with(kUpTo) && std::string_view(key) == "size") {
+      const auto size = util::parse_size(std::string_view(text).substr(kUpTo.size()));
+      size ? void(out = {false, *size, 0, true}) : fields.error(key, size.error().message);
+      return;
+    }
   }
   out.relative = false;
   fields.read_size(key, out.bytes);

@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
-
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
 #include "text.h"
@@ -52,6 +48,13 @@ std::string devices_text(const Json& body) {
   return out;
 }
 
+std::string planned_stage(const Json& stage) {
+  const Json& seconds = stage.at("estimated_seconds");
+  const std::string time = seconds.is_number() ? ", about " + seconds_text(seconds.get<double>()) : "";
+  return fmt::format("  {:<16} {}{}\n", text_of(stage, "name"), util::human_bytes(stage.at("size_bytes").get<double>()),
+                     time);
+}
+
 // What would be done to each target, or why nothing.
 std::string plan_text(const Json& plan) {
   std::string out;
@@ -69,6 +72,7 @@ std::string plan_text(const Json& plan) {
                     target.at("offset_bytes").get<std::uint64_t>(),
                     target.at("would_create").get<bool>() ? ", would be created" : "");
     out += fmt::format("{}: {}\n", text_of(target, "target"), reasons.empty() ? range : "refused" + reasons);
+    for (const Json& stage : target.at("stages")) out += planned_stage(stage);
   }
   return out + (plan.at("accepted").get<bool>() ? "would be accepted\n" : "would be refused\n");
 }
@@ -87,16 +91,6 @@ std::string escaped(std::string_view text) {
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
-}
-
-util::Result<std::string> read_definition(const std::string& file) {
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream in(file);
-  // Opening a directory works; only reading from it does not.
-  if (!in || (in.peek() == std::ifstream::traits_type::eof() && in.bad())) {
-    return util::fail(util::Errc::invalid, fmt::format("{}: cannot be read", file));
-  }
-  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 int refused(const Context& context, const Answer& answer) {
@@ -127,15 +121,15 @@ int unreadable(const util::Error& error) {
   return kUsage;
 }
 
-int submit(const Context& context, const std::string& file) {
-  const auto definition = read_definition(file);
+int submit(const Context& context, const Wanted& wanted) {
+  const auto definition = definition_of(wanted);
   if (!definition) return unreadable(definition.error());
   return show_answer(context, context.client.post("/v1/jobs", *definition),
                      [](const Json& job) { return text_of(job, "id") + "\n"; });
 }
 
-int validate(const Context& context, const std::string& file) {
-  const auto definition = read_definition(file);
+int validate(const Context& context, const Wanted& wanted) {
+  const auto definition = definition_of(wanted);
   if (!definition) return unreadable(definition.error());
   const auto plan = context.client.post("/v1/jobs:validate", *definition);
   const int code = show_answer(context, plan, plan_text);
@@ -175,6 +169,37 @@ int devices(const Context& context, const std::string& name) {
   const std::string kernel_name = name.starts_with(kDev) ? name.substr(kDev.size()) : name;
   return show_answer(context, context.client.get("/v1/devices" + (name.empty() ? "" : "/" + escaped(kernel_name))),
                      devices_text);
+}
+
+namespace {
+
+std::string recipe_list(const Json& body) {
+  std::string out;
+  for (const Json& recipe : body.at("recipes"))
+    out += fmt::format("{:<14}  {}\n", text_of(recipe, "name"), text_of(recipe, "title"));
+  return out;
+}
+
+std::string recipe_text(const Json& recipe) {
+  std::string out =
+      fmt::format("{}: {}\n\n{}\n", text_of(recipe, "name"), text_of(recipe, "title"), text_of(recipe, "description"));
+  for (const Json& parameter : recipe.value("parameters", Json::array())) {
+    std::string range;
+    for (const char* key : {"minimum", "maximum", "choices"}) {
+      if (parameter.contains(key)) range += fmt::format(", {} {}", key, util::printable(parameter.at(key).dump()));
+    }
+    out += fmt::format("\n  --set {}={}  ({}{})\n      {}\n", text_of(parameter, "name"),
+                       util::printable(parameter.at("default").dump()), text_of(parameter, "type"), range,
+                       text_of(parameter, "description"));
+  }
+  return out;
+}
+
+}  // namespace
+
+int recipes(const Context& context, const std::string& name) {
+  if (name.empty()) return show_answer(context, context.client.get("/v1/recipes"), recipe_list);
+  return show_answer(context, context.client.get("/v1/recipes/" + escaped(name)), recipe_text);
 }
 
 int capabilities(const Context& context) {

@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "text.h"
+#include "wanted.h"
 
 namespace spliced::cli {
 
@@ -26,9 +27,9 @@ struct Context {
   Style style{};
 };
 
-[[nodiscard]] int submit(const Context& context, const std::string& file);
-[[nodiscard]] int validate(const Context& context, const std::string& file);
-[[nodiscard]] int run(const Context& context, const std::string& file);
+[[nodiscard]] int submit(const Context& context, const Wanted& wanted);
+[[nodiscard]] int validate(const Context& context, const Wanted& wanted);
+[[nodiscard]] int run(const Context& context, const Wanted& wanted);
 [[nodiscard]] int wait(const Context& context, const std::string& id);
 [[nodiscard]] int events(const Context& context, const std::string& id, bool follow);  // "": of all jobs
 [[nodiscard]] int list(const Context& context, const std::string& state, const std::string& device);
@@ -38,10 +39,9 @@ struct Context {
 [[nodiscard]] int remove(const Context& context, const std::string& id);
 [[nodiscard]] int version(const Context& context);
 [[nodiscard]] int devices(const Context& context, const std::string& name);  // "": all of them
+[[nodiscard]] int recipes(const Context& context, const std::string& name);  // "": a list of them
 [[nodiscard]] int capabilities(const Context& context);
 
-// The definition in a file, or on stdin for "-".
-[[nodiscard]] util::Result<std::string> read_definition(const std::string& file);
 // Prints why the daemon refused: every field of it on stderr, or its JSON. The exit code.
 [[nodiscard]] int refused(const Context& context, const Answer& answer);
 // Print the error on stderr. The exit code.

@@ -24,6 +24,8 @@ daemon was not reached; 4 refused or invalid; 5 cancelled, interrupted or withou
 Examples:
   splicectl run job.json            submit, show progress, wait; Ctrl-C cancels the job
   splicectl run --json - <job.json | jq .verdict
+  splicectl run --recipe burnin-hdd --destructive --confirm SERIAL /dev/sdb
+  splicectl recipes                 what there is to run; recipes NAME shows the parameters of one
   splicectl devices                 what may be written, and why not
 See splicectl(1).)";
 
@@ -32,7 +34,8 @@ struct Options {
   std::string context, name;
   bool json = false, verbose = false, follow = false;
   unsigned progress = 30;
-  std::string file, id, state, device, offset, length = "4k";
+  Wanted wanted;
+  std::string id, state, device, offset, length = "4k";
   std::function<int(const Context&)> command;
   std::function<int()> local;  // of a command that needs no daemon
 };
@@ -89,17 +92,40 @@ void add_block_command(CLI::App& app, Options& o) {
   sub->callback([&o] { o.local = [&o] { return block(o.device, o.offset, o.length, o.json); }; });
 }
 
+void add_wanted(CLI::App& app, Wanted& wanted) {
+  app.add_option("FILE", wanted.words, "Job definition as JSON, - for standard input; with --recipe, the devices")
+      ->required();
+  app.add_option("--recipe", wanted.recipe, "A job by its recipe, for these devices; see splicectl recipes")
+      ->type_name("NAME");
+  app.add_option("--set", wanted.settings, "A parameter of the recipe; repeatable")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--name", wanted.name, "With --recipe: what the job is called")->type_name("NAME");
+  app.add_flag("--destructive", wanted.destructive, "With --recipe: data on the devices may be lost");
+  app.add_option("--confirm", wanted.confirm,
+                 "With --recipe: serial or WWN of a device whose data may be lost; repeatable")
+      ->type_name("WORD")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--overwrite-signatures", wanted.overwrite,
+                 "With --recipe: a signature that may be lost, or all; repeatable")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all();
+  app.add_flag("--queue", wanted.queue, "With --recipe: wait where another job has a device");
+}
+
 void add_commands(CLI::App& app, Options& o) {
   add_target(app, o);
   app.add_flag("--json", o.json, "Print the daemon's JSON");
   app.add_flag_callback(
       "--version", [] { throw CLI::CallForVersion("splicectl " SPLICED_VERSION, 0); }, "Print the version and exit");
-  const auto file = [&](CLI::App* sub) {
-    sub->add_option("FILE", o.file, "Job definition as JSON; - for standard input")->required();
-  };
+  const auto file = [&](CLI::App* sub) { add_wanted(*sub, o.wanted); };
   const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "something is expected" : ""; }, "");
   const auto id = [&](CLI::App* sub) { sub->add_option("ID", o.id, "Id of the job")->required()->check(not_empty); };
-  file(command(app, "submit", "Submit a job and print its id", o, [&](const Context& c) { return submit(c, o.file); }));
+  file(command(app, "submit", "Submit a job and print its id", o,
+               [&](const Context& c) { return submit(c, o.wanted); }));
   const auto watching = [&](CLI::App* sub) {
     sub->add_option("--progress", o.progress, "Seconds between lines where there is no terminal; 0: none (default 30)")
         ->type_name("SECONDS")
@@ -111,9 +137,9 @@ void add_commands(CLI::App& app, Options& o) {
     return sub;
   };
   file(command(app, "validate", "Say what a job would do, or why it would be refused, and touch nothing", o,
-               [&](const Context& c) { return validate(c, o.file); }));
+               [&](const Context& c) { return validate(c, o.wanted); }));
   file(verbose(watching(command(app, "run", "Submit a job, show its progress and wait for its end", o,
-                                [&](const Context& c) { return run(c, o.file); }))));
+                                [&](const Context& c) { return run(c, o.wanted); }))));
   id(verbose(watching(command(app, "wait", "Show the progress of a job and wait for its end", o,
                               [&](const Context& c) { return wait(c, o.id); }))));
   CLI::App* happened = command(app, "events", "Tell what happened to a job, or to all", o,
@@ -134,6 +160,9 @@ void add_commands(CLI::App& app, Options& o) {
   command(app, "devices", "List devices and whether they may be written", o, [&](const Context& c) {
     return devices(c, o.device);
   })->add_option("NAME", o.device, "Only this one, by its kernel name, e.g. sdb");
+  command(app, "recipes", "List the templates of jobs, or show one and its parameters", o, [&](const Context& c) {
+    return recipes(c, o.name);
+  })->add_option("NAME", o.name, "Only this one");
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
   add_block_command(app, o);

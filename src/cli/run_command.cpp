@@ -135,8 +135,8 @@ int watch(const Context& context, const std::string& id, Interruption& interrupt
 }  // namespace
 
 // Under an id of its own, so that it can be sent again without making a second job.
-int run(const Context& context, const std::string& file) {
-  const auto definition = read_definition(file);
+int run(const Context& context, const Wanted& wanted) {
+  const auto definition = definition_of(wanted);
   if (!definition) return unreadable(definition.error());
   Interruption interruption;
   interruption.set_words("the daemon has not answered yet: the job is cancelled when it has; again to leave at once",

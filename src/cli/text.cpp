@@ -164,13 +164,46 @@ std::string eta_text(double seconds) {
   return seconds < 60 ? fmt::format("{:.0f} s", std::max(1.0, std::ceil(seconds))) : seconds_text(std::ceil(seconds));
 }
 
+namespace {
+
+// The verdict, why, and what it is made of: three lines, the last ones.
+std::string verdict_lines(const Json& job, const Style& style) {
+  std::size_t met = 0, unmet = 0, unknown = 0;
+  double least = 1;
+  bool covered = true;
+  std::string names;
+  const Json devices = job.value("devices", Json::array());
+  for (const Json& device : devices) {
+    const Json coverage = device.value("coverage", Json());
+    covered = covered && coverage.is_number();
+    if (coverage.is_number()) least = std::min(least, coverage.get<double>());
+    for (const Json& one : device.value("criteria", Json::array())) {
+      const std::string result = one.value("result", "");
+      met += result == "met" ? 1 : 0;
+      unknown += result == "not_measurable" ? 1 : 0;
+      if (result != "not_met") continue;
+      if (unmet++ < 3) names += (names.empty() ? ": " : ", ") + text_of(one, "name");
+    }
+  }
+  const std::string verdict = text_of(job, "verdict"), reason = text_of(job, "reason");
+  std::string out = verdict.empty() ? "no verdict\n" : verdict_text(job, style).substr(2) + "\n";
+  out += fmt::format("  why: {}\n", !reason.empty() ? reason
+                                    : met != 0      ? "all criteria are met"
+                                                    : "nothing was judged");
+  out += fmt::format("  criteria: {} met, {} not met{}, {} not measurable", met, unmet, names, unknown);
+  return out +
+         (covered && !devices.empty() ? fmt::format("; {:.4g} % of the range shown to be right\n", least * 100) : "\n");
+}
+
+}  // namespace
+
 std::string job_text(const Json& job, const Style& style) {
   const std::string reason = text_of(job, "reason");
   std::string out = fmt::format("job {}{}{}: {}{}\n", text_of(job, "id"), text_of(job, "name").empty() ? "" : " ",
                                 text_of(job, "name"), text_of(job, "state"), verdict_text(job, style));
   if (!reason.empty()) out += fmt::format("  {}\n", reason);
   for (const Json& device : job.value("devices", Json::array())) out += device_text(device, style);
-  return out;
+  return out + (is_final(text_of(job, "state")) ? verdict_lines(job, style) : "");
 }
 
 std::string progress_line(const Json& job, std::size_t columns) {

@@ -148,7 +148,9 @@ void App::add_routes() {
                                                   [this] { return facts(); });
   metrics_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
   metrics_router_.add(api::metrics_front_page(version()));
-  control_router_.add(api::api_routes(*service_, {version(), revision(), SPLICED_COMPILER}));
+  for (const std::string& wrong : recipes_.add_directory(config_.recipe_dir))
+    log_.log(LogLevel::warning, fmt::format("a recipe is left out: {}", wrong));
+  control_router_.add(api::api_routes(*service_, recipes_, {version(), revision(), SPLICED_COMPILER}));
   control_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
 }
 
@@ -175,13 +177,13 @@ void App::join_bus() {
   const auto kind = config_.bus == "system" ? dbus::BusKind::system : dbus::BusKind::session;
   const auto submit = [this](const std::string& definition,
                              const access::Principal& who) -> util::Result<job::JobSnapshot> {
-    const auto spec = api::read_spec_or_error(definition);
+    const auto spec = api::read_spec_or_error(definition, recipes_);
     if (!spec) return tl::unexpected(spec.error());
     return service_->submit(*spec, who);
   };
   const auto validate = [this](const std::string& definition,
                                const access::Principal& who) -> util::Result<dbus::Plan> {
-    const auto spec = api::read_spec_or_error(definition);
+    const auto spec = api::read_spec_or_error(definition, recipes_);
     if (!spec) return tl::unexpected(spec.error());
     const auto report = service_->validate(*spec, who);
     return dbus::Plan{report.accepted(), api::plan_text(report, *spec)};
@@ -263,6 +265,7 @@ Status App::apply(const util::Result<Config>& next) {
       {"metrics_listen", metrics_text(*next) != metrics_text(config_)},
       {"state_dir", next->state_dir != config_.state_dir},
       {"insecure_no_auth", next->insecure_no_auth != config_.insecure_no_auth},
+      {"recipe_dir", next->recipe_dir != config_.recipe_dir},
       {"read_group", next->read_group != config_.read_group},
       {"tls_cert", next->tls.given() != config_.tls.given()},
       {"metrics_tls_cert", next->metrics_tls.given() != config_.metrics_tls.given()},

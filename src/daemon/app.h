@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/recipe.h"
 #include "api/routes.h"
 #include "config.h"
 #include "dbus/bus_adapter.h"
@@ -71,6 +72,7 @@ class App {
   std::unique_ptr<job::JobService> service_;
   metrics::HttpMetrics http_metrics_;
   std::unique_ptr<metrics::Exporter> exporter_;
+  api::RecipeBook recipes_ = api::RecipeBook::built_in();
   http::Router control_router_;
   http::Router metrics_router_;
   std::unique_ptr<dbus::BusAdapter> bus_;

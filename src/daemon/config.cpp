@@ -260,6 +260,9 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   config.unconfirmed_models = merged.unconfirmed_models.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
   config.token_file = merged.token_file.value_or("");
+  config.recipe_dir = merged.recipe_dir.value_or(config.recipe_dir);
+  if (config.recipe_dir.empty() || config.recipe_dir[0] != '/')
+    return fail(Errc::invalid, fmt::format("--recipe-dir \"{}\": an absolute path is expected", config.recipe_dir));
   config.read_group = merged.read_group.value_or("");
   config.insecure_no_auth = merged.insecure_no_auth.value_or(false);
   config.bus = merged.bus.value_or("system");

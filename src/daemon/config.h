@@ -24,6 +24,7 @@ struct Config {
   bool default_listen = false;                  // nobody said where
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
+  std::string recipe_dir = "/etc/spliced/recipes";
   std::size_t keep_jobs = 1000;         // that have ended
   unsigned keep_days = 0;               // after their end; 0: for ever
   std::size_t max_running_devices = 0;  // that are worked on at a time; 0: any number
@@ -50,7 +51,7 @@ struct CommandLine {
   using Number = std::optional<std::int64_t>;
   Text config_file;
   Texts listen, allow, unconfirmed_models, tls_client;
-  Text metrics_listen, state_dir, read_group, token_file, bus, log_level;
+  Text metrics_listen, state_dir, recipe_dir, read_group, token_file, bus, log_level;
   Number keep_jobs, keep_days, max_running_devices, resume_timeout;
   Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;
   Text metrics_tls_cert, metrics_tls_key, metrics_tls_client_ca, metrics_tls_client_crl;

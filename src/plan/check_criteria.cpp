@@ -28,10 +28,12 @@ class CriteriaCheck : private FieldCheck {
       require(!given || checks, fmt::format("criteria/{}", name),
               "no stage checks what it reads; give one a \"verify\"");
     }
-    require(!criteria.max_slow_zone || shows_zones(spec_.stages), "criteria/max_slow_zone",
+    require(!criteria.max_slow_zone || criteria.slow_zone_if_measurable || shows_zones(spec_.stages),
+            "criteria/max_slow_zone",
             "no stage is one sequential workload with direct I/O and without a rate, so that it could not be measured");
     require(
-        !criteria.max_peer_deviation || spec_.targets.size() >= kLeastPeers, "criteria/max_peer_deviation",
+        !criteria.max_peer_deviation || criteria.peers_if_measurable || spec_.targets.size() >= kLeastPeers,
+        "criteria/max_peer_deviation",
         fmt::format("{} targets; it takes {} of one model to tell what is usual", spec_.targets.size(), kLeastPeers));
     return take();
   }

@@ -64,8 +64,9 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
   const std::uint64_t left = facts.size > range.offset ? facts.size - range.offset : 0;
   range.size = spec.size.bytes;
   bool to_the_end = false;
-  if (spec.size.relative) {
-    const std::uint64_t end = end_of_share(spec, range.offset, facts.size, unit);
+  const bool is_all = spec.size.at_most && spec.size.bytes > left;
+  if (spec.size.relative || is_all) {
+    const std::uint64_t end = is_all ? facts.size : end_of_share(spec, range.offset, facts.size, unit);
     to_the_end = end == facts.size;
     range.size = end > range.offset ? end - range.offset : 0;
     if (aligned_ends) range.size = range.size / unit * unit;

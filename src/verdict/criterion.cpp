@@ -63,7 +63,7 @@ class Measuring {
  private:
   void count(std::string name, std::uint64_t limit, std::uint64_t measured) {
     const auto most = static_cast<double>(limit), found = static_cast<double>(measured);
-    out_.push_back({std::move(name), "", most, found, compare(most, found, false), ""});
+    out_.push_back({std::move(name), "", most, found, compare(most, found, false), true, ""});
   }
   // What can only be told at the end, or not even then.
   void at_the_end(std::string name, double limit, std::optional<double> measured, bool at_least, std::string missing) {
@@ -103,6 +103,7 @@ class Measuring {
     const run::ZoneReport& zones = device_.zones;
     at_the_end("max_slow_zone", *criteria_.max_slow_zone, zones.worst, false,
                zones.missing.empty() ? "no sequential stage has ended" : zones.missing);
+    out_.back().required = !criteria_.slow_zone_if_measurable;
     if (zones.zones.empty() || !over_) return;
     const run::SlowZone& first = zones.zones.front();
     out_.back().note =
@@ -125,6 +126,7 @@ class Measuring {
     const auto measured = peers_.complete ? peers_.deviation : std::nullopt;
     at_the_end("max_peer_deviation", *criteria_.max_peer_deviation, measured, false, missing);
     if (!peers_.complete) out_.back().state = all;
+    out_.back().required = !criteria_.peers_if_measurable;
     if (measured && *measured > 0) out_.back().note = fmt::format("in the stage {}", peers_.stage);
   }
 

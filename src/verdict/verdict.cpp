@@ -59,7 +59,8 @@ std::string describe(const CriterionResult& result, const run::DeviceSnapshot& d
 const CriterionResult* first_in(const std::vector<CriterionResult>& criteria, CriterionState state,
                                 bool about_evidence) {
   const auto found = std::find_if(criteria.begin(), criteria.end(), [&](auto& one) {
-    return one.state == state && is_about_evidence(one.name) == about_evidence;
+    const bool decides = one.required || state != CriterionState::not_measurable;
+    return one.state == state && decides && is_about_evidence(one.name) == about_evidence;
   });
   return found == criteria.end() ? nullptr : &*found;
 }

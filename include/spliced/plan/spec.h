@@ -30,6 +30,8 @@ struct Criteria {
   std::optional<double> min_coverage;        // of the range, judged right after its last write
   std::optional<double> max_slow_zone;       // how much slower a part may be than the rest lets one expect
   std::optional<double> max_peer_deviation;  // how much slower a disk may be than the median of its model in the job
+  // These two only decide where they can be measured.
+  bool slow_zone_if_measurable = false, peers_if_measurable = false;
   Steady steady = Steady::none;
   run::StageCriteria stages;  // of each stage that does what they are about, and says nothing else
 };
@@ -40,6 +42,8 @@ inline constexpr std::array<std::string_view, 2> kOnRestartNames{"resume", "inte
 
 struct JobSpec {
   std::string name;
+  std::string recipe;                // that it was made from; "": none
+  std::string recipe_parameters;     // with their values, as whoever made it wrote them down
   std::vector<std::string> targets;  // absolute paths
   // What is done on each device, one after the other, on each at its own pace. `engine` and `error_policy` are those of
   // the stages that do not say otherwise.

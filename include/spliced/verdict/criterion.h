@@ -27,7 +27,8 @@ struct CriterionResult {
   double limit = 0;   // in its unit: see criterion_unit()
   std::optional<double> measured;
   CriterionState state = CriterionState::met;
-  std::string note;  // what else there is to say
+  bool required = true;  // else it decides nothing where it is not measurable
+  std::string note;      // what else there is to say
 };
 
 // "operations", "intervals", "bytes", "seconds", "bytes_per_second" or "ratio"; "" of a name that is no criterion's.

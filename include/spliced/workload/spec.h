@@ -41,7 +41,8 @@ inline constexpr std::array<std::string_view, 8> kModeNames{"read", "write",  "r
 struct Amount {
   bool relative = false;
   std::uint64_t bytes = 0;
-  double percent = 0;  // 0 to 100
+  double percent = 0;    // 0 to 100
+  bool at_most = false;  // of bytes: less where the target has less
 };
 
 // Where random offsets fall.

@@ -27,13 +27,34 @@ std::set<std::string> keys(const Json& object) {
 
 TEST(RenderJob, HasTheFieldsOfTheContract) {
   const Json job = render_job(testing::sample_job());
-  EXPECT_EQ(keys(job), (std::set<std::string>{"id",          "run_id",       "state",           "verdict",
-                                              "reason",      "created_at",   "created_by",      "started_at",
-                                              "ended_at",    "name",         "elapsed_seconds", "targets",
-                                              "stages",      "engine",       "error_policy",    "criteria",
-                                              "confirm",     "destructive",  "allow_in_use",    "overwrite_signatures",
-                                              "devices",     "on_restart",   "queue",           "queue_position",
-                                              "repeat_from", "interruptions"}));
+  EXPECT_EQ(keys(job), (std::set<std::string>{"id",
+                                              "run_id",
+                                              "state",
+                                              "verdict",
+                                              "reason",
+                                              "created_at",
+                                              "created_by",
+                                              "started_at",
+                                              "ended_at",
+                                              "name",
+                                              "recipe",
+                                              "parameters",
+                                              "elapsed_seconds",
+                                              "targets",
+                                              "stages",
+                                              "engine",
+                                              "error_policy",
+                                              "criteria",
+                                              "confirm",
+                                              "destructive",
+                                              "allow_in_use",
+                                              "overwrite_signatures",
+                                              "devices",
+                                              "on_restart",
+                                              "queue",
+                                              "queue_position",
+                                              "repeat_from",
+                                              "interruptions"}));
   EXPECT_EQ(job.at("id"), "id-1");
   EXPECT_EQ(job.at("state"), "RUNNING");
   EXPECT_EQ(job.at("verdict"), nullptr);
@@ -107,6 +128,7 @@ TEST(RenderJob, CriteriaHaveTheFieldsOfTheContract) {
                                           {"unit", "operations"},
                                           {"result", "not_met"},
                                           {"met", false},
+                                          {"required", true},
                                           {"note", nullptr}}}));
 }
 

@@ -21,7 +21,7 @@ class RoutesTest : public test::ServiceTest {
   void build(job::ServiceLimits limits = {}) {
     restart(limits);
     router_ = http::Router();
-    router_.add(api_routes(*service_, {"1.2.3", "abc", "GNU 12"}));
+    router_.add(api_routes(*service_, recipes_, {"1.2.3", "abc", "GNU 12"}));
   }
   Response ask(const std::string& method, const std::string& path, const std::string& body = "",
                const std::string& type = "application/json") {

@@ -32,7 +32,7 @@ namespace spliced::testing {
   device.tuning = {{engine::Direction::write, {65536, 16}, run::TuningSource::measured, {{{65536, 16}, 2.5}}}};
   device.errors = {{util::Op::read, 4096, 512, "EIO", 1, "read at 4096 failed"}};
   device.errors_omitted = 7;
-  device.criteria = {{"max_io_errors", "", 0, 8, verdict::CriterionState::not_met, ""}};
+  device.criteria = {{"max_io_errors", "", 0, 8, verdict::CriterionState::not_met, true, ""}};
   job.devices.push_back(device);
   return job;
 }

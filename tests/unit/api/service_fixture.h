@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "api/recipe.h"
 #include "api/record_form.h"
 #include "engine/null/null_engine.h"
 #include "spliced/job/service.h"
@@ -88,6 +89,7 @@ class ServiceTest : public ::testing::Test {
   device::TargetAdmission admission_{device::AllowList({dir_.path() + "/"}),
                                      device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
   std::unique_ptr<job::JobService> service_;
+  const api::RecipeBook recipes_ = api::RecipeBook::built_in();
 };
 
 }  // namespace spliced::test

@@ -139,16 +139,43 @@ TEST_F(ClientTest, AddressesHaveThreeForms) {
   }
 }
 
+Wanted in_file(const std::string& path) {
+  Wanted out;
+  out.words = {path};
+  return out;
+}
+
 TEST_F(ClientTest, DefinitionsComeFromAFile) {
-  EXPECT_EQ(*read_definition(file("{\"a\": 1}")), "{\"a\": 1}");
-  EXPECT_EQ(*read_definition(file("")), "");
-  const auto missing = read_definition(dir_ + "/missing.json");
+  EXPECT_EQ(*definition_of(in_file(file("{\"a\": 1}"))), "{\"a\": 1}");
+  EXPECT_EQ(*definition_of(in_file(file(""))), "");
+  const auto missing = definition_of(in_file(dir_ + "/missing.json"));
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find("missing.json"), std::string::npos);
 }
 
 TEST_F(ClientTest, DefinitionThatIsADirectoryIsAnError) {
-  EXPECT_NO_THROW(EXPECT_FALSE(read_definition(dir_)));
+  EXPECT_NO_THROW(EXPECT_FALSE(definition_of(in_file(dir_))));
+}
+
+TEST_F(ClientTest, DefinitionsComeFromARecipeAndDevices) {
+  Wanted wanted;
+  wanted.recipe = "quick";
+  wanted.words = {"/dev/sdb", "/dev/sdc"};
+  wanted.settings = {"workers=3", "size=1G", "patterns=true", "label=a=b"};
+  wanted.confirm = {"5000c500a1b2c3d4"};
+  wanted.destructive = true;
+  EXPECT_EQ(nlohmann::json::parse(*definition_of(wanted)),
+            nlohmann::json::parse(R"({"recipe": "quick", "targets": ["/dev/sdb", "/dev/sdc"], "destructive": true,
+                                      "parameters": {"workers": 3, "size": "1G", "patterns": true, "label": "a=b"},
+                                      "confirm": ["5000c500a1b2c3d4"]})"));
+  wanted.settings = {"workers"};
+  EXPECT_FALSE(definition_of(wanted));
+  Wanted two_files = in_file("a");
+  two_files.words.push_back("b");
+  EXPECT_FALSE(definition_of(two_files));
+  Wanted both = in_file("a");
+  both.destructive = true;
+  EXPECT_FALSE(definition_of(both));
 }
 
 TEST_F(ClientTest, ProblemsAreToldWhole) {

@@ -100,7 +100,9 @@ TEST(JobText, TellsVerdictAndReason) {
 }
 
 TEST(JobText, JobWithoutNameOrDevicesIsShown) {
-  EXPECT_EQ(job_text({{"id", "x"}, {"name", ""}, {"state", "INTERRUPTED"}}), "job x: INTERRUPTED\n");
+  EXPECT_EQ(job_text({{"id", "x"}, {"name", ""}, {"state", "INTERRUPTED"}}),
+            "job x: INTERRUPTED\nno verdict\n  why: nothing was judged\n"
+            "  criteria: 0 met, 0 not met, 0 not measurable\n");
 }
 
 TEST(ProgressLine, SumsUpAllDevices) {
@@ -171,6 +173,27 @@ TEST(CapabilitiesText, HasARowForEverything) {
     EXPECT_TRUE(has(text, part)) << part;
   }
   EXPECT_GE(std::count(text.begin(), text.end(), '\n'), 10);
+}
+
+TEST(JobText, EndsWithTheVerdictAndItsReasonsInThreeLines) {
+  const auto criterion = [](const char* name, const char* result) { return Json{{"name", name}, {"result", result}}; };
+  const Json device = {{"device", "sdb"},
+                       {"state", "SUCCEEDED"},
+                       {"coverage", 0.5},
+                       {"criteria",
+                        {criterion("max_io_errors", "met"), criterion("max_mismatches", "not_met"),
+                         criterion("max_slow_zone", "not_measurable")}}};
+  const Json job = {{"id", "x"},
+                    {"name", ""},
+                    {"state", "SUCCEEDED"},
+                    {"verdict", "FAIL"},
+                    {"reason", "2 intervals do not hold what was written"},
+                    {"devices", {device}}};
+  const std::string text = job_text(job);
+  const std::string end =
+      "verdict FAIL\n  why: 2 intervals do not hold what was written\n"
+      "  criteria: 1 met, 1 not met: max_mismatches, 1 not measurable; 50 % of the range shown to be right\n";
+  EXPECT_TRUE(text.ends_with(end)) << text;
 }
 
 }  // namespace
