@@ -267,22 +267,22 @@ class TestCase(unittest.TestCase):
         if done.returncode != 0:
             self.skipTest(f"no loop device: {done.stderr.strip()}")
         device = done.stdout.strip()
-        self.addCleanup(self._detach, device, self._backing(device))
+        self.addCleanup(self._detach, device, self._attachment(device))
         return device, image
 
     @staticmethod
-    def _backing(device):
-        """What a loop device is attached to, and the how manyeth attachment that is; None: to nothing."""
+    def _attachment(device):
+        """The how manyeth it is of all disks; None: the device is attached to nothing."""
         directory = pathlib.Path("/sys/block") / os.path.basename(device)
         try:
-            return (directory / "loop/backing_file").read_text(), (directory / "diskseq").read_text()
+            return (directory / "loop/backing_file").exists() and (directory / "diskseq").read_text()
         except OSError:
             return None
 
     @classmethod
-    def _detach(cls, device, backing):
+    def _detach(cls, device, attachment):
         """Not where it was detached before: the number may be another test's by now."""
-        if backing and cls._backing(device) == backing:
+        if attachment and cls._attachment(device) == attachment:
             subprocess.run(["losetup", "-d", device], capture_output=True)
 
     def memory_group(self, limit):

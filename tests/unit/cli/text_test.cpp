@@ -177,19 +177,17 @@ TEST(CapabilitiesText, HasARowForEverything) {
 
 TEST(JobText, EndsWithTheVerdictAndItsReasonsInThreeLines) {
   const auto criterion = [](const char* name, const char* result) { return Json{{"name", name}, {"result", result}}; };
-  const Json device = {{"device", "sdb"},
-                       {"state", "SUCCEEDED"},
-                       {"coverage", 0.5},
-                       {"criteria",
-                        {criterion("max_io_errors", "met"), criterion("max_mismatches", "not_met"),
-                         criterion("max_slow_zone", "not_measurable")}}};
-  const Json job = {{"id", "x"},
-                    {"name", ""},
-                    {"state", "SUCCEEDED"},
-                    {"verdict", "FAIL"},
-                    {"reason", "2 intervals do not hold what was written"},
-                    {"devices", {device}}};
-  const std::string text = job_text(job);
+  Json ended = job();
+  ended["state"] = "SUCCEEDED";
+  ended["verdict"] = "FAIL";
+  ended["reason"] = "2 intervals do not hold what was written";
+  for (Json& device : ended["devices"]) {
+    device["coverage"] = 0.5;
+    device["criteria"] = {criterion("max_io_errors", "met"), criterion("max_mismatches", "not_met"),
+                          criterion("max_slow_zone", "not_measurable")};
+  }
+  ended["devices"] = {ended["devices"][0]};
+  const std::string text = job_text(ended);
   const std::string end =
       "verdict FAIL\n  why: 2 intervals do not hold what was written\n"
       "  criteria: 1 met, 1 not met: max_mismatches, 1 not measurable; 50 % of the range shown to be right\n";
