@@ -120,7 +120,8 @@ class IoCheck : private FieldCheck {
             fmt::format("{} rounds; a window has 2 to {}", rule.window, kMostRounds));
     require(rule.max_rounds >= rule.window && rule.max_rounds <= kMostRounds, at + "/max_rounds",
             fmt::format("{} is not between the window of {} and {}", rule.max_rounds, rule.window, kMostRounds));
-    require(until.round < kLeastRound || w.runtime == 0 || until.round <= w.runtime / std::max(1U, rule.max_rounds), at + "/max_rounds",
+    require(until.round < kLeastRound || w.runtime == 0 || until.round <= w.runtime / std::max(1U, rule.max_rounds),
+            at + "/max_rounds",
             fmt::format("{} rounds of {} take longer than the runtime of {}", rule.max_rounds,
                         util::format_duration(until.round), util::format_duration(w.runtime)));
   }

@@ -50,8 +50,8 @@ struct ErrorEntry {
 };
 
 struct LatencySummary {
-  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0;            // seconds
-  std::optional<double> p9999, p99999, p999999;  // none: of a job that an earlier version recorded
+  double mean = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0;  // seconds
+  std::optional<double> p9999, p99999, p999999;          // none: of a job that an earlier version recorded
   double max = 0;
 };
 [[nodiscard]] LatencySummary summarize(const workload::Histogram& histogram);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The large figures of a stage: what its verdict was made of, and what a report draws. Plain values, some ten kilobytes.
+// The large figures of a stage: what its verdict was made of, and what a report draws. Plain values, some ten
+// kilobytes.
 #pragma once
 #include <array>
 #include <cstdint>
