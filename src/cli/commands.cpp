@@ -72,7 +72,8 @@ std::string plan_text(const Json& plan) {
                     target.at("offset_bytes").get<std::uint64_t>(),
                     target.at("would_create").get<bool>() ? ", would be created" : "");
     out += fmt::format("{}: {}\n", text_of(target, "target"), reasons.empty() ? range : "refused" + reasons);
-    for (const Json& stage : target.at("stages")) out += planned_stage(stage);
+    const Json& stages = target.at("stages");
+    for (std::size_t i = 0; i < stages.size() && stages.size() > 1; ++i) out += planned_stage(stages[i]);
   }
   return out + (plan.at("accepted").get<bool>() ? "would be accepted\n" : "would be refused\n");
 }
