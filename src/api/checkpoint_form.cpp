@@ -156,7 +156,7 @@ Json form_of(const figures::BandTable& table) {
   }
   return {{"offset", table.grid.offset()}, {"size", table.grid.size()},     {"bytes", std::move(bytes)},
           {"busy", std::move(busy)},       {"longest", std::move(longest)}, {"errors", std::move(errors)},
-          {"before", table.before},        {"begun", std::move(begun)}};
+          {"before", table.before},        {"begun", std::move(begun)},     {"round", table.round}};
 }
 void read(const Json& form, figures::BandTable& out) {
   out.grid = {form.at("offset").get<std::uint64_t>(), form.at("size").get<std::uint64_t>()};
@@ -166,6 +166,7 @@ void read(const Json& form, figures::BandTable& out) {
                         form.at("longest").at(i).get<std::uint32_t>(), form.at("errors").at(i).get<std::uint32_t>()});
   }
   form.at("before").get_to(out.before);
+  form.at("round").get_to(out.round);
   const Json& begun = form.at("begun");
   for (std::size_t i = 0; i + 1 < begun.size(); i += 2)
     out.begun.push_back({begun[i].get<std::uint64_t>(), begun[i + 1].get<std::uint64_t>()});

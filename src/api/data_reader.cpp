@@ -70,6 +70,7 @@ void read_only(JsonObjectReader& fields, run::VerifySpec& out) {
     check.seed = seed;
   }
   fields.read("adopt", out.adopt);
+  fields.read("complete", check.complete);
   if (fields.find("payload") != nullptr) {
     read_payload_kind(fields, check.payload.emplace());
   }

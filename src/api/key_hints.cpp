@@ -124,7 +124,7 @@ constexpr std::array kHomes{
           "min_rate",
           "/criteria"},
     Group{"of only interval verify_distance mode", "/verify"},
-    Group{"run_id adopt", "/only"},
+    Group{"run_id adopt complete", "/only"},
     Group{"name recipe parameters targets workload stages engine error_policy criteria on_restart queue destructive "
           "confirm allow_in_use "
           "overwrite_signatures",

@@ -12,7 +12,8 @@
 namespace spliced::api {
 
 // A job with parameters. In `job`, a text "$NAME" stands for the value of a parameter, within a longer text for its
-// text; a member of an array that is an object with "$if" is only there when that holds: "NAME" (true, not 0, not
+// text; a member of an array that is an object with "$if" is only there when that holds, and a member of an object that
+// is {"$if": …, "$then": VALUE} is VALUE then, and else not there: "NAME" (true, not 0, not
 // empty), "!NAME", "NAME=VALUE", or an array of these, all of which must hold. An ordinary value.
 class Recipe {
  public:

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <stdexcept>
 
 #include "recipe.h"
@@ -17,9 +19,24 @@ namespace {
 
 constexpr std::uintmax_t kLargestRecipe = 1 << 20;  // bytes
 
-std::string text_of_file(const fs::path& path) {
+util::Result<Recipe> read_recipe(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error) || fs::file_size(path, error) > kLargestRecipe)
+    return util::fail(util::Errc::invalid, "it is no regular file of 1 MiB at most");
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in.is_open() || in.bad()) return util::fail(util::Errc::system, "it cannot be read");
+  return Recipe::parse(text);
+}
+
+// In the order of their names.
+std::vector<fs::path> recipes_in(const std::string& directory, std::error_code& error) {
+  std::vector<fs::path> out;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == ".json") out.push_back(it->path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 }  // namespace
@@ -38,16 +55,18 @@ RecipeBook RecipeBook::built_in() {
 std::vector<std::string> RecipeBook::add_directory(const std::string& path) {
   std::vector<std::string> wrong;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path, error)) {
-    if (entry.path().extension() != ".json") continue;
-    const bool fits = entry.is_regular_file(error) && entry.file_size(error) <= kLargestRecipe;
-    auto recipe = fits ? Recipe::parse(text_of_file(entry.path()))
-                       : util::fail(util::Errc::invalid, "it is no regular file of 1 MiB at most");
+  std::set<std::string> seen;
+  for (const fs::path& file : recipes_in(path, error)) {
+    auto recipe = read_recipe(file);
     if (!recipe) {
-      wrong.push_back(fmt::format("{}: {}", entry.path().string(), recipe.error().message));
+      wrong.push_back(fmt::format("{}: {}", file.string(), recipe.error().message));
       continue;
     }
     const std::string name = recipe->name();
+    if (!seen.insert(name).second) {
+      wrong.push_back(fmt::format("{}: another file has the recipe {}", file.string(), name));
+      continue;
+    }
     recipes_.insert_or_assign(name, std::move(*recipe));
   }
   if (error && error != std::errc::no_such_file_or_directory)

@@ -83,7 +83,7 @@ Json inline_of(const run::IoSpec& spec) {
 
 Json only_of(const run::VerifySpec& what) {
   const run::CheckSpec& check = what.io.streams.front().io.check;
-  Json out = {{"adopt", what.adopt}};
+  Json out = {{"adopt", what.adopt}, {"complete", check.complete}};
   if (check.run) {
     out["run_id"] = util::format_uuid(*check.run);
   }

@@ -20,7 +20,7 @@ void read_job(JsonObjectReader& fields, plan::JobSpec& spec, SpecForm& form) {
   fields.read("name", spec.name);
   if (const nlohmann::json* recipe = fields.find("recipe"); recipe != nullptr && recipe->is_string())
     spec.recipe = recipe->get<std::string>();
-  if (const nlohmann::json* parameters = fields.find("parameters"); parameters != nullptr && parameters->is_object()) {
+  if (const nlohmann::json* parameters = fields.find("parameters"); parameters != nullptr && !parameters->is_null()) {
     if (spec.recipe.empty()) fields.error("parameters", "only a recipe has parameters; name one in /recipe");
     spec.recipe_parameters = parameters->dump();
   }

@@ -170,15 +170,19 @@ namespace {
 std::string verdict_lines(const Json& job, const Style& style) {
   std::size_t met = 0, unmet = 0, unknown = 0;
   double least = 1;
-  bool covered = true;
+  bool covered = true, checked = false;
   std::string names;
   const Json devices = job.value("devices", Json::array());
   for (const Json& device : devices) {
     const Json coverage = device.value("coverage", Json());
     covered = covered && coverage.is_number();
+    checked = checked || device.value("verify", Json()).is_object();
     if (coverage.is_number()) least = std::min(least, coverage.get<double>());
     for (const Json& one : device.value("criteria", Json::array())) {
-      const std::string result = one.value("result", "");
+      const Json is_met = one.value("met", Json());  // all that an earlier daemon tells
+      const std::string result = one.value("result", !is_met.is_boolean() ? ""
+                                                     : is_met.get<bool>() ? "met"
+                                                                          : "not_met");
       met += result == "met" ? 1 : 0;
       unknown += result == "not_measurable" ? 1 : 0;
       if (result != "not_met") continue;
@@ -191,8 +195,10 @@ std::string verdict_lines(const Json& job, const Style& style) {
                                     : met != 0      ? "all criteria are met"
                                                     : "nothing was judged");
   out += fmt::format("  criteria: {} met, {} not met{}, {} not measurable", met, unmet, names, unknown);
+  if (!covered || devices.empty()) return out + "\n";
+  const double percent = std::floor(least * 1e4) / 100;  // all but a sector is not all
   return out +
-         (covered && !devices.empty() ? fmt::format("; {:.4g} % of the range shown to be right\n", least * 100) : "\n");
+         fmt::format("; {:.4g} % of the range {}\n", percent, checked ? "shown to be right" : "read without an error");
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ void LiveBands::begin_round(std::uint32_t round) {
 }
 
 BandTable LiveBands::table() const {
-  BandTable out{grid_, std::vector<BandSums>(cells_.size()), std::vector<float>(cells_.size()), {}, {}};
+  BandTable out{grid_, std::vector<BandSums>(cells_.size()), std::vector<float>(cells_.size()), {}, {}, 0};
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     const Cell& cell = cells_[i];
@@ -87,10 +87,11 @@ BandTable LiveBands::table() const {
   }
   if (has_before_) out.before = before_;
   out.begun = begun_;
+  out.round = round_;
   return out;
 }
 
-void LiveBands::resume(const BandTable& table, std::uint32_t round) {
+void LiveBands::resume(const BandTable& table) {
   const std::size_t count = cells_.size();
   if (table.grid != grid_ || table.sums.size() != count) return;
   const std::lock_guard lock(mutex_);
@@ -101,7 +102,7 @@ void LiveBands::resume(const BandTable& table, std::uint32_t round) {
     cells_[i].longest = static_cast<std::uint32_t>((std::uint64_t{sums.longest} * kMicrosecond) >> kTick);
     cells_[i].errors = sums.errors;
   }
-  round_ = round;
+  round_ = table.round;
   if (begun_.empty()) return;
   if (table.begun.size() == count) begun_ = table.begun;
   has_before_ = table.before.size() == count;

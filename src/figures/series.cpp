@@ -145,11 +145,11 @@ HistogramMark::Since HistogramMark::advance(const workload::Histogram& now) {
     told_.count += since_[i];
   }
   if (told_.count == 0) return told_;
+  const bool is_longest = now.max_nanos() > longest_;
+  longest_ = std::max(longest_, now.max_nanos());
   told_.p50 = quantile(0.5);
   told_.p99 = quantile(0.99);
-  told_.longest = quantile(1);
-  if (now.max_nanos() > longest_) told_.longest = static_cast<double>(now.max_nanos());
-  longest_ = std::max(longest_, now.max_nanos());
+  told_.longest = is_longest ? static_cast<double>(longest_) : quantile(1);
   return told_;
 }
 
@@ -159,7 +159,7 @@ double HistogramMark::quantile(double quantile) const {
   std::uint64_t seen = 0;
   std::size_t i = 0;
   while (i + 1 < since_.size() && (seen += since_[i]) < wanted) ++i;
-  return static_cast<double>(workload::buckets::value_of(i));
+  return std::min(static_cast<double>(workload::buckets::value_of(i)), static_cast<double>(longest_));
 }
 
 }  // namespace spliced::figures

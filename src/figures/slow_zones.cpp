@@ -160,7 +160,7 @@ std::vector<std::pair<std::size_t, std::size_t>> to_read_again(std::span<const Z
     const std::size_t first = zone.first - std::min(zone.first, kBeside);
     const std::size_t last = std::min(bands - 1, zone.last + kBeside);
     if (!out.empty() && first <= out.back().second + 1) {
-      out.back().second = last;
+      out.back().second = std::max(out.back().second, last);
     } else {
       out.emplace_back(first, last);
     }

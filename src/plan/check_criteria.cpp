@@ -35,10 +35,19 @@ class CriteriaCheck : private FieldCheck {
         !criteria.max_peer_deviation || criteria.peers_if_measurable || spec_.targets.size() >= kLeastPeers,
         "criteria/max_peer_deviation",
         fmt::format("{} targets; it takes {} of one model to tell what is usual", spec_.targets.size(), kLeastPeers));
+    require(criteria.steady == Steady::none || has_until(spec_.stages), "criteria/steady",
+            "no stage has an \"until\", so that it could not be measured");
     return take();
   }
 
  private:
+  static bool has_until(const std::vector<run::StageSpec>& stages) {
+    return std::any_of(stages.begin(), stages.end(), [](const run::StageSpec& stage) {
+      const auto all = run::all_io_of(stage);
+      return std::any_of(all.begin(), all.end(), [](const run::IoSpec* io) { return io->until.has_value(); });
+    });
+  }
+
   static constexpr std::size_t kLeastPeers = 4;
 
   static bool shows_zones(const std::vector<run::StageSpec>& stages) {

@@ -45,14 +45,14 @@ class Walk {
     if (!stage.criteria) out_.back().stage.criteria = what_concerns(stage);
   }
 
-  // As the first stage that shows how fast the disk is from place to place. Whether it rotates is not known yet.
+  // As the first stage that shows how fast the disk is from place to place when it is read, or else when it is written.
   void add_reread() {
     if (!criteria_.max_slow_zone || out_.size() >= kMaxStages) return;
-    const auto shows = [](const Leaf& leaf) {
-      return run::shows_zones(leaf.stage, util::OpClass::read, true) ||
-             run::shows_zones(leaf.stage, util::OpClass::write, true);
+    const auto shows = [](util::OpClass op) {
+      return [op](const Leaf& leaf) { return run::shows_zones(leaf.stage, op, true); };
     };
-    const auto found = std::find_if(out_.begin(), out_.end(), shows);
+    auto found = std::find_if(out_.begin(), out_.end(), shows(util::OpClass::read));
+    if (found == out_.end()) found = std::find_if(out_.begin(), out_.end(), shows(util::OpClass::write));
     if (found == out_.end()) return;
     run::RereadSpec again;
     again.limit = *criteria_.max_slow_zone;

@@ -9,6 +9,7 @@ namespace spliced::plan {
 using run::CheckSpec;
 using run::IoSpec;
 using run::StageSpec;
+using util::Nanos;
 
 namespace {
 
@@ -71,8 +72,10 @@ class Resolve {
 
   // Where the runtime is left open, it is a round longer than what is looked at.
   static void bound(IoSpec& io) {
-    if (io.until && io.workload.time_based && io.workload.runtime == 0)
-      io.workload.runtime = io.until->round * (io.until->rule.max_rounds + 1);
+    constexpr Nanos kLongest = 100LL * 366 * 86'400 * util::kSecond;
+    if (!io.until || !io.workload.time_based || io.workload.runtime != 0) return;
+    const Nanos rounds = std::min<Nanos>(io.until->rule.max_rounds, 1'000) + 1;  // more are refused
+    io.workload.runtime = io.until->round > kLongest / rounds ? kLongest : io.until->round * rounds;
   }
 
   void inlined(IoSpec& io) {

@@ -45,7 +45,7 @@ std::uint64_t writes_of(const DeviceTotals& totals) {
 void DeviceRun::await_stage() {
   constexpr Nanos kTellAgain = util::kSecond / 20;
   util::Clock& clock = environment_.clock;
-  StageWatch watch(current_spec(), *current_, *gate_, facts().size, clock.now());
+  StageWatch watch(current_spec(), *current_, *gate_, environment_.pauses, facts().size, clock.now());
   note_steady(watch);
   bool enough = false;
   for (;;) {
@@ -54,8 +54,9 @@ void DeviceRun::await_stage() {
     if (clock.now() >= watch.next()) enough = look(watch) || enough;
     if (enough) current_->finish();
     if (clock.now() < pace_.next()) continue;
+    const std::uint64_t flushed = flushing_;
     take_checkpoint();
-    watch.disturb(clock.now());
+    if (flushing_ != flushed) watch.disturb();
   }
   watch.finish(clock.now());
   note_steady(watch);
@@ -64,7 +65,7 @@ void DeviceRun::await_stage() {
 // Whether the stage has done enough.
 bool DeviceRun::look(StageWatch& watch) {
   const StageWatch::Finding found = watch.look(environment_.clock.now());
-  note_steady(watch);
+  if (found.is_round) note_steady(watch);
   if (!found.remark.empty()) {
     environment_.log.log(util::LogLevel::warning, fmt::format("{}: {}", facts().name, found.remark),
                          {{"JOB_ID", label_.job_id}, {"DEVICE", facts().name}});

@@ -136,7 +136,7 @@ DeviceSnapshot DeviceRun::snapshot(Nanos now, State state, Detail detail) const 
   out.host_untrusted = environment_.host_untrusted != nullptr && environment_.host_untrusted->load();
   out.idle_stage = first_of(at.ended->stages, is_idle);
   out.unchecked_stage = first_of(at.ended->stages, is_unchecked);
-  out.shown = evidence_of(at, current, detail);
+  if (detail == Detail::all || is_final(state)) out.shown = evidence_of(at, current, detail);
   DeviceTotals totals;
   totals.merge(at.ended->before);
   totals.merge(at.ended->totals);

@@ -56,7 +56,7 @@ IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string&
     streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
-  if (setup.from != nullptr) bands_.resume(setup.from->at.bands, streams_.front()->first_round());
+  if (setup.from != nullptr) bands_.resume(setup.from->at.bands);
 }
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -142,6 +142,10 @@ void IoStage::began(Nanos start) {
 
 void IoStage::request_stop() {
   for (auto& stream : streams_) stream->request_stop();
+}
+
+bool IoStage::drained() const {
+  return std::all_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->drained(); });
 }
 
 void IoStage::finish() {

@@ -42,6 +42,7 @@ class IoStage final : public Stage, private StreamOwner {
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
   [[nodiscard]] util::Nanos measured(util::Nanos now) const override { return active_time(now) - ramped(now); }
+  [[nodiscard]] bool drained() const override;
   void finish() override;
   [[nodiscard]] StageFigures figures() const override;
   [[nodiscard]] StageEvidence evidence(util::Nanos now, bool done) const override;

@@ -47,12 +47,6 @@ IoStream::IoStream(const Stage::Setup& stage, const Setup& setup, DamageLog& dam
   if (series_ && stage.from != nullptr) resume_series(*series_, *stage.from, setup.number, io_.workload);
 }
 
-// Of what is not known to be done.
-std::uint32_t IoStream::first_round() const {
-  return static_cast<std::uint32_t>(source_.first_position() /
-                                    std::max<std::uint64_t>(1, source_.first_round().count()));
-}
-
 util::Status IoStream::prepare(const std::shared_ptr<StartBarrier>& barrier) {
   prepare_tuning();
   prepare_history();

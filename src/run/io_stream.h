@@ -37,7 +37,7 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] util::Status launch();
   [[nodiscard]] bool wait(util::Nanos until);
   [[nodiscard]] workload::Cursor cursor() const { return source_.cursor(); }
-  [[nodiscard]] std::uint32_t first_round() const;
+
   void note_flush() { noted_ = source_.cursor().watermark; }
   void on_flushed();
   void flush_failed();
@@ -47,6 +47,7 @@ class IoStream final : private WorkerOwner {
   [[nodiscard]] std::size_t waiters() const { return workers_.size(); }
   void began(util::Nanos start);
   void request_stop();
+  [[nodiscard]] bool drained() const;
   void finish();
   void wake();
   [[nodiscard]] bool still() const;

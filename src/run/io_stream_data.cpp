@@ -139,7 +139,7 @@ util::Status IoStream::look_for_data(std::atomic<util::Nanos>& since, const std:
     const std::uint64_t offset = samples.offset_of(at, kLargestRead);
     known = found_->learn(samples.read(offset, kLargestRead), offset);
   }
-  if (known) found_->set_whole(is_whole(*found_, samples));
+  if (known) found_->set_whole(io_.check.complete || is_whole(*found_, samples));
   return {};
 }
 

@@ -22,6 +22,10 @@ MovedSoFar IoStream::moved() const {
   return out;
 }
 
+bool IoStream::drained() const {
+  return !io_.workload.time_based && moved().visited >= source_.total_bytes();
+}
+
 Nanos IoStream::active_time(Nanos now) const {
   const Nanos started = started_, took = took_;
   if (started == 0 || took != 0) return took;

@@ -28,7 +28,7 @@ workload::BlockRange RereadStage::range_of(std::size_t part) const {
   return out;
 }
 
-RereadStage::VisitPtr RereadStage::make_visit(std::size_t number) const {
+RereadStage::VisitPtr RereadStage::make_visit(std::size_t number) {
   auto out = std::make_shared<Visit>();
   StreamsSpec io = spec_.io;
   const workload::BlockRange range = range_of(number % again_.bands.size());
@@ -38,11 +38,15 @@ RereadStage::VisitPtr RereadStage::make_visit(std::size_t number) const {
   out->spec = {setup_.spec.name, std::move(io), setup_.spec.error_policy};
   out->plan = setup_.plan;
   out->plan.streams.front().range = range;
-  const Setup setup{setup_.environment, out->spec,      setup_.target, out->plan,      setup_.owner,
+  const Setup setup{setup_.environment, out->spec,      setup_.target, out->plan,      static_cast<StageOwner&>(*this),
                     setup_.gate,        setup_.flushes, setup_.origin, setup_.history, setup_.damage,
                     setup_.first_pass,  setup_.number,  nullptr,       setup_.zones,   &again_.grid};
   out->stage = std::make_unique<IoStage>(setup, std::get<StreamsSpec>(out->spec.what));
   return out;
+}
+
+void RereadStage::on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) {
+  setup_.owner.on_io_error(entry, errors_before_ + total, error_class);
 }
 
 RereadStage::VisitPtr RereadStage::current() const {
@@ -100,6 +104,9 @@ bool RereadStage::end_visit() {
   const bool completed = visit->stage->completed();
   add_rates(visit->stage->figures());
   const std::size_t ended = completed ? ++ended_ : ended_.load();
+  const StageSnapshot seen = visit->stage->snapshot(setup_.environment.clock.now(), State::succeeded, Detail::all);
+  for (const ErrorEntry& entry : seen.errors) errors_before_ += entry.count;
+  errors_before_ += seen.errors_omitted;
   VisitPtr next;
   if (completed && ended < visits() && !stopped_) next = make_visit(ended);
   const auto barrier = std::make_shared<StartBarrier>(setup_.environment.clock);
@@ -113,6 +120,8 @@ bool RereadStage::end_visit() {
   {
     const std::lock_guard lock(mutex_);
     visit->stage->add_to(before_, Detail::all);
+    errors_.insert(errors_.end(), seen.errors.begin(), seen.errors.end());
+    errors_omitted_ += seen.errors_omitted;
     current_ = next;
   }
   if (next) {
@@ -182,7 +191,11 @@ StageSnapshot RereadStage::snapshot(Nanos now, State state, Detail detail) const
   const std::size_t all = visits();
   out.progress =
       all == 0 ? (done_ ? 1 : 0) : std::min(1.0, (static_cast<double>(ended_) + part) / static_cast<double>(all));
-  if (detail == Detail::all) out.evidence = evidence(now, state == State::succeeded);
+  if (detail == Detail::counts) return out;
+  out.evidence = evidence(now, state == State::succeeded);
+  const std::lock_guard lock(mutex_);
+  out.errors.insert(out.errors.begin(), errors_.begin(), errors_.end());
+  out.errors_omitted += errors_omitted_;
   return out;
 }
 

@@ -11,7 +11,7 @@
 namespace spliced::run {
 
 // Reads what looks slow again, part by part, with nothing else under way. Where nothing does, it is done at once.
-class RereadStage final : public Stage {
+class RereadStage final : public Stage, private StageOwner {
  public:
   RereadStage(const Setup& setup, const RereadSpec& spec);
 
@@ -36,6 +36,11 @@ class RereadStage final : public Stage {
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
  private:
+  // What a visit tells goes on to the device, whose errors are counted over all of them.
+  void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
+  void on_refusal(const std::string& what) override { setup_.owner.on_refusal(what); }
+  void on_damage(const Miscompare& one, bool first) override { setup_.owner.on_damage(one, first); }
+  void on_host_fault(HostFault fault, const std::string& what) override { setup_.owner.on_host_fault(fault, what); }
   // One part, in one visit; the stage that reads it refers to the others.
   struct Visit {
     StageSpec spec;
@@ -46,7 +51,7 @@ class RereadStage final : public Stage {
   [[nodiscard]] VisitPtr current() const;
   [[nodiscard]] workload::BlockRange range_of(std::size_t part) const;
   [[nodiscard]] std::size_t visits() const { return again_.bands.size() * (again_.twice ? 2 : 1); }
-  [[nodiscard]] VisitPtr make_visit(std::size_t number) const;
+  [[nodiscard]] VisitPtr make_visit(std::size_t number);
   void add_rates(const StageFigures& figures);
   [[nodiscard]] bool end_visit();
 
@@ -56,8 +61,11 @@ class RereadStage final : public Stage {
   std::vector<float> rates_;  // by band
   std::atomic<std::size_t> ended_{0};
   std::atomic<bool> done_{false}, stopped_{false};
-  mutable std::mutex mutex_;  // guards the two that follow
-  DeviceTotals before_;       // of the visits that have ended
+  std::atomic<std::uint64_t> errors_before_{0};  // in the visits that have ended
+  mutable std::mutex mutex_;                     // guards those that follow
+  DeviceTotals before_;                          // of these visits
+  std::vector<ErrorEntry> errors_;
+  std::uint64_t errors_omitted_ = 0;
   VisitPtr current_;
 };
 

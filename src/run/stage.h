@@ -105,6 +105,8 @@ class Stage {
   [[nodiscard]] virtual util::Nanos ramped(util::Nanos now) const = 0;
   // For how long it was measured: without the ramp and pauses.
   [[nodiscard]] virtual util::Nanos measured(util::Nanos) const { return 0; }
+  // Whether nothing is left to be begun.
+  [[nodiscard]] virtual bool drained() const { return false; }
   // It has done enough: it ends as done.
   virtual void finish() {}
   [[nodiscard]] virtual Flying flying() const = 0;

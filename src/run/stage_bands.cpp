@@ -59,9 +59,9 @@ BandsByDirection StageBands::tables() const {
   return out;
 }
 
-void StageBands::resume(const BandsByDirection& tables, std::uint32_t round) {
+void StageBands::resume(const BandsByDirection& tables) {
   for (std::size_t i = 0; i < live_.size(); ++i) {
-    if (live_[i] && tables[i]) live_[i]->resume(*tables[i], round);
+    if (live_[i] && tables[i]) live_[i]->resume(*tables[i]);
   }
 }
 

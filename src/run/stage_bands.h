@@ -24,7 +24,7 @@ class StageBands {
   void add_to(StageFigures& out) const;
   // As they are counted, to go on with.
   [[nodiscard]] BandsByDirection tables() const;
-  void resume(const BandsByDirection& tables, std::uint32_t round);
+  void resume(const BandsByDirection& tables);
 
  private:
   const StreamsSpec& spec_;

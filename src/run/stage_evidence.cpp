@@ -69,8 +69,10 @@ std::uint64_t judged_bytes(const IoSpec& io, const VerifyTotals& verify, std::ui
 
 std::uint64_t visited_bytes(const IoSpec& io, const DeviceTotals& totals, std::uint64_t size) {
   const workload::WorkloadSpec& w = io.workload;
-  if (workload::destroys(w.rw) || w.distribution.kind != workload::Distribution::Kind::uniform) return 0;
-  return std::min(size, totals.ops[static_cast<std::size_t>(util::OpClass::read)].bytes);
+  const bool is_even = w.distribution.kind == workload::Distribution::Kind::uniform && !w.time_based;
+  if (workload::destroys(w.rw) || !is_even) return 0;
+  const std::uint64_t read = totals.ops[static_cast<std::size_t>(util::OpClass::read)].bytes;
+  return std::min(size, read - std::min(read, (w.loops - 1) * size));
 }
 
 }  // namespace

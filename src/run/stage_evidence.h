@@ -3,6 +3,7 @@
 #include "device_plan.h"
 #include "spliced/run/evidence.h"
 #include "spliced/run/stage_spec.h"
+#include "spliced/run/totals.h"
 
 namespace spliced::run {
 

@@ -14,7 +14,8 @@ using util::Nanos;
 namespace {
 
 constexpr Nanos kMilli = util::kSecond / 1'000;
-constexpr double kAllButOver = 0.99;  // of a round that ends with its stage
+constexpr Nanos kLongCycle = 10 * util::kSecond;  // of which FLUSHes are a small part, see CheckpointPace
+constexpr double kAllButOver = 0.99;              // of a round that ends with its stage
 
 std::size_t class_index(util::OpClass op) {
   return static_cast<std::size_t>(op);
@@ -33,13 +34,22 @@ util::OpClass followed(const StageSpec& spec, const UntilSteady& until) {
   return static_cast<util::OpClass>(found - does.begin());
 }
 
+// Whether each direction has something to do from the beginning to the end: not where streams come and go, nor where
+// what was written is read back later.
+bool is_even(const StageSpec& spec) {
+  const auto streams = streams_of(spec);
+  return streams.size() == 1 && streams.front().io.workload.read_back == 0;
+}
+
 }  // namespace
 
-StageWatch::StageWatch(const StageSpec& spec, const Stage& stage, const PauseGate& gate, std::uint64_t size, Nanos now)
-    : spec_(spec), stage_(stage), gate_(gate), size_(size) {
+StageWatch::StageWatch(const StageSpec& spec, const Stage& stage, const PauseGate& gate, const PauseWatch& freezes,
+                       std::uint64_t size, Nanos now)
+    : spec_(spec), stage_(stage), gate_(gate), freezes_(freezes), size_(size) {
   if (spec.criteria && !spec.criteria->latency.empty() && spec.criteria->latency_stop.stop)
     cycle_ = spec.criteria->latency_stop.cycle;
-  if (spec.criteria && !spec.criteria->min_rate.empty() && spec.criteria->rate_stop.stop)
+  judges_rates_ = spec.criteria && !spec.criteria->min_rate.empty() && spec.criteria->rate_stop.stop && is_even(spec);
+  if (judges_rates_)
     cycle_ = cycle_ == 0 ? spec.criteria->rate_stop.cycle : std::min(cycle_, spec.criteria->rate_stop.cycle);
   const auto* streams = std::get_if<StreamsSpec>(&spec.what);
   if (streams != nullptr && streams->streams.front().io.until) {
@@ -61,6 +71,7 @@ DeviceTotals StageWatch::totals() const {
 
 void StageWatch::begin(Span& span, Nanos now) {
   const DeviceTotals all = totals();
+  span.began = now;
   span.measured = stage_.measured(now);
   span.pauses = gate_.changes();
   for (std::size_t i = 0; i < util::kOpClasses; ++i) {
@@ -71,6 +82,11 @@ void StageWatch::begin(Span& span, Nanos now) {
     span.counted[i] = op.latency.count();
     (void)span.latency[i].advance(op.latency);
   }
+}
+
+// Without a pause, and without a time in which the daemon did not run.
+bool StageWatch::is_whole(const Span& span, Nanos now) const {
+  return gate_.changes() == span.pauses && !freezes_.spans(span.began, now);
 }
 
 // The ramp, and pauses, pass without measured time: it is looked again then.
@@ -89,17 +105,13 @@ StageWatch::Finding StageWatch::look(Nanos now) {
   Finding out;
   const Nanos measured = stage_.measured(now);
   if (cycle_ != 0 && measured - of_cycle_.measured >= cycle_) {
-    out.breach = breach_of(now);
+    if (is_whole(of_cycle_, now)) out.breach = breach_of(now);
     begin(of_cycle_, now);
+    disturbed_ = false;
   }
   if (round_ != 0 && judges_ && measured - of_round_.measured >= round_) end_round(now, out);
   set_next(now);
   return out;
-}
-
-void StageWatch::disturb(Nanos now) {
-  if (cycle_ != 0) begin(of_cycle_, now);
-  set_next(now);
 }
 
 void StageWatch::finish(Nanos now) {
@@ -113,7 +125,8 @@ std::string StageWatch::breach_of(Nanos now) {
   const DeviceTotals all = totals();
   std::string out;
   if (spec_.criteria->latency_stop.stop) out = latency_breach(all, length);
-  if (out.empty() && spec_.criteria->rate_stop.stop) out = rate_breach(all, length);
+  const bool disturbed = disturbed_ && length < kLongCycle;
+  if (out.empty() && judges_rates_ && !disturbed && !stage_.drained()) out = rate_breach(all, length);
   return out;
 }
 
@@ -165,10 +178,15 @@ double StageWatch::value_of_round(const DeviceTotals& totals, Nanos length) {
 
 // One with a pause in it tells nothing.
 void StageWatch::end_round(Nanos now, Finding& out) {
-  if (gate_.changes() == of_round_.pauses) {
+  if (is_whole(of_round_, now)) {
     const DeviceTotals all = totals();
     steady_->rounds.push_back(value_of_round(all, stage_.measured(now) - of_round_.measured));
+    out.is_round = true;
     judge_round(now, out);
+    // Held for days, there are many: those that led to the steady state are kept, and the last ones.
+    const std::size_t most = until_->rule.max_rounds + until_->rule.window;
+    if (steady_->rounds.size() > most)
+      steady_->rounds.erase(steady_->rounds.begin() + static_cast<std::ptrdiff_t>(until_->rule.max_rounds));
   }
   begin(of_round_, now);
 }

@@ -20,8 +20,12 @@ std::optional<double> worst_pair(const std::vector<float>& rates, const std::vec
   return out;
 }
 
+// All but a few of its bands must be known: what was not measured is no part of a healthy disk.
+bool is_known(const figures::PassRates& rates) {
+  return rates.grid.count() != 0 && rates.known() * 100 >= rates.grid.count() * 99;
+}
 bool is_judged(const figures::PassRates& rates) {
-  return rates.passes() != 0 && rates.grid.count() >= figures::kLeastBands;
+  return is_known(rates) && rates.grid.count() >= figures::kLeastBands;
 }
 
 }  // namespace
@@ -61,10 +65,10 @@ ZoneWatch::Again ZoneWatch::find_again() {
   std::vector<figures::Zone> zones;
   for (const figures::PassRates& rates : rates_) {
     if (!limit_ || !is_judged(rates)) continue;
-    if (out.grid.count() != 0 && !(rates.grid == out.grid)) continue;
     const Found found = look(rates);
+    if (found.zones.empty() || (!zones.empty() && !(rates.grid == out.grid))) continue;
     out.grid = rates.grid;
-    out.twice = out.twice || rates.passes() == 1;
+    out.twice = out.twice || !rates.twice();
     zones.insert(zones.end(), found.zones.begin(), found.zones.end());
   }
   std::sort(zones.begin(), zones.end(), [](auto& a, auto& b) { return a.first < b.first; });
@@ -81,7 +85,11 @@ void ZoneWatch::add_again(const figures::BandGrid& grid, const std::vector<float
 void ZoneWatch::add_to(ZoneReport& out, std::size_t op) const {
   const figures::PassRates& rates = rates_[op];
   Found found = look(rates);
-  if (again_[op].size() == found.best.size()) {
+  if (!found.zones.empty() && again_[op].size() != found.best.size()) {
+    out.missing = "what looks slow was not read again: reads and writes had other ranges";
+    return;
+  }
+  if (!found.zones.empty()) {
     figures::raise_expected(found.expected, found.zones, again_[op], regions_of(rates.grid));
     for (std::size_t i = 0; i < found.best.size(); ++i) found.best[i] = std::max(found.best[i], again_[op][i]);
     found.zones = figures::find_slow_zones(found.best, found.expected, *limit_);
@@ -101,11 +109,15 @@ ZoneReport ZoneWatch::report() const {
   for (std::size_t op = 0; op < rates_.size(); ++op) {
     if (is_judged(rates_[op])) add_to(out, op);
   }
-  if (out.worst) return out;
-  std::size_t bands = 0;
-  for (const figures::PassRates& rates : rates_) bands = std::max(bands, rates.grid.count());
+  if (!out.missing.empty()) out.worst.reset();
+  if (out.worst || !out.missing.empty()) return out;
+  const auto most =
+      std::max_element(rates_.begin(), rates_.end(), [](auto& a, auto& b) { return a.grid.count() < b.grid.count(); });
+  const std::size_t bands = most->grid.count();
   out.missing = bands == 0 ? "no sequential stage was done"
-                           : fmt::format("{} bands of 64 MiB or more, and it takes {}", bands, figures::kLeastBands);
+                : bands < figures::kLeastBands
+                    ? fmt::format("{} bands of 64 MiB or more, and it takes {}", bands, figures::kLeastBands)
+                    : fmt::format("{} of {} bands were reached", most->known(), bands);
   return out;
 }
 

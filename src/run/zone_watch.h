@@ -33,7 +33,7 @@ class ZoneWatch {
   struct Again {
     figures::BandGrid grid;
     std::vector<std::pair<std::size_t, std::size_t>> bands;
-    bool twice = false;  // there was one pass
+    bool twice = false;  // they are to be read two times: there was one pass
   };
   [[nodiscard]] Again find_again();
   // What came of reading them, the better of the visits; bytes per second by band, 0 where it was not read.

@@ -59,6 +59,7 @@ std::optional<double> coverage_of(const run::DeviceSnapshot& device) {
     const double share = static_cast<double>(bytes) / static_cast<double>(stage.range.size);
     stage.changes ? shares.set(stage.range, share) : shares.raise(stage.range, share);
   }
+  if (ranges.empty()) return std::nullopt;  // of an earlier version's record, too
   const std::uint64_t whole = std::max(run::whole_of(ranges).size, device.range.size);
   if (whole == 0) return std::nullopt;
   return std::min(1.0, shares.sum() / static_cast<double>(whole));

@@ -55,6 +55,7 @@ class Measuring {
     peer_deviation();
     steady();
     for (const auto& [stage, what] : device_.shown) {
+      unsteady_ = unsteady_ || (what.steady && what.done && !what.steady->steady);
       for (const run::StageMeasure& one : what.measures) of_stage(stage, what, one);
     }
     return std::move(out_);
@@ -151,7 +152,6 @@ class Measuring {
     out.stage = stage;
     out.limit = one.limit;
     out.measured = one.value;
-    unsteady_ = unsteady_ || (what.steady && what.done && !what.steady->steady);
     if (one.value) {
       out.state = compare(one.limit, *one.value, one.at_least);
       if (out.state == CriterionState::met && !what.done) out.state = CriterionState::open;

@@ -16,23 +16,26 @@ double median_of(std::vector<double> values) {
   return n % 2 != 0 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-// Of one kind of operation in one stage, where all of them have it.
+// Of one kind of operation in one stage, those that did it to its end.
 void compare(const std::vector<const run::DeviceSnapshot*>& devices, const Group& group, std::size_t stage,
              std::size_t op, std::vector<Peers>& out) {
+  Group compared;
   std::vector<double> rates;
   for (const std::size_t i : group) {
     const auto& shown = devices[i]->shown;
     const double rate = stage < shown.size() ? shown[stage].what.rates.at(op) : 0;
-    if (rate > 0) rates.push_back(rate);
+    if (rate <= 0) continue;  // it did not come so far
+    compared.push_back(i);
+    rates.push_back(rate);
   }
-  if (rates.size() != group.size()) return;
+  if (compared.size() < kLeastPeers) return;
   const double usual = median_of(rates);
-  for (std::size_t k = 0; k < group.size(); ++k) {
-    Peers& peers = out[group[k]];
+  for (std::size_t k = 0; k < compared.size(); ++k) {
+    Peers& peers = out[compared[k]];
     const double slower = std::max(0.0, 1 - rates[k] / usual);
     if (peers.deviation && *peers.deviation >= slower) continue;
     peers.deviation = slower;
-    peers.stage = devices[group[k]]->shown[stage].stage;
+    peers.stage = devices[compared[k]]->shown[stage].stage;
   }
 }
 

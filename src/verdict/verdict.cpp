@@ -128,6 +128,9 @@ Judgement judge(const Criteria& criteria, const run::DeviceSnapshot& device, std
   std::string reason = unchecked(criteria, device);
   if (reason.empty()) reason = unknown_of(out.criteria, device);
   if (!reason.empty()) return decide(Verdict::inconclusive, std::move(reason));
+  const auto open = std::find_if(out.criteria.begin(), out.criteria.end(),
+                                 [](auto& one) { return one.state == CriterionState::open && one.required; });
+  if (open != out.criteria.end()) return decide(Verdict::none, name_in_job(*open) + " waits for the other devices");
   return decide(Verdict::pass, "");
 }
 

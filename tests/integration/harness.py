@@ -272,17 +272,18 @@ class TestCase(unittest.TestCase):
 
     @staticmethod
     def _attachment(device):
-        """The how manyeth it is of all disks; None: the device is attached to nothing."""
+        """What a loop device is attached to, and the how manyeth of all disks that makes it; None: to nothing."""
         directory = pathlib.Path("/sys/block") / os.path.basename(device)
         try:
-            return (directory / "loop/backing_file").exists() and (directory / "diskseq").read_text()
+            return (directory / "loop/backing_file").read_text(), (directory / "diskseq").read_text()
         except OSError:
             return None
 
     @classmethod
     def _detach(cls, device, attachment):
-        """Not where it was detached before: the number may be another test's by now."""
-        if attachment and cls._attachment(device) == attachment:
+        """Not where it was detached before, and not attached to the same again: the number may be another test's by now."""
+        now = cls._attachment(device)
+        if attachment and now and (now[0] == attachment[0] or now[1] == attachment[1]):
             subprocess.run(["losetup", "-d", device], capture_output=True)
 
     def memory_group(self, limit):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workloads that go on until what they do is steady, and limits that end a device while it runs."""
+import statistics
 import unittest
 
 from harness import PRESET, TestCase, await_true, need_root
@@ -33,7 +34,7 @@ class Steady(TestCase):
         return self.current.call("GET", f"/v1/jobs/{job['id']}").json["devices"][0]
 
     def steady(self, job):
-        return self.device(job)["stages"][0]["steady"]
+        return self.device(job)["stages"][0]["steady"] or {"rounds": [], "steady": False}
 
     def test_an_even_load_is_steady_after_one_window(self):
         ended = self.current.wait(self.submit()["id"])
@@ -49,14 +50,14 @@ class Steady(TestCase):
         job = self.submit({"hold": True}, runtime="14s")
         await_true(lambda: len(self.steady(job)["rounds"]) == 6, "six rounds", 60)
         self.assertTrue(self.steady(job)["steady"])
-        self.control("delay 8")
+        self.control("delay 10")
         ended = self.current.wait(job["id"])
         result = self.steady(ended)
         self.assertEqual("SUCCEEDED", ended["state"])
         self.assertIsNotNone(result["left_after_seconds"])
         self.assertLessEqual(abs(result["left_after_seconds"] - 7 * ROUND), ROUND)
         y = result["rounds"]
-        self.assertLess(y[8] / y[3], 0.8)
+        self.assertLess(statistics.median(y[8:]), 0.9 * statistics.median(y[:6]))
 
     def test_what_falls_all_the_time_is_never_steady(self):
         criteria = {"steady": "required", "min_rate": {"write": "1T"}}

@@ -38,6 +38,7 @@ struct BandTable {
   // The second is empty when there was only one.
   std::vector<float> last, before;
   std::vector<BandMoved> begun;  // the sums when the last pass began; empty: when the stage did
+  std::uint32_t round = 0;       // the number of the last pass
 };
 
 // How fast a band was, bytes per second: the better of the last two passes; 0 where nothing was moved.
@@ -52,8 +53,8 @@ class LiveBands {
 
   [[nodiscard]] const BandGrid& grid() const { return grid_; }
   [[nodiscard]] BandTable table() const;
-  // Goes on in that round with what was recorded before a restart, if it is of the same grid. Before any tally.
-  void resume(const BandTable& table, std::uint32_t round);
+  // Goes on with what was recorded before a restart, if it is of the same grid. Before any tally.
+  void resume(const BandTable& table);
   [[nodiscard]] std::size_t memory() const;  // bytes
 
  private:

@@ -27,6 +27,7 @@ struct CheckSpec {
   std::optional<verify::RunId> run;
   std::optional<std::uint64_t> seed;
   std::optional<verify::Payload> payload;  // of data that is not random
+  bool complete = false;                   // it came to its end: what is not there was lost
 };
 // 1 GiB, or a hundredth of the range if that is more.
 [[nodiscard]] std::uint64_t default_distance(std::uint64_t range);

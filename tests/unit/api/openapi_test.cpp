@@ -196,7 +196,7 @@ TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
   stage["criteria"] = with_limits(Json::object());
   for (const char* key : {"of", "interval", "verify_distance", "offset", "size", "workers", "direct"})
     stage["verify"][key] = "";
-  for (const char* key : {"run_id", "seed", "adopt", "payload"}) stage["verify"]["only"][key] = "";
+  for (const char* key : {"run_id", "seed", "adopt", "complete", "payload"}) stage["verify"]["only"][key] = "";
   stage["verify"]["bs"] = stage["workload"]["bs"];
   EXPECT_EQ(properties_of("Stage"), keys_of(stage));
 }

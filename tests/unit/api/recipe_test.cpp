@@ -38,7 +38,8 @@ TEST(Recipe, EveryOneOfTheDaemonsIsAJobByDefault) {
     EXPECT_EQ(name, json::parse(recipe.text()).at("name"));
     json job = job_of(name);
     EXPECT_EQ("", first_error(job)) << name;
-    for (const auto& parameter : json::parse(recipe.text()).at("parameters")) {
+    const json whole = json::parse(recipe.text());
+    for (const auto& parameter : whole.at("parameters")) {
       job["parameters"][parameter.at("name").get<std::string>()] = parameter.at("default");
     }
     EXPECT_EQ("", first_error(job)) << name;
@@ -71,6 +72,28 @@ TEST(Recipe, StagesComeAndGoWithParameters) {
   EXPECT_EQ((StageNames{"check"}), stages_of(job_of("power-cycle", {{"half", "check"}, {"run_id", run}})));
 }
 
+TEST(Recipe, ValuesComeInAnyOfTheirNotations) {
+  for (const json& share : {json("7%"), json(0.07)}) {
+    const auto read = read_spec(job_of("read-scan", {{"max_slow_zone", share}}).dump(), kBook);
+    ASSERT_TRUE(read) << share;
+    EXPECT_DOUBLE_EQ(0.07, *read->spec.criteria.max_slow_zone);
+    EXPECT_TRUE(read->spec.criteria.slow_zone_if_measurable);
+  }
+  EXPECT_EQ("", first_error(job_of("quick", {{"size", 1U << 30}})));
+  EXPECT_EQ("", first_error(job_of("verify-only", {{"size", "50%"}, {"offset", "1M"}})));
+  json null_parameters = job_of("quick");
+  null_parameters["parameters"] = nullptr;
+  EXPECT_EQ("", first_error(null_parameters));
+}
+
+TEST(Recipe, WhatMustBeSteadyFollowsTheParameter) {
+  const auto steady = [](const json& parameters) {
+    return read_spec(job_of("precondition", parameters).dump(), kBook)->spec.criteria.steady;
+  };
+  EXPECT_EQ(plan::Steady::required, steady(json::object()));
+  EXPECT_EQ(plan::Steady::none, steady({{"until", "none"}}));
+}
+
 TEST(Recipe, WhatTheClientSaysGoesBefore) {
   json job = job_of("burnin-ssd");
   job["name"] = "rack 7";
@@ -95,6 +118,9 @@ TEST(Recipe, WhatIsWrongIsToldWithItsPlace) {
   contains(job_of("precondition", {{"purge", "format"}}), "/parameters/purge: \"format\" is given; one of");
   contains(job_of("burnin-hdd", {{"patterns", "yes"}}), "/parameters/patterns: ");
   contains(job_of("burnin-hdd", {{"max_slow_zone", "120%"}}), "/parameters/max_slow_zone: ");
+  contains(job_of("burnin-hdd", {{"max_slow_zone", nullptr}}), "/parameters/max_slow_zone: ");
+  contains(job_of("precondition", {{"round", "36500d"}, {"max_rounds", 1000}}), "max_rounds: ");
+  contains(job_of("burnin-ssd", {{"mix_read", 0}}), "/parameters/mix_read: 0 is given; at least 5");
   json both = job_of("quick");
   both["workload"] = json::object();
   contains(both, "/workload: a recipe has stages of its own");
@@ -120,9 +146,15 @@ TEST(RecipeBook, ADirectoryGoesBeforeWhatIsBuiltIn) {
   write("unknown.json", R"({"name": "u", "title": "t", "description": "d", "job": {"name": "$nobody"}})");
   write("untyped.json", R"({"name": "v", "title": "t", "description": "d", "job": {},
                             "parameters": [{"name": "a", "type": "float", "default": 1, "description": "d"}]})");
+  // What is not there by default is looked at, too.
+  write("hidden.json", R"({"name": "w", "title": "t", "description": "d",
+                           "job": {"stages": [{"$if": "more", "workload": {"bs": "$typo"}}]},
+                           "parameters": [{"name": "more", "type": "boolean", "default": false, "description": "d"}]})");
+  write("condition.json", R"({"name": "x", "title": "t", "description": "d", "job": {"stages": [{"$if": 5}]}})");
+  write("twice.json", R"({"name": "own", "title": "t", "description": "d", "job": {}})");
   RecipeBook book = RecipeBook::built_in();
   const auto wrong = book.add_directory(dir.path());
-  EXPECT_EQ(3U, wrong.size());
+  EXPECT_EQ(6U, wrong.size());
   for (const std::string& one : wrong) EXPECT_NE(std::string::npos, one.find(dir.path())) << one;
   EXPECT_EQ(9U, book.all().size());
   EXPECT_TRUE(book.find("own") != nullptr);

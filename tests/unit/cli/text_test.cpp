@@ -183,6 +183,14 @@ TEST(JobText, EndsWithTheVerdictAndItsReasonsInThreeLines) {
   ended["reason"] = "2 intervals do not hold what was written";
   for (Json& device : ended["devices"]) {
     device["coverage"] = 0.5;
+    device["verify"] = {{"asked_for", true},
+                        {"bytes", 1},
+                        {"blocks", 1},
+                        {"mismatches", Json::object()},
+                        {"shift_bytes", nullptr},
+                        {"host_faults", Json::object()},
+                        {"miscompares", Json::array()},
+                        {"indeterminate_ranges", 0}};
     device["criteria"] = {criterion("max_io_errors", "met"), criterion("max_mismatches", "not_met"),
                           criterion("max_slow_zone", "not_measurable")};
   }
@@ -192,6 +200,17 @@ TEST(JobText, EndsWithTheVerdictAndItsReasonsInThreeLines) {
       "verdict FAIL\n  why: 2 intervals do not hold what was written\n"
       "  criteria: 1 met, 1 not met: max_mismatches, 1 not measurable; 50 % of the range shown to be right\n";
   EXPECT_TRUE(text.ends_with(end)) << text;
+}
+
+TEST(JobText, AnOlderDaemonTellsOnlyWhetherACriterionIsMet) {
+  Json ended = job();
+  ended["state"] = "SUCCEEDED";
+  ended["verdict"] = "PASS";
+  for (Json& device : ended["devices"]) device["criteria"] = {{{"name", "max_io_errors"}, {"met", true}}};
+  const std::string text = job_text(ended);
+  EXPECT_TRUE(
+      text.ends_with("verdict PASS\n  why: all criteria are met\n  criteria: 2 met, 0 not met, 0 not measurable\n"))
+      << text;
 }
 
 }  // namespace

@@ -76,13 +76,13 @@ TEST(Bands, GoOnAfterARestartAsIfThereHadBeenNone) {
   half(of_whole, 0, 4 * kBand, 1, 3'000'000);
   half(of_before, 0, 4 * kBand, 0, 1'000'000);
   half(of_before, 0, 2 * kBand, 1, 3'000'000);
-  after.resume(before.table(), 1);
+  after.resume(before.table());
   half(of_after, 2 * kBand, 4 * kBand, 1, 3'000'000);
   EXPECT_EQ(whole.table().sums, after.table().sums);
   EXPECT_EQ(whole.table().last, after.table().last);
   EXPECT_EQ(whole.table().before, after.table().before);
   LiveBands other(BandGrid(0, 8 * kBand), true);
-  other.resume(before.table(), 1);
+  other.resume(before.table());
   EXPECT_EQ(0U, other.table().sums[0].bytes);
 }
 

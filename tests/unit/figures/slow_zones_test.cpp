@@ -163,6 +163,10 @@ TEST(SlowZones, IsReadAgainWithWhatLiesBeside) {
   const std::vector<std::pair<std::size_t, std::size_t>> all{{0, 7}, {18, 24}, {96, 99}};
   EXPECT_EQ(all, to_read_again(zones, 100));
   EXPECT_TRUE(to_read_again({}, 100).empty());
+  // One within another: of reads and of writes, say.
+  const std::vector<Zone> nested{{10, 60, 0, 0}, {20, 23, 0, 0}};
+  const std::vector<std::pair<std::size_t, std::size_t>> whole{{8, 62}};
+  EXPECT_EQ(whole, to_read_again(nested, 100));
 }
 
 TEST(SlowZones, ARateIsTheMeanOfItsBands) {

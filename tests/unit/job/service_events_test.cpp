@@ -78,8 +78,11 @@ TEST_F(JobServiceEvents, TellOfDataThatIsNotWhatItShouldBe) {
   start(faulty_engines());
   EXPECT_EQ(run(testing::writing({first})).verdict, Verdict::pass);
   std::fstream file(first, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(8192 + 700);
-  file.write("?", 1);
+  constexpr std::streamoff kPlace = 8192 + 700;
+  file.seekg(kPlace);
+  const int byte = file.get() ^ 1;  // another than what is there
+  file.seekp(kPlace);
+  file.put(static_cast<char>(byte));
   file.close();
   listen();
   JobSpec spec = reading({first});

@@ -177,6 +177,35 @@ TEST(Criteria, WhatCameBeforeItWasSteadyDecidesNothing) {
   EXPECT_EQ(Verdict::fail, one.judged().verdict);
 }
 
+TEST(Criteria, AStageThatWasNotSteadyCountsThoughItHasNoLimitsItself) {
+  Case one = good();
+  one.criteria.steady = plan::Steady::wanted;
+  one.device.shown[0].what.steady->steady = false;
+  one.device.shown[0].what.measures.clear();
+  one.device.shown[1].what.measures[0].value = 0.5;
+  EXPECT_EQ(CriterionState::not_measurable, one.result("latency.read.p99.9").state);
+  EXPECT_EQ(Verdict::inconclusive, one.judged().verdict);
+}
+
+TEST(Criteria, AsLongAsTheOthersRunThereIsNoPass) {
+  Case one = good();
+  one.peers = {};
+  EXPECT_EQ(CriterionState::open, one.result("max_peer_deviation").state);
+  EXPECT_EQ(Verdict::none, one.judged().verdict);
+  one.criteria.peers_if_measurable = true;
+  EXPECT_EQ(Verdict::pass, one.judged().verdict);
+}
+
+TEST(Criteria, IfMeasurableDecidesOnlyThen) {
+  Case one = good();
+  one.criteria.slow_zone_if_measurable = true;
+  one.device.zones.worst.reset();
+  EXPECT_EQ(CriterionState::not_measurable, one.result("max_slow_zone").state);
+  EXPECT_EQ(Verdict::pass, one.judged().verdict) << one.judged().reason;
+  one.device.zones.worst = 0.3;
+  EXPECT_EQ(Verdict::fail, one.judged().verdict);
+}
+
 TEST(Criteria, FailComesBeforeWhatIsNotKnown) {
   Case one = good();
   one.device.zones.worst.reset();
@@ -218,6 +247,8 @@ TEST(Coverage, OfReadersIsWhatTheyRead) {
   device.range.size = 2 * kSize;
   EXPECT_EQ(0.1, coverage_of(device));
   EXPECT_FALSE(coverage_of({}));
+  device.shown.clear();
+  EXPECT_FALSE(coverage_of(device)) << "of a record that does not tell";
 }
 
 std::vector<Peers> peers_of(const std::vector<run::DeviceSnapshot>& devices) {
@@ -247,11 +278,15 @@ TEST(ComparePeers, FourAreEnoughAndThreeAreNot) {
   EXPECT_FALSE(peers_of(devices)[0].deviation);
 }
 
-TEST(ComparePeers, AStageThatOneOfThemLacksTellsNothing) {
-  std::vector<run::DeviceSnapshot> devices(4, good().device);
+TEST(ComparePeers, OneThatFailedTakesNothingFromTheOthers) {
+  std::vector<run::DeviceSnapshot> devices(5, good().device);
   devices[1].shown.pop_back();
   devices[1].shown[0].what.rates = {};
-  EXPECT_FALSE(peers_of(devices)[0].deviation);
+  devices[2].shown[1].what.rates[0] = 1e8;
+  EXPECT_FALSE(peers_of(devices)[1].deviation);
+  EXPECT_DOUBLE_EQ(0.5, *peers_of(devices)[2].deviation);
+  devices.pop_back();
+  EXPECT_FALSE(peers_of(devices)[2].deviation) << "three are left";
   devices[2].state = State::running;
   EXPECT_FALSE(peers_of(devices)[0].complete);
 }
