@@ -60,8 +60,8 @@ plan::JobSpec full() {
   spec.criteria.max_io_errors = 7;
   spec.criteria.min_coverage = 0.995;
   spec.criteria.steady = plan::Steady::wanted;
-  io(spec).until = run::UntilSteady{
-      run::SteadyOf::p99, util::OpClass::write, util::kSecond / 4, {4, 0.25, 0.05, 6}, true};
+  io(spec).until =
+      run::UntilSteady{run::SteadyOf::p99, util::OpClass::write, util::kSecond / 4, {4, 0.25, 0.05, 6}, true};
   run::StageCriteria& limits = spec.criteria.stages;
   limits.latency = {{util::OpClass::read, "p99.9999", 0.999999, 15'000'000},
                     {util::OpClass::read, "max", 1, 20'000'000}};
@@ -204,8 +204,8 @@ TEST(RenderSpec, OddNumbersAreExact) {
   }
   for (const util::Nanos time : {1LL, 999LL, 1'000'000'001LL, 86'400'000'000'000LL, 3'000'000'000'000'000'000LL}) {
     plan::JobSpec spec = full();
-  spec.criteria.steady = plan::Steady::none;
-  io(spec).until.reset();
+    spec.criteria.steady = plan::Steady::none;
+    io(spec).until.reset();
     io(spec).workload.runtime = time;
     EXPECT_EQ(io(round_trip(spec)).workload.runtime, time);
   }
