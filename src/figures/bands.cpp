@@ -18,12 +18,6 @@ std::uint32_t microseconds(std::uint64_t ticks, unsigned tick) {
 
 }  // namespace
 
-std::vector<float> best_of(const BandTable& table) {
-  std::vector<float> out = table.last;
-  for (std::size_t i = 0; i < table.before.size() && i < out.size(); ++i) out[i] = std::max(out[i], table.before[i]);
-  return out;
-}
-
 LiveBands::LiveBands(const BandGrid& grid, bool several, bool shared)
     : grid_(grid), shared_(shared), cells_(grid.count()) {
   if (!several) return;

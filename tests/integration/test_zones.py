@@ -82,6 +82,13 @@ class Zones(TestCase):
         self.assertEqual(("not_measurable", None), (self.criterion(job)["result"], self.criterion(job)["met"]))
         self.assertIn("it takes 50", job["reason"])
 
+    def test_a_part_that_was_reached_says_nothing_of_the_rest(self):
+        """Fifty bands would be enough; some of them the stage does not come to."""
+        job = self.scan(stages=[{"name": "scan", "workload": SCAN | {"runtime": "1s"}}])
+        self.assertEqual("INCONCLUSIVE", job["verdict"])
+        self.assertEqual("not_measurable", self.criterion(job)["result"])
+        self.assertIn(f"of {BANDS} bands were reached", job["reason"])
+
     def test_what_nothing_can_measure_is_refused(self):
         for workload in (SCAN | {"rw": "randread"}, SCAN | {"rate": "10M"}, SCAN | {"direct": False}):
             answer = self.current.call("POST", "/v1/jobs", {"targets": [self.loop_], "workload": workload,

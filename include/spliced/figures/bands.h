@@ -41,9 +41,6 @@ struct BandTable {
   std::uint32_t round = 0;       // the number of the last pass
 };
 
-// How fast a band was, bytes per second: the better of the last two passes; 0 where nothing was moved.
-[[nodiscard]] std::vector<float> best_of(const BandTable& table);
-
 // Of one direction of a stage. Workers count into it by a BandTally of their own; everybody else reads.
 class LiveBands {
  public:

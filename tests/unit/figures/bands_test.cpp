@@ -6,6 +6,8 @@
 #include <numeric>
 #include <thread>
 
+#include "spliced/figures/pass_rates.h"
+
 namespace spliced::figures {
 namespace {
 
@@ -50,8 +52,10 @@ TEST(Bands, OfSeveralPassesTheLastTwoAreKeptAndTheBetterOneCounts) {
   EXPECT_FLOAT_EQ(rate(2'000'000), table.last[0]);
   EXPECT_FLOAT_EQ(rate(1'000'000), table.before[0]);
   EXPECT_FLOAT_EQ(rate(2'000'000), table.before[1]);
-  EXPECT_FLOAT_EQ(rate(1'000'000), best_of(table)[0]);
-  EXPECT_FLOAT_EQ(rate(2'000'000), best_of(table)[1]);
+  PassRates rates;
+  rates.add(table);
+  EXPECT_FLOAT_EQ(rate(1'000'000), rates.best()[0]);
+  EXPECT_FLOAT_EQ(rate(2'000'000), rates.best()[1]);
 }
 
 TEST(Bands, WhatAWorkerKeptOfThePassBeforeIsNoneOfTheNext) {
