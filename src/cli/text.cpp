@@ -166,6 +166,13 @@ std::string eta_text(double seconds) {
 
 namespace {
 
+// Then it is of what was written that it is asked whether it is right.
+bool changed_anything(const Json& device) {
+  const Json io = device.value("io", Json::object());
+  const auto bytes = [&io](const char* op) { return io.value(op, Json::object()).value("bytes", 0.0); };
+  return bytes("write") > 0 || bytes("trim") > 0;
+}
+
 // The verdict, why, and what it is made of: three lines, the last ones.
 std::string verdict_lines(const Json& job, const Style& style) {
   std::size_t met = 0, unmet = 0, unknown = 0;
@@ -176,7 +183,7 @@ std::string verdict_lines(const Json& job, const Style& style) {
   for (const Json& device : devices) {
     const Json coverage = device.value("coverage", Json());
     covered = covered && coverage.is_number();
-    checked = checked || device.value("verify", Json()).is_object();
+    checked = checked || device.value("verify", Json()).is_object() || changed_anything(device);
     if (coverage.is_number()) least = std::min(least, coverage.get<double>());
     for (const Json& one : device.value("criteria", Json::array())) {
       const Json is_met = one.value("met", Json());  // all that an earlier daemon tells

@@ -202,6 +202,19 @@ TEST(JobText, EndsWithTheVerdictAndItsReasonsInThreeLines) {
   EXPECT_TRUE(text.ends_with(end)) << text;
 }
 
+TEST(JobText, WhatWasWrittenAndNotCheckedWasNotRead) {
+  Json ended = job();
+  ended["state"] = "SUCCEEDED";
+  for (Json& device : ended["devices"]) {
+    device["coverage"] = 0;
+    device["io"]["write"]["bytes"] = 0;
+    device["io"]["trim"]["bytes"] = 0;
+  }
+  EXPECT_TRUE(has(job_text(ended), "0 % of the range read without an error\n"));
+  ended["devices"][0]["io"]["write"]["bytes"] = 4096;
+  EXPECT_TRUE(has(job_text(ended), "0 % of the range shown to be right\n"));
+}
+
 TEST(JobText, AnOlderDaemonTellsOnlyWhetherACriterionIsMet) {
   Json ended = job();
   ended["state"] = "SUCCEEDED";
