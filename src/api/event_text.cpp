@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "render.h"
+#include "answers.h"
 #include "spliced/util/units.h"
 
 namespace spliced::api {

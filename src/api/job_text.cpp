@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "render.h"
+#include "answers.h"
 
 namespace spliced::api {
 
@@ -78,7 +78,7 @@ class JobParts {
       return fmt::format("{}]\n}}{}", device_ != 0 ? "\n  " : "", form_ == Form::answer ? "\n" : "");
     }
     const char* comma = device_ != 0 ? "," : "";
-    return fmt::format("{}\n    {}", comma, indented(dumped(render_run(job_.device(device_++)), 2), 4));
+    return fmt::format("{}\n    {}", comma, indented(dumped(form::render_run(job_.device(device_++)), 2), 4));
   }
 
   JobView job_;

@@ -8,17 +8,21 @@
 #include <tuple>
 #include <utility>
 
-#include "checkpoint_form.h"
-#include "evidence_form.h"
-#include "figures_reader.h"
-#include "render.h"
-#include "spec_reader.h"
+#include "form/checkpoint_form.h"
+#include "form/figures_reader.h"
+#include "form/record.h"
+#include "form/render.h"
+#include "form/spec_reader.h"
 #include "spliced/util/boot.h"
 #include "spliced/util/names.h"
 #include "stored_text.h"
 
 namespace spliced::api {
 
+using form::array_in;
+using form::Json;
+using form::object_in;
+using form::read_member;
 using job::DeviceSnapshot;
 using job::JobSnapshot;
 using job::JobView;
@@ -28,65 +32,12 @@ using store::StoredPlace;
 
 namespace {
 
-constexpr const char* kRecord = "record";
-constexpr const char* kIdentity = "identity";
-
 std::string text_of(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 Json parsed(const std::string& text) {
   Json out = Json::parse(text, nullptr, false);
   return out.is_object() ? out : Json::object();
-}
-
-// What the API does not show of a stage.
-Json hidden_of(const StageSnapshot& stage) {
-  return {{"host_errors", stage.host_errors},
-          {"block_bytes", stage.range.block},
-          {"asked_for", stage.asked_for},
-          {"evidence", render_evidence(stage.evidence)}};
-}
-void read_hidden(const Json& hidden, StageSnapshot& out) {
-  read_member(hidden, "host_errors", out.host_errors);
-  read_member(hidden, "block_bytes", out.range.block);
-  out.range.block = std::max<std::uint64_t>(1, out.range.block);
-  out.evidence = read_evidence(object_in(hidden, "evidence"));
-  const Json& asked = array_in(hidden, "asked_for");
-  for (std::size_t i = 0; i < std::min(asked.size(), out.asked_for.size()); ++i) {
-    if (asked[i].is_boolean()) out.asked_for[i] = asked[i].get<bool>();
-  }
-}
-
-// By what a device is found again.
-Json identity_of(const device::TargetFacts& facts) {
-  return {{"vendor", facts.info.vendor},
-          {"block_device", facts.block_device},
-          {"partition", facts.partition},
-          {"alignment", facts.alignment},
-          {"node", std::uint64_t{facts.id.device}},
-          {"inode", std::uint64_t{facts.id.inode}},
-          {"sequence", facts.sequence},
-          {"boot", util::boot_id()},
-          {"backing", facts.backing},
-          {"signatures", facts.signatures}};
-}
-void read_identity(const Json& from, device::TargetFacts& out) {
-  read_member(from, "vendor", out.info.vendor);
-  read_member(from, "block_device", out.block_device);
-  read_member(from, "boot", out.boot);
-  read_member(from, "backing", out.backing);
-  read_member(from, "sequence", out.sequence);
-  std::uint64_t partition = 0, node = 0, inode = 0, alignment = out.alignment;
-  read_member(from, "alignment", alignment);
-  out.alignment = static_cast<std::uint32_t>(alignment);
-  read_member(from, "partition", partition);
-  read_member(from, "node", node);
-  read_member(from, "inode", inode);
-  out.partition = static_cast<unsigned>(partition);
-  out.id = {out.block_device, static_cast<dev_t>(node), static_cast<ino_t>(inode)};
-  for (const Json& name : array_in(from, "signatures")) {
-    if (name.is_string()) out.signatures.push_back(name.get<std::string>());
-  }
 }
 
 std::int64_t milliseconds_of(util::WallTime time) {
@@ -119,7 +70,7 @@ std::vector<job::Interruption> read_history(const std::string& text) try {
 // Errors have rows of their own.
 void take_errors_out(Json& figures, const StageSnapshot& stage, StoredPlace place, StoredDevice& out) {
   figures.erase("errors");
-  figures[kRecord] = hidden_of(stage);
+  figures[form::kRecord] = form::record_of(stage);
   for (const auto& error : stage.errors) {
     out.errors.push_back({place, std::string(util::op_name(error.op)), error.error, error.offset, error.length,
                           error.count, error.message});
@@ -168,20 +119,14 @@ StoredDevice write_device(const DeviceSnapshot& device) {
   out.size = device.facts.size;
   out.state = job::state_name(device.state);
   out.verdict = job::kVerdictNames[static_cast<std::size_t>(device.verdict)];
-  Json figures = render_run_alone(device);
+  Json figures = form::render_run_alone(device);
   take_errors_out(figures, device, {}, out);
   if (are_those_of_the_stages(device)) out.errors.clear();
-  figures[kRecord]["unmeasured"] = device.unmeasured;
-  figures[kRecord]["begun"] = device.begun;
-  figures[kRecord][kIdentity] = identity_of(device.facts);
+  figures[form::kRecord] = form::record_of_device(device);
   if (figures["verify"].is_object()) figures["verify"].erase("miscompares");  // the stages have them
-  figures[kRecord]["idle_stage"] = device.idle_stage;
-  figures[kRecord]["unchecked_stage"] = device.unchecked_stage;
-  figures[kRecord]["host_untrusted"] = device.host_untrusted;
-  figures[kRecord]["zones"] = render_zones(device.zones);
   out.figures = text_of(figures);
   for (int i = 0; const StageSnapshot& stage : device.stages) {
-    Json one = render_stage(stage);
+    Json one = form::render_stage(stage);
     take_errors_out(one, stage, {i, -1}, out);
     for (int k = 0; const StageSnapshot& stream : stage.streams) {
       take_errors_out(one["streams"][static_cast<std::size_t>(k)], stream, {i, k}, out);
@@ -195,12 +140,12 @@ StoredDevice write_device(const DeviceSnapshot& device) {
 
 void read_stored_stage(const StoredDevice& device, int index, StageSnapshot& out) {
   const Json figures = parsed(device.stages[static_cast<std::size_t>(index)].figures);
-  read_stage(figures, out);
-  read_hidden(object_in(figures, kRecord), out);
+  form::read_stage(figures, out);
+  form::read_record(object_in(figures, form::kRecord), out);
   out.errors = errors_at({index, -1}, device);
   const Json& streams = array_in(figures, "streams");
   for (int k = 0; StageSnapshot & stream : out.streams) {
-    read_hidden(object_in(streams[static_cast<std::size_t>(k)], kRecord), stream);
+    form::read_record(object_in(streams[static_cast<std::size_t>(k)], form::kRecord), stream);
     stream.errors = errors_at({index, k}, device);
     ++k;
   }
@@ -209,15 +154,8 @@ void read_stored_stage(const StoredDevice& device, int index, StageSnapshot& out
 DeviceSnapshot read_device(const StoredDevice& device) {
   DeviceSnapshot out;
   const Json figures = parsed(device.figures);
-  read_run(figures, out);
-  const Json& hidden = object_in(figures, kRecord);
-  read_hidden(hidden, out);
-  read_member(hidden, "unmeasured", out.unmeasured);
-  read_member(hidden, "begun", out.begun);
-  read_member(hidden, "idle_stage", out.idle_stage);
-  read_member(hidden, "unchecked_stage", out.unchecked_stage);
-  read_member(hidden, "host_untrusted", out.host_untrusted);
-  out.zones = read_zones(object_in(hidden, "zones"));
+  form::read_run(figures, out);
+  form::read_device_record(object_in(figures, form::kRecord), out);
   out.facts.name = device.name;
   out.facts.path = device.path;
   out.facts.info.wwn = device.wwn;
@@ -225,7 +163,6 @@ DeviceSnapshot read_device(const StoredDevice& device) {
   out.facts.info.model = device.model;
   out.facts.info.revision = device.revision;
   out.facts.size = device.size;
-  read_identity(object_in(hidden, kIdentity), out.facts);
   for (int i = 0; i < static_cast<int>(device.stages.size()); ++i) {
     const StageSnapshot& stage = (read_stored_stage(device, i, out.stages.emplace_back()), out.stages.back());
     if (stage.state != run::State::pending) out.shown.push_back({stage.name, stage.evidence});
@@ -251,7 +188,7 @@ class Document {
     DeviceSnapshot out;
     for (; at_ <= index; ++at_) {
       const auto text = text_->device();
-      if (text && at_ == index) read_run(parsed(*text), out);
+      if (text && at_ == index) form::read_run(parsed(*text), out);
     }
     return out;
   }
@@ -280,7 +217,7 @@ JobView read_document(std::function<util::Pieces()> open, JobView view) {
   Json head = document->head();
   restore_spec(head);
   std::string name = std::move(view.head.spec.name);
-  view.head.spec = read_recorded_spec(text_of(head));
+  view.head.spec = form::read_recorded_spec(text_of(head));
   view.head.spec.name = std::move(name);
   std::optional<double> elapsed;
   read_member(head, "elapsed_seconds", elapsed);
@@ -293,12 +230,12 @@ JobView read_document(std::function<util::Pieces()> open, JobView view) {
 
 job::RecordForm record_form() {
   job::RecordForm out;
-  out.write_spec = [](const plan::JobSpec& spec) { return text_of(render_spec(spec)); };
-  out.read_spec = [](const std::string& text) { return read_recorded_spec(text); };
+  out.write_spec = [](const plan::JobSpec& spec) { return text_of(form::render_spec(spec)); };
+  out.read_spec = [](const std::string& text) { return form::read_recorded_spec(text); };
   out.write_device = write_device;
   out.read_device = read_device;
-  out.write_counts = write_counts;
-  out.read_counts = read_counts;
+  out.write_counts = form::write_counts;
+  out.read_counts = form::read_counts;
   out.write_history = write_history;
   out.read_history = read_history;
   out.read_document = read_document;

@@ -9,12 +9,12 @@
 #include <optional>
 #include <utility>
 
+#include "answers.h"
 #include "event_streams.h"
+#include "form/spec_reader.h"
 #include "front_page.h"
 #include "job_text.h"
 #include "once_fields.h"
-#include "render.h"
-#include "spec_reader.h"
 #include "spliced/util/names.h"
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
@@ -39,7 +39,7 @@ constexpr std::size_t kMaxFullPage = 20;  // of whole jobs, which may have megab
 Response answer_json(int status, const Json& body) {
   Response response;
   response.status = status;
-  response.body = to_text(body);
+  response.body = form::to_text(body);
   return response;
 }
 
@@ -73,18 +73,18 @@ Response refuse_query(const char* key, const std::string& value, const std::stri
 
 // Reads the body into a spec and hands it on.
 template <class Next>
-Response with_spec(const Request& request, const RecipeBook& recipes, Next&& next) {
+Response with_spec(const Request& request, const form::RecipeBook& recipes, Next&& next) {
   if (!is_json(request.content_type)) {
     return problem(415, fmt::format("Content-Type is \"{}\"; application/json is expected", request.content_type),
                    {{"", "send the job definition as application/json"}});
   }
-  auto read = read_spec(request.body, recipes);
+  auto read = form::read_spec(request.body, recipes);
   if (read) {
     Response response = next(*read);
     response.about.targets = read->spec.targets;
     return response;
   }
-  const SpecError& refused = read.error();
+  const form::SpecError& refused = read.error();
   if (refused.malformed) return problem(400, "the body is not valid JSON", refused.errors, "malformed");
   Response response =
       problem(422, fmt::format("{} of the job definition's fields cannot be accepted", refused.errors.size()),
@@ -95,7 +95,7 @@ Response with_spec(const Request& request, const RecipeBook& recipes, Next&& nex
 
 class Handlers {
  public:
-  Handlers(JobService& service, const RecipeBook& recipes, Version version)
+  Handlers(JobService& service, const form::RecipeBook& recipes, Version version)
       : service_(service), recipes_(recipes), version_(std::move(version)), streams_(service) {}
 
   Response create(const Request& request) {
@@ -111,7 +111,7 @@ class Handlers {
   }
 
   Response validate(const Request& request) {
-    return with_spec(request, recipes_, [&](const ReadSpec& read) {
+    return with_spec(request, recipes_, [&](const form::ReadSpec& read) {
       const auto plan = read.form.with_pointers(service_.validate(read.spec, request.who));
       return answer_json(200, render_plan(plan, read.spec));
     });
@@ -207,7 +207,7 @@ class Handlers {
 
   Response recipe(const Request& request) {
     const std::string& name = request.path_values.at("name");
-    const Recipe* known = recipes_.find(name);
+    const form::Recipe* known = recipes_.find(name);
     if (known == nullptr) return problem(404, fmt::format("there is no recipe \"{}\"", name));
     return answer_json(200, Json::parse(known->text()));
   }
@@ -239,7 +239,7 @@ class Handlers {
  private:
   template <class Repeated>
   Response submit(const Request& request, const job::Once& once, Repeated&& repeated) {
-    return with_spec(request, recipes_, [&](const ReadSpec& read) {
+    return with_spec(request, recipes_, [&](const form::ReadSpec& read) {
       const auto submitted = service_.submit_once(read.spec, request.who, once);
       if (!submitted) return answer_error(read.form.with_pointers(submitted.error()));
       Response response = submitted->repeated ? repeated(*submitted) : created(*submitted, 201);
@@ -270,7 +270,7 @@ class Handlers {
     Response response = problem(412, detail);
     Json body = Json::parse(response.body);
     body["job"] = render_summary(*job);
-    response.body = to_text(body);
+    response.body = form::to_text(body);
     response.headers.emplace_back("Location", "/v1/jobs/" + id);
     return response;
   }
@@ -331,7 +331,7 @@ class Handlers {
   }
 
   JobService& service_;
-  const RecipeBook& recipes_;
+  const form::RecipeBook& recipes_;
   const Version version_;
   std::atomic<int> waiting_{0};
   EventStreams streams_;
@@ -363,7 +363,7 @@ Response answer_error(const util::Error& error) {
   return response;
 }
 
-std::vector<http::Route> api_routes(JobService& service, const RecipeBook& recipes, const Version& version) {
+std::vector<http::Route> api_routes(JobService& service, const form::RecipeBook& recipes, const Version& version) {
   const auto h = std::make_shared<Handlers>(service, recipes, version);
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };

@@ -10,16 +10,18 @@ namespace spliced::embedded {
 extern const std::string_view openapi_yaml;
 }
 
-namespace spliced::api {
-
+namespace spliced::form {
 class RecipeBook;
+}
+
+namespace spliced::api {
 
 struct Version {
   std::string version, revision, compiler;
 };
 
 // Every route of the control API but those that the metrics room brings. `service` and `recipes` must outlive them.
-[[nodiscard]] std::vector<http::Route> api_routes(job::JobService& service, const RecipeBook& recipes,
+[[nodiscard]] std::vector<http::Route> api_routes(job::JobService& service, const form::RecipeBook& recipes,
                                                   const Version& version);
 
 // Errc → HTTP status.

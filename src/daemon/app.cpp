@@ -13,7 +13,7 @@
 #include "api/front_page.h"
 #include "api/job_text.h"
 #include "api/record_form.h"
-#include "api/spec_reader.h"
+#include "form/spec_reader.h"
 #include "spliced/util/message_id.h"
 #include "spliced/util/page_buffer.h"
 #include "spliced/util/text.h"
@@ -177,13 +177,13 @@ void App::join_bus() {
   const auto kind = config_.bus == "system" ? dbus::BusKind::system : dbus::BusKind::session;
   const auto submit = [this](const std::string& definition,
                              const access::Principal& who) -> util::Result<job::JobSnapshot> {
-    const auto spec = api::read_spec_or_error(definition, recipes_);
+    const auto spec = form::read_spec_or_error(definition, recipes_);
     if (!spec) return tl::unexpected(spec.error());
     return service_->submit(*spec, who);
   };
   const auto validate = [this](const std::string& definition,
                                const access::Principal& who) -> util::Result<dbus::Plan> {
-    const auto spec = api::read_spec_or_error(definition, recipes_);
+    const auto spec = form::read_spec_or_error(definition, recipes_);
     if (!spec) return tl::unexpected(spec.error());
     const auto report = service_->validate(*spec, who);
     return dbus::Plan{report.accepted(), api::plan_text(report, *spec)};

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "api/recipe.h"
 #include "api/routes.h"
 #include "config.h"
 #include "dbus/bus_adapter.h"
 #include "doors.h"
+#include "form/recipe.h"
 #include "http/listener.h"
 #include "inherited.h"
 #include "metrics/exporter.h"
@@ -72,7 +72,7 @@ class App {
   std::unique_ptr<job::JobService> service_;
   metrics::HttpMetrics http_metrics_;
   std::unique_ptr<metrics::Exporter> exporter_;
-  api::RecipeBook recipes_ = api::RecipeBook::built_in();
+  form::RecipeBook recipes_ = form::RecipeBook::built_in();
   http::Router control_router_;
   http::Router metrics_router_;
   std::unique_ptr<dbus::BusAdapter> bus_;

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "api/strict_json.h"
+#include "form/strict_json.h"
 #include "keys.h"
 #include "settings_file.h"
 
@@ -55,7 +55,7 @@ Status read_key(const json& file, const char* key, std::optional<T>& out) {
 Status merge_file(const std::string& path, CommandLine& into) {
   const auto read = read_settings_file("--config", path);
   if (!read) return tl::unexpected(read.error());
-  const auto parsed = api::parse_strict(read->text, {"the file", true});
+  const auto parsed = form::parse_strict(read->text, {"the file", true});
   if (!parsed) {
     const std::string& where = parsed.error().details.front().pointer;
     return fail(Errc::invalid,

@@ -10,11 +10,12 @@
 #include <iterator>
 #include <set>
 
+#include "api/answers.h"
 #include "api/job_text.h"
-#include "api/key_hints.h"
-#include "api/render.h"
 #include "api/routes.h"
-#include "api/spec_reader.h"
+#include "form/key_hints.h"
+#include "form/render.h"
+#include "form/spec_reader.h"
 #include "service_fixture.h"
 #include "unit/store/texts.h"
 
@@ -185,7 +186,7 @@ TEST_F(OpenApi, JobSpecHasTheFieldsOfTheCode) {
   io.check = {run::CheckSpec::What::own, false, 1 << 20, {}, {}, {}};
   io.payload.interval = 512;
   io.until.emplace();
-  Json spec = render_spec(per_op);
+  Json spec = form::render_spec(per_op);
   spec["workload"] = spec["stages"][0]["workload"];
   spec["criteria"] = with_limits(spec["criteria"]);
   EXPECT_EQ(properties_of("JobSpec"), keys_of(spec));
@@ -207,7 +208,7 @@ TEST_F(OpenApi, AnswersHaveASchemaInWhichEveryFieldIsThere) {
     for (const auto& name : document_["components"]["schemas"][schema]["required"]) out.insert(name.as<std::string>());
     return out;
   };
-  Json spec = render_spec(spec_of_short());
+  Json spec = form::render_spec(spec_of_short());
   spec["criteria"] = with_limits(spec["criteria"]);
   const auto members = [](const Json& object) {
     Names out;
@@ -230,8 +231,8 @@ TEST_F(OpenApi, EveryKeyHasAHome) {
     const std::string key = slash == name.npos ? name : name.substr(slash + 1);
     if (key == "verify") continue;  // a workload has it, and a stage
     const std::string home = slash == name.npos ? "the job itself" : "/" + name.substr(0, slash);
-    EXPECT_EQ(key_hint("/elsewhere", key), "it belongs into " + home);
-    EXPECT_EQ(fio_hint(key), "") << key;
+    EXPECT_EQ(form::key_hint("/elsewhere", key), "it belongs into " + home);
+    EXPECT_EQ(form::fio_hint(key), "") << key;
   }
 }
 
@@ -307,7 +308,7 @@ TEST_F(OpenApi, EveryExampleIsAccepted) {
   for (const auto& entry : std::filesystem::directory_iterator(SPLICED_SOURCE_DIR "/api/examples")) {
     if (entry.path().extension() != ".json") continue;
     ++examples;
-    const auto spec = read_spec_or_error(read_file(entry.path()));
+    const auto spec = form::read_spec_or_error(read_file(entry.path()));
     EXPECT_TRUE(spec) << entry.path() << ": " << spec.error().message;
   }
   EXPECT_GT(examples, 0);

@@ -4,10 +4,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "api/answers.h"
 #include "api/job_text.h"
-#include "api/render.h"
+#include "form/render.h"
 #include "sample_job.h"
-#include "spec_texts.h"
+#include "unit/form/spec_texts.h"
 #include "unit/store/texts.h"
 
 namespace spliced::api {
@@ -61,9 +62,9 @@ job::DeviceSnapshot device_with_stages() {
 TEST(RecordForm, ADeviceIsReadAsItWasWritten) {
   const job::DeviceSnapshot before = device_with_stages();
   const job::DeviceSnapshot after = through(before);
-  EXPECT_EQ(render_run(after), render_run(before));
-  EXPECT_EQ(render_run(after).dump(-1, ' ', false, Json::error_handler_t::replace),
-            render_run(before).dump(-1, ' ', false, Json::error_handler_t::replace))
+  EXPECT_EQ(form::render_run(after), form::render_run(before));
+  EXPECT_EQ(form::render_run(after).dump(-1, ' ', false, Json::error_handler_t::replace),
+            form::render_run(before).dump(-1, ' ', false, Json::error_handler_t::replace))
       << "to the digit, and in the same order";
   EXPECT_EQ(after.host_errors, 2U);
   EXPECT_TRUE(after.unmeasured);
@@ -79,7 +80,7 @@ TEST(RecordForm, ADeviceIsReadAsItWasWritten) {
 TEST(RecordForm, WhatIsNotKnownStaysUnknown) {
   job::DeviceSnapshot device;
   device.facts.name = "sda";
-  EXPECT_EQ(render_run(through(device)), render_run(device));
+  EXPECT_EQ(form::render_run(through(device)), form::render_run(device));
 }
 
 TEST(RecordForm, EachEngineIsReadAsItWasWritten) {
@@ -90,7 +91,7 @@ TEST(RecordForm, EachEngineIsReadAsItWasWritten) {
     for (bool& asked : device.asked_for) asked = true;
     device.engine_state.values[0] = 1;
     device.tuning = {{engine::Direction::write, {0, 1}, run::TuningSource::job, {}}};
-    EXPECT_EQ(render_run(through(device)), render_run(device)) << engine::kind_at(kind).name();
+    EXPECT_EQ(form::render_run(through(device)), form::render_run(device)) << engine::kind_at(kind).name();
   }
 }
 
@@ -111,7 +112,7 @@ TEST(RecordForm, ErrorsOfADeviceThatAreThoseOfItsStagesAreStoredOnce) {
   for (const auto& stage : device.stages)
     device.errors.insert(device.errors.end(), stage.errors.begin(), stage.errors.end());
   EXPECT_EQ(record_form().write_device(device).errors.front().place, (store::StoredPlace{0, -1}));
-  EXPECT_EQ(render_run(through(device)), render_run(device));
+  EXPECT_EQ(form::render_run(through(device)), form::render_run(device));
 }
 
 TEST(RecordForm, PathsKeepTheirBytes) {
@@ -126,7 +127,7 @@ TEST(RecordForm, ASpecIsReadAsItWasWritten) {
                                      testing::with("/stages", {{{"name", "a"}, {"wait", "5s"}},
                                                                {{"name", "b"}, {"workload", {{"rw", "write"}}}}})}) {
     const plan::JobSpec spec = testing::read(text);
-    EXPECT_EQ(render_spec(form.read_spec(form.write_spec(spec))), render_spec(spec));
+    EXPECT_EQ(form::render_spec(form.read_spec(form.write_spec(spec))), form::render_spec(spec));
   }
 }
 
@@ -140,8 +141,8 @@ TEST(RecordForm, WhatIsBrokenIsSurvived) {
     device.stages = {{"write", "RUNNING", text}};
     device.errors = {{{7, 7}, "levitate", "", 0, 0, 0, ""}, {{}, "levitate", "", 0, 0, 0, ""}};
     EXPECT_EQ(form.read_device(device).facts.name, "sda") << text;
-    (void)render_run(form.read_device(device));
-    (void)render_spec(form.read_spec(text));
+    (void)form::render_run(form.read_device(device));
+    (void)form::render_spec(form.read_spec(text));
   }
 }
 
@@ -150,7 +151,7 @@ std::string document_of(const JobSnapshot& job) {
   Json out = render_head(job);
   out.erase("run_id");
   out["devices"] = Json::array();
-  for (const auto& device : job.devices) out["devices"].push_back(render_run(device));
+  for (const auto& device : job.devices) out["devices"].push_back(form::render_run(device));
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 JobView read_document(const std::string& text, JobView view) {
@@ -187,10 +188,10 @@ TEST(RecordForm, DocumentsOfAJobWithOneWorkloadAndOneEngineAreRead) {
       view);
   EXPECT_EQ(read.head.spec.name, "old");
   EXPECT_TRUE(read.head.spec.destructive);
-  const Json spec = render_spec(read.head.spec);
+  const Json spec = form::render_spec(read.head.spec);
   EXPECT_EQ(spec.at("stages").at(0).at("workload").at("bs"), "64k");
   EXPECT_EQ(spec.at("stages").at(0).at("engine").at("pipe_size"), 65536);
-  const Json device = render_run(read.device(0));
+  const Json device = form::render_run(read.device(0));
   EXPECT_EQ(device.at("state"), "FAILED");
   EXPECT_EQ(device.at("engine").at("pipe_size_bytes"), 4096);
   EXPECT_EQ(device.at("engine").at("events").at(0).at("count"), 2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/render.h"
+#include "form/render.h"
+#include "api/answers.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

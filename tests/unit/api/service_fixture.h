@@ -6,9 +6,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "api/recipe.h"
 #include "api/record_form.h"
 #include "engine/null/null_engine.h"
+#include "form/recipe.h"
 #include "spliced/job/service.h"
 #include "spliced/util/threads.h"
 #include "unit/http/raw_client.h"
@@ -89,7 +89,7 @@ class ServiceTest : public ::testing::Test {
   device::TargetAdmission admission_{device::AllowList({dir_.path() + "/"}),
                                      device::HostPaths{dir_ / "sys", dir_ / "proc", dir_ / "dev"}};
   std::unique_ptr<job::JobService> service_;
-  const api::RecipeBook recipes_ = api::RecipeBook::built_in();
+  const form::RecipeBook recipes_ = form::RecipeBook::built_in();
 };
 
 }  // namespace spliced::test
