@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "form/checkpoint_form.h"
+#include "form/figures_form.h"
 #include "form/figures_reader.h"
 #include "form/record.h"
 #include "form/render.h"
@@ -236,6 +237,10 @@ job::RecordForm record_form() {
   out.read_device = read_device;
   out.write_counts = form::write_counts;
   out.read_counts = form::read_counts;
+  out.write_figures = form::write_figures;
+  out.read_figures = form::parse_figures;
+  out.write_over_time = form::write_over_time;
+  out.read_over_time = form::parse_over_time;
   out.write_history = write_history;
   out.read_history = read_history;
   out.read_document = read_document;

@@ -34,14 +34,14 @@ SeriesOp merge(const SeriesOp& a, double length_a, const SeriesOp& b, double len
   return out;
 }
 
-std::array<Log16, 9> pack(const SeriesOp& op) {
+std::array<Log16, 9> packed_form(const SeriesOp& op) {
   const auto rate = [](double value) { return Log16(value * kThousandths); };
   return {rate(op.bytes),      rate(op.bytes_low),      rate(op.bytes_high),
           rate(op.operations), rate(op.operations_low), rate(op.operations_high),
           Log16(op.p50),       Log16(op.p99),           Log16(op.longest)};
 }
 
-SeriesOp unpack(const std::array<Log16, 9>& packed) {
+SeriesOp op_of(const std::array<Log16, 9>& packed) {
   const auto rate = [&](std::size_t i) { return packed.at(i).value() / kThousandths; };
   return {rate(0), rate(1),           rate(2),           rate(3),          rate(4),
           rate(5), packed[6].value(), packed[7].value(), packed[8].value()};
@@ -80,7 +80,7 @@ void Series::push(const SeriesPoint& point) {
     if (ops_[i].empty() && is_idle(point.ops[i])) continue;
     if (ops_[i].empty()) ops_[i].reserve(kMost);
     ops_[i].resize(common_.size());
-    ops_[i].back() = pack(point.ops[i]);
+    ops_[i].back() = packed_form(point.ops[i]);
   }
 }
 
@@ -93,7 +93,7 @@ SeriesPoint Series::at(std::size_t index) const {
   if (common.temperature != kUnknown) out.temperature = common.temperature;
   out.marks = common.marks;
   for (std::size_t i = 0; i < kSeriesOps; ++i) {
-    if (!ops_[i].empty()) out.ops[i] = unpack(ops_[i].at(index));
+    if (!ops_[i].empty()) out.ops[i] = op_of(ops_[i].at(index));
   }
   return out;
 }
@@ -124,12 +124,82 @@ std::size_t Series::memory() const {
   return out;
 }
 
-void Series::resume(const std::vector<SeriesPoint>& points, std::size_t resolution) {
-  resolution_ = std::max<std::size_t>(1, resolution);
-  for (const SeriesPoint& point : points) {
-    push(point);
-    if (common_.size() >= kMost) halve();
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+template <class T>
+void put(std::string& out, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i));
+}
+
+// false: there is not as much left.
+template <class T>
+bool take(std::string_view& from, T& out) {
+  if (from.size() < sizeof(T)) return false;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value |= std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i);
+  out = static_cast<T>(value);
+  from.remove_prefix(sizeof(T));
+  return true;
+}
+bool take(std::string_view& from, Log16& out) {
+  std::uint16_t code = 0;
+  if (!take(from, code)) return false;
+  out = Log16::of_code(code);
+  return true;
+}
+
+}  // namespace
+
+// What makes no whole point yet is one by itself.
+std::string Series::pack() const {
+  Series whole = *this;
+  if (whole.pending_) whole.push(*whole.pending_);
+  std::string out;
+  put(out, kVersion);
+  put(out, static_cast<std::uint32_t>(resolution_));
+  put(out, static_cast<std::uint32_t>(whole.common_.size()));
+  for (const auto& op : whole.ops_) put(out, static_cast<std::uint8_t>(op.empty() ? 0 : 1));
+  for (std::size_t i = 0; i < whole.common_.size(); ++i) {
+    const Common& common = whole.common_[i];
+    put(out, common.start);
+    put(out, common.length.code());
+    put(out, common.errors.code());
+    put(out, static_cast<std::uint8_t>(common.temperature));
+    put(out, common.marks);
+    for (const auto& op : whole.ops_) {
+      if (op.empty()) continue;
+      for (const Log16 value : op[i]) put(out, value.code());
+    }
   }
+  return out;
+}
+
+std::optional<Series> Series::unpack(std::string_view bytes) {
+  Series out;
+  std::uint8_t version = 0;
+  std::uint32_t resolution = 0, count = 0;
+  std::array<std::uint8_t, kSeriesOps> has{};
+  bool good = take(bytes, version) && version == kVersion && take(bytes, resolution) && take(bytes, count);
+  for (auto& one : has) good = good && take(bytes, one);
+  if (!good || count > kMost || resolution == 0) return std::nullopt;
+  out.resolution_ = resolution;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Common& common = out.common_.emplace_back();
+    std::uint8_t temperature = 0;
+    good = take(bytes, common.start) && take(bytes, common.length) && take(bytes, common.errors) &&
+           take(bytes, temperature) && take(bytes, common.marks);
+    common.temperature = static_cast<std::int8_t>(temperature);
+    for (std::size_t op = 0; op < kSeriesOps; ++op) {
+      if (has[op] == 0) continue;
+      for (Log16& value : out.ops_[op].emplace_back()) good = good && take(bytes, value);
+    }
+    if (!good) return std::nullopt;
+  }
+  if (!bytes.empty()) return std::nullopt;
+  if (out.common_.size() >= kMost) out.halve();
+  return out;
 }
 
 HistogramMark::Since HistogramMark::advance(const workload::Histogram& now) {
@@ -137,10 +207,11 @@ HistogramMark::Since HistogramMark::advance(const workload::Histogram& now) {
   const auto& counts = now.counts();
   std::size_t used = counts.size();
   while (used > 0 && counts[used - 1] == 0) --used;
-  before_.resize(std::max(before_.size(), used));
+  before_.resize(std::max(before_.size(), (used + (std::size_t{1} << coarse_) - 1) >> coarse_));
   since_.assign(before_.size(), 0);
-  for (std::size_t i = 0; i < used; ++i) {
-    since_[i] = static_cast<std::uint32_t>(counts[i]) - before_[i];
+  for (std::size_t i = 0; i < used; ++i) since_[i >> coarse_] += static_cast<std::uint32_t>(counts[i]);
+  for (std::size_t i = 0; i < since_.size(); ++i) {
+    since_[i] -= before_[i];
     before_[i] += since_[i];
     told_.count += since_[i];
   }
@@ -159,7 +230,8 @@ double HistogramMark::quantile(double quantile) const {
   std::uint64_t seen = 0;
   std::size_t i = 0;
   while (i + 1 < since_.size() && (seen += since_[i]) < wanted) ++i;
-  return std::min(static_cast<double>(workload::buckets::value_of(i)), static_cast<double>(longest_));
+  return std::min(static_cast<double>(workload::buckets::value_of((i << coarse_) + (std::size_t{1} << coarse_) / 2)),
+                  static_cast<double>(longest_));
 }
 
 }  // namespace spliced::figures

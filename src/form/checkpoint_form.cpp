@@ -199,6 +199,19 @@ void read(const Json& form, run::RatesByOp& out) {
   }
 }
 
+Json form_of(const run::DamageCounts& damage) {
+  Json out = Json::array();
+  for (const auto& [place, count] : damage) out.push_back({place.first, place.second, count});
+  return out;
+}
+void read(const Json& form, run::DamageCounts& out) {
+  for (const Json& one : form) {
+    const auto kind = one.at(1).get<std::size_t>();
+    if (kind >= verify::kKindNames.size()) throw std::out_of_range("kind");
+    out[{one.at(0).get<std::size_t>(), kind}] = one.at(2).get<std::uint64_t>();
+  }
+}
+
 template <class T>
 Json list_of(const std::vector<T>& parts) {
   Json out = Json::array();
@@ -220,7 +233,7 @@ std::string write_counts(const run::Checkpoint& checkpoint) {
                       {"series", list_of(checkpoint.series)}, {"streams", list_of(checkpoint.streams)},
                       {"before", form_of(checkpoint.before)}, {"ramped", checkpoint.ramped},
                       {"elapsed", checkpoint.elapsed},        {"bands", form_of(checkpoint.bands)},
-                      {"rates", form_of(checkpoint.rates)}}
+                      {"rates", form_of(checkpoint.rates)},   {"damage", form_of(checkpoint.damage)}}
       .dump();
 }
 
@@ -236,6 +249,7 @@ bool read_counts(const std::string& text, run::Checkpoint& out) try {
   form.at("elapsed").get_to(out.elapsed);
   if (form.contains("bands")) counts::read(form.at("bands"), out.bands);  // an earlier version had none
   if (form.contains("rates")) counts::read(form.at("rates"), out.rates);
+  if (form.contains("damage")) counts::read(form.at("damage"), out.damage);
   return true;
 } catch (const std::exception&) {
   return false;

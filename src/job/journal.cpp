@@ -136,6 +136,10 @@ void Journal::commit_checkpoints() {
                  {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}});
 }
 
+void Journal::note(store::StoredFigures figures) {
+  figures_.note(std::move(figures));
+}
+
 // Those with which nothing else is recorded.
 void Journal::commit_events() {
   if (loose_.empty()) return;
@@ -216,6 +220,7 @@ void Journal::run(const std::stop_token& stop) {
     if (stop.stop_requested() && !has_work()) {
       lock.unlock();
       commit_checkpoints();
+      figures_.commit(setup_.store);
       return commit_events();
     }
     const bool at_once = urgent_;
@@ -228,6 +233,7 @@ void Journal::run(const std::stop_token& stop) {
     if (std::chrono::steady_clock::now() >= next_try) {
       if (write_behind_.pending() > 0) write_behind_.retry();
       commit_checkpoints();
+      figures_.commit(setup_.store);
       commit_events();
       next_try = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kJournalRound);
     }
@@ -287,6 +293,7 @@ void Journal::deliver(std::vector<Change> changes, const std::vector<std::string
       const std::lock_guard lock(mutex_);
       unstored_.erase(id);
       forget_checkpoints(id);
+      figures_.forget(id);
     }
     (void)write_behind_.erase(id);
   }
@@ -369,28 +376,6 @@ store::StoredJob Journal::new_record_of(const JobView& view) const {
   store::StoredJob record = record_of(view);
   record.spec = setup_.form.write_spec(view.head.spec);
   return record;
-}
-
-util::Result<JobView> Journal::read(JobView view) {
-  const auto record = write_behind_.record(view.head.id);
-  try {
-    if (const auto spec = record->spec()) {
-      std::string name = std::move(view.head.spec.name);
-      view.head.spec = setup_.form.read_spec(*spec);
-      view.head.spec.name = std::move(name);
-      view.device = [record, read = setup_.form.read_device](std::size_t i) { return read(record->device(i)); };
-    } else {
-      view = setup_.form.read_document([record] { return record->document(); }, std::move(view));
-    }
-  } catch (const std::exception& error) {
-    return util::fail(util::Errc::unavailable, error.what());
-  }
-  view.device = [device = std::move(view.device), job = view.head.state](std::size_t i) {
-    DeviceSnapshot out = device(i);
-    run::settle(out, job);
-    return out;
-  };
-  return view;
 }
 
 }  // namespace spliced::job

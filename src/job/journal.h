@@ -15,6 +15,7 @@
 
 #include "event_log.h"
 #include "job_table.h"
+#include "pending_figures.h"
 #include "recent_jobs.h"
 #include "run/checkpoint.h"
 #include "spliced/job/service.h"
@@ -45,6 +46,9 @@ class Journal {
   void note(Change change);
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
   void note(const std::string& job, std::size_t device, run::Checkpoint checkpoint);
+  void note(store::StoredFigures figures);
+  // Those of a device that are stored, or wait for it. Throws std::runtime_error where they cannot be read.
+  [[nodiscard]] run::DeviceFigures figures(const std::string& job, std::size_t device);
   // Waits until those of that device are stored, within kSettle; not at all while the store takes none.
   static constexpr util::Nanos kSettle = 2 * util::kSecond;
   void settle(const std::string& job, std::size_t device);
@@ -111,6 +115,7 @@ class Journal {
   std::mutex commit_mutex_;                 // held by who commits them
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;  // of jobs, for the next record of each
   std::vector<store::StoredEvent> loose_;                            // the thread's own; see commit_events()
+  PendingFigures figures_;
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::atomic<util::Nanos> cursors_wait_since_{0};  // for the store to take any; 0: it does

@@ -162,6 +162,12 @@ Result<std::shared_ptr<run::DeviceRun>> JobService::Impl::create_run(
     turns_.wake();
   };
   hooks.on_checkpoint = [this, id, index](run::Checkpoint at) { journal_.note(id, index, std::move(at)); };
+  hooks.on_figures = [this, id, index](std::size_t stage, const run::StageFigures& figures) {
+    journal_.note({id, index, static_cast<int>(stage), setup_.form.write_figures(figures)});
+  };
+  hooks.on_over_time = [this, id, index](const run::OverTime& all) {
+    journal_.note({id, index, store::StoredFigures::kOverTime, setup_.form.write_over_time(all)});
+  };
   hooks.settle_checkpoint = [this, id, index] { journal_.settle(id, index); };
   hooks.on_news = [this, whose = std::weak_ptr(job), device_name](run::News news) {
     const auto there = whose.lock();

@@ -38,7 +38,8 @@ constexpr const char* kEndedMeanwhile =
 
 // A device of a job that is gone on with. Throws std::runtime_error.
 std::shared_ptr<run::IdleRun> device_of(const JobSpec& spec, DeviceSnapshot shown, bool begun,
-                                        const store::StoredCheckpoint* stored, const RecordForm& form) {
+                                        const store::StoredCheckpoint* stored, const RecordForm& form,
+                                        std::optional<run::OverTime> over_time) {
   const auto given_up = [&](const std::string& why) {
     run::settle(shown, State::interrupted);
     auto out = std::make_shared<run::IdleRun>(std::move(shown), State::interrupted);
@@ -56,6 +57,7 @@ std::shared_ptr<run::IdleRun> device_of(const JobSpec& spec, DeviceSnapshot show
   if (!at) return given_up("how far it had come was stored by another version, or is damaged");
   auto from = std::make_shared<run::Resumption>();
   from->at = std::move(*at);
+  from->over_time = std::move(over_time);
   from->stages.assign(shown.stages.begin(), shown.stages.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                        shown.stages.size(), from->at.stage + 1)));
   if (from->stages.size() < from->at.stage) return given_up("what its earlier stages came to was not stored");
@@ -131,7 +133,8 @@ Result<JobPtr> JobService::Impl::resumed(const store::StoredJob& record) try {
   for (std::size_t i = 0; i < record.devices.size(); ++i) {
     const auto at = std::find_if(checkpoints->begin(), checkpoints->end(), [&](auto& one) { return one.device == i; });
     runs.push_back(device_of(known.spec, DeviceSnapshot(setup_.form.read_device(stored->device(i))), begun,
-                             at == checkpoints->end() ? nullptr : &*at, setup_.form));
+                             at == checkpoints->end() ? nullptr : &*at, setup_.form,
+                             journal_.figures(record.id, i).over_time));
   }
   if (runs.empty() || runs.size() != known.spec.targets.size()) return ended();
   auto job = std::make_shared<Job>(std::move(known), paused, setup_.clock,
@@ -147,8 +150,24 @@ Result<JobView> JobService::Impl::open(const std::string& id) const {
   if (!job) return tl::unexpected(job.error());
   JobView out = (*job)->view();
   if (!is_final(out.head.state)) out.head.repeat_from = journal_.checkpoints_wait_since();
-  if (out.device) return out;
-  return journal_.read(std::move(out));
+  if (!out.device) {
+    auto stored = journal_.read(std::move(out));
+    if (!stored) return stored;
+    out = std::move(*stored);
+  }
+  out.figures = [this, id, runs = (*job)->runs()](std::size_t device) { return figures_of(id, device, runs); };
+  return out;
+}
+
+// What a stage came to that has ended lies in the store; what goes on is newer.
+run::DeviceFigures JobService::Impl::figures_of(const std::string& id, std::size_t device,
+                                                const Job::Runs& runs) const {
+  const auto live = device < runs.size() ? runs[device]->live() : nullptr;
+  run::DeviceFigures now = live ? live->figures() : run::DeviceFigures();
+  run::DeviceFigures out = journal_.figures(id, device);
+  for (auto& [stage, figures] : now.stages) out.stages[stage] = std::move(figures);
+  if (now.over_time) out.over_time = std::move(now.over_time);
+  return out;
 }
 
 // Of those beyond the page nothing is made.

@@ -50,7 +50,8 @@ void DeviceRun::await_stage() {
   bool enough = false;
   for (;;) {
     const Nanos tell = enough ? clock.now() + kTellAgain : StageWatch::kNever;
-    if (current_->wait(std::min({pace_.next(), watch.next(), tell}))) break;
+    if (current_->wait(std::min({pace_.next(), watch.next(), series_.next(), tell}))) break;
+    if (clock.now() >= series_.next()) look_at_series(false);
     if (clock.now() >= watch.next()) enough = look(watch) || enough;
     if (enough) current_->finish();
     if (clock.now() < pace_.next()) continue;
@@ -60,6 +61,20 @@ void DeviceRun::await_stage() {
   }
   watch.finish(clock.now());
   note_steady(watch);
+}
+
+void DeviceRun::look_at_series(bool last) {
+  if (started_ == 0) return;
+  const Nanos now = environment_.clock.now();
+  DeviceTotals totals;
+  add_to(totals);
+  SeriesWatch::Seen seen;
+  seen.closed = gate_->closed_time(now);
+  seen.ramped = ended_stages_->ramped + (current_ ? current_->ramped(now) : 0);
+  seen.lost = environment_.pauses.spans(series_.last(), now);
+  if (last) return series_.finish(now, totals, seen);
+  series_.look(now, totals, seen);
+  if (series_.is_due(now) && hooks_.on_over_time) hooks_.on_over_time(series_.over_time());
 }
 
 // Whether the stage has done enough.

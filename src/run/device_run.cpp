@@ -76,6 +76,7 @@ util::Status DeviceRun::resume() {
   current_index_ = at.stage;
   next_pass_ = at.next_pass;
   zone_watch_.resume(at.rates);
+  if (from_->over_time) series_.resume(*from_->over_time);
   elapsed_before_ = at.elapsed;
   auto ended = std::make_shared<Ended>();
   ended->stages.assign(from_->stages.begin(),
@@ -124,6 +125,7 @@ void DeviceRun::walk() {
     tell_of_stage();
   }
   pace_ = CheckpointPace(began ? started_.load() : environment_.clock.now());
+  series_.begin(environment_.clock.now(), std::chrono::system_clock::now());
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
     const bool done = on && current_->completed();
@@ -176,7 +178,9 @@ void DeviceRun::end_stage() {
     current_->add_ramp_to(*ended->ramp);
     ended->ramped += ramped;
   }
-  ZoneReport zones = look_for_zones(done);
+  const StageFigures figures = current_->figures();
+  ZoneReport zones = look_for_zones(done, figures);
+  if (hooks_.on_figures) hooks_.on_figures(current_index_, figures);
   ended->last_completion = std::max(ended->last_completion, current_->flying().last_completion);
   std::shared_ptr<Stage> over;
   const std::lock_guard lock(mutex_);
@@ -188,10 +192,10 @@ void DeviceRun::end_stage() {
 }
 
 // It is known when what looks slow was read again.
-ZoneReport DeviceRun::look_for_zones(bool done) {
+ZoneReport DeviceRun::look_for_zones(bool done, const StageFigures& figures) {
   ZoneReport out;
   if (!zone_watch_.asked()) return out;
-  if (done) zone_watch_.add(current_spec(), current_->figures());
+  if (done) zone_watch_.add(current_spec(), figures);
   const bool is_last = std::holds_alternative<RereadSpec>(current_spec().what);
   return is_last && done ? zone_watch_.report() : out;
 }
@@ -207,6 +211,7 @@ void DeviceRun::wake_workers() {
 
 // It is active until all is given back: that is what others see as "finished".
 void DeviceRun::close_target() {
+  look_at_series(true);
   device::OpenTarget& open = *plan_.target.open;
   closing_since_ = environment_.clock.now();
   open.fd.reset();
@@ -219,6 +224,7 @@ void DeviceRun::close_target() {
   check_direct_io();
   open.claim = device::Claim();
   plan_.target.open.reset();
+  if (hooks_.on_over_time && started_ != 0) hooks_.on_over_time(series_.over_time());
   const Nanos now = environment_.clock.now();
   paused_ = gate_->closed_time(now);
   ended_ = now;

@@ -12,6 +12,7 @@
 
 #include "kernel_witness.h"
 #include "run.h"
+#include "series_watch.h"
 #include "stage.h"
 
 namespace spliced::run {
@@ -38,6 +39,9 @@ struct Hooks {
   // Everything was given back, or the device has failed; from any thread, too.
   std::function<void()> on_change;
   std::function<void(Checkpoint)> on_checkpoint = {};  // must not wait
+  // The large figures of a stage that has ended, and of the device over time so far. Must not wait.
+  std::function<void(std::size_t stage, const StageFigures&)> on_figures = {};
+  std::function<void(const OverTime&)> on_over_time = {};
   // Waits, within a bound, until that is stored: what comes next would change what was done until then.
   std::function<void()> settle_checkpoint = {};
   // A stage that began; the first error of its kind in a stage, the first miscompare of its kind, from a worker's
@@ -84,6 +88,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   // All that it did in this daemon, whatever the time.
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, RunTelemetry& out) const;
+  // The large figures of the stage that goes on, and those over time.
+  [[nodiscard]] DeviceFigures figures() const;
   [[nodiscard]] const std::string& job_id() const { return label_.job_id; }
 
   void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
@@ -115,6 +121,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   void await_stage();
   [[nodiscard]] bool look(StageWatch& watch);
   void note_steady(const StageWatch& watch);
+  void look_at_series(bool last);
   void take_checkpoint();
   void note_checkpoint(Checkpoint& noted, util::Nanos now) const;
   void note_stage_end();
@@ -124,7 +131,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   void flush_for_next();
   [[nodiscard]] bool begin_stage();
   void end_stage();
-  [[nodiscard]] ZoneReport look_for_zones(bool done);
+  [[nodiscard]] ZoneReport look_for_zones(bool done, const StageFigures& figures);
   void close_target();
   void check_direct_io();
   void log_error(const ErrorEntry& entry, std::uint64_t total);
@@ -163,6 +170,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   DamageBudget damage_budget_;
   ZoneWatch zone_watch_;  // these three: of the target's thread
   WriteHistory history_;
+  SeriesWatch series_;
   std::uint32_t next_pass_ = 1;
   std::atomic<util::Nanos> preparing_since_{0};  // a stage, on the target's thread; 0: none
   FlushWatch flushes_;

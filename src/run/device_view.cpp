@@ -199,6 +199,14 @@ void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnaps
   out.verify.indeterminate_ranges = history_.doubts();
 }
 
+DeviceFigures DeviceRun::figures() const {
+  DeviceFigures out;
+  const Moment at = moment();
+  if (at.current) out.stages[at.ended->stages.size()] = at.current->figures();
+  if (started_ != 0) out.over_time = series_.over_time();
+  return out;
+}
+
 void DeviceRun::describe(Nanos now, RunTelemetry& out) const {
   const Moment at = moment();
   const Flying flying = at.current ? at.current->flying() : Flying{};

@@ -56,7 +56,7 @@ IoStage::IoStage(const Setup& setup, const StreamsSpec& spec, const std::string&
     streams_.push_back(std::make_unique<IoStream>(setup_, one, damage_, owner));
     workers += stream.io.workload.workers;
   }
-  if (setup.from != nullptr) bands_.resume(setup.from->at.bands);
+  if (setup.from != nullptr) bands_.resume(setup.from->at.bands, setup.from->at.damage);
 }
 
 util::Status IoStage::prepare(const std::shared_ptr<StartBarrier>& barrier) {
@@ -88,6 +88,7 @@ std::optional<Checkpoint> IoStage::checkpoint(Nanos now) const {
 void IoStage::describe(Checkpoint& out) const {
   for (const auto& stream : streams_) out.streams.push_back(stream->point());
   out.bands = bands_.tables();
+  out.damage = bands_.damage();
   if (out.streams.empty()) return;
   DeviceTotals& first = out.streams.front().totals;
   auto& errors = first.ops[static_cast<std::size_t>(util::OpClass::sync)].errors;

@@ -169,6 +169,18 @@ Flying RereadStage::flying() const {
   return visit ? visit->stage->flying() : Flying{};
 }
 
+// What came of reading again: rates alone.
+StageFigures RereadStage::figures() const {
+  StageFigures out;
+  out.stage = setup_.spec.name;
+  if (!done_ || visits() == 0) return out;
+  figures::BandTable& table = out.bands[static_cast<std::size_t>(util::OpClass::read)].emplace();
+  table.grid = again_.grid;
+  table.sums.resize(again_.grid.count());
+  table.last = rates_;
+  return out;
+}
+
 // It is about zones alone: neither its rates nor its latencies are those of a stage of the job.
 StageEvidence RereadStage::evidence(Nanos, bool done) const {
   StageEvidence out;

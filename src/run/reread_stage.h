@@ -33,6 +33,7 @@ class RereadStage final : public Stage, private StageOwner {
   [[nodiscard]] util::Nanos ramped(util::Nanos) const override { return 0; }
   [[nodiscard]] Flying flying() const override;
   [[nodiscard]] StageEvidence evidence(util::Nanos now, bool done) const override;
+  [[nodiscard]] StageFigures figures() const override;
   [[nodiscard]] StageSnapshot snapshot(util::Nanos now, State state, Detail detail) const override;
 
  private:

@@ -9,6 +9,7 @@
 #include "device_plan.h"
 #include "spliced/run/checkpoint.h"
 #include "spliced/run/snapshot.h"
+#include "spliced/run/stage_figures.h"
 #include "spliced/run/stage_spec.h"
 #include "spliced/util/result.h"
 #include "write_history.h"
@@ -20,6 +21,7 @@ struct Resumption {
   // Those that had ended, and then the one that goes on: what was recorded of it last, which may be later than the
   // checkpoint. No error and no miscompare is lost, and none is counted twice.
   std::vector<StageSnapshot> stages;
+  std::optional<OverTime> over_time;  // none: it was not recorded
 };
 
 // What a stream changes, of which nothing is done yet.

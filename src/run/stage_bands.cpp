@@ -59,7 +59,10 @@ BandsByDirection StageBands::tables() const {
   return out;
 }
 
-void StageBands::resume(const BandsByDirection& tables) {
+void StageBands::resume(const BandsByDirection& tables, const DamageCounts& damage) {
+  for (const auto& [place, count] : damage) {
+    if (place.first < grid_.count()) damage_.add(place.first, place.second, count);
+  }
   for (std::size_t i = 0; i < live_.size(); ++i) {
     if (live_[i] && tables[i]) live_[i]->resume(*tables[i]);
   }

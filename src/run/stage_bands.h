@@ -24,7 +24,8 @@ class StageBands {
   void add_to(StageFigures& out) const;
   // As they are counted, to go on with.
   [[nodiscard]] BandsByDirection tables() const;
-  void resume(const BandsByDirection& tables);
+  [[nodiscard]] DamageCounts damage() const { return damage_.counts(); }
+  void resume(const BandsByDirection& tables, const DamageCounts& damage);
 
  private:
   const StreamsSpec& spec_;

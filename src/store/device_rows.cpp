@@ -130,6 +130,27 @@ class Snapshot {
 
 }  // namespace
 
+Status put_figures(sqlite3* database, const StoredFigures& figures) {
+  const Statement statement =
+      prepare_at(database,
+                 "INSERT OR REPLACE INTO figures (job, device, stage, body) SELECT ?1,?2,?3,?4 WHERE EXISTS (SELECT 1 "
+                 "FROM jobs WHERE id=?1)",
+                 figures.job, figures.device);
+  if (!statement) return error_of(database, kWhat);
+  sqlite3_bind_int(statement.get(), 3, figures.stage);
+  sqlite3_bind_blob(statement.get(), 4, figures.body.data(), static_cast<int>(figures.body.size()), SQLITE_STATIC);
+  return run_on(database, statement, kWhat);
+}
+
+std::vector<StoredFigures> read_figures(sqlite3* database, const std::string& job, std::size_t index) {
+  std::vector<StoredFigures> out;
+  for_each_row(database, "SELECT stage, body FROM figures WHERE job=?1 AND device=?2 ORDER BY stage", job, index,
+               [&](sqlite3_stmt* row) {
+                 out.push_back({job, index, sqlite3_column_int(row, 0), column(row, 1)});
+               });
+  return out;
+}
+
 StoredDevice read_device(sqlite3* database, const std::string& job, std::size_t index) {
   const Snapshot snapshot(database);
   StoredDevice out;

@@ -14,6 +14,8 @@ namespace spliced::store {
 [[nodiscard]] util::Status put_device(sqlite3* database, const std::string& job, std::size_t index,
                                       const StoredDevice& device);
 // Empty where nothing is stored of it. Throws std::runtime_error; also when there is no such job.
+[[nodiscard]] util::Status put_figures(sqlite3* database, const StoredFigures& figures);
+[[nodiscard]] std::vector<StoredFigures> read_figures(sqlite3* database, const std::string& job, std::size_t index);
 [[nodiscard]] StoredDevice read_device(sqlite3* database, const std::string& job, std::size_t index);
 
 }  // namespace spliced::store

@@ -8,6 +8,7 @@ class NullRecord final : public JobRecord {
  public:
   std::optional<std::string> spec() override { return std::nullopt; }
   StoredDevice device(std::size_t) override { return {}; }
+  std::vector<StoredFigures> figures(std::size_t) override { return {}; }
   util::Pieces document() override {
     return [](std::string&) { return false; };
   }
@@ -21,6 +22,7 @@ class NullStore final : public JobStore {
   util::Result<std::vector<StoredCheckpoint>> checkpoints(const std::string&) override {
     return std::vector<StoredCheckpoint>{};
   }
+  util::Status put_figures(const std::vector<StoredFigures>&) override { return {}; }
   util::Status put_events(const std::vector<StoredEvent>&) override { return {}; }
   util::Status erase(const std::string&, Erased) override { return {}; }
   util::Result<bool> has_used(const std::string&) override { return false; }

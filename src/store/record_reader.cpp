@@ -37,6 +37,11 @@ std::optional<std::string> RecordReader::spec(const std::string& job) {
   return within_limit<std::optional<std::string>>([this, job] { return read_spec(database_.get(), job); });
 }
 
+std::vector<StoredFigures> RecordReader::figures(const std::string& job, std::size_t index) {
+  return within_limit<std::vector<StoredFigures>>(
+      [this, job, index] { return read_figures(database_.get(), job, index); });
+}
+
 StoredDevice RecordReader::device(const std::string& job, std::size_t index) {
   return within_limit<StoredDevice>([this, job, index] { return read_device(database_.get(), job, index); });
 }
@@ -132,6 +137,7 @@ class StoredRecord final : public JobRecord {
       : reader_(std::move(reader)), job_(std::move(job)) {}
   std::optional<std::string> spec() override { return reader_->spec(job_); }
   StoredDevice device(std::size_t index) override { return reader_->device(job_, index); }
+  std::vector<StoredFigures> figures(std::size_t device) override { return reader_->figures(job_, device); }
   util::Pieces document() override {
     return [reader = reader_, place = RecordReader::Place{job_, {}, 0}](std::string& out) mutable {
       return reader->read(place, out);

@@ -128,7 +128,8 @@ Status erase_where(sqlite3* database, const char* sql, const std::string& job) {
 Status erase_rows(sqlite3* database, const std::string& job, Erased how) {
   for (const char* sql :
        {"DELETE FROM jobs WHERE id=?", "DELETE FROM devices WHERE job=?", "DELETE FROM stages WHERE job=?",
-        "DELETE FROM errors WHERE job=?", "DELETE FROM events WHERE job=?", "DELETE FROM pieces WHERE job=?"}) {
+        "DELETE FROM errors WHERE job=?", "DELETE FROM figures WHERE job=?", "DELETE FROM events WHERE job=?",
+        "DELETE FROM pieces WHERE job=?"}) {
     if (auto status = erase_where(database, sql, job); !status) return status;
   }
   const Status status = how == Erased::forgotten ? note_former(database, job)

@@ -14,7 +14,7 @@ using util::Status;
 namespace {
 
 // user_version of the database; one that is newer than this is refused rather than guessed at.
-constexpr int kSchemaVersion = 8;
+constexpr int kSchemaVersion = 9;
 // The number of a row of `jobs` is the job's place in the order of jobs. `document`, `text` and `pieces` are where
 // earlier versions had the job as one text: what they stored is read from there. A job of this version has a `spec`,
 // and its devices, their stages, cursors and errors have rows of their own; a number in the place of `stage` or
@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS cursors (
 CREATE TABLE IF NOT EXISTS checkpoints (
   job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, at_ms INTEGER NOT NULL, counts TEXT NOT NULL,
   PRIMARY KEY (job, device));
+CREATE TABLE IF NOT EXISTS figures (
+  job TEXT NOT NULL, device INTEGER NOT NULL, stage INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (job, device, stage));
 CREATE TABLE IF NOT EXISTS errors (
   job TEXT NOT NULL, device INTEGER NOT NULL, number INTEGER NOT NULL, stage INTEGER NOT NULL,
   stream INTEGER NOT NULL, op TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, errno TEXT NOT NULL,
@@ -68,7 +71,8 @@ DELETE FROM errors WHERE job IN (SELECT job FROM devices WHERE job NOT IN (SELEC
 DELETE FROM devices WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM cursors WHERE job NOT IN (SELECT id FROM jobs);
 DELETE FROM checkpoints WHERE job NOT IN (SELECT id FROM jobs);
-PRAGMA user_version=8;
+DELETE FROM figures WHERE job NOT IN (SELECT id FROM jobs);
+PRAGMA user_version=9;
 COMMIT;
 )";
 // All or nothing: half of it could not be repeated. Rows are not touched, as large as they may be.
@@ -111,6 +115,7 @@ COMMIT;
 )";
 constexpr const char* kFromVersion7 =
     "BEGIN IMMEDIATE; ALTER TABLE jobs ADD COLUMN history TEXT; PRAGMA user_version=8; COMMIT;";
+constexpr const char* kFromVersion8 = "PRAGMA user_version=9;";  // a table is new
 constexpr std::array kProbes{
     "SELECT id, name, state, verdict, reason, created_ms, started_ms, ended_ms, devices, document, saved_ms, targets, "
     "target_count, destructive, progress, errors, text, created_by, run_id, elapsed_ns, spec, history, number, piece "
@@ -120,6 +125,7 @@ constexpr std::array kProbes{
     "SELECT job, device, stage, name, state, figures FROM stages",
     "SELECT job, device, stage, stream, position, watermark, above, runtime_ns, at_ms FROM cursors",
     "SELECT job, device, stage, at_ms, counts FROM checkpoints",
+    "SELECT job, device, stage, body FROM figures",
     "SELECT job, device, number, stage, stream, op, offset, length, errno, count, message FROM errors",
     "SELECT id, at_ms, job, kind, state, verdict, text, device, stage, offset, what FROM events",
     "SELECT principal, key, digest, job, at_ms FROM keys",
@@ -166,7 +172,7 @@ Status prepare_schema(sqlite3* database) {
                                                       version, kSchemaVersion));
   }
   constexpr std::array steps{kFromVersion1, kFromVersion2, kFromVersion3, kFromVersion4,
-                             kFromVersion5, kFromVersion6, kFromVersion7};
+                             kFromVersion5, kFromVersion6, kFromVersion7, kFromVersion8};
   for (int from = version; from >= 1 && from < kSchemaVersion; ++from) {
     const char* step = steps.at(static_cast<std::size_t>(from) - 1);
     if (auto status = execute_on(database, step, "bring the state database up to date"); !status) return status;

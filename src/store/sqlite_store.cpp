@@ -110,6 +110,17 @@ class SqliteStore final : public JobStore {
     return read_checkpoints(database_, job);
   }
 
+  Status put_figures(const std::vector<StoredFigures>& figures) override {
+    const std::lock_guard lock(mutex_);
+    return in_transaction(database_, "store figures", [&]() -> Status {
+      for (const StoredFigures& one : figures) {
+        step("figures");
+        if (auto status = store::put_figures(database_, one); !status) return status;
+      }
+      return {};
+    });
+  }
+
   Status put_events(const std::vector<StoredEvent>& events) override {
     const std::lock_guard lock(mutex_);
     return in_transaction(database_, "store what happened to jobs", [&] {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "spliced/job/snapshot.h"
 #include "spliced/run/checkpoint.h"
+#include "spliced/run/stage_figures.h"
 #include "spliced/store/job_store.h"
 
 namespace spliced::job {
@@ -19,6 +21,10 @@ struct RecordForm {
   // What a checkpoint knows beside the cursors of its streams; false: it is of another version, or damaged.
   std::function<std::string(const run::Checkpoint&)> write_counts;
   std::function<bool(const std::string&, run::Checkpoint&)> read_counts;
+  std::function<std::string(const run::StageFigures&)> write_figures;
+  std::function<std::optional<run::StageFigures>(const std::string&)> read_figures;  // none: as above
+  std::function<std::string(const run::OverTime&)> write_over_time;
+  std::function<std::optional<run::OverTime>(const std::string&)> read_over_time;
   std::function<std::string(const std::vector<Interruption>&)> write_history;
   std::function<std::vector<Interruption>(const std::string&)> read_history;
   // Of a job that an earlier version stored as one document: `view` with what that says. May throw

@@ -14,6 +14,7 @@
 #include "spliced/engine/kind.h"
 #include "spliced/plan/spec.h"
 #include "spliced/run/snapshot.h"
+#include "spliced/run/stage_figures.h"
 #include "spliced/totals/overview.h"
 #include "spliced/totals/telemetry.h"
 #include "spliced/util/result.h"
@@ -71,6 +72,8 @@ struct JobView {
   // From any thread; takes a while with many workers. Throws std::runtime_error where it is to be read from the store
   // and cannot be.
   std::function<DeviceSnapshot(std::size_t)> device;
+  // The large figures, likewise; empty where nobody kept them.
+  std::function<run::DeviceFigures(std::size_t)> figures = {};
 };
 [[nodiscard]] JobView view_of(JobSnapshot whole);
 // Error: unavailable, where a device cannot be read from the store.

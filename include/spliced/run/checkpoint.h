@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "spliced/figures/pass_rates.h"
@@ -38,6 +39,7 @@ struct StreamPoint {
 
 // By util::OpClass: of reads and writes.
 using RatesByOp = std::array<figures::PassRates, 2>;
+using DamageCounts = std::map<std::pair<std::size_t, std::size_t>, std::uint64_t>;
 using BandsByDirection = std::array<std::optional<figures::BandTable>, 2>;
 
 // What is done by its cursors has reached the medium, and is in its counts. A little of what is not done may be in
@@ -51,6 +53,7 @@ struct Checkpoint {
   std::vector<SeriesPoint> series;        // of all stages until then, in their order
   std::vector<StreamPoint> streams;       // of the stage
   BandsByDirection bands;                 // of the stage, as LiveBands::resume() takes them
+  DamageCounts damage;                    // of the stage, by band and kind
   RatesByOp rates;                        // of the stages before, where slow zones are looked for
   DeviceTotals before;                    // of the stages before
   util::Nanos ramped = 0;                 // of them, the ramp times

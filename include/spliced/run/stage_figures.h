@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "spliced/figures/bands.h"
+#include "spliced/figures/series.h"
+#include "spliced/util/clock.h"
 #include "spliced/util/op.h"
 #include "spliced/workload/histogram.h"
 
@@ -22,6 +24,18 @@ struct StageFigures {
   // How many miscompares by band and kind (verify::Kind).
   std::map<std::pair<std::size_t, std::size_t>, std::uint64_t> damage;
   std::array<workload::Histogram, util::kOpClasses> latency;
+};
+
+// A device over the time of its job, whichever stages there were.
+struct OverTime {
+  util::WallTime began;  // its first point
+  figures::Series series;
+};
+
+// All of that of one device.
+struct DeviceFigures {
+  std::map<std::size_t, StageFigures> stages;  // by their place among those of the device; some may be missing
+  std::optional<OverTime> over_time;
 };
 
 }  // namespace spliced::run

@@ -75,6 +75,15 @@ struct StoredCheckpoint {
   std::optional<StoredDevice> shown;  // to be stored with it; none: what is stored stays
 };
 
+// The large figures of a stage of a device, or those over its time. `body`: bytes that the store does not look into.
+struct StoredFigures {
+  std::string job;
+  std::size_t device = 0;  // its place among those of the job
+  int stage = kOverTime;   // likewise, among those of the device
+  std::string body;
+  static constexpr int kOverTime = -1;
+};
+
 // What happened to a job. `id`: unique for ever, ascending.
 struct StoredEvent {
   std::uint64_t id = 0;
@@ -135,6 +144,8 @@ class JobRecord {
   [[nodiscard]] virtual std::optional<std::string> spec() = 0;
   // One of which nothing was stored is empty.
   [[nodiscard]] virtual StoredDevice device(std::size_t index) = 0;
+  // Those of a device, by stage.
+  [[nodiscard]] virtual std::vector<StoredFigures> figures(std::size_t device) = 0;
   // From its beginning each time that this is called; empty when there is none.
   [[nodiscard]] virtual util::Pieces document() = 0;
 };
@@ -157,6 +168,8 @@ class JobStore {
   // In the place of those that were put before for the same devices, all of them or none; they reach the disk. Those of
   // jobs that are not there, or have ended, are left out.
   [[nodiscard]] virtual util::Status put_checkpoints(const std::vector<StoredCheckpoint>& checkpoints) = 0;
+  // In the place of those that were put before for the same stages. Those of jobs that are not there are left out.
+  [[nodiscard]] virtual util::Status put_figures(const std::vector<StoredFigures>& figures) = 0;
   // Of jobs of which nothing else has changed. Those of jobs that are not there are left out.
   [[nodiscard]] virtual util::Status put_events(const std::vector<StoredEvent>& events) = 0;
   // With its events.

@@ -78,12 +78,36 @@ TEST(Series, TwoPointsBecomeOne) {
 }
 
 TEST(Series, GoesOnAfterARestart) {
-  Series before, after;
-  for (int i = 0; i < 3'001; ++i) before.add(second(i, 100));
-  after.resume(before.points(), before.resolution());
-  EXPECT_EQ(before.points().size(), after.points().size());
-  EXPECT_EQ(before.resolution(), after.resolution());
-  EXPECT_NEAR(2'998, after.points()[1'499].start, 1);
+  Series before;
+  for (int i = 0; i < 3'001; ++i) {
+    SeriesPoint point = second(i, 100);
+    if (i > 1'000) point.ops[1] = point.ops[0];
+    if (i == 2'000) point.temperature = 41;
+    before.add(point);
+  }
+  auto after = Series::unpack(before.pack());
+  ASSERT_TRUE(after);
+  EXPECT_EQ(before.points().size(), after->points().size());
+  EXPECT_EQ(before.resolution(), after->resolution());
+  EXPECT_NEAR(2'998, after->points()[1'499].start, 1);
+  EXPECT_EQ(41, after->points()[1'000].temperature);
+  EXPECT_EQ(0, after->points()[10].ops[1].bytes);
+  EXPECT_EQ(before.points()[1'200].ops[1].bytes, after->points()[1'200].ops[1].bytes);
+  EXPECT_EQ(before.pack(), after->pack());
+  for (int i = 0; i < 2'000; ++i) after->add(second(3'001 + i, 100));
+  EXPECT_LE(after->size(), Series::kMost);
+}
+
+TEST(Series, DamagedBytesAreNone) {
+  Series series;
+  for (int i = 0; i < 10; ++i) series.add(second(i, 100));
+  const std::string bytes = series.pack();
+  ASSERT_TRUE(Series::unpack(bytes));
+  for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(Series::unpack(bytes.substr(0, i))) << i;
+  EXPECT_FALSE(Series::unpack(bytes + "x"));
+  std::string other = bytes;
+  other[0] = 9;
+  EXPECT_FALSE(Series::unpack(other));
 }
 
 TEST(HistogramMark, TellsOnlyWhatWasAddedSince) {

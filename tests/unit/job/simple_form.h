@@ -29,6 +29,17 @@ inline constexpr const char* kFigures = "figures";
     out.reason = device.figures;
     return out;
   };
+  form.write_figures = [](const run::StageFigures& figures) { return figures.stage; };
+  form.read_figures = [](const std::string& text) {
+    run::StageFigures out;
+    out.stage = text;
+    return std::optional(out);
+  };
+  form.write_over_time = [](const run::OverTime& all) { return all.series.pack(); };
+  form.read_over_time = [](const std::string& bytes) {
+    auto series = figures::Series::unpack(bytes);
+    return series ? std::optional(run::OverTime{{}, std::move(*series)}) : std::nullopt;
+  };
   form.write_counts = [](const run::Checkpoint&) { return std::string(); };
   form.read_counts = [](const std::string&, run::Checkpoint&) { return false; };
   form.write_history = [](const std::vector<job::Interruption>&) { return std::string(); };

@@ -95,6 +95,14 @@ class MemoryStore final : public store::JobStore {
     }
     return {};
   }
+  util::Status put_figures(const std::vector<store::StoredFigures>& figures) override {
+    if (broken) return util::fail(util::Errc::system, "the store is broken");
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : figures) {
+      if (jobs_.contains(one.job)) figures_[one.job][{one.device, one.stage}] = one;
+    }
+    return {};
+  }
   util::Status erase(const std::string& id, store::Erased how) override {
     if (before_erase) before_erase(id);
     if (broken) return util::fail(util::Errc::system, "the store is broken");
@@ -105,6 +113,7 @@ class MemoryStore final : public store::JobStore {
     devices_.erase(id);
     cursors_.erase(id);
     checkpoints_.erase(id);
+    figures_.erase(id);
     std::erase_if(events_, [&](auto& event) { return event.job == id; });
     std::erase(order_, id);
     return {};
@@ -186,6 +195,16 @@ class MemoryStore final : public store::JobStore {
       if (found == store_.devices_.end() || index >= found->second.size()) return {};
       return found->second[index];
     }
+    std::vector<store::StoredFigures> figures(std::size_t device) override {
+      const std::lock_guard lock(store_.mutex_);
+      std::vector<store::StoredFigures> out;
+      const auto found = store_.figures_.find(id_);
+      if (found == store_.figures_.end()) return out;
+      for (const auto& [place, one] : found->second) {
+        if (place.first == device) out.push_back(one);
+      }
+      return out;
+    }
     util::Pieces document() override { return pieces_of(""); }
 
    private:
@@ -201,6 +220,7 @@ class MemoryStore final : public store::JobStore {
   std::vector<store::StoredKey> keys_;
   std::map<std::string, std::vector<store::StoredCursor>> cursors_;
   std::map<std::string, std::map<std::size_t, store::StoredCheckpoint>> checkpoints_;
+  std::map<std::string, std::map<std::pair<std::size_t, int>, store::StoredFigures>> figures_;
   std::vector<std::string> order_;
 };
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "series_watch.h"
+
+#include <algorithm>
+
+namespace spliced::run {
+
+using util::Nanos;
+
+namespace {
+
+// Of less than that a rate says little.
+constexpr Nanos kLeast = util::kSecond / 10;
+// A crash costs the points of a minute, later those of a fiftieth of the time that there was: a series of some ten
+// kilobytes is not written more often than that.
+constexpr Nanos kStoreEach = 60 * util::kSecond;
+constexpr Nanos kStoreShare = 50;
+
+double seconds_of(Nanos time) {
+  return static_cast<double>(time) / 1e9;
+}
+
+std::uint64_t errors_of(const DeviceTotals& totals) {
+  std::uint64_t out = 0;
+  for (const OpTotals& op : totals.ops) out += op.error_count();
+  return out;
+}
+
+}  // namespace
+
+void SeriesWatch::resume(OverTime before) {
+  const std::lock_guard lock(mutex_);
+  all_ = std::move(before);
+}
+
+// Where the clock on the wall was set back meanwhile, it goes on right after the last point.
+void SeriesWatch::begin(Nanos now, util::WallTime wall) {
+  began_ = last_ = stored_ = now;
+  next_ = now + kEach;
+  const std::lock_guard lock(mutex_);
+  const auto points = all_.series.points();
+  if (points.empty()) {
+    all_.began = wall;
+    return;
+  }
+  const double end = points.back().start + points.back().length;
+  const double there = std::chrono::duration<double>(wall - all_.began).count();
+  offset_ = static_cast<Nanos>(std::max(end, there) * 1e9);
+}
+
+bool SeriesWatch::is_first() const {
+  const std::lock_guard lock(mutex_);
+  return all_.series.size() == 0;
+}
+
+figures::SeriesPoint SeriesWatch::point(const DeviceTotals& totals, double seconds) {
+  figures::SeriesPoint out;
+  out.length = seconds;
+  for (std::size_t i = 0; i < out.ops.size(); ++i) {
+    const OpTotals& op = totals.ops[i];
+    figures::SeriesOp& rates = out.ops[i];
+    rates.bytes = rates.bytes_low = rates.bytes_high = static_cast<double>(op.bytes - counted_[i].bytes) / seconds;
+    rates.operations = rates.operations_low = rates.operations_high =
+        static_cast<double>(op.operations - counted_[i].operations) / seconds;
+    counted_[i] = {op.bytes, op.operations};
+    const auto since = marks_[i].advance(op.latency);
+    rates.p50 = since.p50;
+    rates.p99 = since.p99;
+    rates.longest = since.longest;
+  }
+  const std::uint64_t errors = errors_of(totals);
+  out.errors = static_cast<double>(errors - errors_);
+  errors_ = errors;
+  return out;
+}
+
+// While the job is paused there is none: a gap is no zero.
+void SeriesWatch::look(Nanos now, const DeviceTotals& totals, const Seen& seen) {
+  const Nanos paused = seen.closed - closed_, ramp = seen.ramped - ramped_;
+  const Nanos since = last_;
+  last_ = now;
+  closed_ = seen.closed;
+  ramped_ = seen.ramped;
+  next_ = std::max(next_ + kEach, now + kEach / 2);
+  const Nanos measured = now - since - paused;
+  figures::SeriesPoint made = point(totals, seconds_of(std::max<Nanos>(measured, 1)));
+  if (measured < kLeast || seen.lost) return;
+  made.start = seconds_of(offset_ + since - began_);
+  made.temperature = seen.temperature;
+  if (paused > 0) made.marks |= figures::SeriesPoint::kPaused;
+  if (ramp > 0) made.marks |= figures::SeriesPoint::kRamp;
+  const std::lock_guard lock(mutex_);
+  all_.series.add(made);
+}
+
+void SeriesWatch::finish(Nanos now, const DeviceTotals& totals, const Seen& seen) {
+  const Nanos measured = now - last_ - (seen.closed - closed_);
+  if (measured >= kLeast || (measured > 0 && is_first())) look(now, totals, seen);
+}
+
+OverTime SeriesWatch::over_time() const {
+  const std::lock_guard lock(mutex_);
+  return all_;
+}
+
+bool SeriesWatch::is_due(Nanos now) {
+  if (now - stored_ < std::max(kStoreEach, (offset_ + now - began_) / kStoreShare)) return false;
+  stored_ = now;
+  return true;
+}
+
+}  // namespace spliced::run
