@@ -16,7 +16,7 @@
 
 #include "event_text.h"
 #include "http/feed.h"
-#include "routes.h"
+#include "responses.h"
 #include "spliced/util/threads.h"
 
 namespace spliced::api {

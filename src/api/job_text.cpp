@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "answers.h"
+#include "cutter.h"
 
 namespace spliced::api {
 
@@ -16,32 +17,6 @@ using job::JobView;
 using util::Pieces;
 
 namespace {
-
-// Cuts what a source makes, in parts of any length, into pieces. The source returns "" when it is at its end.
-class Cutter {
- public:
-  explicit Cutter(std::function<std::string()> source) : source_(std::move(source)) {}
-  bool operator()(std::string& out) {
-    const std::size_t end = out.size() + util::kPieceBytes;
-    while (out.size() < end) {
-      if (at_ == part_.size() && !refill()) return false;
-      const std::size_t length = std::min(end - out.size(), part_.size() - at_);
-      out.append(part_, at_, length);
-      at_ += length;
-    }
-    return at_ < part_.size() || refill();
-  }
-
- private:
-  bool refill() {
-    at_ = 0;
-    part_ = source_();
-    return !part_.empty();
-  }
-  std::function<std::string()> source_;
-  std::string part_;
-  std::size_t at_ = 0;
-};
 
 std::string dumped(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
@@ -121,13 +96,6 @@ class PageParts {
   std::size_t at_ = 0;
   bool begun_ = false, any_ = false, ended_ = false;
 };
-
-// A std::function must be copyable, and what it holds is not.
-template <class Source>
-Pieces pieces_of(std::shared_ptr<Source> source) {
-  auto cutter = std::make_shared<Cutter>([source] { return (*source)(); });
-  return [cutter](std::string& out) { return (*cutter)(out); };
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "routes.h"
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 #include <nlohmann/json.hpp>
 
 #include <atomic>
@@ -15,6 +16,8 @@
 #include "front_page.h"
 #include "job_text.h"
 #include "once_fields.h"
+#include "responses.h"
+#include "results_text.h"
 #include "spliced/util/names.h"
 #include "spliced/util/text.h"
 #include "spliced/util/units.h"
@@ -36,39 +39,10 @@ constexpr std::size_t kDefaultPage = 50;
 constexpr std::size_t kMaxPage = 500;
 constexpr std::size_t kMaxFullPage = 20;  // of whole jobs, which may have megabytes each
 
-Response answer_json(int status, const Json& body) {
-  Response response;
-  response.status = status;
-  response.body = form::to_text(body);
-  return response;
-}
-
-// A text that fits into one piece has a length of its own; a longer one is made as it is sent.
-Response text_answer(int status, util::Pieces pieces) {
-  Response response;
-  response.status = status;
-  std::string first;
-  if (!pieces(first)) {
-    response.body = std::move(first);
-    return response;
-  }
-  response.more = [pieces = std::move(pieces), first = std::move(first)](std::string& chunk) mutable {
-    if (first.empty()) return pieces(chunk);
-    chunk += std::exchange(first, {});
-    return true;
-  };
-  return response;
-}
-
 bool is_json(const std::string& content_type) {
   const std::string media = content_type.substr(0, content_type.find(';'));
   const auto end = media.find_last_not_of(' ');
   return util::lower_case(media.substr(0, end == media.npos ? 0 : end + 1)) == "application/json";
-}
-
-Response refuse_query(const char* key, const std::string& value, const std::string& expected) {
-  const std::string detail = fmt::format("query {}=\"{}\": {} is expected", key, value, expected);
-  return problem(400, detail);
 }
 
 // Reads the body into a spec and hands it on.
@@ -93,10 +67,21 @@ Response with_spec(const Request& request, const form::RecipeBook& recipes, Next
   return response;
 }
 
+results::Maker maker_of(const Version& version) {
+  utsname system{};
+  (void)::uname(&system);
+  return {version.version, version.revision, system.nodename,
+          fmt::format("{} {} {}", system.sysname, system.release, system.version)};
+}
+
 class Handlers {
  public:
-  Handlers(JobService& service, const form::RecipeBook& recipes, Version version)
-      : service_(service), recipes_(recipes), version_(std::move(version)), streams_(service) {}
+  Handlers(JobService& service, const form::RecipeBook& recipes, ApiSettings settings)
+      : service_(service),
+        recipes_(recipes),
+        settings_(std::move(settings)),
+        maker_(maker_of(settings_.version)),
+        streams_(service) {}
 
   Response create(const Request& request) {
     const auto once = once_by_key(request);
@@ -166,6 +151,18 @@ class Handlers {
     return waited ? show(id) : answer_error(waited.error());
   }
 
+  Response results(const Request& request) {
+    auto job = service_.open(request.path_values.at("id"));
+    if (!job) return answer_error(job.error());
+    try {
+      auto text = results_text(std::move(*job), {request.query_value("device"), maker_,
+                                                 settings_.results_key ? settings_.results_key() : std::nullopt});
+      return text ? text_answer(200, std::move(*text)) : answer_error(text.error());
+    } catch (const std::runtime_error& error) {  // it is to be read from the store
+      return answer_error({util::Errc::unavailable, error.what(), 0, {}});
+    }
+  }
+
   Response events(const Request& request) { return streams_.open(request, ""); }
   Response events_of(const Request& request) { return streams_.open(request, request.path_values.at("id")); }
 
@@ -216,9 +213,9 @@ class Handlers {
 
   Response version(const Request&) {
     return answer_json(200, {{"name", "spliced"},
-                             {"version", version_.version},
-                             {"revision", version_.revision},
-                             {"compiler", version_.compiler},
+                             {"version", settings_.version.version},
+                             {"revision", settings_.version.revision},
+                             {"compiler", settings_.version.compiler},
                              {"api", "v1"}});
   }
 
@@ -226,7 +223,7 @@ class Handlers {
     job::JobFilter running;
     running.active = true;
     const auto jobs = service_.list(running);
-    return front_page(version_.version, control_links(), &jobs);
+    return front_page(settings_.version.version, control_links(), &jobs);
   }
 
   static Response openapi(const Request&) {
@@ -332,39 +329,16 @@ class Handlers {
 
   JobService& service_;
   const form::RecipeBook& recipes_;
-  const Version version_;
+  const ApiSettings settings_;
+  const results::Maker maker_;
   std::atomic<int> waiting_{0};
   EventStreams streams_;
 };
 
 }  // namespace
 
-int status_of(util::Errc code) {
-  switch (code) {
-    case util::Errc::invalid: return 422;
-    case util::Errc::forbidden: return 403;
-    case util::Errc::not_found: return 404;
-    case util::Errc::gone: return 410;
-    case util::Errc::conflict: return 409;
-    case util::Errc::exhausted: return 429;
-    case util::Errc::unavailable: return 503;
-    case util::Errc::system:
-    case util::Errc::internal: break;
-  }
-  return 500;
-}
-
-Response answer_error(const util::Error& error) {
-  Response response =
-      problem(status_of(error.code), error.message, error.details, util::reason_name(util::reason_of(error)));
-  if (error.code == util::Errc::unavailable || error.code == util::Errc::exhausted) {
-    response.headers.emplace_back("Retry-After", "10");
-  }
-  return response;
-}
-
-std::vector<http::Route> api_routes(JobService& service, const form::RecipeBook& recipes, const Version& version) {
-  const auto h = std::make_shared<Handlers>(service, recipes, version);
+std::vector<http::Route> api_routes(JobService& service, const form::RecipeBook& recipes, const ApiSettings& settings) {
+  const auto h = std::make_shared<Handlers>(service, recipes, settings);
   const auto to = [&](Response (Handlers::*method)(const Request&)) {
     return [h, method](const Request& request) { return (h.get()->*method)(request); };
   };
@@ -374,6 +348,7 @@ std::vector<http::Route> api_routes(JobService& service, const form::RecipeBook&
       {"POST", "/v1/jobs:validate", to(&Handlers::validate), {}, true, true},
       {"GET", "/v1/jobs", to(&Handlers::list), {"state", "device", "view", "page_size", "page_token"}},
       {"GET", "/v1/jobs/{id}", to(&Handlers::get), {"wait"}},
+      {"GET", "/v1/jobs/{id}/results", to(&Handlers::results), {"device"}},
       {"GET", "/v1/jobs/{id}/events", to(&Handlers::events_of), {"follow"}, false, false, kRead, {"last-event-id"}},
       {"GET", "/v1/events", to(&Handlers::events), {"follow"}, false, false, kRead, {"last-event-id"}},
       {"POST", "/v1/jobs/{id}:cancel", to(&Handlers::cancel), {}, false, false, kRun},

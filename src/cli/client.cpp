@@ -193,15 +193,22 @@ util::Result<Answer> Client::put_new(const std::string& path, const std::string&
   return read_answer(http_->server, result);
 }
 
-util::Result<Answer> Client::follow(const std::string& path, const std::string& last_event,
-                                    const std::function<bool(std::string_view)>& take) {
-  httplib::Headers headers{{"Accept", "text/event-stream"}};
-  if (!last_event.empty()) headers.emplace("Last-Event-ID", last_event);
+util::Result<Answer> Client::follow(const std::string& path, const std::string& last_event, const Take& take) {
+  Fields fields{{"Accept", "text/event-stream"}};
+  if (!last_event.empty()) fields.emplace_back("Last-Event-ID", last_event);
+  return stream(path, fields, take);
+}
+
+util::Result<Answer> Client::read(const std::string& path, const Take& take) {
+  return stream(path, {}, take);
+}
+
+util::Result<Answer> Client::stream(const std::string& path, const Fields& fields, const Take& take) {
   int status = 0;
   std::string refusal;
   bool enough = false;
   auto result = http_->client->Get(
-      path.c_str(), headers,
+      path.c_str(), httplib::Headers(fields.begin(), fields.end()),
       [&](const httplib::Response& response) {
         status = response.status;
         return true;

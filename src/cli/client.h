@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "contexts.h"
 #include "spliced/util/result.h"
@@ -36,11 +38,15 @@ class Client {
   [[nodiscard]] bool may_have_sent() const;
   // Hands on what comes, as it comes, until the answer ends or `take` says that it is enough. `last_event`: what was
   // seen of it before; "": nothing. An answer of 400 or more is given as by get().
-  [[nodiscard]] util::Result<Answer> follow(const std::string& path, const std::string& last_event,
-                                            const std::function<bool(std::string_view)>& take);
+  using Take = std::function<bool(std::string_view)>;
+  [[nodiscard]] util::Result<Answer> follow(const std::string& path, const std::string& last_event, const Take& take);
+  // The same of a document, byte by byte as it comes.
+  [[nodiscard]] util::Result<Answer> read(const std::string& path, const Take& take);
 
  private:
   struct Http;
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] util::Result<Answer> stream(const std::string& path, const Fields& fields, const Take& take);
   explicit Client(std::unique_ptr<Http> http);
   std::unique_ptr<Http> http_;
 };

@@ -12,6 +12,7 @@
 #include "block_command.h"
 #include "commands.h"
 #include "context_commands.h"
+#include "results_command.h"
 #include "spliced/util/text.h"
 
 namespace spliced::cli {
@@ -27,6 +28,7 @@ Examples:
   splicectl run --recipe burnin-hdd --destructive --confirm SERIAL /dev/sdb
   splicectl recipes                 what there is to run; recipes NAME shows the parameters of one
   splicectl devices                 what may be written, and why not
+  splicectl results ID -o results.json && splicectl check results.json && splicectl judge results.json
 See splicectl(1).)";
 
 struct Options {
@@ -35,7 +37,7 @@ struct Options {
   bool json = false, verbose = false, follow = false;
   unsigned progress = 30;
   Wanted wanted;
-  std::string id, state, device, offset, length = "4k";
+  std::string id, state, device, offset, length = "4k", output, public_key;
   std::function<int(const Context&)> command;
   std::function<int()> local;  // of a command that needs no daemon
 };
@@ -90,6 +92,32 @@ void add_block_command(CLI::App& app, Options& o) {
   sub->add_option("OFFSET", o.offset, "Where, such as 12288 or 3M")->required();
   sub->add_option("--length", o.length, "How much of it, 16M at most (default 4k)")->type_name("SIZE");
   sub->callback([&o] { o.local = [&o] { return block(o.device, o.offset, o.length, o.json); }; });
+}
+
+void add_results_commands(CLI::App& app, Options& o) {
+  CLI::App* got = command(app, "results", "Get the results of a job as a document that can be judged and checked", o,
+                          [&](const Context& c) { return results(c, o.id, o.device, o.output); });
+  got->add_option("ID", o.id, "Id of the job")
+      ->required()
+      ->check(CLI::Validator([](std::string& text) { return text.empty() ? "something is expected" : ""; }, ""));
+  got->add_option("--device", o.device,
+                  "Of this device alone, with its bands, histograms and series; of several devices, without it, there "
+                  "is a summary")
+      ->type_name("NAME");
+  got->add_option("-o,--output", o.output, "A file, which comes to be as a whole (default: standard output)")
+      ->type_name("FILE");
+  CLI::App* judged =
+      app.add_subcommand("judge", "Work out the verdict again from a results document, and compare; asks no daemon");
+  judged->add_flag("--json", o.json, "Print JSON");
+  judged->add_option("FILE", o.output, "The document, - for standard input")->required();
+  judged->callback([&o] { o.local = [&o] { return judge(o.output, o.json); }; });
+  CLI::App* checked = app.add_subcommand(
+      "check", "Say whether a results document is as it was made, and who signed it; asks no daemon");
+  checked->add_flag("--json", o.json, "Print JSON");
+  checked->add_option("FILE", o.output, "The document, - for standard input")->required();
+  checked->add_option("--public-key", o.public_key, "Who must have signed it: an Ed25519 public key in PEM")
+      ->type_name("FILE");
+  checked->callback([&o] { o.local = [&o] { return check(o.output, o.public_key, o.json); }; });
 }
 
 void add_wanted(CLI::App& app, Wanted& wanted) {
@@ -165,6 +193,7 @@ void add_commands(CLI::App& app, Options& o) {
   })->add_option("NAME", o.name, "Only this one");
   command(app, "capabilities", "Show what this kernel does with splice and vmsplice", o,
           [](const Context& c) { return capabilities(c); });
+  add_results_commands(app, o);
   add_block_command(app, o);
   add_context_commands(app, o);
   command(app, "version", "Print the versions of splicectl and of the daemon", o,

@@ -17,6 +17,14 @@ using util::fail;
 
 namespace {
 
+// A number, true and false are what they look like; anything else is a text.
+json value_of(const std::string& text) {
+  json value = json::parse(text, nullptr, false);
+  return value.is_number() || value.is_boolean() ? value : json(text);
+}
+
+}  // namespace
+
 util::Result<std::string> read_file(const std::string& file) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(file);
@@ -26,14 +34,6 @@ util::Result<std::string> read_file(const std::string& file) {
   }
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
-
-// A number, true and false are what they look like; anything else is a text.
-json value_of(const std::string& text) {
-  json value = json::parse(text, nullptr, false);
-  return value.is_number() || value.is_boolean() ? value : json(text);
-}
-
-}  // namespace
 
 util::Result<std::string> definition_of(const Wanted& wanted) {
   if (wanted.recipe.empty()) {

@@ -7,6 +7,9 @@
 
 namespace spliced::cli {
 
+// All of a file; - stands for standard input.
+[[nodiscard]] util::Result<std::string> read_file(const std::string& file);
+
 // The job that a user wants: in a file, or by a recipe for some devices.
 struct Wanted {
   std::vector<std::string> words;  // the file, - for standard input; with a recipe, the devices

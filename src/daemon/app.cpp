@@ -49,7 +49,8 @@ std::vector<std::string> own_files(const Config& config) {
   for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal", "lock"}) {
     own.push_back(state + "/" + name);
   }
-  for (const auto& path : {config.token_file, config.file, config.tls.key, config.metrics_tls.key}) {
+  for (const auto& path :
+       {config.token_file, config.file, config.tls.key, config.metrics_tls.key, config.results_key}) {
     if (!path.empty()) own.push_back(real_path(path));
   }
   return own;
@@ -150,7 +151,8 @@ void App::add_routes() {
   metrics_router_.add(api::metrics_front_page(version()));
   for (const std::string& wrong : recipes_.add_directory(config_.recipe_dir))
     log_.log(LogLevel::warning, fmt::format("a recipe is left out: {}", wrong));
-  control_router_.add(api::api_routes(*service_, recipes_, {version(), revision(), SPLICED_COMPILER}));
+  control_router_.add(api::api_routes(
+      *service_, recipes_, {{version(), revision(), SPLICED_COMPILER}, [this] { return doors_.results_key(); }}));
   control_router_.add(metrics::metrics_routes(*exporter_, *service_, not_ready));
 }
 

@@ -160,16 +160,16 @@ Status read_tls(const CommandLine& from, Config& config) {
   return fail(Errc::invalid, "--tls-client needs --tls-client-ca, which is not given");
 }
 
+constexpr std::size_t kMaxKeyName = 128;  // characters
+
 // What systemd has put aside for this service (LoadCredential= of systemd.exec(5)), where nothing else was said.
 void fill_in_credentials(CommandLine& into) {
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
   if (directory == nullptr) return;
   const std::pair<const char*, CommandLine::Text CommandLine::*> known[] = {
-      {"spliced.tokens", &CommandLine::token_file},
-      {"spliced.tls-cert", &CommandLine::tls_cert},
-      {"spliced.tls-key", &CommandLine::tls_key},
-      {"spliced.tls-client-ca", &CommandLine::tls_client_ca},
-      {"spliced.tls-client-crl", &CommandLine::tls_client_crl}};
+      {"spliced.tokens", &CommandLine::token_file},           {"spliced.results-key", &CommandLine::results_key},
+      {"spliced.tls-cert", &CommandLine::tls_cert},           {"spliced.tls-key", &CommandLine::tls_key},
+      {"spliced.tls-client-ca", &CommandLine::tls_client_ca}, {"spliced.tls-client-crl", &CommandLine::tls_client_crl}};
   for (const auto& [name, member] : known) {
     const std::string path = fmt::format("{}/{}", directory, name);
     if (!(into.*member) && ::access(path.c_str(), F_OK) == 0) into.*member = path;
@@ -260,6 +260,13 @@ util::Result<Config> load_config(const CommandLine& command_line, const std::str
   config.unconfirmed_models = merged.unconfirmed_models.value_or(std::vector<std::string>{});
   if (auto status = check_patterns(config.allow); !status) return tl::unexpected(status.error());
   config.token_file = merged.token_file.value_or("");
+  config.results_key = merged.results_key.value_or("");
+  config.results_key_name = merged.results_key_name.value_or("");
+  if (util::characters(config.results_key_name) > kMaxKeyName ||
+      !util::unfit_character(config.results_key_name).empty()) {
+    return fail(Errc::invalid, fmt::format("--results-key-name \"{}\": {} characters of text at most are expected",
+                                           util::printable(config.results_key_name), kMaxKeyName));
+  }
   config.recipe_dir = merged.recipe_dir.value_or(config.recipe_dir);
   if (config.recipe_dir.empty() || config.recipe_dir[0] != '/')
     return fail(Errc::invalid, fmt::format("--recipe-dir \"{}\": an absolute path is expected", config.recipe_dir));

@@ -25,6 +25,8 @@ struct Config {
   std::optional<http::Address> metrics_listen;  // nullopt: "none"
   std::string state_dir;
   std::string recipe_dir = "/etc/spliced/recipes";
+  std::string results_key;              // "": results are not signed
+  std::string results_key_name;         // "": it has none
   std::size_t keep_jobs = 1000;         // that have ended
   unsigned keep_days = 0;               // after their end; 0: for ever
   std::size_t max_running_devices = 0;  // that are worked on at a time; 0: any number
@@ -51,6 +53,7 @@ struct CommandLine {
   using Number = std::optional<std::int64_t>;
   Text config_file;
   Texts listen, allow, unconfirmed_models, tls_client;
+  Text results_key, results_key_name;
   Text metrics_listen, state_dir, recipe_dir, read_group, token_file, bus, log_level;
   Number keep_jobs, keep_days, max_running_devices, resume_timeout;
   Text tls_cert, tls_key, tls_client_ca, tls_client_crl, tls_min_version;

@@ -58,6 +58,11 @@ Doors::Context Doors::context(Context Secrets::*which) const {
   return secrets_.*which;
 }
 
+std::optional<results::SigningKey> Doors::results_key() const {
+  const std::lock_guard lock(mutex_);
+  return secrets_.results_key;
+}
+
 http::ListenerConfig Doors::control(const http::Address& address) {
   http::ListenerConfig out{address, "control", kControlThreads, kQueue, "", {}};
   out.admit = [this, loopback = address.is_loopback()](const access::Credentials& shown) {

@@ -22,6 +22,7 @@ class Doors {
 
   [[nodiscard]] http::ListenerConfig control(const http::Address& address);
   [[nodiscard]] http::ListenerConfig metrics(const http::Address& address);
+  [[nodiscard]] std::optional<results::SigningKey> results_key() const;
   [[nodiscard]] access::Admission admit(const access::LocalPeer& peer) const { return control_.admit(peer); }
 
  private:

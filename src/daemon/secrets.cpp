@@ -63,6 +63,13 @@ Result<Secrets> load_secrets(const Config& config) {
     if (!tokens) return tl::unexpected(util::with_context(tokens.error(), "--token-file " + config.token_file));
     out.tokens = std::move(*tokens);
   }
+  if (!config.results_key.empty()) {
+    const auto pem = read_secret("--results-key", config.results_key);
+    if (!pem) return tl::unexpected(pem.error());
+    auto key = results::SigningKey::parse(*pem, config.results_key_name);
+    if (!key) return tl::unexpected(util::with_context(key.error(), "--results-key " + config.results_key));
+    out.results_key = std::move(*key);
+  }
   auto tls = load_tls("--tls", config.tls, config.allow_tls12);
   if (!tls) return tl::unexpected(tls.error());
   out.tls = std::move(*tls);

@@ -68,6 +68,7 @@ Json render_evidence(const run::StageEvidence& evidence) {
   }
   return {{"offset_bytes", evidence.range.offset},
           {"size_bytes", evidence.range.size},
+          {"measured_ns", static_cast<std::uint64_t>(std::max<util::Nanos>(0, evidence.measured))},
           {"done", evidence.done},
           {"changes", evidence.changes},
           {"checks", evidence.checks},
@@ -82,6 +83,9 @@ run::StageEvidence read_evidence(const Json& from) {
   run::StageEvidence out;
   read_member(from, "offset_bytes", out.range.offset);
   read_member(from, "size_bytes", out.range.size);
+  std::uint64_t measured = 0;
+  read_member(from, "measured_ns", measured);
+  out.measured = static_cast<util::Nanos>(measured);
   read_member(from, "done", out.done);
   read_member(from, "changes", out.changes);
   read_member(from, "checks", out.checks);

@@ -22,7 +22,10 @@ Json identity_of(const device::TargetFacts& facts) {
           {"sequence", facts.sequence},
           {"boot", util::boot_id()},
           {"backing", facts.backing},
-          {"signatures", facts.signatures}};
+          {"signatures", facts.signatures},
+          {"transport", facts.info.transport},
+          {"rotational", facts.info.rotational},
+          {"access_ranges", facts.info.access_ranges}};
 }
 void read_identity(const Json& from, device::TargetFacts& out) {
   read_member(from, "vendor", out.info.vendor);
@@ -38,6 +41,11 @@ void read_identity(const Json& from, device::TargetFacts& out) {
   read_member(from, "inode", inode);
   out.partition = static_cast<unsigned>(partition);
   out.id = {out.block_device, static_cast<dev_t>(node), static_cast<ino_t>(inode)};
+  read_member(from, "transport", out.info.transport);
+  read_member(from, "rotational", out.info.rotational);
+  for (const Json& start : array_in(from, "access_ranges")) {
+    if (start.is_number_unsigned()) out.info.access_ranges.push_back(start.get<std::uint64_t>());
+  }
   for (const Json& name : array_in(from, "signatures")) {
     if (name.is_string()) out.signatures.push_back(name.get<std::string>());
   }

@@ -21,6 +21,7 @@ JobSnapshot head_of(const Listing& listing) {
   out.id = summary.id;
   out.run_id = listing.run_id;
   out.elapsed = listing.elapsed;
+  out.interruptions = listing.interruptions;
   out.sequence = summary.sequence;
   out.spec.name = summary.name;
   out.spec.destructive = summary.destructive.value_or(false);

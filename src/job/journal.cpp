@@ -306,7 +306,7 @@ void Journal::record_end(const JobPtr& job, const JobView& end) {
   JobView kept = view_of(std::move(snapshot));
   store::StoredJob record = new_record_of(kept);  // complete, should the store not take it for long
   record.done = true;
-  job->replace_runs(std::move(kept), listing_of(record));
+  job->replace_runs(std::move(kept), listing_of(record, end.head.interruptions));
   put(std::move(record));
   recent_.keep(job, bytes);
 }
@@ -316,7 +316,7 @@ void Journal::record_left(const JobPtr& job, const JobView& left) {
   JobView kept = view_of(whole(left).value());
   store::StoredJob record = record_of(kept);
   put(record);
-  job->replace_runs(std::move(kept), listing_of(record));
+  job->replace_runs(std::move(kept), listing_of(record, left.head.interruptions));
 }
 
 std::deque<JobPtr> Journal::running_jobs() const {

@@ -54,8 +54,8 @@ JobSummary summary_of(const store::StoredJob& job) {
           job.devices.size()};
 }
 
-Listing listing_of(const store::StoredJob& job) {
-  Listing out{summary_of(job), {}, job.run_id, job.elapsed};
+Listing listing_of(const store::StoredJob& job, std::vector<Interruption> interruptions) {
+  Listing out{summary_of(job), {}, job.run_id, job.elapsed, std::move(interruptions)};
   out.devices.reserve(job.devices.size());
   for (const auto& name : job.devices) out.devices.push_back(name_key(name));
   return out;

@@ -18,10 +18,12 @@ namespace spliced::job {
 struct Listing {
   JobSummary summary;
   std::vector<std::uint64_t> devices;  // name_key() of all of them, by which they are found
-  std::string run_id;                  // these two: see JobSnapshot
+  std::string run_id;                  // these three: see JobSnapshot
   std::optional<util::Nanos> elapsed;
+  std::vector<Interruption> interruptions = {};
 };
-[[nodiscard]] Listing listing_of(const store::StoredJob& job);
+// `interruptions`: what its history says.
+[[nodiscard]] Listing listing_of(const store::StoredJob& job, std::vector<Interruption> interruptions = {});
 
 // A number for the name of a device: the same for its kernel name and for its node in /dev, and as good as certainly
 // another for another device.

@@ -74,7 +74,7 @@ util::Status JobService::Impl::restore() {
   if (!stored) return tl::unexpected(stored.error());
   for (store::StoredJob& record : *stored) {
     if (is_final(summary_of(record).state)) {
-      table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
+      table_.restore(std::make_shared<Job>(listing_of(record, setup_.form.read_history(record.history)), setup_.clock));
     } else if (const auto job = resumed(record); job) {
       table_.resume(*job);
     } else {
@@ -98,7 +98,7 @@ void JobService::Impl::interrupt(store::StoredJob record, const std::string& why
   record.events = {EventLog::row_of(event)};
   journal_.put(record);
   events_.publish(event);
-  table_.restore(std::make_shared<Job>(listing_of(record), setup_.clock));
+  table_.restore(std::make_shared<Job>(listing_of(record, setup_.form.read_history(record.history)), setup_.clock));
 }
 
 // The error says why it is not gone on with.

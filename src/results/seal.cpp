@@ -150,7 +150,7 @@ Sealed open_seal(std::string_view document) {
     return util::to_hex(util::from_hex(digits).value_or("")) == digits;
   };
   if (document.substr(at) != end_of(there, out.signature) || !is_lower(out.signature)) {
-    out.problem = "its end is not as results have it";
+    out.problem = "its end is not as results have it: it was changed, or laid out anew";
   } else if (there != out.sha256) {
     out.problem = fmt::format("its SHA-256 is {}, and it says {}", out.sha256, there);
   }

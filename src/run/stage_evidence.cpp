@@ -81,6 +81,7 @@ StageEvidence make_evidence(const StageSpec& spec, const StagePlan& plan, const 
                             util::Nanos measured, std::uint64_t size, bool done) {
   StageEvidence out;
   out.range = plan.range();
+  out.measured = measured;
   out.done = done;
   out.changes = first_that_destroys(spec) != nullptr;
   out.checks = checks_anything(spec);

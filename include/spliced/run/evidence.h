@@ -9,6 +9,8 @@
 
 #include "spliced/figures/steady.h"
 #include "spliced/run/stage_criteria.h"
+#include "spliced/util/clock.h"
+#include "spliced/util/op.h"
 #include "spliced/workload/block_range.h"
 
 namespace spliced::run {
@@ -33,6 +35,7 @@ struct SteadyResult {
 
 struct StageEvidence {
   workload::BlockRange range;
+  util::Nanos measured = 0;         // for how long it was counted, without ramp and pauses
   bool done = false;                // it succeeded
   bool changes = false;             // it writes or trims
   bool checks = false;              // it compares what it reads with what should be there

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/routes.h"
+#include "api/responses.h"
 
 #include <set>
 #include <thread>
@@ -21,7 +22,7 @@ class RoutesTest : public test::ServiceTest {
   void build(job::ServiceLimits limits = {}) {
     restart(limits);
     router_ = http::Router();
-    router_.add(api_routes(*service_, recipes_, {"1.2.3", "abc", "GNU 12"}));
+    router_.add(api_routes(*service_, recipes_, {{"1.2.3", "abc", "GNU 12"}}));
   }
   Response ask(const std::string& method, const std::string& path, const std::string& body = "",
                const std::string& type = "application/json") {

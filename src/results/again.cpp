@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "again.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "run/stage_evidence.h"
+#include "run/zone_watch.h"
+
+namespace spliced::results {
+
+using run::StageEvidence;
+
+namespace {
+
+// The numbers are written so that they are read as they were.
+bool same(double a, double b) {
+  return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
+}
+bool same(const std::optional<double>& a, const std::optional<double>& b) {
+  return a.has_value() == b.has_value() && (!a || same(*a, *b));
+}
+std::string text_of(const std::optional<double>& value) {
+  return value ? fmt::format("{:.9g}", *value) : "nothing";
+}
+
+// What was counted in a stage, as far as its evidence is made of it.
+run::DeviceTotals totals_of(const run::StageSnapshot& stage, const run::StageFigures& figures) {
+  run::DeviceTotals out;
+  for (std::size_t i = 0; i < util::kOpClasses; ++i) {
+    out.ops[i].bytes = stage.ops[i].bytes;
+    out.ops[i].operations = stage.ops[i].operations;
+    out.ops[i].latency = figures.latency[i];
+  }
+  out.verify = stage.verify;
+  return out;
+}
+
+// How a stage came to be steady, from its rounds alone.
+run::SteadyResult steady_again(const run::SteadyResult& recorded, const figures::SteadyRule& rule) {
+  run::SteadyResult out = recorded;
+  out.steady = false;
+  const std::size_t most = std::min<std::size_t>(recorded.rounds.size(), rule.max_rounds);
+  for (std::size_t n = 1; n <= most && !out.steady; ++n) {
+    out.window = figures::judge_window(std::span(recorded.rounds).first(n), rule);
+    out.steady = out.window.steady();
+  }
+  return out;
+}
+
+const run::UntilSteady* until_of(const run::StageSpec& spec) {
+  const auto streams = run::streams_of(spec);
+  return streams.size() == 1 && streams.front().io.until ? &*streams.front().io.until : nullptr;
+}
+
+}  // namespace
+
+void Again::differs(std::size_t stage, const std::string& what) {
+  differences_.push_back(fmt::format("stage {}: {}", device_.shown.stages[stage].name, what));
+}
+
+std::size_t Again::work_out(std::vector<std::string>& differences) {
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < device_.shown.shown.size() && i < leaves_.size(); ++i) out += stage(i) ? 1 : 0;
+  zones();
+  differences.insert(differences.end(), differences_.begin(), differences_.end());
+  return out;
+}
+
+// A stage that reads again, or waits, shows nothing of its own.
+bool Again::stage(std::size_t index) {
+  const run::StageSpec& spec = leaves_[index].stage;
+  StageEvidence& there = device_.shown.shown[index].what;
+  if (const run::UntilSteady* until = until_of(spec); until != nullptr && there.steady) {
+    const auto again = steady_again(*there.steady, until->rule);
+    if (again.steady != there.steady->steady)
+      differs(index, fmt::format("it says that it was {}steady", there.steady->steady ? "" : "not "));
+    there.steady = again;
+  }
+  const bool is_io = run::workers_of(spec) != 0 && !std::holds_alternative<run::RereadSpec>(spec.what);
+  if (!is_io) return true;
+  if (index >= device_.figures.size() || !device_.figures[index]) return false;
+  run::StagePlan plan;
+  run::StreamPlan& stream = plan.streams.emplace_back();
+  stream.range = there.range;
+  const auto totals = totals_of(device_.shown.stages[index], *device_.figures[index]);
+  StageEvidence again = run::make_evidence(spec, plan, totals, there.measured, device_.shown.facts.size, there.done);
+  again.steady = there.steady;
+  if (again.changes != there.changes || again.checks != there.checks)
+    differs(index, "whether it writes or checks is not as the job says");
+  if (again.judged_bytes != there.judged_bytes || again.visited_bytes != there.visited_bytes) {
+    differs(index, fmt::format("{} bytes judged and {} read, and it says {} and {}", again.judged_bytes,
+                               again.visited_bytes, there.judged_bytes, there.visited_bytes));
+  }
+  for (std::size_t i = 0; i < again.rates.size(); ++i) {
+    if (!same(again.rates[i], there.rates[i]))
+      differs(index, fmt::format("a rate of {:.9g}, and it says {:.9g}", again.rates[i], there.rates[i]));
+  }
+  if (again.measures.size() != there.measures.size()) differs(index, "other criteria than the job has");
+  for (std::size_t i = 0; i < std::min(again.measures.size(), there.measures.size()); ++i) {
+    const run::StageMeasure &a = again.measures[i], &b = there.measures[i];
+    if (a.name != b.name || !same(a.limit, b.limit) || !same(a.value, b.value)) {
+      differs(index, fmt::format("{} was {}, and it says {}", a.name, text_of(a.value), text_of(b.value)));
+    }
+  }
+  there = std::move(again);
+  return true;
+}
+
+// As the daemon looked for them: from the rates of each pass, and of what was read again.
+void Again::zones() {
+  const auto last = std::find_if(leaves_.begin(), leaves_.end(), [](const plan::Leaf& leaf) {
+    return std::holds_alternative<run::RereadSpec>(leaf.stage.what);
+  });
+  const auto& shown = device_.shown.shown;
+  const auto index = static_cast<std::size_t>(last - leaves_.begin());
+  if (last == leaves_.end() || index >= shown.size() || !shown[index].what.done) return;
+  run::ZoneWatch watch(std::get<run::RereadSpec>(last->stage.what).limit, device_.shown.facts);
+  for (std::size_t i = 0; i <= index; ++i) {
+    if (i < device_.figures.size() && !device_.figures[i] && run::workers_of(leaves_[i].stage) != 0) return;
+    const auto& figures = device_.figures.at(i);
+    if (!figures || !shown[i].what.done) continue;
+    const auto& bands = figures->bands[static_cast<std::size_t>(util::OpClass::read)];
+    if (i == index && bands) watch.add_again(bands->grid, bands->last);
+    if (i != index) watch.add(leaves_[i].stage, *figures);
+  }
+  const run::ZoneReport again = watch.report(), there = std::exchange(device_.shown.zones, again);
+  const bool same_zones = std::equal(again.zones.begin(), again.zones.end(), there.zones.begin(), there.zones.end(),
+                                     [](auto& a, auto& b) { return a.offset == b.offset && a.length == b.length; });
+  if (same(again.worst, there.worst) && same_zones) return;
+  differences_.push_back(fmt::format("{} slow zones, the worst {} slower, and it says {} and {}", again.zones.size(),
+                                     text_of(again.worst), there.zones.size(), text_of(there.worst)));
+}
+
+}  // namespace spliced::results

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a results document; api/results.schema.json is its contract.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "form/json.h"
+#include "spliced/results/seal.h"
+#include "spliced/run/stage_figures.h"
+#include "spliced/verdict/verdict.h"
+
+namespace spliced::results {
+
+inline constexpr int kFormat = 1;
+
+// Who made a document, and when.
+struct Maker {
+  std::string version, revision;
+  std::string host, kernel;
+};
+
+// A document as text, part by part: its begin, its devices, its end.
+class Writer {
+ public:
+  // `job`: as the API shows it, but for its devices. `devices`: how many it has, whether all of them come or not.
+  Writer(const form::Json& job, std::size_t devices, const Maker& maker, util::WallTime now,
+         std::optional<SigningKey> key);
+  [[nodiscard]] std::string begin();
+  [[nodiscard]] std::string device(const form::Json& device);
+  [[nodiscard]] std::string end();
+
+ private:
+  [[nodiscard]] std::string sealed(std::string text);
+
+  std::string head_;
+  const std::optional<SigningKey> key_;
+  Sealer sealer_;
+  bool any_ = false;
+};
+
+// `figures`: none of a summary. `peers`: none where no criterion asks for them.
+[[nodiscard]] form::Json render_device(const verdict::DeviceSnapshot& device, const run::DeviceFigures* figures,
+                                       const std::optional<verdict::Peers>& peers);
+
+struct Device {
+  verdict::DeviceSnapshot shown;
+  std::vector<std::optional<run::StageFigures>> figures;  // by stage
+  std::optional<verdict::Peers> peers;
+};
+// Throws std::exception where it is not what render_device() made.
+[[nodiscard]] Device read_device(const form::Json& from);
+
+}  // namespace spliced::results
