@@ -14,6 +14,7 @@ install(FILES packaging/spliced.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # The daemon has them built in; these are to look at, and to begin others with.
 install(DIRECTORY api/recipes DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES api/results.schema.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES packaging/prometheus/prometheus.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES packaging/grafana/spliced.json RENAME dashboard.json DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES systemd/spliced.catalog DESTINATION lib/systemd/catalog)

@@ -2,7 +2,7 @@
 # bash completion for splicectl
 _splicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="submit validate run wait events list show cancel pause resume delete devices recipes capabilities block context version" command="" word
+  local commands="submit validate run wait events list show cancel pause resume delete devices recipes results judge check capabilities block context version" command="" word
   local options="--server --token-file --cacert --cert --key --context --json --help"
   local -a words server
   # bash takes : and = for words of their own; here an address is one word.
@@ -18,7 +18,7 @@ _splicectl() {
     esac
   done
   case $previous in
-    --token-file | --cacert | --cert | --key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --token-file | --cacert | --cert | --key | --output | -o | --public-key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --state)
       mapfile -t COMPREPLY < <(compgen -W "QUEUED PENDING RUNNING PAUSED STOPPING SUCCEEDED FAILED CANCELLED INTERRUPTED" -- "$current")
       return ;;
@@ -45,19 +45,21 @@ _splicectl() {
       show) options+=" --verbose" ;;
       events) options+=" --follow --verbose" ;;
       block) options+=" --length" ;;
+      results) options+=" --device --output" ;;
+      check) options+=" --public-key" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     return
   fi
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
-    submit | validate | run | block) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    submit | validate | run | block | judge | check) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     devices)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" devices 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
     recipes)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" recipes 2>/dev/null | awk '{ print $1 }')" -- "$current") ;;
     context) mapfile -t COMPREPLY < <(compgen -W "list set use delete" -- "$current") ;;
-    show | wait | events | cancel | pause | resume | delete)
+    show | wait | events | results | cancel | pause | resume | delete)
       mapfile -t COMPREPLY < <(compgen -W "$(splicectl "${server[@]}" list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$current") ;;
   esac
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "answers.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "http/message.h"
@@ -97,7 +98,8 @@ Json planned_stages(const plan::PlanEntry& entry) {
                     {"size_bytes", stage.range.size},
                     {"blocks", stage.blocks},
                     {"workers", stage.workers},
-                    {"estimated_seconds", number_or_null(stage.estimated_seconds)}});
+                    {"estimated_seconds", number_or_null(stage.estimated_seconds)},
+                    {"estimate_is_rough", stage.estimate_is_rough}});
   }
   return list;
 }
@@ -132,6 +134,10 @@ std::optional<double> estimate_of(const plan::PlanEntry& entry) {
   return sum;
 }
 
+bool is_rough(const plan::PlanEntry& entry) {
+  return std::any_of(entry.stages.begin(), entry.stages.end(), [](auto& stage) { return stage.estimate_is_rough; });
+}
+
 }  // namespace
 
 Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec) {
@@ -156,6 +162,7 @@ Json render_plan(const plan::PlanReport& report, const plan::JobSpec& spec) {
                        {"workers", workers_of(entry)},
                        {"stages", planned_stages(entry)},
                        {"estimated_seconds", number_or_null(estimate_of(entry))},
+                       {"estimate_is_rough", is_rough(entry)},
                        {"refusals", refused},
                        {"reasons", reasons},
                        {"errors", field_errors(entry.errors)}});

@@ -48,9 +48,16 @@ std::string devices_text(const Json& body) {
   return out;
 }
 
+// ", 30 s", or ", about 3h 10m", where it goes by what such devices usually do.
+std::string estimate_text(const Json& planned) {
+  const Json& seconds = planned.at("estimated_seconds");
+  if (!seconds.is_number()) return "";
+  return fmt::format(", {}{}", planned.value("estimate_is_rough", false) ? "about " : "",
+                     seconds_text(seconds.get<double>()));
+}
+
 std::string planned_stage(const Json& stage) {
-  const Json& seconds = stage.at("estimated_seconds");
-  const std::string time = seconds.is_number() ? ", about " + seconds_text(seconds.get<double>()) : "";
+  const std::string time = estimate_text(stage);
   return fmt::format("  {:<16} {}{}\n", text_of(stage, "name"), util::human_bytes(stage.at("size_bytes").get<double>()),
                      time);
 }
@@ -68,9 +75,9 @@ std::string plan_text(const Json& plan) {
       reasons += fmt::format("\n    {}: {}", text_of(error, "pointer"), text_of(error, "detail"));
     }
     const std::string range =
-        fmt::format("{} from offset {}{}", util::human_bytes(target.at("size_bytes").get<double>()),
+        fmt::format("{} from offset {}{}{}", util::human_bytes(target.at("size_bytes").get<double>()),
                     target.at("offset_bytes").get<std::uint64_t>(),
-                    target.at("would_create").get<bool>() ? ", would be created" : "");
+                    target.at("would_create").get<bool>() ? ", would be created" : "", estimate_text(target));
     out += fmt::format("{}: {}\n", text_of(target, "target"), reasons.empty() ? range : "refused" + reasons);
     const Json& stages = target.at("stages");
     for (std::size_t i = 0; i < stages.size() && stages.size() > 1; ++i) out += planned_stage(stages[i]);

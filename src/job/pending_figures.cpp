@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pending_figures.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -9,59 +10,73 @@ namespace spliced::job {
 using store::StoredFigures;
 
 void PendingFigures::note(StoredFigures figures) {
-  const std::lock_guard lock(mutex_);
   const Key key{figures.job, figures.device, figures.stage};
-  if (const auto old = bodies_.find(key); old != bodies_.end()) {
-    bytes_ -= old->second.size();
-    bodies_.erase(old);
+  auto body = std::make_shared<const std::string>(std::move(figures.body));
+  Body old;  // goes without the lock
+  const std::lock_guard lock(mutex_);
+  if (const auto found = bodies_.find(key); found != bodies_.end()) {
+    old = std::move(found->second);
+    bytes_ -= old->size();
+    bodies_.erase(found);
   }
-  if (bytes_ + figures.body.size() > kMostBytes) return;
-  bytes_ += figures.body.size();
-  bodies_.emplace(key, std::move(figures.body));
+  if (bytes_ + body->size() > kMostBytes) {
+    old = std::move(body);
+    return;
+  }
+  bytes_ += body->size();
+  bodies_.emplace(key, std::move(body));
 }
 
 // Some at a time, and each is among those that wait until it is stored, for whoever reads.
 void PendingFigures::commit(store::JobStore& store) {
-  constexpr std::size_t kAtATime = 1 << 20;
+  constexpr std::size_t kAtATime = 32;
   for (bool more = true; more;) {
-    std::vector<StoredFigures> rows;
-    std::size_t bytes = 0;
-    std::unique_lock lock(mutex_);
-    for (auto it = bodies_.begin(); it != bodies_.end() && bytes < kAtATime; ++it) {
-      const auto& [job, device, stage] = it->first;
-      rows.push_back({job, device, stage, it->second});
-      bytes += it->second.size();
+    std::vector<std::pair<Key, Body>> taken;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto it = bodies_.begin(); it != bodies_.end() && taken.size() < kAtATime; ++it) taken.push_back(*it);
+      more = taken.size() < bodies_.size();
     }
-    more = rows.size() < bodies_.size();
-    lock.unlock();
+    std::vector<StoredFigures> rows;
+    for (const auto& [key, body] : taken) {
+      const auto& [job, device, stage] = key;
+      rows.push_back({job, device, stage, *body});
+    }
     if (rows.empty() || !store.put_figures(rows)) return;
-    lock.lock();
-    for (const StoredFigures& row : rows) {
-      const auto found = bodies_.find({row.job, row.device, row.stage});
-      if (found == bodies_.end() || found->second != row.body) continue;
-      bytes_ -= row.body.size();
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, body] : taken) {
+      const auto found = bodies_.find(key);
+      if (found == bodies_.end() || found->second != body) continue;  // there are newer ones
+      bytes_ -= body->size();
       bodies_.erase(found);
     }
   }
 }
 
 void PendingFigures::forget(const std::string& job) {
+  std::vector<Body> gone;  // without the lock
   const std::lock_guard lock(mutex_);
-  std::erase_if(bodies_, [&](auto& one) {
-    const bool is_of_it = std::get<0>(one.first) == job;
-    if (is_of_it) bytes_ -= one.second.size();
-    return is_of_it;
-  });
+  auto it = bodies_.lower_bound({job, 0, std::numeric_limits<int>::min()});
+  while (it != bodies_.end() && std::get<0>(it->first) == job) {
+    bytes_ -= it->second->size();
+    gone.push_back(std::move(it->second));
+    it = bodies_.erase(it);
+  }
 }
 
 std::map<int, std::string> PendingFigures::of(const std::string& job, std::size_t device) {
-  std::map<int, std::string> out;
-  const std::lock_guard lock(mutex_);
-  for (auto it = bodies_.lower_bound({job, device, StoredFigures::kOverTime}); it != bodies_.end(); ++it) {
-    const auto& [whose, which, stage] = it->first;
-    if (whose != job || which != device) break;
-    out.emplace(stage, it->second);
+  std::vector<std::pair<int, Body>> found;
+  {
+    const std::lock_guard lock(mutex_);
+    auto it = bodies_.lower_bound({job, device, std::numeric_limits<int>::min()});
+    for (; it != bodies_.end(); ++it) {
+      const auto& [whose, which, stage] = it->first;
+      if (whose != job || which != device) break;
+      found.emplace_back(stage, it->second);
+    }
   }
+  std::map<int, std::string> out;
+  for (const auto& [stage, body] : found) out.emplace(stage, *body);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <tuple>
@@ -9,7 +10,8 @@
 
 namespace spliced::job {
 
-// Large figures of devices until the store has taken them. Thread-safe; nothing but commit() waits for the store.
+// Large figures of devices until the store has taken them. Thread-safe; nothing but commit() waits for the store, and
+// no text is copied or given back under the lock.
 class PendingFigures {
  public:
   // Beyond so much of what the store has not taken, figures are lost, and their job goes without them.
@@ -24,8 +26,9 @@ class PendingFigures {
 
  private:
   using Key = std::tuple<std::string, std::size_t, int>;
+  using Body = std::shared_ptr<const std::string>;
   std::mutex mutex_;  // guards the rest
-  std::map<Key, std::string> bodies_;
+  std::map<Key, Body> bodies_;
   std::size_t bytes_ = 0;
 };
 

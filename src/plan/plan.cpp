@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 
+#include "estimate.h"
 #include "joint_check.h"
 #include "range.h"
 #include "spliced/util/cpus.h"
@@ -229,7 +230,11 @@ void enter_stages(const JointCheck& together, PlanEntry& entry) {
       const auto& range = plans[i].streams[k].range;
       if (range.size != 0) out.blocks += workload::requests_in(run::streams_of(stage)[k].io.workload, range);
     }
-    if (entry.errors.empty()) out.estimated_seconds = estimate_seconds(stage, plans[i]);
+    if (!entry.errors.empty()) continue;
+    if (const auto estimate = estimate_stage(stage, plans[i], entry.facts)) {
+      out.estimated_seconds = estimate->seconds;
+      out.estimate_is_rough = estimate->is_rough;
+    }
   }
 }
 

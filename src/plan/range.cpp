@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "spliced/workload/pacer.h"
 #include "spliced/workload/pass.h"
 
 namespace spliced::plan {
@@ -100,58 +99,6 @@ BlockRange resolve_range(const WorkloadSpec& spec, const device::TargetFacts& fa
           Reason::not_aligned);
   }
   return range;
-}
-
-namespace {
-
-// How long it takes by the rates, where there are any.
-std::optional<double> by_rates(const WorkloadSpec& w, const BlockRange& range) {
-  if (!workload::paced(w)) return std::nullopt;
-  const Wide all = Wide{workload::requests_in(w, range)} * w.loops;
-  const std::uint64_t blocks = static_cast<std::uint64_t>(std::min(all, Wide{1} << 62));
-  const workload::Pacer pacer(w, range, 0);
-  util::Nanos due = 0;
-  for (const util::Op op : {util::Op::read, util::Op::write, util::Op::trim}) {
-    if (workload::does(w, op)) due = std::max(due, pacer.due(blocks, op));
-  }
-  return static_cast<double>(due) / 1e9;
-}
-
-}  // namespace
-
-std::optional<double> estimate_seconds(const WorkloadSpec& w, const run::StreamTimes& times, const BlockRange& range) {
-  const double longest = static_cast<double>(times.ends) / 1e9;
-  if (w.time_based) return longest;
-  std::optional<double> seconds = by_rates(w, range);
-  if (seconds) *seconds += static_cast<double>(times.begins) / 1e9;
-  if (seconds && times.ends != 0) seconds = std::min(*seconds, longest);
-  return seconds;
-}
-
-namespace {
-
-struct Estimate {
-  const run::StagePlan& plan;
-  std::optional<double> operator()(const run::WaitSpec& what) const { return static_cast<double>(what.time) / 1e9; }
-  std::optional<double> operator()(const run::StreamsSpec& what) const {
-    std::optional<double> out;
-    for (std::size_t i = 0; i < what.streams.size(); ++i) {
-      const run::StreamSpec& stream = what.streams[i];
-      const auto one = estimate_seconds(stream.io.workload, run::times_of(what, stream), plan.streams[i].range);
-      if (!one) return std::nullopt;
-      out = std::max(out.value_or(0), *one);
-    }
-    return out;
-  }
-  std::optional<double> operator()(const run::VerifySpec& what) const { return (*this)(what.io); }
-  std::optional<double> operator()(const run::RereadSpec&) const { return 0; }             // of a healthy disk
-  std::optional<double> operator()(const run::RepeatSpec&) const { return std::nullopt; }  // no leaf
-};
-
-}  // namespace
-
-std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan) {
-  return std::visit(Estimate{plan}, stage.what);
 }
 
 }  // namespace spliced::plan

@@ -17,11 +17,4 @@ namespace spliced::plan {
 [[nodiscard]] workload::BlockRange resolve_range(const workload::WorkloadSpec& spec, const device::TargetFacts& facts,
                                                  std::vector<util::FieldError>& errors);
 
-// How long a stream will take, from the start of its stage on, where that is known beforehand: by the time or by a
-// rate. A runtime alone only says when it ends at the latest.
-[[nodiscard]] std::optional<double> estimate_seconds(const workload::WorkloadSpec& spec, const run::StreamTimes& times,
-                                                     const workload::BlockRange& range);
-// How long a stage will take, where it is known of all its streams. Of a leaf (see leaves_of).
-[[nodiscard]] std::optional<double> estimate_seconds(const run::StageSpec& stage, const run::StagePlan& plan);
-
 }  // namespace spliced::plan

@@ -74,21 +74,23 @@ std::size_t Again::work_out(std::vector<std::string>& differences) {
 bool Again::stage(std::size_t index) {
   const run::StageSpec& spec = leaves_[index].stage;
   StageEvidence& there = device_.shown.shown[index].what;
-  if (const run::UntilSteady* until = until_of(spec); until != nullptr && there.steady) {
-    const auto again = steady_again(*there.steady, until->rule);
-    if (again.steady != there.steady->steady)
-      differs(index, fmt::format("it says that it was {}steady", there.steady->steady ? "" : "not "));
-    there.steady = again;
+  StageEvidence again;
+  again.done = there.done;
+  if (run::workers_of(spec) != 0 && !std::holds_alternative<run::RereadSpec>(spec.what)) {
+    if (index >= device_.figures.size() || !device_.figures[index]) return false;
+    run::StagePlan plan;
+    plan.streams.emplace_back().range = there.range;
+    const auto totals = totals_of(device_.shown.stages[index], *device_.figures[index]);
+    again = run::make_evidence(spec, plan, totals, there.measured, device_.shown.facts.size, there.done);
   }
-  const bool is_io = run::workers_of(spec) != 0 && !std::holds_alternative<run::RereadSpec>(spec.what);
-  if (!is_io) return true;
-  if (index >= device_.figures.size() || !device_.figures[index]) return false;
-  run::StagePlan plan;
-  run::StreamPlan& stream = plan.streams.emplace_back();
-  stream.range = there.range;
-  const auto totals = totals_of(device_.shown.stages[index], *device_.figures[index]);
-  StageEvidence again = run::make_evidence(spec, plan, totals, there.measured, device_.shown.facts.size, there.done);
-  again.steady = there.steady;
+  if (const run::UntilSteady* until = until_of(spec); until != nullptr && there.steady)
+    again.steady = steady_again(*there.steady, until->rule);
+  compare(index, again, there);
+  there = std::move(again);
+  return true;
+}
+
+void Again::compare(std::size_t index, const StageEvidence& again, const StageEvidence& there) {
   if (again.changes != there.changes || again.checks != there.checks)
     differs(index, "whether it writes or checks is not as the job says");
   if (again.judged_bytes != there.judged_bytes || again.visited_bytes != there.visited_bytes) {
@@ -106,8 +108,9 @@ bool Again::stage(std::size_t index) {
       differs(index, fmt::format("{} was {}, and it says {}", a.name, text_of(a.value), text_of(b.value)));
     }
   }
-  there = std::move(again);
-  return true;
+  if (again.steady.has_value() != there.steady.has_value() ||
+      (again.steady && again.steady->steady != there.steady->steady))
+    differs(index, "whether it was steady does not follow from its rounds");
 }
 
 // As the daemon looked for them: from the rates of each pass, and of what was read again.

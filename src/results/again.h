@@ -17,6 +17,7 @@ class Again {
 
  private:
   bool stage(std::size_t index);
+  void compare(std::size_t index, const run::StageEvidence& again, const run::StageEvidence& there);
   void zones();
   void differs(std::size_t stage, const std::string& what);
 

@@ -2,6 +2,7 @@
 #include "series_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace spliced::run {
 
@@ -48,11 +49,6 @@ void SeriesWatch::begin(Nanos now, util::WallTime wall) {
   offset_ = static_cast<Nanos>(std::max(end, there) * 1e9);
 }
 
-bool SeriesWatch::is_first() const {
-  const std::lock_guard lock(mutex_);
-  return all_.series.size() == 0;
-}
-
 figures::SeriesPoint SeriesWatch::point(const DeviceTotals& totals, double seconds) {
   figures::SeriesPoint out;
   out.length = seconds;
@@ -76,6 +72,10 @@ figures::SeriesPoint SeriesWatch::point(const DeviceTotals& totals, double secon
 
 // While the job is paused there is none: a gap is no zero.
 void SeriesWatch::look(Nanos now, const DeviceTotals& totals, const Seen& seen) {
+  add(now, totals, seen, kLeast);
+}
+
+void SeriesWatch::add(Nanos now, const DeviceTotals& totals, const Seen& seen, Nanos least) {
   const Nanos paused = seen.closed - closed_, ramp = seen.ramped - ramped_;
   const Nanos since = last_;
   last_ = now;
@@ -84,18 +84,27 @@ void SeriesWatch::look(Nanos now, const DeviceTotals& totals, const Seen& seen) 
   next_ = std::max(next_ + kEach, now + kEach / 2);
   const Nanos measured = now - since - paused;
   figures::SeriesPoint made = point(totals, seconds_of(std::max<Nanos>(measured, 1)));
-  if (measured < kLeast || seen.lost) return;
+  if (measured < least || seen.lost) return;
   made.start = seconds_of(offset_ + since - began_);
   made.temperature = seen.temperature;
   if (paused > 0) made.marks |= figures::SeriesPoint::kPaused;
   if (ramp > 0) made.marks |= figures::SeriesPoint::kRamp;
+  put(made);
+}
+
+// This thread alone changes it. Where all of it is made anew, that is done beside those who read.
+void SeriesWatch::put(const figures::SeriesPoint& made) {
+  std::optional<figures::Series> anew;
+  if (all_.series.size() + 1 >= figures::Series::kMost) {
+    anew = all_.series;
+    anew->add(made);
+  }
   const std::lock_guard lock(mutex_);
-  all_.series.add(made);
+  anew ? std::swap(all_.series, *anew) : all_.series.add(made);
 }
 
 void SeriesWatch::finish(Nanos now, const DeviceTotals& totals, const Seen& seen) {
-  const Nanos measured = now - last_ - (seen.closed - closed_);
-  if (measured >= kLeast || (measured > 0 && is_first())) look(now, totals, seen);
+  add(now, totals, seen, all_.series.size() == 0 ? 1 : kLeast);
 }
 
 OverTime SeriesWatch::over_time() const {

@@ -46,7 +46,8 @@ class SeriesWatch {
     std::uint64_t bytes = 0, operations = 0;
   };
   [[nodiscard]] figures::SeriesPoint point(const DeviceTotals& totals, double seconds);
-  [[nodiscard]] bool is_first() const;
+  void add(util::Nanos now, const DeviceTotals& totals, const Seen& seen, util::Nanos least);
+  void put(const figures::SeriesPoint& made);
   static constexpr unsigned kCoarse = 2;
 
   util::Nanos began_ = 0, offset_ = 0;  // `offset_`: how much there was before

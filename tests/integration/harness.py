@@ -127,8 +127,19 @@ class Daemon:
         while time.monotonic() < deadline:
             job = self.call("GET", f"/v1/jobs/{job_id}?wait=5s").json
             if job["ended_at"]:
+                self._judge_again(job)
                 return job
         raise AssertionError(f"job {job_id} did not end: {job}")
+
+    def _judge_again(self, job):
+        """What each job of each test came to must follow from its results."""
+        answer = self.call("GET", f"/v1/jobs/{job['id']}/results")
+        if answer.status in (404, 503):
+            return  # forgotten, or the test has taken the state directory away
+        done = subprocess.run([BIN / "splicectl", "judge", "--json", "-"], input=answer.raw, capture_output=True, timeout=60 * SLOW)
+        judged = json.loads(done.stdout or "{}")
+        if done.stderr or not judged.get("agrees") or judged["verdict"] != job["verdict"]:
+            raise AssertionError(f"results judged again: {done.stderr.decode()} {json.dumps(judged)[:2000]}")
 
     def run(self, timeout=60, **job):
         return self.wait(self.submit(**job)["id"], timeout)

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of real jobs: what is in them, that they are judged as the daemon judged, and that a change is noticed."""
+import importlib.util
 import json
 import pathlib
 import random
 import subprocess
+import sys
 import unittest
 
-from harness import BIN, TestCase, await_true, need_root
+from harness import BIN, ROOT, TestCase, await_true, need_root
 
 MIB = 1 << 20
+SCHEMA_FILE = ROOT / "api/results.schema.json"
+SCHEMA = json.loads(SCHEMA_FILE.read_text())
 SIZE = 67 * MIB  # no device of another test has it
 
 
@@ -30,7 +34,25 @@ class Results(TestCase):
         self.assertEqual(200, answer.status, answer.raw)
         path = self.tmp / f"{job_id}{device.replace('/', '_')}.json"
         path.write_bytes(answer.raw)
+        self.assert_fits_the_schema(answer.json)
         return path, answer.json
+
+    def assert_fits_the_schema(self, document):
+        try:
+            import jsonschema
+        except ImportError:
+            return  # the next test says so
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+    def test_the_schema_is_that_of_the_interface(self):
+        if importlib.util.find_spec("jsonschema") is None:
+            self.skipTest("no python3-jsonschema: documents are not validated")
+        made = subprocess.run([sys.executable, ROOT / "tests/results_schema.py"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(made, SCHEMA_FILE.read_text(), "tests/results_schema.py --write makes it anew")
+        import jsonschema
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+        for wrong in ({}, {"format": 1}, {"format": 2, "devices": []}):
+            self.assertFalse(jsonschema.Draft202012Validator(SCHEMA).is_valid(wrong))
 
     def assert_agrees(self, path, verdict, code):
         done = self.ctl("judge", "--json", path)

@@ -19,6 +19,7 @@ struct StageEntry {
   std::uint64_t blocks = 0;  // of one round
   std::size_t workers = 0;   // at the same time
   std::optional<double> estimated_seconds;
+  bool estimate_is_rough = false;  // by what devices of its kind usually do; else by the job's times and rates
 };
 struct PlanEntry {
   device::TargetFacts facts;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 
+#include <map>
+
 #include "sqlite_fixture.h"
 
 namespace spliced::store {
@@ -100,6 +102,29 @@ TEST_F(SqliteStore, ErasesOneJobAndNoOther) {
   EXPECT_TRUE(store->erase("a", Erased::forgotten));
   EXPECT_TRUE(store->erase("never-there", Erased::forgotten));
   EXPECT_EQ(ids(*store), Ids{"b"});
+}
+
+TEST_F(SqliteStore, FiguresAreThoseOfAStageOfADevice) {
+  auto store = open();
+  ASSERT_TRUE(store->put(make_job("a", 1)));
+  ASSERT_TRUE(store->put(make_job("b", 2)));
+  const std::string bytes("\0\xff\n", 3);
+  ASSERT_TRUE(
+      store->put_figures({{"a", 0, -1, bytes}, {"a", 0, 2, "two"}, {"a", 1, 0, "other"}, {"nobody", 0, 0, "x"}}));
+  ASSERT_TRUE(store->put_figures({{"a", 0, 2, "two again"}, {"b", 0, 0, "b"}}));
+  store = open();
+  const auto of = [&store](const std::string& id, std::size_t device) {
+    std::map<int, std::string> out;
+    for (const auto& one : store->record(id)->figures(device)) out[one.stage] = one.body;
+    return out;
+  };
+  EXPECT_EQ((std::map<int, std::string>{{-1, bytes}, {2, "two again"}}), of("a", 0));
+  EXPECT_EQ((std::map<int, std::string>{{0, "other"}}), of("a", 1));
+  EXPECT_TRUE(of("a", 2).empty());
+  EXPECT_TRUE(of("nobody", 0).empty());
+  ASSERT_TRUE(store->erase("a", Erased::forgotten));
+  EXPECT_TRUE(of("a", 0).empty());
+  EXPECT_EQ(1U, of("b", 0).size());
 }
 
 // A writer that does not come to its end, as on a disk that hangs.
