@@ -52,8 +52,8 @@ std::string devices_text(const Json& body) {
 std::string estimate_text(const Json& planned) {
   const Json& seconds = planned.at("estimated_seconds");
   if (!seconds.is_number()) return "";
-  return fmt::format(", {}{}", planned.value("estimate_is_rough", false) ? "about " : "",
-                     seconds_text(seconds.get<double>()));
+  if (!planned.value("estimate_is_rough", false)) return ", " + seconds_text(seconds.get<double>());
+  return ", about " + eta_text(seconds.get<double>());
 }
 
 std::string planned_stage(const Json& stage) {

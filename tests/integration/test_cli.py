@@ -65,7 +65,7 @@ class Splicectl(TestCase):
     def test_validate_says_what_would_be_done(self):
         done = self.ctl("validate", self.definition())
         self.assertEqual((0, ""), (done.returncode, done.stderr))
-        self.assertIn("1.0 MiB from offset 0, would be created\nwould be accepted", done.stdout)
+        self.assertIn("1.0 MiB from offset 0, would be created, about 1 s\nwould be accepted", done.stdout)
         self.assertFalse((self.server.dir / "scratch").exists())
         (self.server.dir / "job.json").write_text(json.dumps({"targets": ["/etc/passwd"], "workload": {"rw": "read"}}))
         done = self.ctl("validate", self.server.dir / "job.json")
