@@ -51,7 +51,10 @@ void DeviceRun::await_stage() {
   for (;;) {
     const Nanos tell = enough ? clock.now() + kTellAgain : StageWatch::kNever;
     if (current_->wait(std::min({pace_.next(), watch.next(), series_.next(), tell}))) break;
-    if (clock.now() >= series_.next()) look_at_series(false);
+    if (clock.now() >= series_.next()) {
+      look_at_series(false);
+      take_temperature(clock.now());
+    }
     if (clock.now() >= watch.next()) enough = look(watch) || enough;
     if (enough) current_->finish();
     if (clock.now() < pace_.next()) continue;
@@ -63,6 +66,15 @@ void DeviceRun::await_stage() {
   note_steady(watch);
 }
 
+// What was under way while a disk stops all else for that took as long as it did because of us, as with a FLUSH.
+void DeviceRun::take_temperature(Nanos now) {
+  if (!thermometer_.exists() || now < next_temperature_) return;
+  next_temperature_ = now + thermometer_.period();
+  if (thermometer_.stops_io()) flushes_.begin(now);
+  temperature_ = thermometer_.read();
+  if (thermometer_.stops_io()) flushes_.end(environment_.clock.now());
+}
+
 void DeviceRun::look_at_series(bool last) {
   if (started_ == 0) return;
   const Nanos now = environment_.clock.now();
@@ -71,6 +83,7 @@ void DeviceRun::look_at_series(bool last) {
   SeriesWatch::Seen seen;
   seen.closed = gate_->closed_time(now);
   seen.ramped = ended_stages_->ramped + (current_ ? current_->ramped(now) : 0);
+  seen.temperature = temperature_;
   seen.lost = environment_.pauses.spans(series_.last(), now);
   if (last) return series_.finish(now, totals, seen);
   series_.look(now, totals, seen);

@@ -126,6 +126,7 @@ void DeviceRun::walk() {
   }
   pace_ = CheckpointPace(began ? started_.load() : environment_.clock.now());
   series_.begin(environment_.clock.now(), std::chrono::system_clock::now());
+  thermometer_ = environment_.thermometer(facts());
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
     const bool done = on && current_->completed();

@@ -13,6 +13,7 @@
 #include "kernel_witness.h"
 #include "run.h"
 #include "series_watch.h"
+#include "spliced/device/thermometer.h"
 #include "stage.h"
 
 namespace spliced::run {
@@ -122,6 +123,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   [[nodiscard]] bool look(StageWatch& watch);
   void note_steady(const StageWatch& watch);
   void look_at_series(bool last);
+  void take_temperature(util::Nanos now);
   void take_checkpoint();
   void note_checkpoint(Checkpoint& noted, util::Nanos now) const;
   void note_stage_end();
@@ -171,6 +173,9 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   ZoneWatch zone_watch_;  // these three: of the target's thread
   WriteHistory history_;
   SeriesWatch series_;
+  device::Thermometer thermometer_;  // these three: likewise
+  std::optional<int> temperature_;
+  util::Nanos next_temperature_ = 0;
   std::uint32_t next_pass_ = 1;
   std::atomic<util::Nanos> preparing_since_{0};  // a stage, on the target's thread; 0: none
   FlushWatch flushes_;

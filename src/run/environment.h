@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "pause_watch.h"
+#include "spliced/device/thermometer.h"
 #include "spliced/run/engine_factory.h"
 #include "spliced/util/log.h"
 #include "tuning.h"
@@ -22,6 +23,10 @@ struct Environment {
   std::function<int(int fd)> flush;
   // Set once a fault of this host's CPU, memory or engine was proven; null: nobody keeps it.
   std::atomic<bool>* host_untrusted = nullptr;
+  // Looks at sysfs alone; called on the target's thread.
+  std::function<device::Thermometer(const device::TargetFacts&)> thermometer = [](const device::TargetFacts& facts) {
+    return device::Thermometer::of(facts);
+  };
 };
 
 }  // namespace spliced::run

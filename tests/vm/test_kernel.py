@@ -43,6 +43,12 @@ class Engine(OnAVirtualMachine):
                     self.assertEqual((path, [], DISK_BYTES), (device["engine"]["read_path"], device["engine"]["events"],
                                                               device["kernel"]["read_bytes"]))
 
+    def test_the_temperature_of_an_nvme_device_is_in_its_results(self):
+        """What the emulated one says: 50 °C."""
+        job = self.finish(self.nvme, destructive=False, rw="read", bs="64k", runtime="3s", time_based=True)
+        device, = json.loads(self.get(f"/v1/jobs/{job['id']}/results"))["devices"]
+        self.assertEqual({50}, {point["temperature_celsius"] for point in device["over_time"]["points"][1:]})
+
     def test_each_kind_of_write_on_disks(self):
         for how in ({"rw": "randwrite", "bs": "4k", "engine": {"batch": 16}}, {"rw": "write", "bs": "1M", "fsync": 8},
                     {"rw": "write", "bs": "64k", "engine": {"gift": True}}, {"rw": "randrw", "bs": "16k", "workers": 4}):
