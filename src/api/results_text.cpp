@@ -40,6 +40,7 @@ std::optional<std::size_t> find_device(const JobView& job, const std::string& na
   return std::nullopt;
 }
 
+// A device at a time, and of its large figures those of one stage.
 class ResultsParts {
  public:
   // `only`: this device alone, else all.
@@ -52,23 +53,40 @@ class ResultsParts {
         writer_(render_head(job_.head), job_.devices, wanted.maker, std::chrono::system_clock::now(), wanted.key) {}
   std::string operator()() {
     if (!std::exchange(begun_, true)) return writer_.begin();
+    if (device_) return stage_ == device_->stages.size() ? end_device() : next_stage();
     if (next_ == end_) return std::exchange(ended_, true) ? "" : writer_.end();
-    const std::size_t index = next_++;
-    const auto peers = peers_.empty() ? std::nullopt : std::optional(peers_[index]);
-    if (!is_whole_ || !job_.figures) return writer_.device(results::render_device(job_.device(index), nullptr, peers));
-    // In this order: a stage that ends meanwhile has its figures by then.
-    const job::DeviceSnapshot device = job_.device(index);
-    const run::DeviceFigures figures = job_.figures(index);
-    return writer_.device(results::render_device(device, &figures, peers));
+    return begin_device();
   }
 
  private:
+  std::string begin_device() {
+    device_ = job_.device(next_);
+    stage_ = 0;
+    const auto over_time = is_whole_ && job_.over_time ? job_.over_time(next_) : std::nullopt;
+    return writer_.begin_device(
+        results::render_device(*device_, over_time, peers_.empty() ? std::nullopt : std::optional(peers_[next_])));
+  }
+  // What a stage came to that ends meanwhile is there by then.
+  std::string next_stage() {
+    const run::StageSnapshot& stage = device_->stages[stage_];
+    const auto figures = is_whole_ && job_.figures ? job_.figures(next_, stage_) : std::nullopt;
+    ++stage_;
+    return writer_.stage(results::render_stage(stage, figures));
+  }
+  std::string end_device() {
+    device_.reset();
+    ++next_;
+    return writer_.end_device();
+  }
+
   const JobView job_;
   const bool is_whole_;
   std::size_t next_;
   const std::size_t end_;
   const std::vector<Peers> peers_;
   results::Writer writer_;
+  std::optional<job::DeviceSnapshot> device_;  // that is being written
+  std::size_t stage_ = 0;                      // of it, the next
   bool begun_ = false, ended_ = false;
 };
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results_command.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "spliced/results/judge.h"
@@ -20,14 +23,20 @@ namespace {
 // A file comes to be as a whole, or not at all.
 class OutputFile {
  public:
-  explicit OutputFile(std::string path) : path_(std::move(path)), part_(path_ + ".part") {
-    file_ = path_.empty() ? stdout : std::fopen(part_.c_str(), "we");
-    failed_ = file_ == nullptr ? errno : 0;
+  explicit OutputFile(std::string path) : path_(std::move(path)), part_(path_ + ".XXXXXX"), file_(stdout) {
+    if (path_.empty()) return;
+    const int fd = ::mkostemp(part_.data(), O_CLOEXEC);
+    file_ = fd < 0 ? nullptr : ::fdopen(fd, "w");
+    if (file_ == nullptr) failed_ = errno;
+    // As a file that is made by its name.
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (fd >= 0) (void)::fchmod(fd, 0666 & ~mask);
   }
   ~OutputFile() {
     if (path_.empty() || file_ == nullptr) return;
     (void)std::fclose(file_);
-    (void)::unlink(part_.c_str());
+    if (!finished_) (void)::unlink(part_.c_str());
   }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -41,6 +50,7 @@ class OutputFile {
     if (failed_ != 0 || path_.empty()) return;
     if (::fsync(::fileno(file_)) != 0 && errno != EINVAL) failed_ = errno;
     if (failed_ == 0 && ::rename(part_.c_str(), path_.c_str()) != 0) failed_ = errno;
+    finished_ = failed_ == 0;
   }
   // Whether all of it is where it was to be; else it was said why not.
   [[nodiscard]] bool is_good() const {
@@ -51,9 +61,11 @@ class OutputFile {
   }
 
  private:
-  const std::string path_, part_;
-  std::FILE* file_ = nullptr;
+  const std::string path_;
+  std::string part_;
+  std::FILE* file_;
   int failed_ = 0;
+  bool finished_ = false;
 };
 
 std::string or_dash(const std::string& text) {
@@ -88,7 +100,7 @@ std::string judged_text(const results::Judged& judged) {
   std::string out;
   for (const results::JudgedDevice& device : judged.devices) out += device_text(device);
   for (const std::string& difference : judged.differences) out += fmt::format("DIFFERS: {}\n", printable(difference));
-  const std::string verdict = judged.verdict.empty() ? "no verdict" : judged.verdict;
+  const std::string verdict = judged.verdict.empty() ? "no verdict" : printable(judged.verdict);
   out += fmt::format("job {}: {}{}\n", printable(judged.job), verdict,
                      judged.partial ? ", as it stands there: the document has not all of its devices" : "");
   return out + (judged.agrees() ? "the daemon came to the same\n" : "the daemon came to something else\n");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace spliced::figures {
@@ -71,7 +72,8 @@ void Series::add(const SeriesPoint& second) {
 
 void Series::push(const SeriesPoint& point) {
   Common& common = common_.emplace_back();
-  common.start = static_cast<std::uint32_t>(std::max(0.0, std::round(point.start * kHundredths)));
+  constexpr double kMostStart = std::numeric_limits<std::uint32_t>::max();
+  common.start = static_cast<std::uint32_t>(std::clamp(std::round(point.start * kHundredths), 0.0, kMostStart));
   common.length = Log16(point.length * kThousandths);
   common.errors = Log16(point.errors);
   common.temperature = static_cast<std::int8_t>(std::clamp(point.temperature.value_or(kUnknown), kUnknown, 127));

@@ -20,7 +20,7 @@ Json identity_of(const device::TargetFacts& facts) {
           {"node", std::uint64_t{facts.id.device}},
           {"inode", std::uint64_t{facts.id.inode}},
           {"sequence", facts.sequence},
-          {"boot", util::boot_id()},
+          {"boot", facts.boot.empty() ? util::boot_id() : facts.boot},
           {"backing", facts.backing},
           {"signatures", facts.signatures},
           {"transport", facts.info.transport},

@@ -102,6 +102,7 @@ store::StoredCheckpoint Journal::stored_form_of(const DeviceKey& key, const run:
 // What the store does not take waits for the next round, unless something newer does. The figures of a stage that has
 // ended go with the first checkpoint after it.
 void Journal::commit_checkpoints() {
+  figures_.commit(setup_.store);  // first: of a stage that has ended there is nothing else
   const std::lock_guard one_at_a_time(commit_mutex_);
   std::unique_lock lock(mutex_);
   urgent_ = false;
@@ -137,7 +138,18 @@ void Journal::commit_checkpoints() {
 }
 
 void Journal::note(store::StoredFigures figures) {
-  figures_.note(std::move(figures));
+  const auto noted = figures_.note(std::move(figures));
+  if (noted == PendingFigures::Noted::some) return;
+  {
+    const std::lock_guard lock(mutex_);
+    urgent_ = true;
+    changed_.notify_all();
+  }
+  if (noted != PendingFigures::Noted::lost || lost_figures_.exchange(true)) return;
+  setup_.log.log(util::LogLevel::error,
+                 "the state directory does not take what devices come to: some results will have no bands, histograms "
+                 "and points",
+                 {{util::kMessageIdKey, std::string(util::message::kNotRecorded)}});
 }
 
 // Those with which nothing else is recorded.
@@ -156,6 +168,7 @@ void Journal::forget_checkpoints(const std::string& job) {
 }
 
 void Journal::put(store::StoredJob record) {
+  if (record.done) figures_.commit(setup_.store);
   {
     const std::lock_guard lock(mutex_);
     // Of a job that nobody will go on with.
@@ -220,7 +233,6 @@ void Journal::run(const std::stop_token& stop) {
     if (stop.stop_requested() && !has_work()) {
       lock.unlock();
       commit_checkpoints();
-      figures_.commit(setup_.store);
       return commit_events();
     }
     const bool at_once = urgent_;
@@ -233,7 +245,6 @@ void Journal::run(const std::stop_token& stop) {
     if (std::chrono::steady_clock::now() >= next_try) {
       if (write_behind_.pending() > 0) write_behind_.retry();
       commit_checkpoints();
-      figures_.commit(setup_.store);
       commit_events();
       next_try = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kJournalRound);
     }
@@ -334,6 +345,15 @@ void Journal::checkpoint(const JobPtr& job) {
   if (!is_final(shown.head.state)) put(record_of(shown));
 }
 
+store::DeviceSource results_of(const JobView& view, const RecordForm& form) {
+  return [write = form.write_device, view]() -> store::DeviceSequence {
+    return [write, view, at = std::size_t{0}]() mutable -> std::optional<store::StoredDevice> {
+      if (at == view.devices) return std::nullopt;
+      return write(view.device(at++));
+    };
+  };
+}
+
 store::StoredJob Journal::record_of(const JobView& view) const {
   store::StoredJob record;
   record.id = view.head.id;
@@ -362,12 +382,7 @@ store::StoredJob Journal::record_of(const JobView& view) const {
   }
   record.progress = std::min(progress, 1.0);
   record.errors = errors;
-  record.results = [write = setup_.form.write_device, view]() -> store::DeviceSequence {
-    return [write, view, at = std::size_t{0}]() mutable -> std::optional<store::StoredDevice> {
-      if (at == view.devices) return std::nullopt;
-      return write(view.device(at++));
-    };
-  };
+  record.results = results_of(view, setup_.form);
   record.saved_at = std::chrono::system_clock::now();
   return record;
 }

@@ -24,6 +24,9 @@
 
 namespace spliced::job {
 
+// The devices of a job, as they are written down, one after the other.
+[[nodiscard]] store::DeviceSource results_of(const JobView& view, const RecordForm& form);
+
 // What is written down of jobs: changes in their order, what running ones have done now and then, in the store and in
 // the log. On a thread of its own: neither a slow state directory nor a slow reader of the log holds up anybody else.
 // Thread-safe.
@@ -47,8 +50,9 @@ class Journal {
   void forget(std::vector<std::string> ids);  // they are to be erased from the store
   void note(const std::string& job, std::size_t device, run::Checkpoint checkpoint);
   void note(store::StoredFigures figures);
-  // Those of a device that are stored, or wait for it. Throws std::runtime_error where they cannot be read.
-  [[nodiscard]] run::DeviceFigures figures(const std::string& job, std::size_t device);
+  // What is stored, or waits for it. Throw std::runtime_error where they cannot be read.
+  [[nodiscard]] std::optional<run::StageFigures> figures(const std::string& job, std::size_t device, std::size_t stage);
+  [[nodiscard]] std::optional<run::OverTime> over_time(const std::string& job, std::size_t device);
   // Waits until those of that device are stored, within kSettle; not at all while the store takes none.
   static constexpr util::Nanos kSettle = 2 * util::kSecond;
   void settle(const std::string& job, std::size_t device);
@@ -94,6 +98,7 @@ class Journal {
   [[nodiscard]] store::StoredCheckpoint stored_form_of(const DeviceKey& key, const run::Checkpoint& checkpoint);
   void commit_events();
   void forget_checkpoints(const std::string& job);
+  [[nodiscard]] std::optional<std::string> find_figures(const std::string& job, std::size_t device, int stage);
   [[nodiscard]] std::deque<JobPtr> running_jobs() const;
   [[nodiscard]] store::StoredJob record_of(const JobView& view) const;
   [[nodiscard]] store::StoredJob new_record_of(const JobView& view) const;  // with its spec
@@ -116,6 +121,7 @@ class Journal {
   std::map<std::string, std::vector<store::StoredEvent>> unstored_;  // of jobs, for the next record of each
   std::vector<store::StoredEvent> loose_;                            // the thread's own; see commit_events()
   PendingFigures figures_;
+  std::atomic<bool> lost_figures_{false};
   std::atomic<bool> shutting_down_{false};
   std::atomic<util::Nanos> last_round_;
   std::atomic<util::Nanos> cursors_wait_since_{0};  // for the store to take any; 0: it does

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was written down, read again.
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "journal.h"
@@ -30,19 +30,19 @@ util::Result<JobView> Journal::read(JobView view) {
 }
 
 // What waits is looked at first: what the store takes meanwhile is in both.
-run::DeviceFigures Journal::figures(const std::string& job, std::size_t device) {
-  std::map<int, std::string> bodies = figures_.of(job, device);  // newer, where there are both
-  const auto stored = setup_.store.record(job)->figures(device);
-  for (const store::StoredFigures& one : stored) bodies.emplace(one.stage, one.body);
-  run::DeviceFigures out;
-  for (const auto& [stage, body] : bodies) {
-    if (stage == store::StoredFigures::kOverTime) {
-      out.over_time = setup_.form.read_over_time(body);
-    } else if (auto read = setup_.form.read_figures(body)) {
-      out.stages[static_cast<std::size_t>(stage)] = std::move(*read);
-    }
-  }
-  return out;
+std::optional<std::string> Journal::find_figures(const std::string& job, std::size_t device, int stage) {
+  auto waiting = figures_.find(job, device, stage);
+  return waiting ? waiting : setup_.store.record(job)->figures(device, stage);
+}
+
+std::optional<run::StageFigures> Journal::figures(const std::string& job, std::size_t device, std::size_t stage) {
+  const auto body = find_figures(job, device, static_cast<int>(stage));
+  return body ? setup_.form.read_figures(*body) : std::nullopt;
+}
+
+std::optional<run::OverTime> Journal::over_time(const std::string& job, std::size_t device) {
+  const auto body = find_figures(job, device, store::StoredFigures::kOverTime);
+  return body ? setup_.form.read_over_time(*body) : std::nullopt;
 }
 
 }  // namespace spliced::job

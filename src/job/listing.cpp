@@ -77,6 +77,26 @@ JobView view_of(JobSnapshot whole) {
   return out;
 }
 
+JobSnapshot interrupted(const JobView& view) {
+  JobSnapshot out = view.head;
+  out.state = State::interrupted;
+  std::vector<const run::DeviceSnapshot*> all;
+  for (std::size_t i = 0; i < view.devices; ++i) {
+    out.devices.push_back(view.device(i));
+    run::settle(out.devices.back(), State::interrupted);
+  }
+  for (const DeviceSnapshot& device : out.devices) all.push_back(&device);
+  const auto peers = verdict::compare_peers(all);
+  std::vector<Verdict> verdicts;
+  for (std::size_t i = 0; i < out.devices.size(); ++i) {
+    DeviceSnapshot& device = out.devices[i];
+    if (device.verdict == Verdict::none) device = verdict::judged(out.spec.criteria, device, peers[i]);
+    verdicts.push_back(device.verdict);
+  }
+  out.verdict = verdict::worst_of(verdicts);
+  return out;
+}
+
 util::Result<JobSnapshot> whole(const JobView& view) {
   JobSnapshot out = view.head;
   try {

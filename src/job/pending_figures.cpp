@@ -9,27 +9,27 @@ namespace spliced::job {
 
 using store::StoredFigures;
 
-void PendingFigures::note(StoredFigures figures) {
+PendingFigures::Noted PendingFigures::note(StoredFigures figures) {
   const Key key{figures.job, figures.device, figures.stage};
   auto body = std::make_shared<const std::string>(std::move(figures.body));
   Body old;  // goes without the lock
   const std::lock_guard lock(mutex_);
-  if (const auto found = bodies_.find(key); found != bodies_.end()) {
-    old = std::move(found->second);
-    bytes_ -= old->size();
-    bodies_.erase(found);
+  const auto found = bodies_.find(key);
+  const std::size_t before = found == bodies_.end() ? 0 : found->second->size();
+  if (bytes_ - before + body->size() > kMostBytes) return Noted::lost;
+  bytes_ += body->size() - before;
+  if (found == bodies_.end()) {
+    bodies_.emplace(key, std::move(body));
+  } else {
+    old = std::exchange(found->second, std::move(body));
   }
-  if (bytes_ + body->size() > kMostBytes) {
-    old = std::move(body);
-    return;
-  }
-  bytes_ += body->size();
-  bodies_.emplace(key, std::move(body));
+  return bytes_ > kManyBytes ? Noted::many : Noted::some;
 }
 
 // Some at a time, and each is among those that wait until it is stored, for whoever reads.
 void PendingFigures::commit(store::JobStore& store) {
   constexpr std::size_t kAtATime = 32;
+  const std::lock_guard one_at_a_time(commit_mutex_);
   for (bool more = true; more;) {
     std::vector<std::pair<Key, Body>> taken;
     {
@@ -64,20 +64,15 @@ void PendingFigures::forget(const std::string& job) {
   }
 }
 
-std::map<int, std::string> PendingFigures::of(const std::string& job, std::size_t device) {
-  std::vector<std::pair<int, Body>> found;
+std::optional<std::string> PendingFigures::find(const std::string& job, std::size_t device, int stage) {
+  Body body;
   {
     const std::lock_guard lock(mutex_);
-    auto it = bodies_.lower_bound({job, device, std::numeric_limits<int>::min()});
-    for (; it != bodies_.end(); ++it) {
-      const auto& [whose, which, stage] = it->first;
-      if (whose != job || which != device) break;
-      found.emplace_back(stage, it->second);
-    }
+    const auto found = bodies_.find({job, device, stage});
+    if (found == bodies_.end()) return std::nullopt;
+    body = found->second;
   }
-  std::map<int, std::string> out;
-  for (const auto& [stage, body] : found) out.emplace(stage, *body);
-  return out;
+  return *body;
 }
 
 }  // namespace spliced::job

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -14,20 +16,28 @@ namespace spliced::job {
 // no text is copied or given back under the lock.
 class PendingFigures {
  public:
-  // Beyond so much of what the store has not taken, figures are lost, and their job goes without them.
-  static constexpr std::size_t kMostBytes = 64 << 20;
+  // Beyond so much of what the store has not taken, newer figures are lost, and their job goes without them: what a
+  // thousand devices have that end at once has room.
+  static constexpr std::size_t kMostBytes = 256 << 20;
+  static constexpr std::size_t kManyBytes = 8 << 20;
 
-  void note(store::StoredFigures figures);
-  // On one thread at a time. What the store does not take waits for the next time.
+  enum class Noted : std::uint8_t {
+    some,
+    many,  // it is time that the store takes them
+    lost,  // there was no room: what there was of that stage stays
+  };
+  [[nodiscard]] Noted note(store::StoredFigures figures);
+  // What the store does not take waits for the next time. Whoever else commits is waited for.
   void commit(store::JobStore& store);
   void forget(const std::string& job);
-  // Of a device, by stage: those that wait.
-  [[nodiscard]] std::map<int, std::string> of(const std::string& job, std::size_t device);
+  // Those of a stage of a device, if they wait.
+  [[nodiscard]] std::optional<std::string> find(const std::string& job, std::size_t device, int stage);
 
  private:
   using Key = std::tuple<std::string, std::size_t, int>;
   using Body = std::shared_ptr<const std::string>;
-  std::mutex mutex_;  // guards the rest
+  std::mutex commit_mutex_;  // held by who commits
+  std::mutex mutex_;         // guards the rest
   std::map<Key, Body> bodies_;
   std::size_t bytes_ = 0;
 };

@@ -88,17 +88,38 @@ util::Status JobService::Impl::restore() {
   return {};
 }
 
+// What became of its devices follows from what was recorded of them, if that can be read.
 void JobService::Impl::interrupt(store::StoredJob record, const std::string& why) {
   record.state = state_name(State::interrupted);
   record.reason = why;
   record.ended_at = record.saved_at;  // it ran on after that, but nobody knows for how long
   record.done = true;
+  try {
+    const auto stored = setup_.store.record(record.id);
+    if (const auto text = stored->spec()) {
+      JobView view;
+      view.head.spec = setup_.form.read_spec(*text);
+      view.devices = record.devices.size();
+      view.device = [stored, read = setup_.form.read_device](std::size_t i) { return read(stored->device(i)); };
+      const JobSnapshot ended = interrupted(view);
+      record.verdict = kVerdictNames[static_cast<std::size_t>(ended.verdict)];
+      record.results = results_of(view_of(ended), setup_.form);
+    }
+  } catch (const std::exception&) {  // then they stay as they were recorded
+  }
   const Event event =
       events_.make(EventKind::state, record.id, State::interrupted, summary_of(record).verdict, record.reason);
   record.events = {EventLog::row_of(event)};
   journal_.put(record);
   events_.publish(event);
   table_.restore(std::make_shared<Job>(listing_of(record, setup_.form.read_history(record.history)), setup_.clock));
+}
+
+// Without it a job goes on all the same.
+std::optional<run::OverTime> JobService::Impl::over_time_of(const std::string& id, std::size_t device) const try {
+  return journal_.over_time(id, device);
+} catch (const std::exception&) {
+  return std::nullopt;
 }
 
 // The error says why it is not gone on with.
@@ -133,8 +154,7 @@ Result<JobPtr> JobService::Impl::resumed(const store::StoredJob& record) try {
   for (std::size_t i = 0; i < record.devices.size(); ++i) {
     const auto at = std::find_if(checkpoints->begin(), checkpoints->end(), [&](auto& one) { return one.device == i; });
     runs.push_back(device_of(known.spec, DeviceSnapshot(setup_.form.read_device(stored->device(i))), begun,
-                             at == checkpoints->end() ? nullptr : &*at, setup_.form,
-                             journal_.figures(record.id, i).over_time));
+                             at == checkpoints->end() ? nullptr : &*at, setup_.form, over_time_of(record.id, i)));
   }
   if (runs.empty() || runs.size() != known.spec.targets.size()) return ended();
   auto job = std::make_shared<Job>(std::move(known), paused, setup_.clock,
@@ -155,18 +175,20 @@ Result<JobView> JobService::Impl::open(const std::string& id) const {
     if (!stored) return stored;
     out = std::move(*stored);
   }
-  out.figures = [this, id, runs = (*job)->runs()](std::size_t device) { return figures_of(id, device, runs); };
-  return out;
-}
-
-// What a stage came to that has ended lies in the store; what goes on is newer.
-run::DeviceFigures JobService::Impl::figures_of(const std::string& id, std::size_t device,
-                                                const Job::Runs& runs) const {
-  const auto live = device < runs.size() ? runs[device]->live() : nullptr;
-  run::DeviceFigures now = live ? live->figures() : run::DeviceFigures();
-  run::DeviceFigures out = journal_.figures(id, device);
-  for (auto& [stage, figures] : now.stages) out.stages[stage] = std::move(figures);
-  if (now.over_time) out.over_time = std::move(now.over_time);
+  // What a stage came to that has ended lies in the store; what goes on is newer.
+  const auto live = [runs = (*job)->runs()](std::size_t device) {
+    return device < runs.size() ? runs[device]->live() : nullptr;
+  };
+  out.figures = [this, id, live](std::size_t device, std::size_t stage) {
+    const auto run = live(device);
+    auto now = run ? run->figures(stage) : std::nullopt;
+    return now ? now : journal_.figures(id, device, stage);
+  };
+  out.over_time = [this, id, live](std::size_t device) {
+    const auto run = live(device);
+    auto now = run ? run->over_time() : std::nullopt;
+    return now ? now : journal_.over_time(id, device);
+  };
   return out;
 }
 

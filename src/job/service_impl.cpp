@@ -202,10 +202,10 @@ void JobService::Impl::record_those_that_are_stuck() {
     JobView shown = job->view();
     // The next daemon goes on with those that are left to it, if the device answers by then.
     if (is_final(shown.head.state) || job->is_to_be_left()) continue;
-    shown.head.state = State::interrupted;
-    shown.head.reason = "the daemon was stopped while a device did not answer";
-    shown.head.ended_at = std::chrono::system_clock::now();
-    journal_.put_end(shown);
+    JobSnapshot ended = interrupted(shown);
+    ended.reason = "the daemon was stopped while a device did not answer";
+    ended.ended_at = std::chrono::system_clock::now();
+    journal_.put_end(view_of(std::move(ended)));
   }
 }
 

@@ -33,7 +33,7 @@ class JobService::Impl {
   util::Result<Submitted> submit_once(const JobSpec& spec, const access::Principal& who, const Once& once);
   JobPage list(const JobFilter& filter, const PageRange& range) const;
   util::Result<JobView> open(const std::string& id) const;
-  run::DeviceFigures figures_of(const std::string& id, std::size_t device, const Job::Runs& runs) const;
+  std::optional<run::OverTime> over_time_of(const std::string& id, std::size_t device) const;
   util::Result<JobSummary> wait(const std::string& id, util::Nanos timeout, const std::function<bool()>& gone) const;
   util::Result<JobSummary> cancel(const std::string& id, const access::Principal& who);
   util::Result<JobSummary> pause(const std::string& id, const access::Principal& who);

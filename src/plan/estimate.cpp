@@ -43,7 +43,8 @@ Wide requests_of(const WorkloadSpec& w, const BlockRange& range) {
 
 double by_kind(const WorkloadSpec& w, const BlockRange& range, const Usual& usual) {
   const double requests = static_cast<double>(requests_of(w, range));
-  const double transfer = static_cast<double>(range.size) * static_cast<double>(w.loops) / usual.bytes_per_second;
+  const double times = static_cast<double>(w.loops) * (w.read_back != 0 ? 2 : 1);
+  const double transfer = static_cast<double>(range.size) * times / usual.bytes_per_second;
   if (!workload::is_random(w.rw)) return transfer;
   return std::max(transfer, (requests * usual.access + transfer) / std::min(w.workers, usual.parallel));
 }

@@ -56,8 +56,19 @@ std::string Writer::begin() {
   return sealed(head_ + ",\n  \"devices\": [");
 }
 
-std::string Writer::device(const Json& device) {
-  return sealed(fmt::format("{}\n    {}", std::exchange(any_, true) ? "," : "", dumped(device)));
+std::string Writer::begin_device(const Json& device) {
+  std::string text = dumped(device);
+  text.pop_back();
+  any_stage_ = false;
+  return sealed(fmt::format("{}\n    {},\"stages\":[", std::exchange(any_, true) ? "," : "", text));
+}
+
+std::string Writer::stage(const Json& stage) {
+  return sealed(fmt::format("{}\n      {}", std::exchange(any_stage_, true) ? "," : "", dumped(stage)));
+}
+
+std::string Writer::end_device() {
+  return sealed("]}");
 }
 
 std::string Writer::end() {
@@ -110,23 +121,23 @@ void read_identity(const Json& from, device::TargetFacts& out) {
 
 }  // namespace
 
-Json render_device(const verdict::DeviceSnapshot& device, const run::DeviceFigures* figures,
+Json render_device(const verdict::DeviceSnapshot& device, const std::optional<run::OverTime>& over_time,
                    const std::optional<verdict::Peers>& peers) {
-  Json out = form::render_run(device);
+  Json out = form::render_run_alone(device);
   out["identity"] = identity_of(device.facts);
   out["peers"] = peers_of(peers);
   out[form::kRecord] = form::record_of_device(device);
   if (out["verify"].is_object()) out["verify"]["miscompares"] = Json::array();  // the stages have them
-  for (std::size_t i = 0; i < device.stages.size(); ++i) {
-    Json& stage = out["stages"][i];
-    stage[form::kRecord] = form::record_of(device.stages[i]);
-    stage["figures"] = nullptr;
-    if (figures == nullptr) continue;
-    const auto found = figures->stages.find(i);
-    if (found != figures->stages.end()) stage["figures"] = form::render_figures(found->second);
-  }
-  out["over_time"] = nullptr;
-  if (figures != nullptr && figures->over_time) out["over_time"] = form::render_over_time(*figures->over_time);
+  out["over_time"] = over_time ? form::render_over_time(*over_time) : Json();
+  return out;
+}
+
+Json render_stage(const run::StageSnapshot& stage, const std::optional<run::StageFigures>& figures) {
+  Json out = form::render_stage(stage);
+  out[form::kRecord] = form::record_of(stage);
+  // One that has not begun may have left some before a crash.
+  const bool has_any = figures && stage.state != run::State::pending;
+  out["figures"] = has_any ? form::render_figures(*figures) : Json();
   return out;
 }
 

@@ -20,14 +20,16 @@ struct Maker {
   std::string host, kernel;
 };
 
-// A document as text, part by part: its begin, its devices, its end.
+// A document as text, part by part: its begin, its devices, each with its stages, its end.
 class Writer {
  public:
   // `job`: as the API shows it, but for its devices. `devices`: how many it has, whether all of them come or not.
   Writer(const form::Json& job, std::size_t devices, const Maker& maker, util::WallTime now,
          std::optional<SigningKey> key);
   [[nodiscard]] std::string begin();
-  [[nodiscard]] std::string device(const form::Json& device);
+  [[nodiscard]] std::string begin_device(const form::Json& device);  // render_device()
+  [[nodiscard]] std::string stage(const form::Json& stage);          // render_stage()
+  [[nodiscard]] std::string end_device();
   [[nodiscard]] std::string end();
 
  private:
@@ -36,12 +38,15 @@ class Writer {
   std::string head_;
   const std::optional<SigningKey> key_;
   Sealer sealer_;
-  bool any_ = false;
+  bool any_ = false, any_stage_ = false;
 };
 
-// `figures`: none of a summary. `peers`: none where no criterion asks for them.
-[[nodiscard]] form::Json render_device(const verdict::DeviceSnapshot& device, const run::DeviceFigures* figures,
+// But for its stages. `over_time`: none of a summary. `peers`: none where no criterion asks for them.
+[[nodiscard]] form::Json render_device(const verdict::DeviceSnapshot& device,
+                                       const std::optional<run::OverTime>& over_time,
                                        const std::optional<verdict::Peers>& peers);
+// `figures`: none of a summary.
+[[nodiscard]] form::Json render_stage(const run::StageSnapshot& stage, const std::optional<run::StageFigures>& figures);
 
 struct Device {
   verdict::DeviceSnapshot shown;

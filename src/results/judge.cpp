@@ -9,6 +9,7 @@
 #include "again.h"
 #include "form/figures_reader.h"
 #include "form/spec_reader.h"
+#include "spliced/util/names.h"
 
 namespace spliced::results {
 
@@ -43,10 +44,13 @@ void compare(const std::vector<CriterionResult>& again, const std::vector<Criter
     differences.push_back(fmt::format("{} criteria apply, and it says {}", again.size(), there.size()));
   for (std::size_t i = 0; i < std::min(again.size(), there.size()); ++i) {
     const CriterionResult &a = again[i], &b = there[i];
-    const bool same = a.name == b.name && a.stage == b.stage && a.state == b.state && a.required == b.required;
+    const bool same = a.name == b.name && a.stage == b.stage && a.state == b.state && a.required == b.required &&
+                      is_same(a.limit, b.limit) && is_same(a.measured, b.measured);
     if (same) continue;
     const auto text = [](const CriterionResult& one) {
-      return fmt::format("{} {}", place_of(one), verdict::kCriterionStateNames[static_cast<std::size_t>(one.state)]);
+      return fmt::format("{} {} ({}, limit {})", place_of(one),
+                         verdict::kCriterionStateNames[static_cast<std::size_t>(one.state)],
+                         one.measured ? fmt::format("{:.9g}", *one.measured) : "nothing measured", one.limit);
     };
     differences.push_back(fmt::format("{}, and it says {}", text(a), text(b)));
   }
@@ -92,10 +96,12 @@ Judged judge_job(const Json& document) {
   std::uint64_t count = devices.size();
   read_member(document, "device_count", count);
   out.partial = count != devices.size();
+  const bool goes_on = !run::is_final(util::named(run::kStateNames, out.state, run::State::running));
   for (Device& device : devices) {
     JudgedDevice& judged = out.devices.emplace_back();
-    judged.stages = std::min(device.shown.shown.size(), leaves.size());
-    judged.worked_out = Again(leaves, device).work_out(judged.differences);
+    const auto [ended, worked_out] = Again(leaves, device).work_out(judged.differences);
+    judged.stages = ended;
+    judged.worked_out = worked_out;
   }
   const auto peers = peers_of(devices, out.partial);
   std::vector<verdict::Verdict> verdicts;
@@ -106,12 +112,30 @@ Judged judge_job(const Json& document) {
     if (known != verdict::kVerdictNames.end())
       verdicts.back() = static_cast<verdict::Verdict>(known - verdict::kVerdictNames.begin());
   }
-  out.verdict = out.partial ? out.recorded : verdict_name(verdict::worst_of(verdicts));
+  // It has none before its end, whatever some of its devices came to.
+  out.verdict = out.partial || goes_on ? out.recorded : verdict_name(verdict::worst_of(verdicts));
   if (out.verdict != out.recorded) {
     out.differences.push_back(
         fmt::format("the job comes to {}, and it says {}", or_none(out.verdict), or_none(out.recorded)));
   }
   return out;
+}
+
+// What is nested deeper than any document is nothing: to write it down again would take the stack. Never throws.
+Json parse(std::string_view text) {
+  constexpr int kDeepest = 32;
+  struct TooDeep {};
+  try {
+    return Json::parse(
+        text,
+        [](int depth, Json::parse_event_t, const Json&) {
+          if (depth > kDeepest) throw TooDeep();
+          return true;
+        },
+        false);
+  } catch (const TooDeep&) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -122,7 +146,7 @@ bool Judged::agrees() const {
 }
 
 util::Result<Judged> judge(std::string_view document) try {
-  const Json parsed = Json::parse(document, nullptr, false);
+  const Json parsed = parse(document);
   if (!parsed.is_object() || !parsed.contains("format"))
     return util::fail(util::Errc::invalid, "it is no results document: one begins with \"format\"");
   if (parsed.at("format") != kFormat) {
@@ -131,6 +155,10 @@ util::Result<Judged> judge(std::string_view document) try {
   }
   if (!parsed.contains("job") || !parsed.contains("devices"))
     return util::fail(util::Errc::invalid, "it is no results document: \"job\" and \"devices\" are expected");
+  if (object_in(parsed, "job").value("run_id", Json()).is_null()) {
+    return util::fail(util::Errc::invalid,
+                      "an earlier version recorded this job, and did not keep what its verdict was made of");
+  }
   return judge_job(parsed);
 } catch (const std::exception& error) {
   return util::fail(util::Errc::invalid, fmt::format("it is no results document: {}", error.what()));
@@ -142,7 +170,7 @@ Checked check(std::string_view document, const std::string& public_key) {
   out.sha256 = seal.sha256;
   out.problem = seal.problem;
   if (!seal.intact) return out;
-  const Json parsed = Json::parse(document, nullptr, false);
+  const Json parsed = parse(document);
   if (!parsed.is_object()) {
     out.problem = "it is no JSON";
     return out;

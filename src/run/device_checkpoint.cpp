@@ -53,7 +53,7 @@ void DeviceRun::await_stage() {
     if (current_->wait(std::min({pace_.next(), watch.next(), series_.next(), tell}))) break;
     if (clock.now() >= series_.next()) {
       look_at_series(false);
-      take_temperature(clock.now());
+      if (take_temperature(clock.now())) watch.disturb();
     }
     if (clock.now() >= watch.next()) enough = look(watch) || enough;
     if (enough) current_->finish();
@@ -67,12 +67,17 @@ void DeviceRun::await_stage() {
 }
 
 // What was under way while a disk stops all else for that took as long as it did because of us, as with a FLUSH.
-void DeviceRun::take_temperature(Nanos now) {
-  if (!thermometer_.exists() || now < next_temperature_) return;
+// Whether that was so.
+bool DeviceRun::take_temperature(Nanos now) {
+  if (!thermometer_.exists() || now < next_temperature_) return false;
   next_temperature_ = now + thermometer_.period();
-  if (thermometer_.stops_io()) flushes_.begin(now);
+  const bool stops = thermometer_.stops_io();
+  looking_since_ = now;
+  if (stops) flushes_.begin(now);
   temperature_ = thermometer_.read();
-  if (thermometer_.stops_io()) flushes_.end(environment_.clock.now());
+  if (stops) flushes_.end(environment_.clock.now());
+  looking_since_ = 0;
+  return stops;
 }
 
 void DeviceRun::look_at_series(bool last) {

@@ -137,6 +137,8 @@ void DeviceRun::check_stall(Nanos now) {
   const auto stalled = [&](const std::string& what) {
     stalled_at_ = now;
     fail(fmt::format("stalled: {}", what));
+    // What it comes to after that, if it comes back, is no part of the job any more.
+    tell_figures(current_index_);
   };
   const auto too_long = [&](Nanos since, Nanos allowance = 0) {
     const Nanos waited = now - std::max(since, environment_.pauses.resumed_at());
@@ -145,8 +147,7 @@ void DeviceRun::check_stall(Nanos now) {
   const auto not_back = [&](const char* what, Nanos since) {
     return fmt::format("{} has not come back for {:.1f} s", what, static_cast<double>(now - since) / 1e9);
   };
-  if (const Nanos since = preparing_since_; too_long(since))
-    return stalled(not_back("looking at the device before a stage", since));
+  if (const Nanos since = looking_since_; too_long(since)) return stalled(not_back("a look at the device", since));
   if (const Nanos closing = closing_since_; too_long(closing)) return stalled(not_back("closing the device", closing));
   if (const Nanos since = flushes_.since(); too_long(since, flush_allowance_))
     return stalled(not_back("a FLUSH of the device", since));

@@ -125,7 +125,8 @@ void DeviceRun::walk() {
     tell_of_stage();
   }
   pace_ = CheckpointPace(began ? started_.load() : environment_.clock.now());
-  series_.begin(environment_.clock.now(), std::chrono::system_clock::now());
+  const Nanos now = environment_.clock.now();
+  series_.begin(now, std::chrono::system_clock::now(), {gate_->closed_time(now), ended_stages_->ramped, false, {}});
   thermometer_ = environment_.thermometer(facts());
   for (bool on = began;; on = begin_stage()) {
     if (current_) await_stage();
@@ -147,9 +148,9 @@ void DeviceRun::walk() {
 // false when it cannot be: the device has failed then, by no fault of its own.
 bool DeviceRun::begin_stage() {
   const auto barrier = std::make_shared<StartBarrier>(environment_.clock);
-  preparing_since_ = environment_.clock.now();
+  looking_since_ = environment_.clock.now();
   auto status = prepare_stage(barrier);
-  preparing_since_ = 0;
+  looking_since_ = 0;
   if (status) status = current_->launch();
   if (!status) {
     barrier->abort();
@@ -181,7 +182,7 @@ void DeviceRun::end_stage() {
   }
   const StageFigures figures = current_->figures();
   ZoneReport zones = look_for_zones(done, figures);
-  if (hooks_.on_figures) hooks_.on_figures(current_index_, figures);
+  if (!stalled() && hooks_.on_figures && !figures.stage.empty()) hooks_.on_figures(current_index_, figures);
   ended->last_completion = std::max(ended->last_completion, current_->flying().last_completion);
   std::shared_ptr<Stage> over;
   const std::lock_guard lock(mutex_);
@@ -225,7 +226,7 @@ void DeviceRun::close_target() {
   check_direct_io();
   open.claim = device::Claim();
   plan_.target.open.reset();
-  if (hooks_.on_over_time && started_ != 0) hooks_.on_over_time(series_.over_time());
+  if (!stalled() && hooks_.on_over_time && started_ != 0) hooks_.on_over_time(series_.over_time());
   const Nanos now = environment_.clock.now();
   paused_ = gate_->closed_time(now);
   ended_ = now;

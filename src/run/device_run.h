@@ -89,8 +89,9 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   // All that it did in this daemon, whatever the time.
   void add_to(DeviceTotals& out) const;
   void describe(util::Nanos now, RunTelemetry& out) const;
-  // The large figures of the stage that goes on, and those over time.
-  [[nodiscard]] DeviceFigures figures() const;
+  // The large figures of that stage, if it is the one that goes on.
+  [[nodiscard]] std::optional<StageFigures> figures(std::size_t stage) const;
+  [[nodiscard]] std::optional<OverTime> over_time() const;  // none: it has not begun
   [[nodiscard]] const std::string& job_id() const { return label_.job_id; }
 
   void on_io_error(const ErrorEntry& entry, std::uint64_t total, ErrorClass error_class) override;
@@ -123,7 +124,8 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   [[nodiscard]] bool look(StageWatch& watch);
   void note_steady(const StageWatch& watch);
   void look_at_series(bool last);
-  void take_temperature(util::Nanos now);
+  [[nodiscard]] bool take_temperature(util::Nanos now);
+  void tell_figures(std::size_t stage) const;
   void take_checkpoint();
   void note_checkpoint(Checkpoint& noted, util::Nanos now) const;
   void note_stage_end();
@@ -177,7 +179,7 @@ class DeviceRun final : public Run, public StageOwner, public std::enable_shared
   std::optional<int> temperature_;
   util::Nanos next_temperature_ = 0;
   std::uint32_t next_pass_ = 1;
-  std::atomic<util::Nanos> preparing_since_{0};  // a stage, on the target's thread; 0: none
+  std::atomic<util::Nanos> looking_since_{0};  // at the device, on its thread: for a stage, or its temperature; 0: no
   FlushWatch flushes_;
   CheckpointPace pace_{0};                       // these two: of the target's thread
   std::uint64_t flushed_writes_ = 0;             // operations that had ended before the last FLUSH that went well

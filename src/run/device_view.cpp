@@ -199,12 +199,21 @@ void DeviceRun::add_details(const Moment& at, StageSnapshot current, DeviceSnaps
   out.verify.indeterminate_ranges = history_.doubts();
 }
 
-DeviceFigures DeviceRun::figures() const {
-  DeviceFigures out;
+std::optional<StageFigures> DeviceRun::figures(std::size_t stage) const {
   const Moment at = moment();
-  if (at.current) out.stages[at.ended->stages.size()] = at.current->figures();
-  if (started_ != 0) out.over_time = series_.over_time();
-  return out;
+  if (!at.current || at.ended->stages.size() != stage) return std::nullopt;
+  return at.current->figures();
+}
+
+// Of the stage that goes on, and over time.
+void DeviceRun::tell_figures(std::size_t stage) const {
+  const auto now = figures(stage);
+  if (now && hooks_.on_figures && !now->stage.empty()) hooks_.on_figures(stage, *now);
+  if (const auto all = over_time(); all && hooks_.on_over_time) hooks_.on_over_time(*all);
+}
+
+std::optional<OverTime> DeviceRun::over_time() const {
+  return started_ == 0 ? std::nullopt : std::optional(series_.over_time());
 }
 
 void DeviceRun::describe(Nanos now, RunTelemetry& out) const {

@@ -16,6 +16,7 @@ constexpr Nanos kLeast = util::kSecond / 10;
 // kilobytes is not written more often than that.
 constexpr Nanos kStoreEach = 60 * util::kSecond;
 constexpr Nanos kStoreShare = 50;
+constexpr double kLikelyGap = 100.0 * 86'400;  // seconds
 
 double seconds_of(Nanos time) {
   return static_cast<double>(time) / 1e9;
@@ -34,8 +35,10 @@ void SeriesWatch::resume(OverTime before) {
   all_ = std::move(before);
 }
 
-// Where the clock on the wall was set back meanwhile, it goes on right after the last point.
-void SeriesWatch::begin(Nanos now, util::WallTime wall) {
+// Where the clock on the wall was set meanwhile, back or far ahead, it goes on right after the last point.
+void SeriesWatch::begin(Nanos now, util::WallTime wall, const Seen& seen) {
+  closed_ = seen.closed;
+  ramped_ = seen.ramped;
   began_ = last_ = stored_ = now;
   next_ = now + kEach;
   const std::lock_guard lock(mutex_);
@@ -46,7 +49,8 @@ void SeriesWatch::begin(Nanos now, util::WallTime wall) {
   }
   const double end = points.back().start + points.back().length;
   const double there = std::chrono::duration<double>(wall - all_.began).count();
-  offset_ = static_cast<Nanos>(std::max(end, there) * 1e9);
+  const bool is_likely = there >= end && there < end + kLikelyGap;
+  offset_ = static_cast<Nanos>((is_likely ? there : end) * 1e9);
 }
 
 figures::SeriesPoint SeriesWatch::point(const DeviceTotals& totals, double seconds) {
@@ -64,9 +68,6 @@ figures::SeriesPoint SeriesWatch::point(const DeviceTotals& totals, double secon
     rates.p99 = since.p99;
     rates.longest = since.longest;
   }
-  const std::uint64_t errors = errors_of(totals);
-  out.errors = static_cast<double>(errors - errors_);
-  errors_ = errors;
   return out;
 }
 
@@ -85,6 +86,9 @@ void SeriesWatch::add(Nanos now, const DeviceTotals& totals, const Seen& seen, N
   const Nanos measured = now - since - paused;
   figures::SeriesPoint made = point(totals, seconds_of(std::max<Nanos>(measured, 1)));
   if (measured < least || seen.lost) return;
+  const std::uint64_t errors = errors_of(totals);  // those of a time that has no point are with the next one
+  made.errors = static_cast<double>(errors - errors_);
+  errors_ = errors;
   made.start = seconds_of(offset_ + since - began_);
   made.temperature = seen.temperature;
   if (paused > 0) made.marks |= figures::SeriesPoint::kPaused;

@@ -20,7 +20,6 @@ class SeriesWatch {
 
   // What was recorded under an earlier daemon goes on.
   void resume(OverTime before);
-  void begin(util::Nanos now, util::WallTime wall);
   // When look() is to be called next.
   [[nodiscard]] util::Nanos next() const { return next_; }
   [[nodiscard]] util::Nanos last() const { return last_; }  // and when it was
@@ -32,6 +31,7 @@ class SeriesWatch {
     bool lost = false;       // the daemon did not run for some of the time since the last: nobody knows for how long
     std::optional<int> temperature;
   };
+  void begin(util::Nanos now, util::WallTime wall, const Seen& seen);
   // `totals`: all that was counted in this daemon.
   void look(util::Nanos now, const DeviceTotals& totals, const Seen& seen);
   // The device is done: what is left of a second, if that is enough to tell a rate.

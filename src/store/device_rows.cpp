@@ -142,13 +142,15 @@ Status put_figures(sqlite3* database, const StoredFigures& figures) {
   return run_on(database, statement, kWhat);
 }
 
-std::vector<StoredFigures> read_figures(sqlite3* database, const std::string& job, std::size_t index) {
-  std::vector<StoredFigures> out;
-  for_each_row(database, "SELECT stage, body FROM figures WHERE job=?1 AND device=?2 ORDER BY stage", job, index,
-               [&](sqlite3_stmt* row) {
-                 out.push_back({job, index, sqlite3_column_int(row, 0), column(row, 1)});
-               });
-  return out;
+std::optional<std::string> read_figures(sqlite3* database, const std::string& job, std::size_t index, int stage) {
+  const Statement statement =
+      prepare_at(database, "SELECT body FROM figures WHERE job=?1 AND device=?2 AND stage=?3", job, index);
+  if (!statement) throw reading_error(database);
+  sqlite3_bind_int(statement.get(), 3, stage);
+  const int step = sqlite3_step(statement.get());
+  if (step == SQLITE_DONE) return std::nullopt;
+  if (step != SQLITE_ROW) throw reading_error(database);
+  return column(statement.get(), 0);
 }
 
 StoredDevice read_device(sqlite3* database, const std::string& job, std::size_t index) {

@@ -15,7 +15,8 @@ namespace spliced::store {
                                       const StoredDevice& device);
 // Empty where nothing is stored of it. Throws std::runtime_error; also when there is no such job.
 [[nodiscard]] util::Status put_figures(sqlite3* database, const StoredFigures& figures);
-[[nodiscard]] std::vector<StoredFigures> read_figures(sqlite3* database, const std::string& job, std::size_t index);
+[[nodiscard]] std::optional<std::string> read_figures(sqlite3* database, const std::string& job, std::size_t index,
+                                                      int stage);
 [[nodiscard]] StoredDevice read_device(sqlite3* database, const std::string& job, std::size_t index);
 
 }  // namespace spliced::store

@@ -48,7 +48,7 @@ class RecordInMemory final : public JobRecord {
     for (; at_ <= index; ++at_) out = next_();
     return out.value_or(StoredDevice{});
   }
-  std::vector<StoredFigures> figures(std::size_t device) override { return stored_->figures(device); }
+  std::optional<std::string> figures(std::size_t device, int stage) override { return stored_->figures(device, stage); }
   util::Pieces document() override { return stored_->document(); }
 
  private:

@@ -8,7 +8,7 @@ class NullRecord final : public JobRecord {
  public:
   std::optional<std::string> spec() override { return std::nullopt; }
   StoredDevice device(std::size_t) override { return {}; }
-  std::vector<StoredFigures> figures(std::size_t) override { return {}; }
+  std::optional<std::string> figures(std::size_t, int) override { return std::nullopt; }
   util::Pieces document() override {
     return [](std::string&) { return false; };
   }

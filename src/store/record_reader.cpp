@@ -37,9 +37,9 @@ std::optional<std::string> RecordReader::spec(const std::string& job) {
   return within_limit<std::optional<std::string>>([this, job] { return read_spec(database_.get(), job); });
 }
 
-std::vector<StoredFigures> RecordReader::figures(const std::string& job, std::size_t index) {
-  return within_limit<std::vector<StoredFigures>>(
-      [this, job, index] { return read_figures(database_.get(), job, index); });
+std::optional<std::string> RecordReader::figures(const std::string& job, std::size_t index, int stage) {
+  return within_limit<std::optional<std::string>>(
+      [this, job, index, stage] { return read_figures(database_.get(), job, index, stage); });
 }
 
 StoredDevice RecordReader::device(const std::string& job, std::size_t index) {
@@ -137,7 +137,9 @@ class StoredRecord final : public JobRecord {
       : reader_(std::move(reader)), job_(std::move(job)) {}
   std::optional<std::string> spec() override { return reader_->spec(job_); }
   StoredDevice device(std::size_t index) override { return reader_->device(job_, index); }
-  std::vector<StoredFigures> figures(std::size_t device) override { return reader_->figures(job_, device); }
+  std::optional<std::string> figures(std::size_t device, int stage) override {
+    return reader_->figures(job_, device, stage);
+  }
   util::Pieces document() override {
     return [reader = reader_, place = RecordReader::Place{job_, {}, 0}](std::string& out) mutable {
       return reader->read(place, out);

@@ -24,7 +24,7 @@ class RecordReader {
   explicit RecordReader(sqlite3* database) : database_(database) {}
 
   [[nodiscard]] std::optional<std::string> spec(const std::string& job);
-  [[nodiscard]] std::vector<StoredFigures> figures(const std::string& job, std::size_t index);
+  [[nodiscard]] std::optional<std::string> figures(const std::string& job, std::size_t index, int stage);
   [[nodiscard]] StoredDevice device(const std::string& job, std::size_t index);
   [[nodiscard]] bool has_used(const std::string& job);
   [[nodiscard]] std::vector<StoredEvent> events(std::uint64_t after, std::size_t limit, const std::string& job);

@@ -25,7 +25,7 @@ using util::fail;
 using util::Status;
 
 constexpr int kBusyLimit = 2000;                                      // milliseconds
-constexpr const char* kGiveBack = "PRAGMA incremental_vacuum(1024)";  // pages
+constexpr const char* kGiveBack = "PRAGMA incremental_vacuum(8192)";  // pages
 constexpr std::size_t kTransactionBytes = 256 * 1024;                 // of results, at the least
 constexpr int kAcceptBusyLimit = 750;                                 // a client waits for it
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of real jobs: what is in them, that they are judged as the daemon judged, and that a change is noticed."""
+import contextlib
 import importlib.util
 import json
 import pathlib
 import random
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -45,8 +47,9 @@ class Results(TestCase):
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
     def test_the_schema_is_that_of_the_interface(self):
-        if importlib.util.find_spec("jsonschema") is None:
-            self.skipTest("no python3-jsonschema: documents are not validated")
+        for module, package in (("jsonschema", "python3-jsonschema"), ("yaml", "python3-yaml")):
+            if importlib.util.find_spec(module) is None:
+                self.skipTest(f"no {package} for {sys.executable}: documents are not validated")
         made = subprocess.run([sys.executable, ROOT / "tests/results_schema.py"], capture_output=True, text=True, check=True).stdout
         self.assertEqual(made, SCHEMA_FILE.read_text(), "tests/results_schema.py --write makes it anew")
         import jsonschema
@@ -141,7 +144,8 @@ class Results(TestCase):
         id_ = self.current.submit_to_go_on(targets=[loop], stages=stages, destructive=True, criteria={"min_coverage": "100%"})["id"]
         device = lambda: self.current.call("GET", f"/v1/jobs/{id_}").json["devices"][0]
         await_true(lambda: device()["stage"] == "slow" and device()["stages"][2]["io"]["read"]["operations"] > 2500, "half of it", 60)
-        _, running = self.results(id_)
+        path, running = self.results(id_)
+        self.assert_agrees(path, None, 5)
         self.assertIsNone(running["job"]["verdict"])
         self.assertGreaterEqual(len(running["devices"][0]["over_time"]["points"]), 2)
         self.assertEqual(SIZE, sum(running["devices"][0]["stages"][0]["figures"]["bands"]["write"]["bytes"]))
@@ -162,6 +166,36 @@ class Results(TestCase):
         for one in (document, again):
             del one["made_at"], one["sha256"]
         self.assertEqual(document, again)
+
+    def test_a_job_that_nobody_goes_on_with_is_judged_by_what_was_recorded(self):
+        state = self.directory()
+        self.open(directory=state)
+        mount = self.fuse_disk(SIZE, "uncached")
+        loop = self.loop(image=mount / "disk")[0]
+        (mount / "control").write_text(f"fail read {5 * MIB} 4096 5")
+        id_ = self.current.submit(targets=[loop], stages=[{"name": "scan", "workload": {"rw": "read", "bs": "1M"}},
+                                                          {"name": "slow", "workload": {"rw": "read", "bs": "4k", "rate_iops": 10}}],
+                                  criteria={"min_coverage": "100%"}, error_policy={"max_errors": 1000})["id"]
+        job = lambda: self.current.call("GET", f"/v1/jobs/{id_}").json
+        await_true(lambda: job()["devices"][0]["stage"] == "slow", "the second stage", 60)
+        if not job()["devices"][0]["io"]["read"]["errors"]:
+            self.skipTest("this FUSE disk fails no read on demand")
+        self.assertIsNone(job()["verdict"])
+        await_true(lambda: self.stored_errors(state, id_), "the error to be on record", 30)
+        self.current.process.kill()
+        self.current.process.wait()
+        self.open(directory=state)
+        self.assertEqual(("INTERRUPTED", "FAIL"), (job()["state"], job()["verdict"]))
+        path, document = self.results(id_)
+        self.assertIsNotNone(document["devices"][0]["stages"][0]["figures"], "of the stage that had ended")
+        self.assert_agrees(path, "FAIL", 1)
+
+    @staticmethod
+    def stored_errors(state, id_):
+        database = sqlite3.connect(f"file:{state}/state/state.db?mode=ro", uri=True)
+        with contextlib.closing(database):
+            rows = database.execute("SELECT figures FROM devices WHERE job=?", (id_,)).fetchall()
+        return rows and json.loads(rows[0][0])["io"]["read"]["errors"] and json.loads(rows[0][0])["stage"] == "slow"
 
     def test_a_signature_and_a_changed_byte(self):
         key, public, other = self.tmp / "key.pem", self.tmp / "public.pem", self.tmp / "other.pem"
@@ -203,7 +237,8 @@ class Results(TestCase):
     def test_what_is_none_is_refused_in_words(self):
         self.open()
         for text in ("", "{}", "[1]", "nothing", '{"format": 2}', '{"format": 1}', '{"format": 1, "job": {}, "devices": [{"stages": [{}]}]}',
-                     '{"format": 1, "job": 7, "devices": {"a": 1}}', "[" * 100_000):
+                     '{"format": 1, "job": 7, "devices": {"a": 1}}', "[" * 100_000, "[" * 100_000 + "]" * 100_000,
+                     '{"format": 1, "job": {"run_id": "x", "y": ' + "[" * 100_000 + "]" * 100_000 + '}, "devices": []}'):
             file = self.tmp / "none.json"
             file.write_text(text)
             for deed in ("judge", "check"):
@@ -213,7 +248,8 @@ class Results(TestCase):
         self.assertEqual(2, self.ctl("judge", self.tmp / "missing").returncode)
         self.assertEqual(2, self.ctl("check", file, "--public-key", file).returncode)
         self.assertEqual(4, self.ctl("results", "none", "-o", self.tmp / "out").returncode)
-        self.assertFalse((self.tmp / "out").exists() or (self.tmp / "out.part").exists())
+        self.assertEqual([], list(self.tmp.glob("out*")))
+        self.assertEqual(2, self.ctl("results", "none", "-o", self.tmp / "nowhere/out").returncode)
 
 
 if __name__ == "__main__":

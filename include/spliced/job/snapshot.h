@@ -72,10 +72,14 @@ struct JobView {
   // From any thread; takes a while with many workers. Throws std::runtime_error where it is to be read from the store
   // and cannot be.
   std::function<DeviceSnapshot(std::size_t)> device;
-  // The large figures, likewise; empty where nobody kept them.
-  std::function<run::DeviceFigures(std::size_t)> figures = {};
+  // The large figures of a stage of a device, and those over its time, likewise; none where nobody kept them.
+  std::function<std::optional<run::StageFigures>(std::size_t device, std::size_t stage)> figures = {};
+  std::function<std::optional<run::OverTime>(std::size_t device)> over_time = {};
 };
 [[nodiscard]] JobView view_of(JobSnapshot whole);
+// A job that nobody goes on with: what had begun has ended so, and is judged by what it showed until then. Throws as
+// JobView::device() does.
+[[nodiscard]] JobSnapshot interrupted(const JobView& view);
 // Error: unavailable, where a device cannot be read from the store.
 [[nodiscard]] util::Result<JobSnapshot> whole(const JobView& view);
 

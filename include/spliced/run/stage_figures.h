@@ -32,10 +32,4 @@ struct OverTime {
   figures::Series series;
 };
 
-// All of that of one device.
-struct DeviceFigures {
-  std::map<std::size_t, StageFigures> stages;  // by their place among those of the device; some may be missing
-  std::optional<OverTime> over_time;
-};
-
 }  // namespace spliced::run

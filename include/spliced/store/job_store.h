@@ -144,8 +144,8 @@ class JobRecord {
   [[nodiscard]] virtual std::optional<std::string> spec() = 0;
   // One of which nothing was stored is empty.
   [[nodiscard]] virtual StoredDevice device(std::size_t index) = 0;
-  // Those of a device, by stage.
-  [[nodiscard]] virtual std::vector<StoredFigures> figures(std::size_t device) = 0;
+  // Of one stage of a device, or over its time (StoredFigures::kOverTime); none: there are none.
+  [[nodiscard]] virtual std::optional<std::string> figures(std::size_t device, int stage) = 0;
   // From its beginning each time that this is called; empty when there is none.
   [[nodiscard]] virtual util::Pieces document() = 0;
 };

@@ -8,6 +8,8 @@
 namespace spliced::job {
 namespace {
 
+using Noted = PendingFigures::Noted;
+
 struct PendingFiguresTest : ::testing::Test {
   PendingFiguresTest() {
     store::StoredJob job;
@@ -16,65 +18,73 @@ struct PendingFiguresTest : ::testing::Test {
     job.id = "b";
     (void)store.put(job);
   }
-  std::size_t stored(const std::string& job, std::size_t device = 0) {
-    return store.record(job)->figures(device).size();
+  Noted note(const std::string& job, int stage, std::string body) {
+    return pending.note({job, 0, stage, std::move(body)});
   }
+  std::optional<std::string> stored(const std::string& job, int stage) { return store.record(job)->figures(0, stage); }
+  std::optional<std::string> waiting(const std::string& job, int stage) { return pending.find(job, 0, stage); }
   testing::MemoryStore store;
   PendingFigures pending;
 };
 
 TEST_F(PendingFiguresTest, TheStoreTakesThem) {
-  pending.note({"a", 0, 1, "old"});
-  pending.note({"a", 0, 1, "new"});
-  pending.note({"a", 0, store::StoredFigures::kOverTime, "time"});
-  pending.note({"a", 1, 1, "other"});
-  EXPECT_EQ((std::map<int, std::string>{{-1, "time"}, {1, "new"}}), pending.of("a", 0));
+  EXPECT_EQ(Noted::some, note("a", 1, "old"));
+  EXPECT_EQ(Noted::some, note("a", 1, "new"));
+  EXPECT_EQ(Noted::some, note("a", store::StoredFigures::kOverTime, "time"));
+  EXPECT_EQ("new", waiting("a", 1));
+  EXPECT_FALSE(waiting("a", 0));
   pending.commit(store);
-  EXPECT_TRUE(pending.of("a", 0).empty());
-  const auto figures = store.record("a")->figures(0);
-  ASSERT_EQ(2U, figures.size());
-  EXPECT_EQ("time", figures[0].body);
-  EXPECT_EQ("new", figures[1].body);
-  EXPECT_EQ(1U, stored("a", 1));
+  EXPECT_FALSE(waiting("a", 1));
+  EXPECT_EQ("new", stored("a", 1));
+  EXPECT_EQ("time", stored("a", store::StoredFigures::kOverTime));
 }
 
 TEST_F(PendingFiguresTest, WhatTheStoreDoesNotTakeWaits) {
-  pending.note({"a", 0, 1, "x"});
+  (void)note("a", 1, "x");
   store.broken = true;
   pending.commit(store);
-  EXPECT_EQ(1U, pending.of("a", 0).size());
+  EXPECT_EQ("x", waiting("a", 1));
   store.broken = false;
   pending.commit(store);
-  EXPECT_EQ(1U, stored("a"));
+  EXPECT_EQ("x", stored("a", 1));
 }
 
 TEST_F(PendingFiguresTest, ManyAreTakenInParts) {
-  for (int i = 0; i < 50; ++i) pending.note({"a", 0, i, std::string(100'000, 'x')});
+  const std::string body(400'000, 'x');
+  Noted last = Noted::some;
+  for (int i = 0; i < 100; ++i) last = note("a", i, body);
+  EXPECT_EQ(Noted::many, last) << "it is time that the store takes them";
   pending.commit(store);
-  EXPECT_EQ(50U, stored("a"));
-  EXPECT_TRUE(pending.of("a", 0).empty());
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(stored("a", i)) << i;
+    EXPECT_FALSE(waiting("a", i)) << i;
+  }
+  EXPECT_EQ(Noted::some, note("a", 0, body));
 }
 
-// A store that takes nothing for days must not cost all of the memory: the newest are lost, the others stay.
+// A store that takes nothing for days must not cost all of the memory: what is new is lost, and what there is stays.
 TEST_F(PendingFiguresTest, BeyondTheirRoomTheyAreLost) {
   const std::string large(PendingFigures::kMostBytes / 2, 'x');
-  pending.note({"a", 0, 0, large});
-  pending.note({"a", 0, 1, large});
-  pending.note({"a", 0, 2, "one more"});
-  EXPECT_EQ(2U, pending.of("a", 0).size());
-  pending.note({"a", 0, 1, "smaller now"});
-  pending.note({"a", 0, 2, "one more"});
-  EXPECT_EQ(3U, pending.of("a", 0).size());
+  EXPECT_EQ(Noted::many, note("a", 0, large));
+  EXPECT_EQ(Noted::many, note("a", 1, large));
+  EXPECT_EQ(Noted::lost, note("a", 2, "one more"));
+  EXPECT_EQ(Noted::lost, note("a", 1, large + "x"));
+  EXPECT_EQ(large, waiting("a", 1));
+  EXPECT_EQ(Noted::many, note("a", 1, "smaller now"));
+  EXPECT_EQ(Noted::many, note("a", 2, "one more"));
 }
 
 TEST_F(PendingFiguresTest, ThoseOfAForgottenJobGo) {
-  pending.note({"a", 0, 1, "x"});
-  pending.note({"b", 0, 1, "y"});
+  (void)note("a", 1, "x");
+  (void)note("a", store::StoredFigures::kOverTime, "time");
+  (void)note("b", 1, "y");
   pending.forget("a");
-  EXPECT_TRUE(pending.of("a", 0).empty());
-  EXPECT_EQ(1U, pending.of("b", 0).size());
+  EXPECT_FALSE(waiting("a", 1));
+  EXPECT_FALSE(waiting("a", store::StoredFigures::kOverTime));
+  EXPECT_EQ("y", waiting("b", 1));
   pending.commit(store);
-  EXPECT_EQ(0U, stored("a"));
+  EXPECT_FALSE(stored("a", 1));
+  EXPECT_EQ("y", stored("b", 1));
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ class Walk {
     out_.range = {0, out_.facts.size, 4096};
   }
 
-  std::pair<run::DeviceSnapshot, run::DeviceFigures> go() {
+  std::pair<run::DeviceSnapshot, std::map<std::size_t, run::StageFigures>> go() {
     const State end = draw_.in(8) ? State::failed : draw_.in(8) ? State::cancelled : State::succeeded;
     const std::size_t last = end == State::succeeded ? leaves_.size() : draw_.below(leaves_.size());
     std::optional<double> limit;
@@ -183,7 +183,7 @@ class Walk {
   void stage_of(std::size_t index, run::StageSnapshot& stage, run::ZoneWatch& zones) {
     const run::StageSpec& spec = leaves_[index].stage;
     const bool done = stage.state == State::succeeded;
-    run::StageFigures& figures = figures_.stages[index];
+    run::StageFigures& figures = figures_[index];
     figures.stage = stage.name;
     if (std::holds_alternative<run::RereadSpec>(spec.what)) {
       read_again(figures, zones, done);
@@ -263,7 +263,7 @@ class Walk {
   const plan::JobSpec& spec_;
   const std::vector<plan::Leaf> leaves_;
   run::DeviceSnapshot out_;
-  run::DeviceFigures figures_;
+  std::map<std::size_t, run::StageFigures> figures_;
 };
 
 }  // namespace
@@ -293,13 +293,23 @@ GeneratedJob generate_job(std::mt19937_64& random) {
 
 std::string document_of(const GeneratedJob& job, std::optional<std::size_t> only,
                         const std::optional<results::SigningKey>& key) {
-  form::Json head = {{"id", "5b1e0f4a"}, {"state", "SUCCEEDED"}, {"verdict", form::verdict_of(job.verdict)}};
+  form::Json head = {{"id", "5b1e0f4a"},
+                     {"run_id", "00112233-4455-6677-8899-aabbccddeeff"},
+                     {"state", "SUCCEEDED"},
+                     {"verdict", form::verdict_of(job.verdict)}};
   head.update(form::render_spec(job.spec));
   results::Writer writer(head, job.devices.size(), {"1.2.3", "abc", "host", "Linux"}, util::WallTime(), key);
   std::string out = writer.begin();
   const bool whole = only || job.devices.size() == 1;
   for (std::size_t i = only.value_or(0); i < (only ? *only + 1 : job.devices.size()); ++i) {
-    out += writer.device(results::render_device(job.devices[i], whole ? &job.figures[i] : nullptr, job.peers[i]));
+    out += writer.begin_device(results::render_device(job.devices[i], std::nullopt, job.peers[i]));
+    for (std::size_t k = 0; k < job.devices[i].stages.size(); ++k) {
+      const auto found = job.figures[i].find(k);
+      const bool has_any = whole && found != job.figures[i].end();
+      out += writer.stage(
+          results::render_stage(job.devices[i].stages[k], has_any ? std::optional(found->second) : std::nullopt));
+    }
+    out += writer.end_device();
   }
   return out + writer.end();
 }

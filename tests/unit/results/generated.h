@@ -2,6 +2,7 @@
 // Jobs as they might have been, with all that their verdicts are made of: the same stages, figures and evidence as a
 // run has, of drawn numbers.
 #pragma once
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -13,8 +14,8 @@ namespace spliced::testing {
 
 struct GeneratedJob {
   plan::JobSpec spec;
-  std::vector<verdict::DeviceSnapshot> devices;  // judged, as the daemon does
-  std::vector<run::DeviceFigures> figures;
+  std::vector<verdict::DeviceSnapshot> devices;                   // judged, as the daemon does
+  std::vector<std::map<std::size_t, run::StageFigures>> figures;  // by stage
   std::vector<verdict::Peers> peers;
   verdict::Verdict verdict = verdict::Verdict::none;
 };

@@ -118,6 +118,70 @@ TEST(Judge, WhatDoesNotFollowFromWhatWasMeasuredIsTold) {
   for (const auto& end : told) EXPECT_GE(tried[end], 2) << end;
 }
 
+// A device is the sum of its stages: what is changed in one place only is told.
+TEST(Judge, WhatDoesNotAddUpIsTold) {
+  std::map<std::string, int> tried;
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto job = generate_job(random);
+    if (job.devices.size() != 1) continue;
+    Json document = Json::parse(document_of(job, std::nullopt));
+    Json& device = document["devices"][0];
+    const auto changed = [&](const char* name, Json& value) {
+      const Json before = value;
+      value = before.get<std::uint64_t>() + 1;
+      const auto judged = judge(document.dump());
+      ASSERT_TRUE(judged);
+      EXPECT_FALSE(judged->agrees()) << seed << " " << name;
+      ++tried[name];
+      value = before;
+    };
+    changed("errors", device["io"]["read"]["errors"]);
+    changed("host_errors", device["record"]["host_errors"]);
+    Json& stage = device["stages"][0];
+    if (stage["state"] != "SUCCEEDED") continue;
+    Json& latency = stage["figures"]["latency"];
+    for (const char* op : {"read", "write"}) {
+      if (latency[op].is_object()) changed("operations", stage["io"][op]["operations"]);
+    }
+    if (device["verify"].is_object()) changed("bitflip", device["verify"]["mismatches"]["bitflip"]);
+    if (!device["criteria"].empty()) {
+      Json& limit = device["criteria"][0]["limit"];
+      const Json before = limit;
+      limit = before.get<double>() + 1;
+      EXPECT_FALSE(judge(document.dump())->agrees());
+      limit = before;
+    }
+    stage["figures"]["damage"] = {{{"band", 3}, {"kind", "ones"}, {"count", 9}}};
+    EXPECT_FALSE(judge(document.dump())->agrees());
+  }
+  for (const char* name : {"errors", "host_errors", "operations", "bitflip"}) EXPECT_GE(tried[name], 10) << name;
+}
+
+// Before its end a job has no verdict, whatever some of its devices came to; a stage that goes on is taken as it
+// stands.
+TEST(Judge, AJobThatGoesOnIsNotJudgedAsAWhole) {
+  std::mt19937_64 random(3);
+  auto job = generate_job(random);
+  while (job.verdict != verdict::Verdict::fail || job.devices.size() < 2) job = generate_job(random);
+  Json document = Json::parse(document_of(job, std::nullopt));
+  document["job"]["state"] = "RUNNING";
+  document["job"]["verdict"] = nullptr;
+  const auto judged = judge(document.dump());
+  ASSERT_TRUE(judged);
+  EXPECT_TRUE(judged->agrees()) << all_differences(*judged);
+  EXPECT_EQ("", judged->verdict);
+}
+
+TEST(Judge, AJobOfAnEarlierVersionCannotBeJudgedAgain) {
+  std::mt19937_64 random(3);
+  Json document = Json::parse(document_of(generate_job(random), std::nullopt));
+  document["job"]["run_id"] = nullptr;
+  const auto judged = judge(document.dump());
+  ASSERT_FALSE(judged);
+  EXPECT_NE(judged.error().message.find("earlier version"), std::string::npos);
+}
+
 TEST(Judge, WhatIsNoDocumentIsRefused) {
   for (const char* text : {"", "[]", "{}", "7", R"({"format": 2, "job": {}, "devices": []})", R"({"format": 1})",
                            R"({"format": 1, "job": {}, "devices": [{"stages": [{"figures": {"stage": 7}}]}]})"}) {

@@ -195,15 +195,12 @@ class MemoryStore final : public store::JobStore {
       if (found == store_.devices_.end() || index >= found->second.size()) return {};
       return found->second[index];
     }
-    std::vector<store::StoredFigures> figures(std::size_t device) override {
+    std::optional<std::string> figures(std::size_t device, int stage) override {
       const std::lock_guard lock(store_.mutex_);
-      std::vector<store::StoredFigures> out;
       const auto found = store_.figures_.find(id_);
-      if (found == store_.figures_.end()) return out;
-      for (const auto& [place, one] : found->second) {
-        if (place.first == device) out.push_back(one);
-      }
-      return out;
+      if (found == store_.figures_.end()) return std::nullopt;
+      const auto one = found->second.find({device, stage});
+      return one == found->second.end() ? std::nullopt : std::optional(one->second.body);
     }
     util::Pieces document() override { return pieces_of(""); }
 

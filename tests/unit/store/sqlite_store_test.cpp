@@ -113,18 +113,18 @@ TEST_F(SqliteStore, FiguresAreThoseOfAStageOfADevice) {
       store->put_figures({{"a", 0, -1, bytes}, {"a", 0, 2, "two"}, {"a", 1, 0, "other"}, {"nobody", 0, 0, "x"}}));
   ASSERT_TRUE(store->put_figures({{"a", 0, 2, "two again"}, {"b", 0, 0, "b"}}));
   store = open();
-  const auto of = [&store](const std::string& id, std::size_t device) {
-    std::map<int, std::string> out;
-    for (const auto& one : store->record(id)->figures(device)) out[one.stage] = one.body;
-    return out;
+  const auto of = [&store](const std::string& id, std::size_t device, int stage) {
+    return store->record(id)->figures(device, stage);
   };
-  EXPECT_EQ((std::map<int, std::string>{{-1, bytes}, {2, "two again"}}), of("a", 0));
-  EXPECT_EQ((std::map<int, std::string>{{0, "other"}}), of("a", 1));
-  EXPECT_TRUE(of("a", 2).empty());
-  EXPECT_TRUE(of("nobody", 0).empty());
+  EXPECT_EQ(bytes, of("a", 0, -1));
+  EXPECT_EQ("two again", of("a", 0, 2));
+  EXPECT_EQ("other", of("a", 1, 0));
+  EXPECT_FALSE(of("a", 0, 0));
+  EXPECT_FALSE(of("a", 2, 0));
+  EXPECT_FALSE(of("nobody", 0, 0));
   ASSERT_TRUE(store->erase("a", Erased::forgotten));
-  EXPECT_TRUE(of("a", 0).empty());
-  EXPECT_EQ(1U, of("b", 0).size());
+  EXPECT_FALSE(of("a", 0, 2));
+  EXPECT_EQ("b", of("b", 0, 0));
 }
 
 // A writer that does not come to its end, as on a disk that hangs.
