@@ -26,31 +26,46 @@ PendingFigures::Noted PendingFigures::note(StoredFigures figures) {
   return bytes_ > kManyBytes ? Noted::many : Noted::some;
 }
 
-// Some at a time, and each is among those that wait until it is stored, for whoever reads.
 void PendingFigures::commit(store::JobStore& store) {
-  constexpr std::size_t kAtATime = 32;
-  const std::lock_guard one_at_a_time(commit_mutex_);
-  for (bool more = true; more;) {
-    std::vector<std::pair<Key, Body>> taken;
-    {
-      const std::lock_guard lock(mutex_);
-      for (auto it = bodies_.begin(); it != bodies_.end() && taken.size() < kAtATime; ++it) taken.push_back(*it);
-      more = taken.size() < bodies_.size();
-    }
-    std::vector<StoredFigures> rows;
-    for (const auto& [key, body] : taken) {
-      const auto& [job, device, stage] = key;
-      rows.push_back({job, device, stage, *body});
-    }
-    if (rows.empty() || !store.put_figures(rows)) return;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [key, body] : taken) {
-      const auto found = bodies_.find(key);
-      if (found == bodies_.end() || found->second != body) continue;  // there are newer ones
-      bytes_ -= body->size();
-      bodies_.erase(found);
-    }
+  {
+    std::unique_lock lock(mutex_);
+    committed_.wait(lock, [this] { return !committing_; });
+    if (bodies_.empty()) return;
+    committing_ = true;
   }
+  const std::shared_ptr<void> end(nullptr, [this](void*) {
+    const std::lock_guard lock(mutex_);
+    committing_ = false;
+    committed_.notify_all();
+  });
+  while (commit_some(store)) {
+  }
+}
+
+// Each is among those that wait until it is stored, for whoever reads. Whether there are more to be tried.
+bool PendingFigures::commit_some(store::JobStore& store) {
+  constexpr std::size_t kAtATime = 32;
+  std::vector<std::pair<Key, Body>> taken;
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = bodies_.begin(); it != bodies_.end() && taken.size() < kAtATime; ++it) taken.push_back(*it);
+    more = taken.size() < bodies_.size();
+  }
+  std::vector<StoredFigures> rows;
+  for (const auto& [key, body] : taken) {
+    const auto& [job, device, stage] = key;
+    rows.push_back({job, device, stage, *body});
+  }
+  if (rows.empty() || !store.put_figures(rows)) return false;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, body] : taken) {
+    const auto found = bodies_.find(key);
+    if (found == bodies_.end() || found->second != body) continue;  // there are newer ones
+    bytes_ -= body->size();
+    bodies_.erase(found);
+  }
+  return more;
 }
 
 void PendingFigures::forget(const std::string& job) {

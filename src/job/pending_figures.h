@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -36,8 +37,10 @@ class PendingFigures {
  private:
   using Key = std::tuple<std::string, std::size_t, int>;
   using Body = std::shared_ptr<const std::string>;
-  std::mutex commit_mutex_;  // held by who commits
-  std::mutex mutex_;         // guards the rest
+  [[nodiscard]] bool commit_some(store::JobStore& store);
+  std::mutex mutex_;  // guards the rest
+  std::condition_variable committed_;
+  bool committing_ = false;  // somebody is: what is older is not to come after what is newer
   std::map<Key, Body> bodies_;
   std::size_t bytes_ = 0;
 };
