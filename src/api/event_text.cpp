@@ -22,7 +22,7 @@ std::string event_text(const job::Event& event) {
   Json data = {{"id", event.id}, {"at", util::format_time(event.at)}, {"job", event.job}};
   if (event.kind != job::EventKind::forgotten) {
     data["state"] = job::state_name(event.state);
-    data["verdict"] = verdict_of(event.verdict);
+    data["verdict"] = form::verdict_of(event.verdict);
     data["reason"] = event.reason.empty() ? Json(nullptr) : Json(event.reason);
   }
   const job::EventPlace& place = event.place;

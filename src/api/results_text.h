@@ -5,6 +5,8 @@
 
 #include "results/document.h"
 #include "spliced/job/snapshot.h"
+#include "spliced/util/pieces.h"
+#include "spliced/util/result.h"
 
 namespace spliced::api {
 

@@ -11,6 +11,7 @@
 #include "form/strict_json.h"
 #include "keys.h"
 #include "settings_file.h"
+#include "spliced/util/text.h"
 
 namespace spliced::daemon {
 
