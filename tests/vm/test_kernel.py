@@ -47,7 +47,11 @@ class Engine(OnAVirtualMachine):
         """What the emulated one says: 50 °C."""
         job = self.finish(self.nvme, destructive=False, rw="read", bs="64k", runtime="3s", time_based=True)
         device, = json.loads(self.get(f"/v1/jobs/{job['id']}/results"))["devices"]
-        self.assertEqual({50}, {point["temperature_celsius"] for point in device["over_time"]["points"][1:]})
+        points = device["over_time"]["points"]
+        if not self.run_in("ls -d /sys/class/nvme/nvme*/hwmon* 2>/dev/null", check=False).strip():
+            self.assertEqual([], [point for point in points if "temperature_celsius" in point])
+            self.skipTest("this kernel has no sensors of NVMe devices (CONFIG_NVME_HWMON)")
+        self.assertEqual({50}, {point["temperature_celsius"] for point in points[1:]})
 
     def test_each_kind_of_write_on_disks(self):
         for how in ({"rw": "randwrite", "bs": "4k", "engine": {"batch": 16}}, {"rw": "write", "bs": "1M", "fsync": 8},
