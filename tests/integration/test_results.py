@@ -190,6 +190,28 @@ class Results(TestCase):
         self.assertIsNotNone(document["devices"][0]["stages"][0]["figures"], "of the stage that had ended")
         self.assert_agrees(path, "FAIL", 1)
 
+    def test_what_is_on_record_as_ended_has_its_figures_whatever_comes_next(self):
+        """A kill at the moment at which the end is on the disk."""
+        for _ in range(3):
+            state = self.directory()
+            self.open(directory=state)
+            id_ = self.current.submit(targets=[self.loop(SIZE)[0]], workload={"rw": "read", "bs": "1M"})["id"]
+            await_true(lambda: self.has_ended(state, id_), "the end to be on record", 30)
+            self.current.process.kill()
+            self.current.process.wait()
+            self.open(directory=state)
+            path, document = self.results(id_)
+            self.assertEqual("PASS", document["job"]["verdict"])
+            self.assertEqual(SIZE, sum(document["devices"][0]["stages"][0]["figures"]["bands"]["read"]["bytes"]))
+            self.assertIsNotNone(document["devices"][0]["over_time"])
+            self.assert_agrees(path, "PASS", 0)
+            self.current.stop()
+
+    @staticmethod
+    def has_ended(state, id_):
+        with contextlib.closing(sqlite3.connect(f"file:{state}/state/state.db?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM jobs WHERE id=? AND ended_ms IS NOT NULL", (id_,)).fetchall()
+
     @staticmethod
     def stored_errors(state, id_):
         database = sqlite3.connect(f"file:{state}/state/state.db?mode=ro", uri=True)
