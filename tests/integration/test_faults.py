@@ -206,11 +206,16 @@ class DyingDisks(TestCase):
         job = daemon.wait(job["id"])
         self.assertEqual(["FAILED", "SUCCEEDED"], [d["state"] for d in job["devices"]])
         self.assertIn("stalled", job["devices"][0]["reason"])
+        # What it came to until then is kept, and what comes after that is no part of it.
+        figures = lambda: daemon.call("GET", f"/v1/jobs/{job['id']}/results?device={name}").json["devices"][0]["stages"][0]["figures"]
+        until_then = figures()
+        self.assertGreater(sum(until_then["bands"]["write"]["bytes"]), 0)
         again = daemon.call("POST", "/v1/jobs", {"targets": [loop], "workload": {"rw": "read"}})
         self.assertEqual(409, again.status)
         self.assertIn(job["id"], again.json["detail"])
         control.write_text("clear")
         await_true(lambda: daemon.call("GET", f"/v1/devices/{name}").json["job"] is None, "the claim to be given back")
+        self.assertEqual(until_then, figures())
 
     def test_a_target_that_hangs_when_it_is_closed_is_a_stall(self):
         mount = self.fuse_disk(4 * MIB)
